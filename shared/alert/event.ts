@@ -1,0 +1,21 @@
+// An alert's events as channels carry them: firing and resolved.
+import { z } from 'zod';
+import { EntryName, HostName, Timestamp } from '../names.ts';
+import { AlertKind } from '../runbook/schema.ts';
+import { AlertLevel, Severity } from '../severity.ts';
+
+/** One line of alerts.jsonl: each alert event exactly once, found by `id`. */
+export const AlertLine = z.strictObject({
+  id: z.uuid(),
+  at: Timestamp,
+  event: z.enum(['firing', 'resolved']),
+  level: AlertLevel,
+  severity: Severity,
+  kind: AlertKind,
+  host: HostName,
+  check: EntryName.optional(),
+  service: EntryName.optional(),
+  summary: z.string().max(500),
+  incident: z.string().max(40).optional(),
+});
+export type AlertLine = z.infer<typeof AlertLine>;

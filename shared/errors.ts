@@ -1,0 +1,47 @@
+// The one error class of the project: every room throws it, every handler maps its `code`.
+
+export type ErrorCode =
+  | 'invalid-input'
+  | 'not-found'
+  | 'conflict'
+  | 'not-allowed'
+  | 'unauthenticated'
+  | 'refused'
+  | 'busy'
+  | 'timed-out'
+  | 'unavailable'
+  | 'corrupt'
+  | 'failed'
+  | 'internal';
+
+export interface ErrorOptions {
+  /** True when the same call may succeed later without anyone changing anything. Default false. */
+  retryable?: boolean;
+  /** What the operator does next, a full sentence. */
+  hint?: string;
+  cause?: unknown;
+  /** Machine-readable facts about the failure; never a secret. */
+  details?: Record<string, unknown>;
+}
+
+/** An error with a code, a hint for the operator and whether a retry may help. */
+export class LamplighterError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly hint: string | undefined;
+  readonly details: Record<string, unknown>;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'LamplighterError';
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+    this.hint = options.hint;
+    this.details = options.details ?? {};
+  }
+}
+
+/** The message of anything that was thrown, for logs and results. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

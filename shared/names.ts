@@ -1,0 +1,47 @@
+// The names that cross boundaries. Each is safe as an argument of a program and as part of a file or topic name.
+import { z } from 'zod';
+
+/** A host's name in the runbook: letters, digits, hyphen; it becomes part of topic and object names. */
+export const HostName = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/, 'a host name is lower-case letters, digits and hyphens')
+  .brand<'HostName'>();
+export type HostName = z.infer<typeof HostName>;
+
+/** A service's, check's, channel's or webhook's name in the runbook. */
+export const EntryName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'a name is lower-case letters, digits and hyphens');
+
+/** A systemd unit with its suffix, as systemd.unit(5) allows it; never starts with `-`. */
+export const UnitName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9:_.@-]{0,200}\.(service|socket|timer|target)$/,
+    'a unit is a systemd unit name such as app-web.service',
+  );
+
+/** An unquoted PostgreSQL identifier: database and role names that we pass to programs. */
+export const PgIdentifier = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'a database or role name is lower-case letters, digits and underscores');
+
+/** An absolute path without `..`, `.` or empty segments. */
+export const AbsolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/, 'a path is absolute and has no "." or ".." segments');
+
+/** RFC 3339 in UTC, as `Date.prototype.toISOString` writes it. */
+export const Timestamp = z.iso.datetime({ offset: false });
+
+/** A command's id: UUIDv7 (RFC 9562), so ids sort by time. */
+export const CommandId = z.uuidv7().brand<'CommandId'>();
+export type CommandId = z.infer<typeof CommandId>;
+
+/** A backup's id: the UTC second it began and the command that made it, e.g. `20261123T020000Z-0197c2`. */
+export const BackupId = z
+  .string()
+  .regex(/^\d{8}T\d{6}Z-[0-9a-f]{6}$/, 'a backup id looks like 20261123T020000Z-1f3a9c')
+  .brand<'BackupId'>();
+export type BackupId = z.infer<typeof BackupId>;

@@ -1,0 +1,123 @@
+// backup.* and restore.run: the database, its roles and the host's configuration files.
+import { z } from 'zod';
+import { LamplighterError } from '../errors.ts';
+import { BackupId, PgIdentifier, UnitName } from '../names.ts';
+import type { Policy } from '../policy/policy.ts';
+import { HealthCheck } from '../runbook/schema.ts';
+import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
+import { findService } from './service.ts';
+
+function backupTerms({ runbook }: ResolveContext) {
+  if (runbook.backup) return runbook.backup;
+  throw new LamplighterError('not-found', 'find backup terms: the runbook has no "backup" section', {
+    hint: 'Add a "backup" section with host, database and schedule.',
+  });
+}
+
+function permitDatabase(database: string, use: 'backup' | 'restore', policy: Policy): PolicyVerdict {
+  if (!policy.backup) return forbid('not-in-policy', "the host's policy has no backup section");
+  if (!policy.databases[database]?.allow.includes(use)) {
+    return forbid('not-in-policy', `the host's policy does not allow ${use} of database ${database}`);
+  }
+  return ALLOWED;
+}
+
+export const BackupSummary = z.strictObject({
+  backupId: BackupId,
+  database: PgIdentifier,
+  /** Bytes of all parts as they are stored. */
+  bytes: z.int().nonnegative(),
+  tables: z.int().nonnegative(),
+  rows: z.int().nonnegative(),
+  durationMs: z.int().nonnegative(),
+  manifestObject: z.string(),
+});
+export type BackupSummary = z.infer<typeof BackupSummary>;
+
+export const backupRun = defineOperation({
+  name: 'backup.run',
+  summary: 'Back up the database, its roles and the configuration files',
+  risk: 'change',
+  params: z.strictObject({}),
+  spec: z.strictObject({ database: PgIdentifier, localRetentionDays: z.int().min(1) }),
+  result: BackupSummary,
+  timeoutMs: 6 * 60 * 60_000,
+  isIdempotent: false,
+  resolve: (_params, context) => {
+    const { host, database, localRetentionDays } = backupTerms(context);
+    return { host, spec: { database, localRetentionDays } };
+  },
+  locks: (spec) => [`database:${spec.database}`],
+  permit: (spec, policy) => permitDatabase(spec.database, 'backup', policy),
+});
+
+export const backupList = defineOperation({
+  name: 'backup.list',
+  summary: 'List the backups kept on the host',
+  risk: 'read',
+  params: z.strictObject({}),
+  spec: z.strictObject({}),
+  result: z.strictObject({
+    backups: z.array(z.strictObject({ backupId: BackupId, bytes: z.int().nonnegative() })),
+  }),
+  timeoutMs: 15_000,
+  isIdempotent: true,
+  resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
+  locks: () => [],
+  permit: (_spec, policy) =>
+    policy.backup ? ALLOWED : forbid('not-in-policy', "the host's policy has no backup section"),
+});
+
+const StoppedService = z.strictObject({ service: z.string(), unit: UnitName, health: HealthCheck });
+
+export const restoreRun = defineOperation({
+  name: 'restore.run',
+  summary: 'Restore the database from a backup; everything is put back when a step fails',
+  risk: 'destructive',
+  params: z.strictObject({
+    backup: BackupId.describe('the backup to restore'),
+    /** A person typed the database's name (or gave --yes); checked again on the host. */
+    confirm: PgIdentifier.describe('the name of the database, typed as confirmation'),
+  }),
+  spec: z.strictObject({
+    backupId: BackupId,
+    database: PgIdentifier,
+    confirm: PgIdentifier,
+    services: z.array(StoppedService),
+  }),
+  result: z.strictObject({
+    backupId: BackupId,
+    database: PgIdentifier,
+    /** The database as it was before, kept under this name. */
+    keptAs: PgIdentifier,
+    tables: z.int().nonnegative(),
+    rows: z.int().nonnegative(),
+    durationMs: z.int().nonnegative(),
+  }),
+  timeoutMs: 12 * 60 * 60_000,
+  isIdempotent: false,
+  resolve: ({ backup, confirm }, context) => {
+    const { host, database } = backupTerms(context);
+    if (confirm !== database) {
+      throw new LamplighterError('invalid-input', `confirm restore of ${database}: "${confirm}" was typed`, {
+        hint: `Type the database's name, ${database}.`,
+      });
+    }
+    const names = context.runbook.restore?.services ?? [];
+    const services = names.map((service) => {
+      const { unit, health } = findService(service, context);
+      return { service, unit, health };
+    });
+    return { host, spec: { backupId: backup, database, confirm, services } };
+  },
+  locks: (spec) => [`database:${spec.database}`, ...spec.services.map((s) => `unit:${s.unit}`)],
+  permit: (spec, policy) => {
+    const missing = spec.services.find(({ unit }) => {
+      const actions = policy.units[unit] ?? [];
+      return !actions.includes('stop') || !actions.includes('start');
+    });
+    if (missing)
+      return forbid('not-in-policy', `the host's policy does not allow stop and start of ${missing.unit}`);
+    return permitDatabase(spec.database, 'restore', policy);
+  },
+});

@@ -1,0 +1,48 @@
+// Every operation there is. Adding one: its definition in a file beside this, its name here, its twin in agent/operations/.
+import { LamplighterError } from '../errors.ts';
+import { nearestName } from '../runbook/nearest-name.ts';
+import { alertAppend } from './alert.ts';
+import { backupList, backupRun, restoreRun } from './backup.ts';
+import type { OperationDefinition } from './definition.ts';
+import { hostVitals } from './host.ts';
+import {
+  serviceFollow,
+  serviceLogs,
+  serviceReload,
+  serviceRestart,
+  serviceStart,
+  serviceStatus,
+  serviceStop,
+} from './service.ts';
+
+export const CATALOGUE: readonly OperationDefinition[] = [
+  serviceStatus,
+  serviceStart,
+  serviceStop,
+  serviceRestart,
+  serviceReload,
+  serviceLogs,
+  serviceFollow,
+  hostVitals,
+  backupRun,
+  backupList,
+  restoreRun,
+  alertAppend,
+];
+
+export const OPERATION_NAMES: readonly string[] = CATALOGUE.map((operation) => operation.name);
+
+/** The definition with this name, or undefined. */
+export function lookUpOperation(name: string): OperationDefinition | undefined {
+  return CATALOGUE.find((operation) => operation.name === name);
+}
+
+/** The definition with this name; throws `not-found` with the near name. */
+export function findOperation(name: string): OperationDefinition {
+  const found = lookUpOperation(name);
+  if (found) return found;
+  const near = nearestName(name, OPERATION_NAMES);
+  throw new LamplighterError('not-found', `find operation ${name}: there is no such operation`, {
+    hint: near ? `Did you mean "${near}"?` : `Operations: ${OPERATION_NAMES.join(', ')}.`,
+  });
+}

@@ -1,0 +1,59 @@
+// What an operation is: one definition from which the API route, the `lamp` verb, the policy check and the agent's
+// dispatch derive. Its twin in agent/operations/ says how it is done.
+import type { z } from 'zod';
+import type { Policy } from '../policy/policy.ts';
+import type { Risk } from '../role.ts';
+import type { Runbook } from '../runbook/schema.ts';
+
+export interface ResolveContext {
+  runbook: Runbook;
+}
+
+/** What resolving gives: the host to address, and everything the host needs to know from the runbook. */
+export interface Resolved<S> {
+  host: string;
+  spec: S;
+}
+
+export type PolicyVerdict =
+  | { allowed: true }
+  | { allowed: false; code: 'unknown-unit' | 'not-in-policy'; detail: string };
+
+export interface OperationDefinition<
+  P extends z.ZodType = z.ZodType,
+  S extends z.ZodType = z.ZodType,
+  R extends z.ZodType = z.ZodType,
+> {
+  name: string;
+  /** One line for help and the catalogue, imperative. */
+  summary: string;
+  risk: Risk;
+  /** What a caller gives; flat, with `.describe()` on each field, since flags and forms derive from it. */
+  params: P;
+  /** What the agent gets besides: names resolved from the runbook. */
+  spec: S;
+  result: R;
+  timeoutMs: number;
+  /** True when doing it twice is the same as doing it once. */
+  isIdempotent: boolean;
+  /** Throws `LamplighterError` `not-found` or `invalid-input` when the runbook does not have what `params` name. */
+  resolve(params: z.infer<P>, context: ResolveContext): Resolved<z.infer<S>>;
+  /** Names that no two commands above `read` may hold at once on a host, e.g. `unit:app-web.service`. */
+  locks(spec: z.infer<S>): string[];
+  /** The host's last word, besides that the policy must list the operation's name. */
+  permit(spec: z.infer<S>, policy: Policy): PolicyVerdict;
+}
+
+/** Keeps the three schemas' types while checking the shape. */
+export function defineOperation<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(
+  definition: OperationDefinition<P, S, R>,
+): OperationDefinition<P, S, R> {
+  return definition;
+}
+
+export const ALLOWED: PolicyVerdict = { allowed: true };
+
+/** A verdict that says no and why. */
+export function forbid(code: 'unknown-unit' | 'not-in-policy', detail: string): PolicyVerdict {
+  return { allowed: false, code, detail };
+}

@@ -1,0 +1,148 @@
+// service.*: systemd units by their runbook names.
+import { z } from 'zod';
+import { UnitStatus } from '../command/report.ts';
+import { LamplighterError } from '../errors.ts';
+import { EntryName, Timestamp, UnitName } from '../names.ts';
+import type { Policy, UnitAction } from '../policy/policy.ts';
+import type { Risk } from '../role.ts';
+import { nearestName } from '../runbook/nearest-name.ts';
+import { HealthCheck, type RunbookService } from '../runbook/schema.ts';
+import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
+
+const ServiceParams = z.strictObject({ service: EntryName.describe("the service's name in the runbook") });
+const ServiceSpec = z.strictObject({ unit: UnitName, health: HealthCheck });
+
+/** Finds a service of the runbook; throws `not-found` with the near name. */
+export function findService(name: string, { runbook }: ResolveContext): RunbookService {
+  const service = runbook.services[name];
+  if (service) return service;
+  const known = Object.keys(runbook.services);
+  const near = nearestName(name, known);
+  throw new LamplighterError('not-found', `find service ${name}: the runbook has no such service`, {
+    hint: near ? `Did you mean "${near}"?` : `Services: ${known.join(', ') || 'none'}.`,
+  });
+}
+
+function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVerdict {
+  const actions = policy.units[unit];
+  if (!actions) return forbid('unknown-unit', `the host's policy does not name ${unit}`);
+  if (!actions.includes(action))
+    return forbid('not-in-policy', `the host's policy does not allow ${action} on ${unit}`);
+  return ALLOWED;
+}
+
+function resolveService({ service }: z.infer<typeof ServiceParams>, context: ResolveContext) {
+  const { host, unit, health } = findService(service, context);
+  return { host, spec: { unit, health } };
+}
+
+function unitLock({ unit }: { unit: string }): string[] {
+  return [`unit:${unit}`];
+}
+
+/** What a unit looks like after it was acted on. */
+const UnitResult = z.strictObject({ unit: UnitStatus, healthy: z.boolean() });
+
+function unitOperation(
+  action: 'start' | 'stop' | 'restart' | 'reload',
+  risk: Risk,
+  summary: string,
+  timeoutMs: number,
+) {
+  return defineOperation({
+    name: `service.${action}`,
+    summary,
+    risk,
+    params: ServiceParams,
+    spec: ServiceSpec,
+    result: UnitResult,
+    timeoutMs,
+    isIdempotent: action === 'start' || action === 'stop',
+    resolve: resolveService,
+    locks: unitLock,
+    permit: (spec, policy) => permitUnit(spec.unit, action, policy),
+  });
+}
+
+export const serviceStart = unitOperation(
+  'start',
+  'change',
+  'Start a service and wait until it is healthy',
+  120_000,
+);
+export const serviceStop = unitOperation('stop', 'disruptive', 'Stop a service', 120_000);
+export const serviceRestart = unitOperation(
+  'restart',
+  'change',
+  'Restart a service and wait until it is healthy',
+  180_000,
+);
+export const serviceReload = unitOperation('reload', 'change', "Reload a service's configuration", 120_000);
+
+export const serviceStatus = defineOperation({
+  name: 'service.status',
+  summary: 'Show what systemd says of a service',
+  risk: 'read',
+  params: ServiceParams,
+  spec: ServiceSpec,
+  result: z.strictObject({ unit: UnitStatus }),
+  timeoutMs: 15_000,
+  isIdempotent: true,
+  resolve: resolveService,
+  locks: () => [],
+  permit: (spec, policy) => permitUnit(spec.unit, 'status', policy),
+});
+
+const LogParams = z.strictObject({
+  service: EntryName.describe("the service's name in the runbook"),
+  lines: z.int().min(1).max(2000).default(50).describe('how many lines, the newest'),
+  since: Timestamp.optional().describe('only lines after this time'),
+});
+
+export const LogLine = z.strictObject({
+  at: Timestamp,
+  /** syslog priority, 0 (emerg) to 7 (debug). */
+  priority: z.int().min(0).max(7),
+  message: z.string(),
+});
+export type LogLine = z.infer<typeof LogLine>;
+
+export const serviceLogs = defineOperation({
+  name: 'service.logs',
+  summary: "Read a service's journal",
+  risk: 'read',
+  params: LogParams,
+  spec: z.strictObject({ unit: UnitName, lines: z.int().min(1).max(2000), since: Timestamp.optional() }),
+  result: z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() }),
+  timeoutMs: 30_000,
+  isIdempotent: true,
+  resolve: ({ service, lines, since }, context) => {
+    const { host, unit } = findService(service, context);
+    return { host, spec: { unit, lines, ...(since === undefined ? {} : { since }) } };
+  },
+  locks: () => [],
+  permit: (spec, policy) => permitUnit(spec.unit, 'logs', policy),
+});
+
+export const serviceFollow = defineOperation({
+  name: 'service.follow',
+  summary: "Follow a service's journal live",
+  risk: 'read',
+  params: ServiceParams.extend({
+    ticket: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/)
+      .describe('one-time ticket of the live relay'),
+    relayUrl: z.url({ protocol: /^wss?$/ }).describe('where the agent dials out to'),
+  }),
+  spec: z.strictObject({ unit: UnitName, ticket: z.string(), relayUrl: z.url({ protocol: /^wss?$/ }) }),
+  result: z.strictObject({ linesSent: z.int() }),
+  timeoutMs: 60 * 60_000,
+  isIdempotent: true,
+  resolve: ({ service, ticket, relayUrl }, context) => {
+    const { host, unit } = findService(service, context);
+    return { host, spec: { unit, ticket, relayUrl } };
+  },
+  locks: () => [],
+  permit: (spec, policy) => permitUnit(spec.unit, 'logs', policy),
+});

@@ -1,0 +1,39 @@
+// The host's own policy: root's file, /etc/lamplighter/policy.yaml. What it does not name is never touched, whatever
+// a signed command says. The control plane can read its hash, not change it.
+import { z } from 'zod';
+import { AbsolutePath, HostName, PgIdentifier, UnitName } from '../names.ts';
+
+export const UnitAction = z.enum(['status', 'logs', 'start', 'stop', 'restart', 'reload']);
+export type UnitAction = z.infer<typeof UnitAction>;
+
+const HostDatabase = z.strictObject({
+  /** Local socket directory and port of the cluster. */
+  socketDir: AbsolutePath.default('/var/run/postgresql'),
+  port: z.int().min(1).max(65535).default(5432),
+  allow: z.array(z.enum(['backup', 'restore'])),
+});
+
+const HostBackup = z.strictObject({
+  bucket: z.string().min(3).max(222),
+  /** Local copies: root's directory. */
+  localDir: AbsolutePath,
+  /** age X25519 recipients (age1…): roles and configuration files are encrypted to these before they leave the host. */
+  recipients: z.array(z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, 'an age recipient is age1…')).min(1),
+  /** Files and directories (no globs) that hold the configuration. */
+  configPaths: z.array(AbsolutePath),
+});
+
+export const Policy = z.strictObject({
+  version: z.literal(1),
+  host: HostName,
+  /** Operations that may run here, by exact name. */
+  operations: z.array(z.string()),
+  units: z.record(UnitName, z.array(UnitAction)),
+  databases: z.record(PgIdentifier, HostDatabase).default({}),
+  /** Files that `alert.append` may append to. */
+  alertLogs: z.array(AbsolutePath).default([]),
+  backup: HostBackup.optional(),
+  /** How far this clock may run behind the control plane's. */
+  maxClockSkewMs: z.int().min(0).max(600_000).default(30_000),
+});
+export type Policy = z.infer<typeof Policy>;

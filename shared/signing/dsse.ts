@@ -1,0 +1,92 @@
+// Signatures over exact bytes. The pre-authentication encoding is DSSE's (github.com/secure-systems-lab/dsse,
+// protocol.md, v1): it binds the payload's type to the payload, so a report can never pass for a command.
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { z } from 'zod';
+
+/** What may be signed; the type is part of the signed bytes. */
+export const PAYLOAD_TYPES = {
+  command: 'application/vnd.lamplighter.command.v1+json',
+  report: 'application/vnd.lamplighter.report.v1+json',
+  manifest: 'application/vnd.lamplighter.backup-manifest.v1+json',
+} as const;
+export type PayloadKind = keyof typeof PAYLOAD_TYPES;
+
+/** Bytes with their signature, as they travel. `keyId` is a hint to find the key, never trusted by itself. */
+export interface SignedBytes {
+  payload: Uint8Array;
+  signature: Uint8Array;
+  keyId: string;
+}
+
+/** Signs with a key that it holds: a key file locally, Cloud KMS in the cloud. */
+export interface Signer {
+  readonly keyId: string;
+  /** Ed25519 over `preAuthEncode(kind, payload)`. */
+  sign(kind: PayloadKind, payload: Uint8Array): Promise<Uint8Array>;
+}
+
+/** DSSE PAE: `DSSEv1 SP len(type) SP type SP len(payload) SP payload`. */
+export function preAuthEncode(kind: PayloadKind, payload: Uint8Array): Buffer {
+  const type = PAYLOAD_TYPES[kind];
+  const head = `DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.byteLength} `;
+  return Buffer.concat([Buffer.from(head, 'utf8'), payload]);
+}
+
+/** The first 16 hex digits of the SHA-256 of the key's SPKI DER. */
+export function keyIdOf(publicKey: KeyObject): string {
+  const der = publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(der).digest('hex').slice(0, 16);
+}
+
+/** A PEM public key (SPKI, Ed25519), parsed. Throws on any other key type. */
+export function parsePublicKey(pem: string): KeyObject {
+  const key = createPublicKey(pem);
+  if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('parse public key: not an Ed25519 key');
+  return key;
+}
+
+/** True when one of `keys` has the signature's key id and the signature holds over these bytes. */
+export function isSignatureValid(
+  kind: PayloadKind,
+  signed: SignedBytes,
+  keys: readonly KeyObject[],
+): boolean {
+  const bytes = preAuthEncode(kind, signed.payload);
+  return keys.some((key) => keyIdOf(key) === signed.keyId && verify(null, bytes, key, signed.signature));
+}
+
+/** A DSSE envelope in JSON, for signed files (backup manifests). */
+export const DsseEnvelope = z.strictObject({
+  payloadType: z.string(),
+  payload: z.base64(),
+  signatures: z
+    .array(z.strictObject({ keyid: z.string(), sig: z.base64() }))
+    .min(1)
+    .max(2),
+});
+export type DsseEnvelope = z.infer<typeof DsseEnvelope>;
+
+/** Writes signed bytes as a DSSE JSON document. */
+export function encodeDsse(kind: PayloadKind, signed: SignedBytes): string {
+  const envelope: DsseEnvelope = {
+    payloadType: PAYLOAD_TYPES[kind],
+    payload: Buffer.from(signed.payload).toString('base64'),
+    signatures: [{ keyid: signed.keyId, sig: Buffer.from(signed.signature).toString('base64') }],
+  };
+  return JSON.stringify(envelope);
+}
+
+/** Reads a DSSE JSON document and returns its bytes when a signature of `keys` holds, else undefined. Throws on a malformed document. */
+export function openDsse(
+  kind: PayloadKind,
+  text: string,
+  keys: readonly KeyObject[],
+): Uint8Array | undefined {
+  const envelope = DsseEnvelope.parse(JSON.parse(text));
+  if (envelope.payloadType !== PAYLOAD_TYPES[kind]) return undefined;
+  const payload = Buffer.from(envelope.payload, 'base64');
+  const isSigned = envelope.signatures.some((s) =>
+    isSignatureValid(kind, { payload, signature: Buffer.from(s.sig, 'base64'), keyId: s.keyid }, keys),
+  );
+  return isSigned ? payload : undefined;
+}
