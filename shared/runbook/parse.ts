@@ -31,10 +31,10 @@ export function parseRunbook(text: string, operations: readonly string[]): Parse
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   if (document.errors.length > 0) return { ok: false, errors: syntaxErrors(document, lines) };
-  const parsed = Runbook.safeParse(toPlain(document));
-  const faults = parsed.success
-    ? findReferenceFaults(parsed.data, operations)
-    : parsed.error.issues.flatMap((issue) => faultsOf(issue, []));
+  const plain = toPlain(document);
+  const parsed = Runbook.safeParse(plain);
+  const shapeFaults = parsed.success ? [] : parsed.error.issues.flatMap((issue) => faultsOf(issue, []));
+  const faults = [...shapeFaults, ...findReferenceFaults(plain, operations)];
   if (parsed.success && faults.length === 0) return { ok: true, runbook: parsed.data };
   const errors = faults.map((fault) => locate(fault, document, lines));
   return { ok: false, errors: errors.toSorted((a, b) => a.line - b.line || a.column - b.column) };

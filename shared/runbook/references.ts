@@ -1,7 +1,8 @@
 // Names in the runbook that point at other entries: each must exist, and a near miss is suggested.
 import { Cron } from 'croner';
+import { z } from 'zod';
+import { messageOf } from '../errors.ts';
 import { nearestName } from './nearest-name.ts';
-import type { Runbook } from './schema.ts';
 
 /** A fault at a path of the document. */
 export interface RunbookFault {
@@ -11,6 +12,31 @@ export interface RunbookFault {
   hint?: string;
 }
 
+// Only what points elsewhere, and only as far as it has the right shape: references are checked even when the rest of
+// the document has faults, so that all of them are told at once.
+function entries<T extends z.ZodType>(value: T) {
+  return z.record(z.string(), value.catch(undefined)).catch({});
+}
+const name = z.string().optional().catch(undefined);
+const Outline = z.object({
+  hosts: entries(z.unknown()),
+  services: entries(z.object({ host: name }).optional()),
+  checks: entries(z.object({ host: name, service: name }).optional()),
+  channels: entries(z.object({ host: name }).optional()),
+  webhooks: entries(z.object({ operation: name }).optional()),
+  backup: z.object({ host: name, schedule: name }).optional().catch(undefined),
+  restore: z
+    .object({ services: z.array(name).catch([]) })
+    .optional()
+    .catch(undefined),
+  severityRules: z
+    .array(
+      z.object({ when: z.object({ host: name, service: name, check: name }).catch({}) }).catch({ when: {} }),
+    )
+    .catch([]),
+});
+type Outline = z.infer<typeof Outline>;
+
 type Path = readonly (string | number)[];
 
 function unknownName(path: Path, noun: string, name: string, known: readonly string[]): RunbookFault {
@@ -19,71 +45,67 @@ function unknownName(path: Path, noun: string, name: string, known: readonly str
   return { path, message: `unknown ${noun} "${name}"`, hint };
 }
 
-function* hostReferences(runbook: Runbook): Generator<[Path, string]> {
-  for (const [name, service] of Object.entries(runbook.services))
-    yield [['services', name, 'host'], service.host];
-  for (const [name, check] of Object.entries(runbook.checks)) yield [['checks', name, 'host'], check.host];
-  for (const [name, channel] of Object.entries(runbook.channels)) {
-    if (channel.kind === 'jsonl') yield [['channels', name, 'host'], channel.host];
+type Reference = [path: Path, name: string | undefined];
+
+function* hostReferences(runbook: Outline): Generator<Reference> {
+  for (const section of ['services', 'checks', 'channels'] as const) {
+    for (const [name, entry] of Object.entries(runbook[section]))
+      yield [[section, name, 'host'], entry?.host];
   }
-  for (const [i, rule] of runbook.severityRules.entries()) {
-    if (rule.when.host) yield [['severityRules', i, 'when', 'host'], rule.when.host];
-  }
-  if (runbook.backup) yield [['backup', 'host'], runbook.backup.host];
+  for (const [i, rule] of runbook.severityRules.entries())
+    yield [['severityRules', i, 'when', 'host'], rule.when.host];
+  yield [['backup', 'host'], runbook.backup?.host];
 }
 
-function* serviceReferences(runbook: Runbook): Generator<[Path, string]> {
-  for (const [name, check] of Object.entries(runbook.checks)) {
-    if (check.service) yield [['checks', name, 'service'], check.service];
-  }
+function* serviceReferences(runbook: Outline): Generator<Reference> {
+  for (const [name, check] of Object.entries(runbook.checks))
+    yield [['checks', name, 'service'], check?.service];
   for (const [i, name] of (runbook.restore?.services ?? []).entries())
     yield [['restore', 'services', i], name];
   for (const [i, rule] of runbook.severityRules.entries()) {
-    if (rule.when.service) yield [['severityRules', i, 'when', 'service'], rule.when.service];
+    yield [['severityRules', i, 'when', 'service'], rule.when.service];
   }
 }
 
-function* checkReferences(runbook: Runbook): Generator<[Path, string]> {
-  for (const [i, rule] of runbook.severityRules.entries()) {
-    if (rule.when.check) yield [['severityRules', i, 'when', 'check'], rule.when.check];
-  }
+function* checkReferences(runbook: Outline): Generator<Reference> {
+  for (const [i, rule] of runbook.severityRules.entries())
+    yield [['severityRules', i, 'when', 'check'], rule.when.check];
 }
 
-function* scheduleFaults(runbook: Runbook): Generator<RunbookFault> {
-  if (!runbook.backup) return;
-  try {
-    new Cron(runbook.backup.schedule, { paused: true, mode: '5-part' }).stop();
-  } catch (error) {
-    const message = `not a cron expression: ${error instanceof Error ? error.message : String(error)}`;
-    yield {
-      path: ['backup', 'schedule'],
-      message,
-      hint: 'Five fields, e.g. "0 2 * * *" for 02:00 every day.',
-    };
-  }
-}
-
-function* webhookFaults(runbook: Runbook, operations: readonly string[]): Generator<RunbookFault> {
+function* operationReferences(runbook: Outline): Generator<Reference> {
   for (const [name, webhook] of Object.entries(runbook.webhooks)) {
-    const path = ['webhooks', name, 'operation'];
-    if (!operations.includes(webhook.operation))
-      yield unknownName(path, 'operation', webhook.operation, operations);
+    yield [['webhooks', name, 'operation'], webhook?.operation];
+  }
+}
+
+function scheduleFaults({ backup }: Outline): RunbookFault[] {
+  if (backup?.schedule === undefined) return [];
+  try {
+    new Cron(backup.schedule, { paused: true, mode: '5-part' }).stop();
+    return [];
+  } catch (error) {
+    const message = `not a cron expression: ${messageOf(error)}`;
+    return [
+      { path: ['backup', 'schedule'], message, hint: 'Five fields, e.g. "0 2 * * *" for 02:00 every day.' },
+    ];
   }
 }
 
 /** All references that lead nowhere, and schedules that are none. `operations` are the names of the catalogue. */
-export function findReferenceFaults(runbook: Runbook, operations: readonly string[]): RunbookFault[] {
-  const faults: RunbookFault[] = [];
-  const sets: [Iterable<[Path, string]>, string, readonly string[]][] = [
+export function findReferenceFaults(document: unknown, operations: readonly string[]): RunbookFault[] {
+  const outline = Outline.safeParse(document);
+  if (!outline.success) return [];
+  const runbook = outline.data;
+  const sets: [Iterable<Reference>, string, readonly string[]][] = [
     [hostReferences(runbook), 'host', Object.keys(runbook.hosts)],
     [serviceReferences(runbook), 'service', Object.keys(runbook.services)],
     [checkReferences(runbook), 'check', Object.keys(runbook.checks)],
+    [operationReferences(runbook), 'operation', operations],
   ];
-  for (const [references, noun, known] of sets) {
-    for (const [path, name] of references) {
-      if (!known.includes(name)) faults.push(unknownName(path, noun, name, known));
-    }
-  }
-  faults.push(...scheduleFaults(runbook), ...webhookFaults(runbook, operations));
-  return faults;
+  const faults = sets.flatMap(([references, noun, known]) =>
+    [...references].flatMap(([path, name]) =>
+      name === undefined || known.includes(name) ? [] : [unknownName(path, noun, name, known)],
+    ),
+  );
+  return [...faults, ...scheduleFaults(runbook)];
 }

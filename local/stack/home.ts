@@ -1,0 +1,112 @@
+// Where the local stack keeps its state, and who may use it: one stack per home, told by a lock file that a crash can't
+// leave behind for good.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+
+export interface StackHome {
+  dir: string;
+  postgres: string;
+  pubsub: string;
+  gcs: string;
+  host: string;
+  mail: string;
+  logs: string;
+  keys: string;
+  /** Address and token for `lamp`. */
+  lampConfig: string;
+}
+
+const DIRECTORY_MODE = 0o700;
+
+/** Makes the home's directories; only their owner may look inside, since keys and tokens lie there. */
+export function openHome(dir: string): StackHome {
+  const home: StackHome = {
+    dir,
+    postgres: join(dir, 'postgres'),
+    pubsub: join(dir, 'pubsub'),
+    gcs: join(dir, 'gcs'),
+    host: join(dir, 'host'),
+    mail: join(dir, 'mail'),
+    logs: join(dir, 'logs'),
+    keys: join(dir, 'keys'),
+    lampConfig: join(dir, 'lamp.json'),
+  };
+  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  for (const part of [home.pubsub, home.gcs, home.host, home.mail, home.logs, home.keys]) {
+    mkdirSync(part, { recursive: true, mode: DIRECTORY_MODE });
+  }
+  return home;
+}
+
+const Lock = z.object({ pid: z.int(), startTicks: z.string(), url: z.string().nullable() });
+type Lock = z.infer<typeof Lock>;
+
+/** The lock of a running stack. */
+export interface StackLock {
+  /** Says where the stack answers, for whoever starts it a second time. */
+  announce(url: string): void;
+  release(): void;
+}
+
+/** Takes the home's lock. Throws `conflict` naming the running stack's process and address when there is one. */
+export function lockHome(dir: string): StackLock {
+  const file = join(dir, 'stack.lock');
+  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  const mine: Lock = { pid: process.pid, startTicks: startTicksOf(process.pid) ?? '', url: null };
+  for (let attempt = 0; ; attempt++) {
+    try {
+      writeFileSync(file, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });
+      break;
+    } catch (error) {
+      const holder = readLock(file);
+      if (holder && startTicksOf(holder.pid) === holder.startTicks) throw alreadyRunning(dir, holder);
+      if (attempt > 0) throw error;
+      rmSync(file, { force: true });
+    }
+  }
+  return {
+    announce: (url) => writeFileSync(file, JSON.stringify({ ...mine, url })),
+    release: () => rmSync(file, { force: true }),
+  };
+}
+
+function alreadyRunning(dir: string, holder: Lock): LamplighterError {
+  const where = holder.url ? ` at ${holder.url}` : ', still starting';
+  return new LamplighterError(
+    'conflict',
+    `start stack ${dir}: it already runs${where} (process ${holder.pid})`,
+    {
+      hint: 'Use that one, stop it with Ctrl-C, or start another with --home DIR.',
+    },
+  );
+}
+
+function readLock(file: string): Lock | undefined {
+  try {
+    return Lock.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A process id alone may have been given to another process since; its start time (proc(5), field 22) tells them apart. */
+function startTicksOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return isAliveWithoutProc(pid) ? '' : undefined;
+  }
+}
+
+function isAliveWithoutProc(pid: number): boolean {
+  if (process.platform === 'linux') return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
