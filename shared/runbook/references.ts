@@ -14,16 +14,15 @@ export interface RunbookFault {
 
 // Only what points elsewhere, and only as far as it has the right shape: references are checked even when the rest of
 // the document has faults, so that all of them are told at once.
-function entries<T extends z.ZodType>(value: T) {
-  return z.record(z.string(), value.catch(undefined)).catch({});
-}
 const name = z.string().optional().catch(undefined);
+const pointers = z.object({ host: name, service: name, operation: name }).optional().catch(undefined);
+const section = z.record(z.string(), pointers).catch({});
 const Outline = z.object({
-  hosts: entries(z.unknown()),
-  services: entries(z.object({ host: name }).optional()),
-  checks: entries(z.object({ host: name, service: name }).optional()),
-  channels: entries(z.object({ host: name }).optional()),
-  webhooks: entries(z.object({ operation: name }).optional()),
+  hosts: z.record(z.string(), z.unknown()).catch({}),
+  services: section,
+  checks: section,
+  channels: section,
+  webhooks: section,
   backup: z.object({ host: name, schedule: name }).optional().catch(undefined),
   restore: z
     .object({ services: z.array(name).catch([]) })
