@@ -1,0 +1,144 @@
+// `npm start`: the whole system on this machine. Flags: see HELP.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildAgent } from '#agent/build.ts';
+import { ensureSystemPackages } from '#local/setup/packages.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { removeHome } from './stack/fresh.ts';
+import { lockHome } from './stack/home.ts';
+import { showLiveView } from './stack/live-view.ts';
+import { type Stack, startStack } from './stack/stack.ts';
+import { playTour } from './stack/tour.ts';
+
+const HELP = `Usage: npm start -- [options]
+
+Starts a small production platform on a host of its own, watched from outside, acted on
+through signed messages, backed up and proven. Everything runs on this machine.
+
+  --tour        play the whole story unattended; exit 0 only if all of it happened
+  --fresh       forget the state of earlier runs
+  --home DIR    where the state is kept (default .lamplighter)
+  --port N      port of the API on 127.0.0.1 (default 8321)
+  --tick S      seconds between two looks from outside (default 10; Cloud Scheduler's least is 60)
+  --plain       lines instead of the live view
+  --help        this text
+`;
+
+const ROOT = join(import.meta.dirname, '..');
+
+interface Flags {
+  isTour: boolean;
+  isFresh: boolean;
+  isPlain: boolean;
+  homeDir: string;
+  apiPort: number;
+  tickMs: number;
+}
+
+function parseFlags(args: string[]): Flags | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      tour: { type: 'boolean', default: false },
+      fresh: { type: 'boolean', default: false },
+      plain: { type: 'boolean', default: false },
+      home: { type: 'string', default: join(ROOT, '.lamplighter') },
+      port: { type: 'string', default: '8321' },
+      tick: { type: 'string', default: '10' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    isTour: values.tour,
+    isFresh: values.fresh,
+    isPlain: values.plain || !process.stdout.isTTY,
+    homeDir: values.home,
+    apiPort: parseWhole('--port', values.port, 65_535),
+    tickMs: parseWhole('--tick', values.tick, 3600) * 1000,
+  };
+}
+
+function parseWhole(flag: string, text: string, max: number): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= max) return number;
+  throw new LamplighterError('invalid-input', `read ${flag} ${text}: not a whole number from 1 to ${max}`);
+}
+
+function say(text: string): void {
+  console.log(`${new Date().toISOString().slice(11, 19)}  ${text}`);
+}
+
+async function start(flags: Flags): Promise<Stack> {
+  await ensureSystemPackages();
+  const began = Date.now();
+  if (flags.isFresh) await removeHome(flags.homeDir);
+  const agentDir = join(ROOT, 'dist', 'agent');
+  await buildAgent(agentDir);
+  const stack = await startStack({
+    homeDir: flags.homeDir,
+    apiPort: flags.apiPort,
+    tickMs: flags.tickMs,
+    functionsSource: join(ROOT, 'functions', 'index.ts'),
+    agentDir,
+    onStep: say,
+    onTrouble: (text) => say(`trouble: ${text}`),
+  });
+  say(`up in ${((Date.now() - began) / 1000).toFixed(1)} s: ${stack.url}`);
+  return stack;
+}
+
+async function runTour(stack: Stack, began: number): Promise<void> {
+  const tell = (text: string): void => {
+    console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`);
+  };
+  const figures = await playTour(stack, tell);
+  tell('the tour is complete: everything above really happened');
+  console.log(JSON.stringify(figures));
+}
+
+/** Resolves at the first Ctrl-C or SIGTERM; a second Ctrl-C does not cut the clean-up short. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+  });
+}
+
+async function main(): Promise<number> {
+  const flags = parseFlags(process.argv.slice(2));
+  if (!flags) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const lock = lockHome(flags.homeDir);
+  const stopped = stopSignal();
+  try {
+    const began = Date.now();
+    const starting = start(flags);
+    const outcome = await Promise.race([starting, stopped]);
+    if (typeof outcome === 'string') {
+      say(`${outcome}: stopping as soon as the start allows`);
+      await starting.then((stack) => stack.close()).catch(() => undefined);
+      return 130;
+    }
+    lock.announce(outcome.url);
+    try {
+      const work = flags.isTour ? runTour(outcome, began) : showLiveView(outcome, flags.isPlain, stopped);
+      const ended = await Promise.race([work, stopped]);
+      return ended === undefined || !flags.isTour ? 0 : 130;
+    } finally {
+      say('stopping');
+      await outcome.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(messageOf(error));
+  if (error instanceof LamplighterError && error.hint) console.error(error.hint);
+  process.exitCode = error instanceof LamplighterError && error.code === 'invalid-input' ? 2 : 1;
+}

@@ -1,0 +1,33 @@
+// What was started, in order, so that it is stopped in the reverse order, however far the start got.
+import { messageOf } from '#shared/errors.ts';
+
+export interface Closing {
+  add(name: string, close: () => Promise<void> | void): void;
+  /** Stops everything, newest first; a failure is told and does not keep the rest running. Safe to call twice. */
+  closeAll(onFailure: (name: string, message: string) => void): Promise<void>;
+}
+
+/** An empty list of things to stop. */
+export function createClosing(): Closing {
+  const entries: { name: string; close: () => Promise<void> | void }[] = [];
+  let closing: Promise<void> | undefined;
+  const closeEach = async (onFailure: (name: string, message: string) => void): Promise<void> => {
+    for (let entry = entries.pop(); entry; entry = entries.pop()) {
+      const { name, close } = entry;
+      try {
+        await close();
+      } catch (error) {
+        onFailure(name, messageOf(error));
+      }
+    }
+  };
+  return {
+    add: (name, close) => {
+      entries.push({ name, close });
+    },
+    closeAll: (onFailure) => {
+      closing ??= closeEach(onFailure);
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,226 @@
+// The control plane's side of the local stack: database, Pub/Sub, storage, identities, mail, functions, scheduler.
+import { PubSub } from '@google-cloud/pubsub';
+import { Storage } from '@google-cloud/storage';
+import { openDatabase } from '#functions/store/database.ts';
+import { migrate } from '#functions/store/migrate.ts';
+import { createToken } from '#functions/store/tokens.ts';
+import { startGcs } from '#local/gcs/server.ts';
+import { startIdentityServer } from '#local/identity/server.ts';
+import { createTokenMint, type TokenMint } from '#local/identity/token-mint.ts';
+import { startMailServer } from '#local/mail/server.ts';
+import { startCluster } from '#local/postgres/cluster.ts';
+import { startPushBridge } from '#local/pubsub/push-bridge.ts';
+import { startPubsub } from '#local/pubsub/server.ts';
+import { type Scheduler, startScheduler } from '#local/scheduler/scheduler.ts';
+import { type EntryPointName, PUSH_ROUTES, SCHEDULES } from '#shared/topology.ts';
+import type { Closing } from './closing.ts';
+import { type FunctionPlan, startFunctions, urlOf } from './functions.ts';
+import type { StackHome } from './home.ts';
+import { BACKUP_BUCKET, PROJECT_ID, serviceAccountEmail } from './identities.ts';
+import type { StackKeys } from './keys.ts';
+import { findFreePort } from './ports.ts';
+import { provisionPubsub } from './provision.ts';
+
+export interface CloudOptions {
+  home: StackHome;
+  keys: StackKeys;
+  /** Where the host reaches Pub/Sub, storage and the live relay. */
+  bindAddress: string;
+  hosts: readonly string[];
+  apiPort: number;
+  tickMs: number;
+  functionsSource: string;
+  pubsubAddress?: string;
+  onStep(text: string): void;
+  onTrouble(text: string): void;
+}
+
+export interface Cloud {
+  url: string;
+  token: string;
+  databaseUrl: string;
+  pubsubAddress: string;
+  storageEndpoint: string;
+  mailDir: string;
+  /** Starts the scheduler: before this, nothing is watched. */
+  startTicking(): void;
+  /** Runs a scheduled job now. */
+  runJob(name: string): Promise<void>;
+}
+
+const LOOPBACK = '127.0.0.1';
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Starts the cloud's stand-ins and the functions; everything started is added to `closing`. */
+export async function startCloud(options: CloudOptions, closing: Closing): Promise<Cloud> {
+  const mint = createTokenMint();
+  options.onStep('starting the database, Pub/Sub, storage and mail');
+  const database = await openStore(options, closing);
+  const identity = await startIdentityServer(mint, PROJECT_ID);
+  closing.add('identity', () => identity.close());
+  const mail = await startMailServer({ host: LOOPBACK, port: 0, dir: options.home.mail });
+  closing.add('mail', () => mail.close());
+  const pubsubAddress = options.pubsubAddress ?? (await openPubsub(options, mint, closing));
+  const places = await choosePlaces(options);
+  const gcs = await openStorage(options, mint, places, closing);
+  await provision(options, mint, places, pubsubAddress, closing);
+  options.onStep('starting the functions');
+  const functions = await startFunctions({
+    source: options.functionsSource,
+    logsDir: options.home.logs,
+    identity,
+    places,
+    pubsubAddress,
+    storageEndpoint: gcs.url,
+    values: functionValues(options, places, database.url, mail.url),
+  });
+  for (const running of functions) closing.add('function', () => running.close());
+  const ticking = prepareScheduler(options, mint, places, closing);
+  return {
+    url: urlOf(places, 'api'),
+    token: database.token,
+    databaseUrl: database.url,
+    pubsubAddress,
+    storageEndpoint: gcs.url,
+    mailDir: options.home.mail,
+    ...ticking,
+  };
+}
+
+async function openStore({ home }: CloudOptions, closing: Closing): Promise<{ url: string; token: string }> {
+  const cluster = await startCluster({ dataDir: home.postgres, fsync: true });
+  closing.add('database', () => cluster.close());
+  const url = await cluster.ensureDatabase('lamplighter');
+  const db = openDatabase(url);
+  try {
+    await migrate(db);
+    const token = await createToken(db, { name: `local-${process.pid}-${Date.now()}`, role: 'admin' });
+    return { url, token };
+  } finally {
+    await db.close();
+  }
+}
+
+async function openPubsub(options: CloudOptions, mint: TokenMint, closing: Closing): Promise<string> {
+  const port = await findFreePort(options.bindAddress, 8085);
+  const server = await startPubsub({
+    host: options.bindAddress,
+    port,
+    dataDir: options.home.pubsub,
+    mintIdToken: mint.mintIdToken,
+  });
+  closing.add('pubsub', () => server.close());
+  return server.address;
+}
+
+async function openStorage(
+  options: CloudOptions,
+  mint: TokenMint,
+  places: FunctionPlan['places'],
+  closing: Closing,
+) {
+  const url = urlOf(places, 'verify-object');
+  const gcs = await startGcs({
+    host: options.bindAddress,
+    port: await findFreePort(options.bindAddress, 4443),
+    dataDir: options.home.gcs,
+    mintIdToken: mint.mintIdToken,
+    events: { url, serviceAccountEmail: serviceAccountEmail('events'), audience: url },
+  });
+  closing.add('storage', () => gcs.close());
+  const bucket = new Storage({ apiEndpoint: gcs.url, projectId: PROJECT_ID }).bucket(BACKUP_BUCKET);
+  if (!(await bucket.exists())[0]) await bucket.create();
+  return gcs;
+}
+
+async function choosePlaces(options: CloudOptions): Promise<FunctionPlan['places']> {
+  const place = async (address: string, preferred: number) => ({
+    address,
+    port: await findFreePort(address, preferred),
+  });
+  return {
+    api: await place(LOOPBACK, options.apiPort),
+    live: await place(options.bindAddress, 8090),
+    sign: await place(LOOPBACK, 0),
+    report: await place(LOOPBACK, 0),
+    watch: await place(LOOPBACK, 0),
+    notify: await place(LOOPBACK, 0),
+    'verify-object': await place(LOOPBACK, 0),
+    verify: await place(LOOPBACK, 0),
+  };
+}
+
+function functionValues(
+  { keys }: CloudOptions,
+  places: FunctionPlan['places'],
+  databaseUrl: string,
+  smtpUrl: string,
+): FunctionPlan['values'] {
+  return {
+    DATABASE_URL: databaseUrl,
+    SIGN_URL: urlOf(places, 'sign'),
+    SIGNING_KEY: `file:${keys.signingKeyFile}`,
+    SMTP_URL: smtpUrl,
+    MAIL_FROM: 'Lamplighter <lamplighter@example.com>',
+    BACKUP_BUCKET,
+    WEBHOOK_SECRETS: JSON.stringify({ 'restart-hook': keys.webhookSecret }),
+    LIVE_URL: urlOf(places, 'live').replace('http', 'ws'),
+    API_URL: urlOf(places, 'api'),
+  };
+}
+
+async function provision(
+  options: CloudOptions,
+  mint: TokenMint,
+  places: FunctionPlan['places'],
+  pubsubAddress: string,
+  closing: Closing,
+): Promise<void> {
+  const isOurs = options.pubsubAddress === undefined;
+  const target = (entryPoint: EntryPointName) => ({
+    endpoint: urlOf(places, entryPoint),
+    serviceAccountEmail: serviceAccountEmail('push'),
+  });
+  const pubsub = new PubSub({ projectId: PROJECT_ID, apiEndpoint: pubsubAddress, emulatorMode: true });
+  try {
+    await provisionPubsub({ pubsub, hosts: options.hosts, pushTarget: isOurs ? target : () => undefined });
+  } finally {
+    await pubsub.close();
+  }
+  if (isOurs) return;
+  const bridge = await startPushBridge({
+    pubsubAddress,
+    projectId: PROJECT_ID,
+    mintIdToken: mint.mintIdToken,
+    routes: PUSH_ROUTES.map(({ topic, entryPoint }) => {
+      const { endpoint, serviceAccountEmail: email } = target(entryPoint);
+      return { subscription: topic, endpoint, oidc: { serviceAccountEmail: email, audience: endpoint } };
+    }),
+  });
+  closing.add('push bridge', () => bridge.close());
+}
+
+function prepareScheduler(
+  options: CloudOptions,
+  mint: TokenMint,
+  places: FunctionPlan['places'],
+  closing: Closing,
+): Pick<Cloud, 'startTicking' | 'runJob'> {
+  let scheduler: Scheduler | undefined;
+  const startTicking = (): void => {
+    scheduler ??= startScheduler({
+      jobs: SCHEDULES.map(({ name, entryPoint, body }) => ({
+        name,
+        url: urlOf(places, entryPoint),
+        everyMs: name === 'watch' ? options.tickMs : DAY_MS,
+        body,
+        serviceAccountEmail: serviceAccountEmail('scheduler'),
+      })),
+      mintIdToken: mint.mintIdToken,
+      onFailure: (job, message) => options.onTrouble(`scheduled job ${job}: ${message}`),
+    });
+    const started = scheduler;
+    closing.add('scheduler', () => started.close());
+  };
+  return { startTicking, runJob: async (name) => await scheduler?.runNow(name) };
+}

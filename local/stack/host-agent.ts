@@ -1,0 +1,54 @@
+// Puts our agent on the demo host with the installer that production uses, and enrols the keys that it made there.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { HostMachine } from '#local/host/machine.ts';
+import { HostEnrolment } from '#shared/api/views.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { PROJECT_ID } from './identities.ts';
+
+export interface AgentInstall {
+  machine: HostMachine;
+  /** The unpacked archive that the build made. */
+  archiveDir: string;
+  pinnedKeyFile: string;
+  policyText: string;
+  pubsubAddress: string;
+  storageEndpoint: string;
+}
+
+const PACKAGE_DIR = '/opt/lamplighter-package';
+const InstallerAnswer = HostEnrolment.extend({ host: z.string() }).partial({ host: true });
+
+/** Installs or updates the agent and returns the public keys to enrol. Throws `failed` with the installer's last words. */
+export async function installAgent(install: AgentInstall): Promise<HostEnrolment> {
+  const { machine } = install;
+  const inside = join(machine.rootPath, PACKAGE_DIR);
+  mkdirSync(inside, { recursive: true });
+  cpSync(install.archiveDir, inside, { recursive: true, force: true });
+  cpSync(install.pinnedKeyFile, join(inside, 'control-plane.pem'));
+  writeFileSync(join(inside, 'policy.yaml'), install.policyText, { mode: 0o644 });
+  const args = ['--host', machine.name, '--project', PROJECT_ID];
+  args.push(
+    '--pinned-key',
+    `${PACKAGE_DIR}/control-plane.pem`,
+    '--policy',
+    `${PACKAGE_DIR}/policy.yaml`,
+    '--json',
+  );
+  args.push('--env', `PUBSUB_EMULATOR_HOST=${install.pubsubAddress}`);
+  args.push('--env', `STORAGE_API_ENDPOINT=${install.storageEndpoint}`);
+  const installer = [`${PACKAGE_DIR}/bin/node`, `${PACKAGE_DIR}/lib/install.mjs`, ...args];
+  const { code, stdout, stderr } = await machine.run(installer, { timeoutMs: 60_000 });
+  if (code !== 0) {
+    const said = `${stdout}${stderr}`.trim().split('\n').slice(-5).join('\n');
+    throw new LamplighterError('failed', `install agent on ${machine.name}: exit ${code}: ${said}`);
+  }
+  const answer = InstallerAnswer.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
+  return { agentKeys: answer.agentKeys, runnerKeys: answer.runnerKeys };
+}
+
+/** The demo's policy with this home's own age recipient and bucket. */
+export function demoPolicy(templateFile: string, ageRecipient: string): string {
+  return readFileSync(templateFile, 'utf8').replace(/age1q{58}/, ageRecipient);
+}

@@ -1,0 +1,9 @@
+// The host the demo runs on: real systemd where this machine allows it.
+import { bootHost, type HostMachine } from '#local/host/machine.ts';
+
+const TIMEZONE = 'Europe/London';
+
+/** Boots the demo's host; its disk is kept under `stateDir`. */
+export function openMachine(stateDir: string, name: string): Promise<HostMachine> {
+  return bootHost({ stateDir, name, timezone: TIMEZONE, log: () => undefined });
+}

@@ -1,0 +1,101 @@
+// The whole system on one machine, started in the order in which the parts need each other. `npm start`, the tour, the
+// benches and the end-to-end tests all start it here.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HostMachine } from '#local/host/machine.ts';
+import { installPlatform } from '#local/platform/install.ts';
+import { createClosing } from './closing.ts';
+import { type Cloud, startCloud } from './cloud.ts';
+import { type ControlClient, createControlClient } from './control-client.ts';
+import { openHome, type StackHome } from './home.ts';
+import { demoPolicy, installAgent } from './host-agent.ts';
+import { openKeys } from './keys.ts';
+import { openMachine } from './machine.ts';
+
+export interface StackOptions {
+  homeDir: string;
+  apiPort: number;
+  /** Period of the scheduler's `watch` job. */
+  tickMs: number;
+  /** Entry point of the functions: the sources, or a bundle. */
+  functionsSource: string;
+  /** The agent's unpacked archive. */
+  agentDir: string;
+  /** Address of another Pub/Sub, such as Google's emulator, in place of ours. */
+  pubsubAddress?: string;
+  onStep(text: string): void;
+  onTrouble(text: string): void;
+}
+
+export interface Stack {
+  home: StackHome;
+  url: string;
+  token: string;
+  client: ControlClient;
+  machine: HostMachine;
+  cloud: Cloud;
+  webhookSecret: string;
+  close(): Promise<void>;
+}
+
+const DEMO = join(import.meta.dirname, '..', 'demo');
+export const HOST_NAME = 'web-1';
+
+/** Starts everything and returns when the host is enrolled and the runbook applied. On failure nothing is left behind. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const closing = createClosing();
+  const close = () => closing.closeAll((name, message) => options.onTrouble(`stop ${name}: ${message}`));
+  try {
+    return { ...(await assemble(options, closing)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function assemble(
+  options: StackOptions,
+  closing: ReturnType<typeof createClosing>,
+): Promise<Omit<Stack, 'close'>> {
+  const home = openHome(options.homeDir);
+  const keys = await openKeys(home.keys);
+  options.onStep('booting the host');
+  const machine = await openMachine(home.host, HOST_NAME);
+  closing.add('host', () => machine.powerOff());
+  options.onStep('installing the platform on it');
+  const platform = installPlatform(machine);
+  platform.catch(() => undefined);
+  const cloud = await startCloud(
+    { ...options, home, keys, bindAddress: machine.gatewayAddress, hosts: [HOST_NAME] },
+    closing,
+  );
+  await platform;
+  options.onStep('installing the agent on the host');
+  const enrolment = await installAgent({
+    machine,
+    archiveDir: options.agentDir,
+    pinnedKeyFile: keys.signingPublicKeyFile,
+    policyText: demoPolicy(join(DEMO, 'policy.yaml'), keys.ageRecipient),
+    pubsubAddress: cloud.pubsubAddress,
+    storageEndpoint: cloud.storageEndpoint,
+  });
+  const client = createControlClient(cloud.url, cloud.token);
+  await client.enrolHost(HOST_NAME, enrolment);
+  await client.applyRunbook(demoRunbook(machine.address));
+  writeFileSync(home.lampConfig, JSON.stringify({ url: cloud.url, token: cloud.token }), { mode: 0o600 });
+  cloud.startTicking();
+  return {
+    home,
+    url: cloud.url,
+    token: cloud.token,
+    client,
+    machine,
+    cloud,
+    webhookSecret: keys.webhookSecret,
+  };
+}
+
+/** The demo's runbook with the address that the host got. */
+export function demoRunbook(address: string): string {
+  return readFileSync(join(DEMO, 'runbook.yaml'), 'utf8').replace('203.0.113.10', address);
+}

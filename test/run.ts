@@ -1,0 +1,72 @@
+// `npm test`: everything, against real parts. The last line is `N passed, N failed, N skipped`, alone on its line,
+// whatever happened to the runner.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ensureSystemPackages } from '#local/setup/packages.ts';
+import { messageOf } from '#shared/errors.ts';
+
+const VitestReport = z.object({
+  numPassedTests: z.int(),
+  numFailedTests: z.int(),
+  numFailedTestSuites: z.int(),
+  numPendingTests: z.int(),
+  numTodoTests: z.int(),
+});
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+function runVitest(reportFile: string, args: string[]): Promise<number> {
+  const vitest = createRequire(import.meta.url).resolve('vitest/vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+  const child = spawn(process.execPath, [vitest, 'run', ...reporters, ...args], { stdio: 'inherit' });
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+}
+
+function tallyOf(reportFile: string, code: number): Tally {
+  const report = VitestReport.parse(JSON.parse(readFileSync(reportFile, 'utf8')));
+  const failed = report.numFailedTests;
+  return {
+    passed: report.numPassedTests,
+    // A file that could not even be loaded, or a leaked error, has no failed test of its own; it is a failure all the same.
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+async function main(args: string[]): Promise<Tally> {
+  const isLong = args.includes('--long');
+  if (isLong) process.env.LAMPLIGHTER_LONG_TESTS = '1';
+  try {
+    await ensureSystemPackages();
+  } catch (error) {
+    // Without the parts there is nothing to test against; the message says what to install.
+    console.error(messageOf(error));
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'lamplighter-test-'));
+  try {
+    const reportFile = join(dir, 'report.json');
+    const code = await runVitest(
+      reportFile,
+      args.filter((arg) => arg !== '--long'),
+    );
+    return tallyOf(reportFile, code);
+  } catch (error) {
+    console.error(`read test report: ${messageOf(error)}`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+const tally = await main(process.argv.slice(2));
+process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0;
+console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
