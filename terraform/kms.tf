@@ -1,0 +1,26 @@
+# The signing key can't leave KMS; only `sign` may use it.
+resource "google_kms_key_ring" "lamplighter" {
+  name     = "lamplighter"
+  location = var.region
+}
+
+resource "google_kms_crypto_key" "signing" {
+  name     = "commands"
+  key_ring = google_kms_key_ring.lamplighter.id
+  purpose  = "ASYMMETRIC_SIGN"
+  version_template {
+    algorithm        = "EC_SIGN_ED25519"
+    protection_level = "SOFTWARE"
+  }
+  lifecycle { prevent_destroy = true }
+}
+
+data "google_kms_crypto_key_version" "signing" {
+  crypto_key = google_kms_crypto_key.signing.id
+}
+
+resource "google_kms_crypto_key_iam_member" "sign" {
+  crypto_key_id = google_kms_crypto_key.signing.id
+  role          = "roles/cloudkms.signerVerifier"
+  member        = google_service_account.entry_point["sign"].member
+}

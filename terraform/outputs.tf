@@ -1,0 +1,19 @@
+output "api_url" {
+  description = "Address for `lamp` (LAMP_URL)."
+  value       = local.urls["api"]
+}
+
+output "signing_public_key" {
+  description = "PEM that each host pins (install.mjs --pinned-key)."
+  value       = data.google_kms_crypto_key_version.signing.public_key[0].pem
+}
+
+output "backup_bucket" {
+  description = "Bucket to name in each host's policy.yaml."
+  value       = google_storage_bucket.backups.name
+}
+
+output "host_service_accounts" {
+  description = "Service account to attach to each VM."
+  value       = { for name, account in google_service_account.host : name => account.email }
+}
