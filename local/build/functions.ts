@@ -1,6 +1,6 @@
 // The functions' deployable source: our code bundled, npm packages named in a package.json of its own with the very
 // versions that were tested. The functions framework must stay outside a bundle: it is the one that loads it.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -30,11 +30,11 @@ export async function buildFunctions(outDir: string): Promise<void> {
     packages: 'external',
     // Our own `#…` imports are code to bundle, not packages.
     alias: Object.fromEntries(['shared', 'functions'].map((room) => [`#${room}`, join(ROOT, room)])),
-    loader: { '.sql': 'text' },
     sourcemap: 'linked',
     metafile: true,
     logLevel: 'silent',
   });
+  cpSync(join(ROOT, 'functions/store/migrations'), join(outDir, 'migrations'), { recursive: true });
   const { version, dependencies } = PackageJson.parse(
     JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')),
   );
