@@ -29,12 +29,12 @@ function applyCode(run: Run, code: number): Run {
 function splitRuns(line: string): Run[] {
   const runs: Run[] = [];
   let style: Run = { text: '', column: 0, fill: INK, isBold: false, isDim: false };
-  for (const [i, part] of line.split(/\u001b\[(\d+)m/).entries()) {
-    if (i % 2 === 1) style = applyCode(style, Number(part));
-    else if (part !== '') {
-      runs.push({ ...style, text: part });
-      style = { ...style, column: style.column + part.length };
-    }
+  for (const [i, part] of line.split('\u001b[').entries()) {
+    const code = i === 0 ? undefined : /^(\d+)m/.exec(part);
+    if (code) style = applyCode(style, Number(code[1]));
+    const text = code ? part.slice(code[0].length) : part;
+    if (text !== '') runs.push({ ...style, text });
+    style = { ...style, column: style.column + text.length };
   }
   return runs;
 }
