@@ -129,19 +129,25 @@ export const serviceFollow = defineOperation({
   summary: "Follow a service's journal live",
   risk: 'read',
   params: ServiceParams.extend({
+    lines: z.int().min(0).max(500).default(10).describe('how many lines of before to begin with'),
     ticket: z
       .string()
       .regex(/^[A-Za-z0-9_-]{43}$/)
       .describe('one-time ticket of the live relay'),
     relayUrl: z.url({ protocol: /^wss?$/ }).describe('where the agent dials out to'),
   }),
-  spec: z.strictObject({ unit: UnitName, ticket: z.string(), relayUrl: z.url({ protocol: /^wss?$/ }) }),
+  spec: z.strictObject({
+    unit: UnitName,
+    lines: z.int().min(0).max(500),
+    ticket: z.string(),
+    relayUrl: z.url({ protocol: /^wss?$/ }),
+  }),
   result: z.strictObject({ linesSent: z.int() }),
   timeoutMs: 60 * 60_000,
   isIdempotent: true,
-  resolve: ({ service, ticket, relayUrl }, context) => {
+  resolve: ({ service, lines, ticket, relayUrl }, context) => {
     const { host, unit } = findService(service, context);
-    return { host, spec: { unit, ticket, relayUrl } };
+    return { host, spec: { unit, lines, ticket, relayUrl } };
   },
   locks: () => [],
   permit: (spec, policy) => permitUnit(spec.unit, 'logs', policy),

@@ -1,0 +1,42 @@
+// From an HTTP failure (RFC 9457 problem, or whatever a proxy answers) to an error.
+import { Problem } from '#shared/api/views.ts';
+import { type ErrorCode, LamplighterError } from '#shared/errors.ts';
+
+const GATEWAY_STATUSES = new Set([429, 502, 503, 504]);
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'unauthenticated';
+  if (status === 403) return 'not-allowed';
+  if (status === 404) return 'not-found';
+  if (status === 409) return 'conflict';
+  if (GATEWAY_STATUSES.has(status)) return 'unavailable';
+  return status >= 500 ? 'internal' : 'invalid-input';
+}
+
+const DEFAULT_HINTS: Partial<Record<ErrorCode, string>> = {
+  unauthenticated: 'The token is unknown, expired or revoked: check LAMP_TOKEN or the config file.',
+  'not-allowed': 'Ask somebody with the role for it, or for a token with more.',
+  unavailable: 'The control plane is busy or starting; try again in a moment.',
+  internal: "The control plane's log says more.",
+};
+
+function parseProblem(text: string): Problem | undefined {
+  try {
+    return Problem.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error of a response that is not 2xx; `details.errors` carries the problem's own list, if any. */
+export function problemToError(status: number, text: string, base: string): LamplighterError {
+  const problem = parseProblem(text);
+  const code = codeOf(status);
+  const hint = problem?.hint ?? DEFAULT_HINTS[code];
+  const message = problem ? (problem.detail ?? problem.title) : `ask ${base}: it answered HTTP ${status}`;
+  return new LamplighterError(code, message, {
+    retryable: GATEWAY_STATUSES.has(status),
+    ...(hint === undefined ? {} : { hint }),
+    details: { status, ...(problem?.errors ? { errors: problem.errors } : {}) },
+  });
+}

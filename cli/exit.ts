@@ -1,0 +1,42 @@
+// How a run ends: exit codes and what is said on standard error.
+import { type ErrorCode, LamplighterError, messageOf } from '#shared/errors.ts';
+import type { Io } from './io.ts';
+import { escapeForTerminal } from './output/escape.ts';
+import { toJsonText } from './output/json.ts';
+import { palette } from './output/style.ts';
+
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notAllowed: 3,
+  unreachable: 4,
+  interrupted: 130,
+} as const;
+
+const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
+  'invalid-input': EXIT.usage,
+  'not-found': EXIT.usage,
+  'not-allowed': EXIT.notAllowed,
+  unauthenticated: EXIT.notAllowed,
+  unavailable: EXIT.unreachable,
+};
+
+/** The exit code that an error deserves. */
+export function exitCodeOf(error: unknown): number {
+  return (error instanceof LamplighterError ? EXIT_OF_CODE[error.code] : undefined) ?? EXIT.failed;
+}
+
+/** Says what happened and what to do next; with `--json` also as the one document on standard output. */
+export function reportError(error: unknown, io: Io, isJson: boolean): number {
+  const { red, dim } = palette(io, io.stderrIsTty);
+  const hint = error instanceof LamplighterError ? error.hint : undefined;
+  const message = messageOf(error);
+  io.err(`${red('error:')} ${escapeForTerminal(message)}\n`);
+  if (hint) io.err(`${dim('hint:')}  ${escapeForTerminal(hint)}\n`);
+  if (isJson) {
+    const code = error instanceof LamplighterError ? error.code : 'internal';
+    io.out(toJsonText({ error: { code, message, ...(hint === undefined ? {} : { hint }) } }));
+  }
+  return exitCodeOf(error);
+}

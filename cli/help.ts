@@ -1,0 +1,29 @@
+// `lamp --help`: every verb on one screen of 80 by 24.
+import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import { truncate } from './output/width.ts';
+import { VERBS } from './verbs/table.ts';
+import type { VerbEntry } from './verbs/verb.ts';
+
+const COLUMNS = 80;
+
+function summaryOf({ summary, operation }: VerbEntry): string {
+  const text = summary ?? (operation ? lookUpOperation(operation)?.summary : undefined) ?? '';
+  // A summary's second half is for the verb's own help.
+  return text.replace(/;.*/, '');
+}
+
+/** The overview of all verbs. */
+export function renderOverview(): Promise<string> {
+  const heads = VERBS.map(({ verb, usage }) => `${verb} ${usage}`.trim());
+  const width = Math.max(...heads.map((head) => head.length));
+  const rows = VERBS.map((entry, i) =>
+    truncate(`  ${(heads[i] ?? '').padEnd(width)}  ${summaryOf(entry)}`, COLUMNS - 1),
+  );
+  const lines = [
+    'Usage: lamp VERB [options]    lamp VERB --help says more, with an example',
+    ...rows,
+    'Everywhere: --json  --url URL  --token-file FILE  --no-color',
+    'Exit codes: 0 done, 1 failed, 2 usage, 3 not allowed, 4 control plane not reached',
+  ];
+  return Promise.resolve(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,128 @@
+// What a person sees while a command runs: a line for each thing that happened, and on a terminal a spinner for what goes on.
+import type { CommandEvent, CommandView } from '#shared/api/views.ts';
+import type { Io } from '../io.ts';
+import type { WaitListener } from '../wait/wait-for-command.ts';
+import { escapeForTerminal } from './escape.ts';
+import { formatElapsed } from './quantity.ts';
+import { type Palette, palette } from './style.ts';
+import { truncate } from './width.ts';
+
+export interface ProgressView extends WaitListener {
+  /** Takes the spinner away; call it before anything else is printed. */
+  close(): void;
+}
+
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const FRAME_MS = 100;
+const CLEAR_LINE = '\r\u001b[2K';
+
+/** Shows nothing: for `--json`. */
+export const SILENT_PROGRESS: ProgressView = {
+  onProgress: () => undefined,
+  onConnectionLost: () => undefined,
+  onConnectionBack: () => undefined,
+  close: () => undefined,
+};
+
+/** Prints progress to standard output; connection troubles go to standard error. */
+export function progressView(io: Io): ProgressView {
+  const paint = palette(io, io.stdoutIsTty);
+  const spinner = io.stdoutIsTty && io.env['TERM'] !== 'dumb' ? terminalSpinner(io) : undefined;
+  const print = (line: string) => {
+    spinner?.clear();
+    io.out(`${line}\n`);
+  };
+  return {
+    onProgress(command, events) {
+      for (const event of events) {
+        const line = describeEvent(event, command, paint);
+        if (line) print(`  ${paint.dim(elapsedOf(event, command).padStart(9))}  ${line}`);
+      }
+      spinner?.show(currentActivity(command, events));
+    },
+    onConnectionLost(reason) {
+      spinner?.clear();
+      io.err(`  connection lost (${escapeForTerminal(reason)}); the command goes on, trying again\n`);
+    },
+    onConnectionBack: () => {
+      spinner?.clear();
+      io.err('  connected again\n');
+    },
+    close: () => spinner?.stop(),
+  };
+}
+
+function elapsedOf(event: CommandEvent, command: CommandView): string {
+  return formatElapsed(Date.parse(event.at) - Date.parse(command.requestedAt));
+}
+
+function describeEvent(event: CommandEvent, command: CommandView, paint: Palette): string | undefined {
+  const detail = event.detail ? `: ${escapeForTerminal(event.detail)}` : '';
+  if (event.kind === 'refused') return paint.red(`refused${detail}`);
+  if (event.kind === 'step') return describeStep(event, detail, paint);
+  const host = escapeForTerminal(command.host);
+  if (event.state === 'sent') return `sent to ${host}`;
+  if (event.state === 'accepted') return `accepted by ${host}`;
+  // The others are said by the steps and by the last line.
+  return event.state === 'awaiting-approval' ? paint.yellow('waits for approval') : undefined;
+}
+
+function describeStep(event: CommandEvent, detail: string, paint: Palette): string {
+  const name = escapeForTerminal(event.step ?? 'step');
+  switch (event.phase) {
+    case 'end':
+      return event.ok === false ? paint.red(`✗ ${name}${detail}`) : `${paint.green('✓')} ${name}${detail}`;
+    case 'undo-begin':
+      return paint.yellow(`undo ${name}${detail}`);
+    case 'undo-end':
+      return event.ok === false
+        ? paint.red(`✗ undo ${name}${detail}`)
+        : `${paint.green('✓')} undo ${name}${detail}`;
+    case 'begin':
+    case 'note':
+    case undefined:
+      return `${name}${detail}`;
+  }
+}
+
+function currentActivity(command: CommandView, events: CommandEvent[]): string | undefined {
+  const step = events.findLast((event) => event.kind === 'step');
+  if (step && (step.phase === 'begin' || step.phase === 'undo-begin')) return step.step;
+  return command.state;
+}
+
+interface Spinner {
+  show(activity: string | undefined): void;
+  clear(): void;
+  stop(): void;
+}
+
+function terminalSpinner(io: Io): Spinner {
+  const startedAtMs = io.nowMs();
+  let activity: string | undefined;
+  let frame = 0;
+  let isDrawn = false;
+  const clear = () => {
+    if (isDrawn) io.out(CLEAR_LINE);
+    isDrawn = false;
+  };
+  const draw = () => {
+    if (!activity) return;
+    frame = (frame + 1) % FRAMES.length;
+    const elapsed = formatElapsed(io.nowMs() - startedAtMs);
+    const line = `  ${FRAMES[frame] ?? ''} ${escapeForTerminal(activity)}  ${elapsed}`;
+    io.out(`${CLEAR_LINE}${truncate(line, io.columns - 1)}`);
+    isDrawn = true;
+  };
+  const timer = setInterval(draw, FRAME_MS);
+  return {
+    show(next) {
+      activity = next ?? activity;
+    },
+    clear,
+    stop() {
+      clearInterval(timer);
+      clear();
+    },
+  };
+}

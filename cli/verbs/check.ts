@@ -1,0 +1,33 @@
+// `lamp check`: the checks as last seen; `--now` runs them all and waits.
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { CheckView, StatusView } from '#shared/api/views.ts';
+import { EXIT } from '../exit.ts';
+import { renderChecks } from '../views/checks.ts';
+import { printList } from './show-list.ts';
+import { addExamples, type Bind, type Session } from './verb.ts';
+
+const RUN_TIMEOUT_MS = 180_000;
+
+export function define(command: Command, bind: Bind): void {
+  command
+    .description('Show the checks as last seen, or run them all now.\n\nExits with 1 when a check fails.')
+    .option('--now', 'run all checks now and wait for them')
+    .action(
+      bind(async (session, { now }: { now?: boolean }) => {
+        const checks = await (now ? runNow(session) : lastSeen(session));
+        printList(session, checks, renderChecks, 'The runbook has no checks.');
+        return checks.some(({ state }) => state === 'failing') ? EXIT.failed : EXIT.done;
+      }),
+    );
+  addExamples(command, 'lamp check', 'lamp check --now');
+}
+
+function runNow({ client, io }: Session): Promise<CheckView[]> {
+  const options = { body: '{}', timeoutMs: RUN_TIMEOUT_MS, signal: io.interrupted };
+  return client().call('POST', '/v1/checks/run', z.array(CheckView), options);
+}
+
+async function lastSeen({ client }: Session): Promise<CheckView[]> {
+  return (await client().call('GET', '/v1/status', StatusView)).checks;
+}

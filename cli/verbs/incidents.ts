@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { IncidentView } from '#shared/api/views.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { EXIT } from '../exit.ts';
+import { toJsonText } from '../output/json.ts';
+import { renderIncident, renderIncidents } from '../views/incidents.ts';
+import { fetchList, printList, viewContext } from './show-list.ts';
+import { addExamples, type Bind, type Session } from './verb.ts';
+
+export function define(command: Command, bind: Bind): void {
+  command
+    .argument('[id]', "an incident's id, such as INC-12: shows its timeline")
+    .option('--all', 'resolved ones too')
+    .action(
+      bind(async (session, id: string | undefined, { all }: { all?: boolean }) => {
+        const incidents = await fetchList(session, '/v1/incidents', IncidentView);
+        if (id) return showOne(session, id, incidents);
+        const shown = all ? incidents : incidents.filter(({ state }) => state !== 'resolved');
+        return printList(
+          session,
+          shown,
+          renderIncidents,
+          all ? 'No incident so far.' : 'No incident is open.',
+        );
+      }),
+    );
+  addExamples(command, 'lamp incidents', 'lamp incidents INC-12');
+}
+
+function showOne(session: Session, id: string, incidents: IncidentView[]): number {
+  const incident = incidents.find((candidate) => candidate.id.toLowerCase() === id.toLowerCase());
+  if (!incident) {
+    throw new LamplighterError('not-found', `find incident ${id}: there is no such incident`, {
+      hint: '`lamp incidents --all` lists them.',
+    });
+  }
+  session.io.out(session.isJson ? toJsonText(incident) : renderIncident(incident, viewContext(session)));
+  return EXIT.done;
+}

@@ -1,0 +1,37 @@
+// `lamp operations`: the catalogue as this control plane has it.
+import type { Command } from 'commander';
+import { OperationView } from '#shared/api/views.ts';
+import { renderTable } from '../output/table.ts';
+import type { ViewContext } from '../views/context.ts';
+import { parametersOfSchema } from './parameters.ts';
+import { fetchList, printList } from './show-list.ts';
+import { addExamples, type Bind } from './verb.ts';
+
+const COLUMNS = [
+  { title: 'OPERATION' },
+  { title: 'ROLE' },
+  { title: 'PARAMETERS' },
+  { title: 'SUMMARY', flexible: true },
+];
+
+export function define(command: Command, bind: Bind): void {
+  command.action(
+    bind(async (session) => {
+      const operations = await fetchList(session, '/v1/operations', OperationView);
+      return printList(session, operations, renderOperations, 'No operation.');
+    }),
+  );
+  addExamples(command, 'lamp operations');
+}
+
+function renderOperations(operations: OperationView[], { paint, width }: ViewContext): string {
+  const rows = operations.map(({ name, role, params, summary }) => [
+    name,
+    role,
+    parametersOfSchema(params)
+      .map((parameter) => (parameter.isRequired ? parameter.name : `[${parameter.name}]`))
+      .join(' '),
+    summary,
+  ]);
+  return renderTable(COLUMNS, rows, width, paint.dim);
+}

@@ -1,0 +1,70 @@
+// `lamp restore`: says what it will do, wants the database's name typed, then acts.
+import type { Command } from 'commander';
+import type { BackupView } from '#shared/api/views.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { restoreRun } from '#shared/operations/backup.ts';
+import { EXIT } from '../exit.ts';
+import { escapeForTerminal } from '../output/escape.ts';
+import { formatAge, formatBytes, formatCount } from '../output/quantity.ts';
+import { findBackup } from './find-backup.ts';
+import { addActionOptions, describeOperation } from './operation-verb.ts';
+import { performOperation } from './perform.ts';
+import { addExamples, type Bind, type Session } from './verb.ts';
+
+interface RestoreOptions {
+  yes?: boolean;
+  detach?: boolean;
+  dryRun?: boolean;
+}
+
+export function define(command: Command, bind: Bind): void {
+  describeOperation(command, restoreRun);
+  command
+    .argument('[backup]', "a backup's id, or latest: the newest that is proven", 'latest')
+    .option('--yes', "do not ask for the database's name")
+    .action(bind(restore));
+  addActionOptions(command, restoreRun);
+  addExamples(command, 'lamp restore latest', 'lamp restore 20261123T020000Z-1f3a9c --yes');
+}
+
+async function restore(session: Session, wanted: string, options: RestoreOptions): Promise<number> {
+  const { yes, detach, dryRun } = options;
+  if (!yes && !dryRun && !session.io.stdinIsTty) {
+    throw new LamplighterError('invalid-input', 'confirm restore: there is no terminal to ask on', {
+      hint: 'Give --yes when you are sure.',
+    });
+  }
+  const backup = await findBackup(session, wanted, ({ proof }) => proof.state === 'verified');
+  warn(session, backup);
+  const confirm = yes || dryRun ? backup.database : await askForName(session, backup);
+  if (confirm === undefined) return EXIT.interrupted;
+  const order = {
+    operation: restoreRun.name,
+    params: { backup: backup.id, confirm },
+    dryRun: dryRun === true,
+  };
+  return performOperation(session, order, detach === true);
+}
+
+function warn({ io, paint }: Session, backup: BackupView): void {
+  const facts = `${formatBytes(backup.bytes)}, ${formatCount(backup.rows)} rows in ${backup.tables} tables`;
+  io.err(
+    `Restore of database ${escapeForTerminal(backup.database)} on ${escapeForTerminal(backup.host)}` +
+      ` from ${backup.id}, taken ${formatAge(backup.finishedAt, io.nowMs())} (${facts}).\n` +
+      'Services stop meanwhile; what was written since the backup stays only in the copy that is kept.\n',
+  );
+  if (backup.proof.state === 'verified') return;
+  const fault = backup.proof.faults[0] ? `: ${escapeForTerminal(backup.proof.faults[0])}` : '';
+  const why = backup.proof.state === 'corrupt' ? `is known to be corrupt${fault}` : 'is not verified yet';
+  io.err(`${paint.yellow('warning:')} this backup ${why}; the host checks it before it touches anything\n`);
+}
+
+async function askForName({ io }: Session, { database }: BackupView): Promise<string | undefined> {
+  const question = `Type the database's name (${escapeForTerminal(database)}) to go on: `;
+  const typed = await io.ask(question, io.interrupted).catch(() => undefined);
+  if (typed === undefined) return undefined;
+  if (typed.trim() === database) return database;
+  throw new LamplighterError('invalid-input', `confirm restore of ${database}: "${typed.trim()}" was typed`, {
+    hint: `Nothing was done. Type the database's name, ${database}.`,
+  });
+}

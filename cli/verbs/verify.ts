@@ -1,0 +1,62 @@
+// `lamp verify`: asks for a proof and waits until the cloud has it.
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { BackupView } from '#shared/api/views.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { EXIT } from '../exit.ts';
+import { toJsonText } from '../output/json.ts';
+import { renderBackups } from '../views/backups.ts';
+import { pause } from '../wait/pause.ts';
+import { findBackup } from './find-backup.ts';
+import { viewContext } from './show-list.ts';
+import { addExamples, type Bind, type Session } from './verb.ts';
+
+const POLL_MS = 1000;
+
+export function define(command: Command, bind: Bind): void {
+  command
+    .description(
+      'Prove a backup: everything in the bucket is downloaded, decoded and held against its manifest.\n\nExits with 1 when it is corrupt.',
+    )
+    .argument('[backup]', "a backup's id, or latest", 'latest')
+    .option('--detach', 'return at once; `lamp backups` shows the proof later')
+    .action(
+      bind(async (session, wanted: string, { detach }: { detach?: boolean }) => {
+        const before = await findBackup(session, wanted);
+        const path = `/v1/backups/${encodeURIComponent(before.id)}/verify`;
+        await session.client().call('POST', path, z.unknown(), { body: '{}' });
+        if (!session.isJson) session.io.out(`verifying ${before.id}\n`);
+        const after = detach ? before : await waitForProof(session, before);
+        if (!after) return EXIT.interrupted;
+        session.io.out(session.isJson ? toJsonText(after) : renderBackups([after], viewContext(session)));
+        for (const fault of session.isJson ? [] : after.proof.faults) session.io.out(`  ${fault}\n`);
+        return after.proof.state === 'corrupt' ? EXIT.failed : EXIT.done;
+      }),
+    );
+  addExamples(command, 'lamp verify latest');
+}
+
+async function waitForProof(session: Session, before: BackupView): Promise<BackupView | undefined> {
+  const { io } = session;
+  while (!io.interrupted.aborted) {
+    await pause(POLL_MS, io.interrupted);
+    const now = await lookAgain(session, before.id);
+    if (now && now.proof.state !== 'pending' && now.proof.at !== before.proof.at) return now;
+  }
+  io.err('\nstopped waiting; the verification goes on\nlook at it: lamp backups\n');
+  return undefined;
+}
+
+/** The backup as it is now, or undefined when the connection failed: the next look may do better. */
+async function lookAgain(session: Session, id: string): Promise<BackupView | undefined> {
+  try {
+    const path = '/v1/backups';
+    const backups = await session
+      .client()
+      .call('GET', path, z.array(BackupView), { signal: session.io.interrupted });
+    return backups.find((backup) => backup.id === id);
+  } catch (error) {
+    if (error instanceof LamplighterError && error.retryable) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+// Follows a command to its end over connections that may drop at any time.
+import { CommandDetail, type CommandEvent, type CommandView } from '#shared/api/views.ts';
+import { isSettled } from '#shared/command/state.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import type { ApiClient } from '../api/client.ts';
+import { pause } from './pause.ts';
+
+export interface WaitListener {
+  /** The command as last seen, with the events that are new since. */
+  onProgress(command: CommandView, events: CommandEvent[]): void;
+  onConnectionLost(reason: string): void;
+  onConnectionBack(): void;
+}
+
+export interface WaitTerms {
+  signal: AbortSignal;
+  nowMs(): number;
+  /** Stop trying after this long without any answer. */
+  giveUpAfterMs?: number;
+}
+
+const HOLD_S = 25;
+const FIRST_BACKOFF_MS = 250;
+const LONGEST_BACKOFF_MS = 5000;
+const GIVE_UP_AFTER_MS = 10 * 60_000;
+
+interface Progress {
+  after: number;
+  events: CommandEvent[];
+  silentSinceMs: number | undefined;
+  backoffMs: number;
+}
+
+/**
+ * Waits until the command is settled and returns it with all its events. Throws `unavailable` after a long silence,
+ * and what the API says when it is a final answer (not found, not allowed). Returns undefined when `signal` was aborted.
+ */
+export async function waitForCommand(
+  client: ApiClient,
+  id: string,
+  listener: WaitListener,
+  terms: WaitTerms,
+): Promise<CommandDetail | undefined> {
+  const progress: Progress = { after: 0, events: [], silentSinceMs: undefined, backoffMs: FIRST_BACKOFF_MS };
+  while (!terms.signal.aborted) {
+    const detail = await poll(client, id, progress, listener, terms);
+    if (!detail) continue;
+    const fresh = takeNewEvents(detail, progress);
+    listener.onProgress(detail.command, fresh);
+    if (isSettled(detail.command.state)) return { command: detail.command, events: progress.events };
+  }
+  return undefined;
+}
+
+async function poll(
+  client: ApiClient,
+  id: string,
+  progress: Progress,
+  listener: WaitListener,
+  terms: WaitTerms,
+): Promise<CommandDetail | undefined> {
+  try {
+    const path = `/v1/commands/${encodeURIComponent(id)}?after=${progress.after}&waitS=${HOLD_S}`;
+    const options = { timeoutMs: (HOLD_S + 10) * 1000, signal: terms.signal };
+    const detail = await client.call('GET', path, CommandDetail, options);
+    if (progress.silentSinceMs !== undefined) listener.onConnectionBack();
+    progress.silentSinceMs = undefined;
+    progress.backoffMs = FIRST_BACKOFF_MS;
+    return detail;
+  } catch (error) {
+    if (terms.signal.aborted) return undefined;
+    if (!isWorthRetrying(error)) throw error;
+    await backOff(error, id, progress, listener, terms);
+    return undefined;
+  }
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  return error instanceof LamplighterError && error.retryable;
+}
+
+async function backOff(
+  error: unknown,
+  id: string,
+  progress: Progress,
+  listener: WaitListener,
+  terms: WaitTerms,
+): Promise<void> {
+  if (progress.silentSinceMs === undefined) {
+    progress.silentSinceMs = terms.nowMs();
+    listener.onConnectionLost(messageOf(error));
+  }
+  if (terms.nowMs() - progress.silentSinceMs > (terms.giveUpAfterMs ?? GIVE_UP_AFTER_MS)) {
+    throw new LamplighterError('unavailable', `wait for command ${id}: ${messageOf(error)}`, {
+      hint: `The command may still go on: lamp commands ${id} --wait`,
+      cause: error,
+    });
+  }
+  await pause(progress.backoffMs, terms.signal);
+  progress.backoffMs = Math.min(progress.backoffMs * 2, LONGEST_BACKOFF_MS);
+}
+
+/** Events come once each even if a server ignores `after`. */
+function takeNewEvents(detail: CommandDetail, progress: Progress): CommandEvent[] {
+  const fresh = detail.events.filter((event) => event.seq > progress.after).toSorted((a, b) => a.seq - b.seq);
+  progress.after = fresh.at(-1)?.seq ?? progress.after;
+  progress.events.push(...fresh);
+  return fresh;
+}
