@@ -1,0 +1,41 @@
+// The same story with the built bundles in place of the sources and Google's own Pub/Sub emulator in place of ours.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildFunctions } from '#local/build/functions.ts';
+import { findGoogleEmulator, startGoogleEmulator } from '#local/pubsub/google-emulator.ts';
+import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { playTour } from '#local/stack/tour.ts';
+import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
+
+const { systemdHost } = await detectCapabilities();
+const emulator = await findGoogleEmulator();
+const reason = emulator ? JSON.stringify(systemdHost) : "Google's Pub/Sub emulator is not on this machine";
+const BUNDLES = join(import.meta.dirname, '../../dist/functions');
+
+describe.skipIf(systemdHost !== true || !emulator)(
+  `bundles with Google's Pub/Sub emulator (${reason})`,
+  () => {
+    let stack: TestStack;
+    let pubsub: Awaited<ReturnType<typeof startGoogleEmulator>>;
+
+    beforeAll(async () => {
+      await buildFunctions(BUNDLES);
+      // All addresses: the host reaches it over its own link, whose address is not known yet.
+      pubsub = await startGoogleEmulator({ host: '0.0.0.0' });
+      stack = await startTestStack({
+        functionsSource: join(BUNDLES, 'index.js'),
+        pubsubAddress: pubsub.address,
+      });
+    });
+    afterAll(async () => {
+      await stack?.close();
+      await pubsub?.close();
+    });
+
+    test('plays the whole tour', async () => {
+      const figures = await playTour(stack, () => undefined);
+      expect(figures.failureToMailS).toBeGreaterThan(0);
+      expect(stack.troubles).toEqual([]);
+    });
+  },
+);

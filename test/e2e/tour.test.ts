@@ -1,0 +1,77 @@
+// The whole story, as a new user starts it: `npm start -- --tour` as a process of its own, from the sources.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { findFreePort } from '#local/stack/ports.ts';
+import { observeMachine } from '#test/fixtures/machine-state.ts';
+
+const MAIN = join(import.meta.dirname, '../../local/main.ts');
+const { systemdHost } = await detectCapabilities();
+const homeDir = mkdtempSync(join(tmpdir(), 'lamplighter-tour-'));
+
+afterAll(() => rmSync(homeDir, { recursive: true, force: true }));
+
+async function run(
+  args: string[],
+  onOutput: (text: string) => void = () => undefined,
+): Promise<{ code: number | null; output: string }> {
+  const port = await findFreePort('127.0.0.1');
+  const child = spawn(
+    process.execPath,
+    [MAIN, '--home', homeDir, '--port', String(port), '--tick', '5', ...args],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString();
+    onOutput(output);
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return { code, output };
+}
+
+describe.skipIf(systemdHost !== true)(
+  `npm start (needs a systemd host: ${JSON.stringify(systemdHost)})`,
+  () => {
+    test('plays the whole tour, exits 0 and leaves nothing behind', async () => {
+      const before = observeMachine(homeDir);
+      const { code, output } = await run(['--tour']);
+      expect(code, output).toBe(0);
+      expect(output).toMatch(/incident INC-\d+, P1/);
+      expect(output).toMatch(/rows, checksum \S+ as before/);
+      expect(output).toContain('the tour is complete');
+      expect(observeMachine(homeDir)).toEqual(before);
+    });
+
+    test('refuses to start twice, says where the first runs, and keeps state after Ctrl-C', async () => {
+      const before = observeMachine(homeDir);
+      let second: Promise<{ code: number | null; output: string }> | undefined;
+      let interrupted = false;
+      const child = { pid: 0 };
+      const first = run(['--plain'], (output) => {
+        if (second || !output.includes('Last backup')) return;
+        child.pid = Number(/process (\d+)/.exec(output)?.[1] ?? 0);
+        second = run(['--plain']).then(async (outcome) => {
+          const pid = Number(/process (\d+)/.exec(outcome.output)?.[1]);
+          interrupted = process.kill(pid, 'SIGINT');
+          return outcome;
+        });
+      });
+      const { output } = await first;
+      const refused = await second;
+      expect(interrupted).toBe(true);
+      expect(refused?.code).toBe(1);
+      expect(refused?.output).toMatch(/already runs at http:\/\/127\.0\.0\.1:\d+ \(process \d+\)/);
+      // The backup that the tour took is still known: state is kept between runs.
+      expect(output).toMatch(/\d{8}T\d{6}Z-[0-9a-f]{6}/);
+      expect(observeMachine(homeDir)).toEqual(before);
+    });
+  },
+);

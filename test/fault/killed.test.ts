@@ -1,0 +1,138 @@
+// `kill -9` in the middle of things, on the real host: each leaves a truthful final state, and nothing runs twice.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { platformFingerprint } from '#local/platform/story.ts';
+import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/views.ts';
+import { isSettled } from '#shared/command/state.ts';
+import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
+
+const { systemdHost } = await detectCapabilities();
+
+async function waitFor<T>(probe: () => Promise<T | undefined>, deadlineMs = 120_000): Promise<T> {
+  const end = Date.now() + deadlineMs;
+  while (Date.now() < end) {
+    const found = await probe();
+    if (found !== undefined) return found;
+    await sleep(50);
+  }
+  throw new Error('what was waited for did not come');
+}
+
+describe.skipIf(systemdHost !== true)(
+  `killed in the middle (needs a systemd host: ${JSON.stringify(systemdHost)})`,
+  () => {
+    let stack: TestStack;
+
+    beforeAll(async () => {
+      stack = await startTestStack();
+    });
+    afterAll(async () => {
+      await stack?.close();
+    });
+
+    async function request(body: Partial<CommandRequest> & { operation: string }): Promise<string> {
+      const response = await fetch(`${stack.url}/v1/commands`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return z.object({ id: z.string() }).parse(await response.json()).id;
+    }
+
+    async function see(id: string): Promise<CommandDetail> {
+      return await stack.client.get(`/v1/commands/${id}`, CommandDetail);
+    }
+
+    async function settled(id: string): Promise<CommandView> {
+      return await waitFor(async () => {
+        const { command } = await see(id);
+        return isSettled(command.state) ? command : undefined;
+      });
+    }
+
+    async function begun(id: string, step: string): Promise<void> {
+      await waitFor(async () => {
+        const { events, command } = await see(id);
+        const hasBegun = events.some((event) => event.step === step && event.phase === 'begin');
+        return hasBegun || isSettled(command.state) ? true : undefined;
+      });
+    }
+
+    async function kill(unit: string): Promise<void> {
+      await stack.machine.run(['/usr/bin/systemctl', 'kill', '--signal=SIGKILL', unit]);
+    }
+
+    async function starts(unit: string): Promise<number> {
+      const { stdout } = await stack.machine.run([
+        '/usr/bin/journalctl',
+        '-u',
+        unit,
+        '-o',
+        'cat',
+        '--no-pager',
+      ]);
+      return stdout.split('\n').filter((line) => line.startsWith('Started ')).length;
+    }
+
+    async function newestBackup(): Promise<string> {
+      return await waitFor(async () => {
+        const { lastBackup } = await stack.client.status();
+        return lastBackup?.proof.state === 'verified' ? lastBackup.id : undefined;
+      });
+    }
+
+    test('the agent, during a restart: the restart ends once and its result arrives', async () => {
+      const before = await starts('app-web.service');
+      const id = await request({ operation: 'service.restart', params: { service: 'web' } });
+      await begun(id, 'restart');
+      await kill('lamplighter-agent.service');
+      expect(await settled(id)).toMatchObject({ state: 'succeeded' });
+      expect(await starts('app-web.service')).toBe(before + 1);
+    });
+
+    test('the agent, during a backup: the backup ends and is verified', async () => {
+      const id = await request({ operation: 'backup.run' });
+      await begun(id, 'database');
+      await kill('lamplighter-agent.service');
+      const command = await settled(id);
+      expect(command).toMatchObject({ state: 'succeeded' });
+      expect(await newestBackup()).toBe(z.object({ backupId: z.string() }).parse(command.result).backupId);
+    });
+
+    test('the agent, during a restore: the restore ends and the rows are there', async () => {
+      const before = await platformFingerprint(stack.machine);
+      const id = await request({
+        operation: 'restore.run',
+        params: { backup: await newestBackup(), confirm: 'analytics' },
+      });
+      await begun(id, 'restore-database');
+      await kill('lamplighter-agent.service');
+      expect(await settled(id)).toMatchObject({ state: 'succeeded' });
+      const after = await platformFingerprint(stack.machine);
+      expect(after.tables['public.readings']).toEqual(before.tables['public.readings']);
+    });
+
+    test('the runner, during a restore: everything is put back and the services run', async () => {
+      const id = await request({
+        operation: 'restore.run',
+        params: { backup: await newestBackup(), confirm: 'analytics' },
+      });
+      await begun(id, 'restore-database');
+      await kill('lamplighter-run@*.service');
+      const command = await settled(id);
+      expect(command.state).toBe('failed');
+      const { services } = await waitFor(async () => {
+        const status = await stack.client.status();
+        return status.services.every((service) => service.activeState === 'active') ? status : undefined;
+      });
+      expect(services.length).toBeGreaterThan(3);
+      const databases = await stack.machine.run(
+        ['/usr/bin/psql', '-XAtc', 'SELECT datname FROM pg_database'],
+        { user: 'postgres' },
+      );
+      expect(databases.stdout).not.toMatch(/analytics_restore_/);
+    });
+  },
+);

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { ageOf, drawFrame } from '#local/stack/view.ts';
+import { StatusView } from '#shared/api/views.ts';
+
+const NOW = '2026-11-23T02:10:00Z';
+const status = StatusView.parse({
+  at: NOW,
+  runbook: { name: 'demo', version: 1, appliedAt: NOW },
+  hosts: [
+    {
+      name: 'web-1',
+      address: '10.0.0.2',
+      online: true,
+      lastHeartbeatAt: '2026-11-23T02:09:48Z',
+      agentVersion: '0.1.0',
+      vitals: null,
+    },
+  ],
+  services: [
+    {
+      name: 'web',
+      host: 'web-1',
+      unit: 'app-web.service',
+      description: null,
+      activeState: 'active',
+      subState: 'running',
+      activeSince: '2026-11-22T02:10:00Z',
+      restarts: 0,
+    },
+    {
+      name: 'intake',
+      host: 'web-1',
+      unit: 'app-intake.service',
+      description: null,
+      activeState: 'failed',
+      subState: 'failed',
+      activeSince: null,
+      restarts: 5,
+    },
+  ],
+  checks: [
+    {
+      name: 'engines-api',
+      host: 'web-1',
+      service: 'web',
+      state: 'failing',
+      since: NOW,
+      lastRunAt: NOW,
+      latencyMs: null,
+      detail: 'status 502, expected 200',
+    },
+  ],
+  alerts: [],
+  incidents: [],
+  commands: [],
+  lastBackup: {
+    id: '20261123T020000Z-0197c2',
+    host: 'web-1',
+    database: 'analytics',
+    startedAt: NOW,
+    finishedAt: NOW,
+    bytes: 12_345_678,
+    tables: 9,
+    rows: 400_000,
+    proof: { state: 'verified', at: '2026-11-23T02:09:00Z', faults: [] },
+  },
+});
+
+describe('ageOf', () => {
+  test.each([
+    [null, 'never'],
+    ['2026-11-23T02:09:55Z', '5 s'],
+    ['2026-11-23T02:00:00Z', '10 min'],
+    ['2026-11-22T22:10:00Z', '4 h'],
+    ['2026-11-18T02:10:00Z', '5 d'],
+    ['2026-11-23T02:10:03Z', '0 s'],
+  ])('says the age of %s as %s', (at, age) => {
+    expect(ageOf(at, NOW)).toBe(age);
+  });
+});
+
+describe('drawFrame', () => {
+  const frame = { status, url: 'http://127.0.0.1:8321', columns: 100 };
+  const plain = drawFrame({ ...frame, useColour: false });
+
+  test('shows services, the failing check with its reason, and the proof of the last backup', () => {
+    const text = plain.join('\n');
+    expect(text).toMatch(/web +app-web\.service +active \(running\) +for 24 h/);
+    expect(text).toMatch(/intake +app-intake\.service +failed \(failed\)/);
+    expect(text).toMatch(/engines-api +failing +status 502, expected 200/);
+    expect(text).toMatch(/20261123T020000Z-0197c2 +verified 60 s ago +12\.3 MB, 9 tables, 400,000 rows/);
+  });
+
+  test('has no escape codes without colour, and the same text with it', () => {
+    expect(plain.join('')).not.toContain('\u001b');
+    const coloured = drawFrame({ ...frame, useColour: true });
+    const stripped = coloured.map((line) =>
+      line
+        .split('\u001b[')
+        .map((part, i) => (i === 0 ? part : part.replace(/^\d+m/, '')))
+        .join(''),
+    );
+    expect(stripped).toEqual(plain);
+  });
+});
