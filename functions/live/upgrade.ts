@@ -1,0 +1,75 @@
+// From an HTTP upgrade request to a seat in a session, or to a refusal that says why.
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { messageOf } from '#shared/errors.ts';
+import { findKey, LIVE_PROTOCOL, type LiveSide, MAX_FRAME_BYTES } from '#shared/live/frames.ts';
+import type { Relay, RelayAnswer } from './relay.ts';
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
+
+const STATUS_TEXT: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  404: 'Not Found',
+  410: 'Gone',
+  503: 'Service Unavailable',
+};
+
+/** Answers upgrade requests for `…/viewer` and `…/agent`. `onError` hears what went wrong on our side. */
+export function upgradeHandler(relay: Relay, onError: (error: unknown) => void): UpgradeHandler {
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: () => LIVE_PROTOCOL,
+  });
+  return async (request, socket, head) => {
+    // Until ws takes it over nobody else listens for the socket's errors.
+    const ignore = (): undefined => undefined;
+    socket.on('error', ignore);
+    const answer = await decide(relay, request).catch((error: unknown) => {
+      onError(error);
+      return { admitted: false as const, status: 503, reason: messageOf(error) };
+    });
+    if (!answer.admitted) {
+      refuse(socket, answer.status);
+      return;
+    }
+    socket.off('error', ignore);
+    server.handleUpgrade(request, socket, head, (live) => answer.join(live, nextOf(request)));
+  };
+}
+
+type Decision = RelayAnswer | { admitted: false; status: number; reason: string };
+
+async function decide(relay: Relay, request: IncomingMessage): Promise<Decision> {
+  const side = sideOf(request);
+  if (!side) return { admitted: false, status: 404, reason: 'no such path' };
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((part) => part.trim());
+  if (!offered.includes(LIVE_PROTOCOL)) return { admitted: false, status: 400, reason: 'another protocol' };
+  const found = findKey(offered);
+  if (!found) return { admitted: false, status: 401, reason: 'no ticket' };
+  return relay.admit(side, found.use, found.key);
+}
+
+function urlOf(request: IncomingMessage): URL | null {
+  return URL.parse(request.url ?? '/', 'http://relay');
+}
+
+function sideOf(request: IncomingMessage): LiveSide | undefined {
+  const last = urlOf(request)?.pathname.split('/').at(-1);
+  return last === 'viewer' || last === 'agent' ? last : undefined;
+}
+
+function nextOf(request: IncomingMessage): number | undefined {
+  const next = Number(urlOf(request)?.searchParams.get('next') ?? Number.NaN);
+  return Number.isSafeInteger(next) && next > 0 ? next : undefined;
+}
+
+/** The same few words for every refusal: a stranger learns nothing from them. */
+function refuse(socket: Duplex, status: number): void {
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Error'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
+}

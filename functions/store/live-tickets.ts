@@ -1,0 +1,84 @@
+// One-time tickets of the live relay, kept as hashes: each half opens its own side once, within its time.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { LiveSide } from '#shared/live/frames.ts';
+import { type Queryable, queryRow } from './database.ts';
+
+export interface NewLiveTicket {
+  viewerKey: string;
+  agentKey: string;
+  service: string;
+  actor: string;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+/** What a half of a ticket opens; `ticketId` is the same for both halves. */
+export const ClaimedTicket = z.object({
+  ticketId: z.string(),
+  service: z.string(),
+  actor: z.string(),
+  expiresAt: z.date(),
+});
+export type ClaimedTicket = z.infer<typeof ClaimedTicket>;
+
+/** SHA-256: the keys have 256 random bits, nothing slower is needed. */
+function hashOf(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** Keeps a new ticket, and forgets those that are long over. */
+export async function insertLiveTicket(db: Queryable, ticket: NewLiveTicket): Promise<void> {
+  await db.query(
+    `WITH forgotten AS (DELETE FROM live_tickets WHERE expires_at < $5::timestamptz - interval '1 day')
+     INSERT INTO live_tickets (viewer_hash, agent_hash, service, actor, created_at, expires_at)
+     VALUES ($1, $2, $3, $4, $5, $6)`,
+    [
+      hashOf(ticket.viewerKey),
+      hashOf(ticket.agentKey),
+      ticket.service,
+      ticket.actor,
+      ticket.createdAt,
+      ticket.expiresAt,
+    ],
+  );
+}
+
+/** Notes which command carries the agent's half. */
+export async function linkLiveTicket(
+  db: Queryable,
+  viewerKey: string,
+  command: { id: string; host: string },
+): Promise<void> {
+  await db.query('UPDATE live_tickets SET command_id = $2, host = $3 WHERE viewer_hash = $1', [
+    hashOf(viewerKey),
+    command.id,
+    command.host,
+  ]);
+}
+
+/** Takes a ticket back: its command was not allowed. */
+export async function deleteLiveTicket(db: Queryable, viewerKey: string): Promise<void> {
+  await db.query('DELETE FROM live_tickets WHERE viewer_hash = $1', [hashOf(viewerKey)]);
+}
+
+const CLAIM: Record<LiveSide, string> = {
+  viewer: claimStatement('viewer'),
+  agent: claimStatement('agent'),
+};
+
+function claimStatement(side: LiveSide): string {
+  return `UPDATE live_tickets SET ${side}_used_at = $2
+          WHERE ${side}_hash = $1 AND ${side}_used_at IS NULL AND expires_at > $2
+          RETURNING encode(viewer_hash, 'hex') AS "ticketId", service, actor, expires_at AS "expiresAt"`;
+}
+
+/** Uses up one half; undefined when it is unknown, used, too late, or the other side's. */
+export function claimLiveTicket(
+  db: Queryable,
+  side: LiveSide,
+  key: string,
+  now: Date,
+): Promise<ClaimedTicket | undefined> {
+  return queryRow(db, ClaimedTicket, CLAIM[side], [hashOf(key), now]);
+}
