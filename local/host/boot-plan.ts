@@ -1,0 +1,108 @@
+// What the new host's first process must do before it becomes systemd: a list of mounts and files, as data, so that it
+// can be read and tested without root.
+import { join } from 'node:path';
+import { z } from 'zod';
+
+export const BootPlan = z.object({
+  name: z.string(),
+  timezone: z.string(),
+  /** Working directory of this boot: the overlay's mount point and a tmpfs for its upper layer. */
+  bootDir: z.string(),
+  /** The host's disk: kept across reboots and restarts of the stack. */
+  diskDir: z.string(),
+});
+export type BootPlan = z.infer<typeof BootPlan>;
+
+/** Directories of the host that live on its disk. */
+export const DISK_PATHS = [
+  '/var/lib/postgresql',
+  '/etc/postgresql',
+  '/opt/app',
+  '/opt/lamplighter',
+  '/opt/lamplighter-package',
+  '/var/lib/lamplighter',
+  '/etc/lamplighter',
+  '/etc/nginx',
+  '/var/log/journal',
+  // Hides what the outer machine has enabled: the host starts its own units only.
+  '/etc/systemd/system',
+] as const;
+
+/** Files of the host that live on its disk: accounts outlive a reboot. */
+export const DISK_FILES = [
+  '/etc/passwd',
+  '/etc/group',
+  '/etc/shadow',
+  '/etc/gshadow',
+  '/etc/subuid',
+  '/etc/subgid',
+] as const;
+
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
+/** Units that make no sense on a host without hardware, logins or the internet. */
+export const MASKED_UNITS = [
+  'systemd-timesyncd.service',
+  'systemd-resolved.service',
+  'systemd-networkd.service',
+  'systemd-logind.service',
+  'systemd-udevd.service',
+  'systemd-udev-trigger.service',
+  'systemd-udevd-kernel.socket',
+  'systemd-udevd-control.socket',
+  'systemd-modules-load.service',
+  'systemd-remount-fs.service',
+  'systemd-binfmt.service',
+  'systemd-sysctl.service',
+  'systemd-firstboot.service',
+  'systemd-machine-id-commit.service',
+  'systemd-update-utmp.service',
+  'proc-sys-fs-binfmt_misc.automount',
+  'dev-hugepages.mount',
+  'sys-kernel-debug.mount',
+  'sys-kernel-tracing.mount',
+  'sys-fs-fuse-connections.mount',
+  'sys-kernel-config.mount',
+  'getty.target',
+  'console-getty.service',
+  'ssh.service',
+] as const;
+
+/** Where the host's root is while it runs. */
+export function rootOf(plan: BootPlan): string {
+  return join(plan.bootDir, 'root');
+}
+
+/** The mounts, in order, as arguments of mount(8). */
+export function mountArguments(plan: BootPlan): string[][] {
+  const root = rootOf(plan);
+  const layer = join(plan.bootDir, 'layer');
+  const overlay = `lowerdir=/,upperdir=${layer}/upper,workdir=${layer}/work`;
+  const dev = join(root, 'dev');
+  return [
+    ['-t', 'overlay', 'overlay', '-o', overlay, root],
+    ['-t', 'proc', 'proc', join(root, 'proc')],
+    ['-t', 'sysfs', '-o', 'ro', 'sysfs', join(root, 'sys')],
+    ['-t', 'cgroup2', 'cgroup2', join(root, 'sys/fs/cgroup')],
+    // A /dev of its own: what the host makes there (/dev/log, shared memory) must not appear outside.
+    ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', dev],
+    ...['run', 'tmp', 'var/tmp'].map((dir) => ['-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', join(root, dir)]),
+  ];
+}
+
+/** Mounts below the fresh /dev and of the disk, once their mount points exist. */
+export function laterMountArguments(plan: BootPlan): string[][] {
+  const root = rootOf(plan);
+  return [
+    ...DEVICES.map((name) => ['--bind', `/dev/${name}`, join(root, 'dev', name)]),
+    ['-t', 'devpts', '-o', 'newinstance,ptmxmode=0666,mode=620,gid=5', 'devpts', join(root, 'dev/pts')],
+    ['-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', join(root, 'dev/shm')],
+    ['-t', 'mqueue', 'mqueue', join(root, 'dev/mqueue')],
+    ...[...DISK_PATHS, ...DISK_FILES].map((path) => ['--bind', join(plan.diskDir, path), join(root, path)]),
+  ];
+}
+
+/** Names of the device nodes to bind. */
+export function deviceNames(): readonly string[] {
+  return DEVICES;
+}

@@ -1,0 +1,134 @@
+// The first process of a new host, in namespaces of its own: mounts the host's root, waits for its network, and becomes
+// systemd. Started by launch.ts; talks to its starter by one line each way on stdin and stdout.
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import {
+  BootPlan,
+  DISK_FILES,
+  DISK_PATHS,
+  deviceNames,
+  laterMountArguments,
+  MASKED_UNITS,
+  mountArguments,
+  rootOf,
+} from './boot-plan.ts';
+
+const ROOT_ONLY = 0o700;
+
+function mount(args: string[]): void {
+  const { status, stderr } = spawnSync('/bin/mount', args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr.trim()}`);
+}
+
+/** The disk is made on the first boot from what the machine has; later boots find it as it was left. */
+function prepareDisk(plan: BootPlan): void {
+  for (const path of DISK_PATHS) {
+    const onDisk = join(plan.diskDir, path);
+    if (existsSync(onDisk)) continue;
+    mkdirSync(dirname(onDisk), { recursive: true, mode: 0o755 });
+    if (path === '/etc/nginx' && existsSync(path))
+      cpSync(path, onDisk, { recursive: true, verbatimSymlinks: true });
+    else mkdirSync(onDisk, { mode: 0o755 });
+  }
+  for (const path of DISK_FILES) {
+    const onDisk = join(plan.diskDir, path);
+    if (existsSync(onDisk)) continue;
+    mkdirSync(dirname(onDisk), { recursive: true });
+    if (existsSync(path)) cpSync(path, onDisk, { preserveTimestamps: true });
+    else writeFileSync(onDisk, '');
+    const isShadow = path.endsWith('shadow');
+    chmodSync(onDisk, isShadow ? 0o600 : 0o644);
+    chownSync(onDisk, 0, 0);
+  }
+}
+
+function prepareMountPoints(plan: BootPlan): void {
+  const root = rootOf(plan);
+  for (const name of deviceNames()) writeFileSync(join(root, 'dev', name), '');
+  for (const dir of ['pts', 'shm', 'mqueue']) mkdirSync(join(root, 'dev', dir), { recursive: true });
+  for (const [name, target] of [
+    ['fd', '/proc/self/fd'],
+    ['stdin', '/proc/self/fd/0'],
+    ['stdout', '/proc/self/fd/1'],
+    ['stderr', '/proc/self/fd/2'],
+    ['ptmx', 'pts/ptmx'],
+  ] as const) {
+    symlinkSync(target, join(root, 'dev', name));
+  }
+  for (const path of DISK_PATHS) mkdirSync(join(root, path), { recursive: true });
+  for (const path of DISK_FILES) if (!existsSync(join(root, path))) writeFileSync(join(root, path), '');
+}
+
+function configureHost(plan: BootPlan): void {
+  const root = rootOf(plan);
+  const units = join(root, 'etc/systemd/system');
+  for (const unit of MASKED_UNITS) {
+    if (!existsSync(join(units, unit))) rmSync(join(units, unit), { force: true });
+    relink('/dev/null', join(units, unit));
+  }
+  relink('/lib/systemd/system/multi-user.target', join(units, 'default.target'));
+  writeFileSync(join(root, 'etc/hostname'), `${plan.name}\n`);
+  writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${plan.name}\n`);
+  writeFileSync(join(root, 'etc/fstab'), '');
+  rmSync(join(root, 'etc/localtime'), { force: true });
+  symlinkSync(`/usr/share/zoneinfo/${plan.timezone}`, join(root, 'etc/localtime'));
+  writeFileSync(join(root, 'etc/timezone'), `${plan.timezone}\n`);
+  mkdirSync(join(root, 'etc/systemd/journald.conf.d'), { recursive: true });
+  writeFileSync(
+    join(root, 'etc/systemd/journald.conf.d/host.conf'),
+    '[Journal]\nStorage=persistent\nSystemMaxUse=200M\n',
+  );
+}
+
+function relink(target: string, link: string): void {
+  rmSync(link, { force: true });
+  symlinkSync(target, link);
+}
+
+function prepareLayers(plan: BootPlan): void {
+  mkdirSync(rootOf(plan), { recursive: true, mode: ROOT_ONLY });
+  const layer = join(plan.bootDir, 'layer');
+  mkdirSync(layer, { recursive: true, mode: ROOT_ONLY });
+  mount(['--make-rprivate', '/']);
+  // On a tmpfs: an overlay's upper layer can't lie on another overlay, which is what a container's root is.
+  mount(['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', layer]);
+  for (const dir of ['upper', 'work']) mkdirSync(join(layer, dir));
+  chmodSync(join(layer, 'upper'), 0o755);
+}
+
+function readLine(): string {
+  const buffer = Buffer.alloc(64);
+  const length = readSync(0, buffer);
+  return buffer.toString('utf8', 0, length).trim();
+}
+
+const plan = BootPlan.parse(JSON.parse(process.argv[2] ?? ''));
+prepareLayers(plan);
+prepareDisk(plan);
+for (const args of mountArguments(plan)) mount(args);
+prepareMountPoints(plan);
+for (const args of laterMountArguments(plan)) mount(args);
+configureHost(plan);
+spawnSync('/bin/hostname', [plan.name]);
+process.stdout.write('mounted\n');
+if (readLine() !== 'go') process.exit(1);
+process.execve?.(
+  '/usr/sbin/chroot',
+  ['chroot', rootOf(plan), '/lib/systemd/systemd', '--system', '--log-target=journal', '--show-status=no'],
+  {
+    // Tells systemd that it runs in a container: it then leaves hardware and kernel settings alone.
+    container: 'lamplighter',
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  },
+);

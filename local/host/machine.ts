@@ -1,0 +1,204 @@
+// A real systemd host on this machine, in namespaces of its own: mount, PID, UTS, IPC, cgroup and network. Its root is an
+// overlay of this machine's; what must outlive a reboot lies on its disk, a directory. Needs root on Linux.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LamplighterError } from '#shared/errors.ts';
+import type { BootPlan } from './boot-plan.ts';
+import { openCgroup, removeCgroup } from './cgroup.ts';
+import { reapLeftovers } from './leftovers.ts';
+import { closeLink, connectHost, type HostLink, openLink, setCable } from './network.ts';
+import { type RunOptions, type RunResult, runProgram } from './run-program.ts';
+
+export interface HostOptions {
+  stateDir: string;
+  name: string;
+  /** IANA name of the host's time zone. */
+  timezone: string;
+  log(text: string): void;
+}
+
+export interface RunAs extends RunOptions {
+  /** Account on the host; default root. */
+  user?: string;
+}
+
+export interface HostMachine {
+  readonly name: string;
+  /** Where the host is reached from outside. */
+  readonly address: string;
+  /** Our side of its link: what listens here, the host can reach. */
+  readonly gatewayAddress: string;
+  /** The host's root, seen from outside; changes with each boot. */
+  readonly rootPath: string;
+  /** PID of the host's systemd, seen from outside. */
+  readonly pid: number;
+  /** Runs a program on the host and waits for it. */
+  run(argv: readonly string[], options?: RunAs): Promise<RunResult>;
+  /** Starts a program on the host. */
+  spawn(argv: readonly string[], options?: { user?: string }): ChildProcess;
+  /** Pulls the plug (PID 1 is killed, nothing is synced) and boots again from the same disk. */
+  reboot(): Promise<void>;
+  cutNetwork(): Promise<void>;
+  restoreNetwork(): Promise<void>;
+  /** Shuts the host down and removes its link; the disk stays. */
+  powerOff(): Promise<void>;
+}
+
+interface Boot {
+  launcher: ChildProcess;
+  pid: number;
+}
+
+const NSENTER = '/usr/bin/nsenter';
+const SETPRIV = '/usr/bin/setpriv';
+const BOOT_DEADLINE_MS = 60_000;
+const POWER_OFF_DEADLINE_MS = 20_000;
+/** systemd(1): SIGRTMIN+4 starts poweroff.target; SIGRTMIN is 34 with glibc. */
+const SIGNAL_POWER_OFF = 34 + 4;
+
+/** Boots a host; its systemd has reached its default target when this returns. Throws `failed` with what went wrong. */
+export async function bootHost(options: HostOptions): Promise<HostMachine> {
+  mkdirSync(join(options.stateDir, 'disk'), { recursive: true, mode: 0o755 });
+  await reapLeftovers(options.stateDir);
+  const link = await openLink(options.stateDir);
+  try {
+    let boot = await bootOnce(options, link);
+    return {
+      name: options.name,
+      address: link.address,
+      gatewayAddress: link.gatewayAddress,
+      get rootPath() {
+        return `/proc/${boot.pid}/root`;
+      },
+      get pid() {
+        return boot.pid;
+      },
+      run: (argv, runOptions = {}) =>
+        runProgram(NSENTER, enterArguments(boot.pid, argv, runOptions.user), runOptions),
+      spawn: (argv, { user } = {}) =>
+        spawn(NSENTER, enterArguments(boot.pid, argv, user), { stdio: ['pipe', 'pipe', 'pipe'] }),
+      reboot: async () => {
+        await stopBoot(boot, 'SIGKILL');
+        boot = await bootOnce(options, link);
+      },
+      cutNetwork: () => setCable(link, false),
+      restoreNetwork: () => setCable(link, true),
+      powerOff: async () => {
+        await stopBoot(boot, SIGNAL_POWER_OFF);
+        await closeLink(link);
+        removeCgroup(openCgroup(link.bridge));
+        rmSync(join(options.stateDir, 'boot'), { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await reapLeftovers(options.stateDir);
+    throw error;
+  }
+}
+
+/** Arguments of nsenter(1) that run `argv` on the host, as `user` when one is named. */
+export function enterArguments(pid: number, argv: readonly string[], user?: string): string[] {
+  const enter = ['-t', String(pid), '-m', '-u', '-i', '-n', '-p', '-r', '-w/', '--'];
+  const drop =
+    user === undefined ? [] : [SETPRIV, `--reuid=${user}`, `--regid=${user}`, '--init-groups', '--'];
+  return [...enter, ...drop, ...argv];
+}
+
+async function bootOnce(options: HostOptions, link: HostLink): Promise<Boot> {
+  const bootDir = join(options.stateDir, 'boot');
+  rmSync(bootDir, { recursive: true, force: true });
+  mkdirSync(bootDir, { recursive: true });
+  const plan: BootPlan = {
+    name: options.name,
+    timezone: options.timezone,
+    bootDir,
+    diskDir: join(options.stateDir, 'disk'),
+  };
+  const launcher = launch(plan, openCgroup(link.bridge));
+  try {
+    await awaitMounted(launcher);
+    const pid = childOf(launcher.pid);
+    await connectHost(link, pid);
+    launcher.stdin?.end('go\n');
+    await awaitTarget(pid);
+    options.log(`${options.name} runs as ${link.address}`);
+    return { launcher, pid };
+  } catch (error) {
+    launcher.kill('SIGKILL');
+    throw error;
+  }
+}
+
+function launch(plan: BootPlan, cgroupDir: string): ChildProcess {
+  const files = [
+    join(import.meta.dirname, 'launch.ts'),
+    cgroupDir,
+    process.execPath,
+    join(import.meta.dirname, 'boot.ts'),
+  ];
+  // The host must not outlive us, however we end: the kernel kills the launcher with us, and unshare its child.
+  const args = [
+    '--pdeathsig=KILL',
+    '--',
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    ...files,
+    JSON.stringify(plan),
+  ];
+  return spawn(SETPRIV, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+}
+
+function awaitMounted(launcher: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    launcher.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    launcher.stdout?.once('data', () => resolve());
+    launcher.once('exit', (code) => {
+      reject(
+        new LamplighterError('failed', `boot host: ended with code ${code}: ${said.trim().slice(-2000)}`),
+      );
+    });
+  });
+}
+
+/** unshare(1) forks once into the new PID namespace: that child is the host's PID 1. */
+function childOf(pid: number | undefined): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  const child = Number(children[0]);
+  if (!Number.isInteger(child) || child <= 0)
+    throw new LamplighterError('failed', 'boot host: its first process is gone');
+  return child;
+}
+
+async function awaitTarget(pid: number): Promise<void> {
+  const deadline = Date.now() + BOOT_DEADLINE_MS;
+  let state = '';
+  while (Date.now() < deadline) {
+    const argv = ['/bin/systemctl', 'is-system-running'];
+    state = (await runProgram(NSENTER, enterArguments(pid, argv), { timeoutMs: 5000 })).stdout.trim();
+    // `degraded`: some unit failed, the host is up all the same; who needs that unit will see it.
+    if (state === 'running' || state === 'degraded') return;
+    await sleep(100);
+  }
+  throw new LamplighterError(
+    'timed-out',
+    `boot host: systemd says "${state}" after ${BOOT_DEADLINE_MS / 1000} s`,
+  );
+}
+
+async function stopBoot({ launcher, pid }: Boot, signal: NodeJS.Signals | number): Promise<void> {
+  if (launcher.exitCode !== null || launcher.signalCode !== null) return;
+  const ended = new Promise((resolve) => launcher.once('exit', resolve));
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended between the look and the signal.
+  }
+  const killer = setTimeout(() => launcher.kill('SIGKILL'), POWER_OFF_DEADLINE_MS);
+  await ended;
+  clearTimeout(killer);
+}

@@ -1,0 +1,96 @@
+// The host's link to the outside: a bridge on our side that holds the gateway's address and stays through reboots, and a
+// veth pair into the host's own network namespace. No route leads further.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import { runProgram } from './run-program.ts';
+
+const IP = '/sbin/ip';
+const NSENTER = '/usr/bin/nsenter';
+
+/** Names and addresses of one host's link; names stay within the kernel's 15 characters. */
+export const HostLink = z.object({
+  bridge: z.string(),
+  outer: z.string(),
+  address: z.string(),
+  gatewayAddress: z.string(),
+});
+export type HostLink = z.infer<typeof HostLink>;
+
+/** The link of the host whose state is in `stateDir`, in subnet 10.177.`subnet`.0/30. */
+export function planLink(stateDir: string, subnet: number): HostLink {
+  const tag = createHash('sha256').update(stateDir).digest('hex').slice(0, 8);
+  return {
+    bridge: `lampbr${tag}`,
+    outer: `lampve${tag}`,
+    address: `10.177.${subnet}.2`,
+    gatewayAddress: `10.177.${subnet}.1`,
+  };
+}
+
+/** The first subnet whose gateway no interface has; `preferred` when it is free. Throws `unavailable` when all are taken. */
+export function chooseSubnet(taken: ReadonlySet<string>, preferred: number): number {
+  const candidates = [preferred, ...Array.from({ length: 255 }, (_, i) => i)];
+  const free = candidates.find((subnet) => !taken.has(`10.177.${subnet}.1`));
+  if (free === undefined)
+    throw new LamplighterError('unavailable', 'choose subnet: all of 10.177.0.0/16 is taken');
+  return free;
+}
+
+function takenAddresses(exceptBridge: string): Set<string> {
+  const others = Object.entries(networkInterfaces()).filter(([name]) => name !== exceptBridge);
+  return new Set(others.flatMap(([, addresses]) => (addresses ?? []).map(({ address }) => address)));
+}
+
+async function ip(args: string[]): Promise<void> {
+  const { code, stderr } = await runProgram(IP, args);
+  if (code !== 0)
+    throw new LamplighterError('failed', `set up network: ip ${args.join(' ')}: ${stderr.trim()}`);
+}
+
+/** Chooses the link (the same as last time when it is free), and makes the bridge with the gateway's address. */
+export async function openLink(stateDir: string): Promise<HostLink> {
+  const file = join(stateDir, 'link.json');
+  const known = existsSync(file)
+    ? HostLink.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data
+    : undefined;
+  const preferred = Number(known?.gatewayAddress.split('.')[2] ?? 0);
+  const { bridge } = planLink(stateDir, preferred);
+  const link = planLink(stateDir, chooseSubnet(takenAddresses(bridge), preferred));
+  await closeLink(link);
+  await ip(['link', 'add', 'name', link.bridge, 'type', 'bridge']);
+  await ip(['addr', 'add', `${link.gatewayAddress}/30`, 'dev', link.bridge]);
+  await ip(['link', 'set', link.bridge, 'up']);
+  writeFileSync(file, JSON.stringify(link));
+  return link;
+}
+
+/** Puts one end of a veth pair into the network namespace of `pid` as eth0, with the host's address. */
+export async function connectHost(link: HostLink, pid: number): Promise<void> {
+  await ip(['link', 'add', link.outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)]);
+  await ip(['link', 'set', link.outer, 'master', link.bridge]);
+  await ip(['link', 'set', link.outer, 'up']);
+  const inside = ['-t', String(pid), '-n', IP];
+  for (const args of [
+    ['addr', 'add', `${link.address}/30`, 'dev', 'eth0'],
+    ['link', 'set', 'eth0', 'up'],
+    ['link', 'set', 'lo', 'up'],
+  ]) {
+    const { code, stderr } = await runProgram(NSENTER, [...inside, ...args]);
+    if (code !== 0) throw new LamplighterError('failed', `set up the host's network: ${stderr.trim()}`);
+  }
+}
+
+/** Takes the cable out, or puts it back. */
+export async function setCable(link: HostLink, isConnected: boolean): Promise<void> {
+  await ip(['link', 'set', link.outer, isConnected ? 'up' : 'down']);
+}
+
+/** Removes what there is of the link; nothing there is fine. */
+export async function closeLink(link: HostLink): Promise<void> {
+  await runProgram(IP, ['link', 'del', link.outer]);
+  await runProgram(IP, ['link', 'del', link.bridge]);
+}

@@ -1,0 +1,50 @@
+// Starts a program and waits for it: fixed binary, argument array, no shell.
+import { spawn } from 'node:child_process';
+
+export interface RunOptions {
+  input?: string;
+  env?: Record<string, string>;
+  timeoutMs?: number;
+}
+
+export interface RunResult {
+  /** Exit code; 128 + the signal's number is not computed: a killed program has code -1. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const BASE_ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
+
+/** Runs `file` with `args`; never throws for a program that fails, only `code` tells. */
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, {
+      env: { ...BASE_ENV, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const output = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].setEncoding('utf8').on('data', (chunk: string) => {
+        if (output[name].length < MAX_OUTPUT_BYTES) output[name] += chunk;
+      });
+    }
+    // A program that ends before it has read its input closes the pipe; its exit code says the rest.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
+    const timer = options.timeoutMs ? setTimeout(() => child.kill('SIGKILL'), options.timeoutMs) : undefined;
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      resolve({ code: -1, ...output, stderr: `${output.stderr}${error.message}` });
+    });
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? -1, ...output });
+    });
+  });
+}
