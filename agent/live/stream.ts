@@ -1,0 +1,158 @@
+// Streams a source of lines to the relay until the viewer leaves, the source ends, or the command is stopped.
+import { setTimeout as delay } from 'node:timers/promises';
+import { LamplighterError } from '#shared/errors.ts';
+import {
+  type EndFrame,
+  MAX_FRAME_LINES,
+  MAX_LINE_LENGTH,
+  RESUME_GRACE_MS,
+  type ToAgentFrame,
+} from '#shared/live/frames.ts';
+import { createLineRing, type LineRing } from '#shared/live/line-ring.ts';
+import type { LogLine } from '#shared/operations/service.ts';
+import { type ConnectionEnd, dialRelay, type RelayConnection } from './relay-connection.ts';
+
+/** A source of lines; `onEnd` says that it ended by itself and why. Returned: how to stop it. */
+export type LineSource = (
+  onLine: (line: LogLine) => void,
+  onEnd: (detail: string) => void,
+) => { stop(): Promise<void> };
+
+export interface StreamTerms {
+  relayUrl: string;
+  ticket: string;
+  source: LineSource;
+  /** Aborted when the command is to end: cancelled, out of time, or the agent stops. */
+  signal: AbortSignal;
+  /** Takes secrets out of a message before it leaves the host. */
+  redact(text: string): string;
+  nowMs(): number;
+}
+
+const RING_LINES = 5000;
+const RING_CHARACTERS = 2_000_000;
+const HIGH_WATER_BYTES = 256 * 1024;
+const FIRST_BACKOFF_MS = 250;
+const LONGEST_BACKOFF_MS = 4000;
+
+/** Streams to the end and returns how many lines went out. Throws when the relay can't be reached or the source fails. */
+export async function streamToRelay(terms: StreamTerms): Promise<{ linesSent: number }> {
+  const stream = new LineStream(terms);
+  try {
+    await stream.run();
+    return { linesSent: stream.linesSent };
+  } finally {
+    await stream.stopSource();
+  }
+}
+
+class LineStream {
+  readonly #terms: StreamTerms;
+  readonly #ring: LineRing = createLineRing(RING_LINES, RING_CHARACTERS);
+  #source: { stop(): Promise<void> } | undefined;
+  #connection: RelayConnection | undefined;
+  #resumeKey: string | undefined;
+  #cursor = 1;
+  /** The relay has said where to go on; before that nothing may be sent. */
+  #isWelcome = false;
+  #lostSinceMs: number | undefined;
+  /** Said after all lines. */
+  #lastWord: EndFrame | undefined;
+  #isOver = false;
+
+  constructor(terms: StreamTerms) {
+    this.#terms = terms;
+  }
+
+  get linesSent(): number {
+    return this.#cursor - 1;
+  }
+
+  async stopSource(): Promise<void> {
+    await this.#source?.stop();
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#terms;
+    const stop = (): void => this.#conclude({ type: 'end', reason: 'agent-left' });
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      let backoffMs = FIRST_BACKOFF_MS;
+      while (!this.#isOver && !signal.aborted) {
+        const end = await this.#connectOnce();
+        if (this.#isOver || end.how === 'closed') break;
+        this.#giveUpWhenHopeless(end);
+        await delay(backoffMs, undefined, { signal }).catch(() => undefined);
+        backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+    if (this.#lastWord?.reason === 'follow-failed') {
+      throw new LamplighterError('failed', `follow journal: ${this.#lastWord.detail ?? 'it ended'}`);
+    }
+  }
+
+  async #connectOnce(): Promise<ConnectionEnd> {
+    const { relayUrl, ticket } = this.#terms;
+    this.#isWelcome = false;
+    const use = this.#resumeKey ? 'resume' : 'ticket';
+    this.#connection = dialRelay(relayUrl, use, this.#resumeKey ?? ticket, (frame) => this.#take(frame));
+    return this.#connection.ended;
+  }
+
+  #giveUpWhenHopeless(end: ConnectionEnd): void {
+    const { nowMs } = this.#terms;
+    this.#lostSinceMs ??= nowMs();
+    const isRefused = end.how === 'refused' && end.status < 500;
+    if (!isRefused && nowMs() - this.#lostSinceMs < RESUME_GRACE_MS) return;
+    const why = end.how === 'refused' ? `HTTP ${end.status}` : end.how === 'dropped' ? end.why : 'closed';
+    throw new LamplighterError('unavailable', `reach live relay: ${why}`, {
+      hint: 'The host must be able to open connections to the relay; a ticket is good once, for a minute.',
+    });
+  }
+
+  #take(frame: ToAgentFrame): void {
+    if (frame.type === 'end') {
+      this.#isOver = true;
+      this.#connection?.close();
+      return;
+    }
+    this.#resumeKey = frame.resume;
+    this.#cursor = frame.next;
+    this.#isWelcome = true;
+    this.#lostSinceMs = undefined;
+    this.#source ??= this.#terms.source(
+      (line) => this.#append(line),
+      (detail) => this.#conclude({ type: 'end', reason: 'follow-failed', detail: detail.slice(0, 500) }),
+    );
+    this.#pump();
+  }
+
+  #append(line: LogLine): void {
+    const message = this.#terms.redact(line.message);
+    const isLong = message.length > MAX_LINE_LENGTH;
+    this.#ring.append({ ...line, message: isLong ? `${message.slice(0, MAX_LINE_LENGTH - 1)}…` : message });
+    this.#pump();
+  }
+
+  #conclude(frame: EndFrame): void {
+    this.#lastWord ??= frame;
+    this.#pump();
+  }
+
+  #pump(): void {
+    const connection = this.#connection;
+    if (!connection || !this.#isWelcome || this.#isOver) return;
+    const again = (): void => this.#pump();
+    while (connection.bufferedBytes() < HIGH_WATER_BYTES) {
+      const frame = this.#ring.read(this.#cursor, MAX_FRAME_LINES);
+      if (!frame) break;
+      if (!connection.send(frame, again)) return;
+      this.#cursor = frame.from + (frame.type === 'lines' ? frame.lines.length : frame.count);
+    }
+    if (!this.#lastWord || this.#cursor < this.#ring.next()) return;
+    this.#isOver = true;
+    connection.send(this.#lastWord, () => connection.close());
+  }
+}
