@@ -70,7 +70,7 @@ function say(text: string): void {
 }
 
 async function start(flags: Flags): Promise<Stack> {
-  await ensureSystemPackages();
+  ensureSystemPackages();
   const began = Date.now();
   if (flags.isFresh) await removeHome(flags.homeDir);
   const agentDir = join(ROOT, 'dist', 'agent');

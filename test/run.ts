@@ -45,7 +45,7 @@ async function main(args: string[]): Promise<Tally> {
   const isLong = args.includes('--long');
   if (isLong) process.env.LAMPLIGHTER_LONG_TESTS = '1';
   try {
-    await ensureSystemPackages();
+    ensureSystemPackages();
   } catch (error) {
     // Without the parts there is nothing to test against; the message says what to install.
     console.error(messageOf(error));

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const BootPlan = z.object({
   name: z.string(),
   timezone: z.string(),
-  /** Working directory of this boot: the overlay's mount point and a tmpfs for its upper layer. */
+  /** Working directory of this boot: the overlay's mount point. */
   bootDir: z.string(),
   /** The host's disk: kept across reboots and restarts of the stack. */
   diskDir: z.string(),
@@ -26,16 +26,6 @@ export const DISK_PATHS = [
   '/var/log/journal',
   // Hides what the outer machine has enabled: the host starts its own units only.
   '/etc/systemd/system',
-] as const;
-
-/** Files of the host that live on its disk: accounts outlive a reboot. */
-export const DISK_FILES = [
-  '/etc/passwd',
-  '/etc/group',
-  '/etc/shadow',
-  '/etc/gshadow',
-  '/etc/subuid',
-  '/etc/subgid',
 ] as const;
 
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
@@ -73,14 +63,27 @@ export function rootOf(plan: BootPlan): string {
   return join(plan.bootDir, 'root');
 }
 
-/** The mounts, in order, as arguments of mount(8). */
+/** Where the overlay's upper layer lies: on the disk, so that accounts and logs outlive a reboot. */
+export function diskLayerOf(plan: BootPlan): string {
+  return join(plan.diskDir, 'layer');
+}
+
+/** Where it lies when the disk's file system can't carry one (another overlay, as a container's root is): on a tmpfs. */
+export function memoryLayerOf(plan: BootPlan): string {
+  return join(plan.bootDir, 'layer');
+}
+
+/** Arguments of mount(8) for the host's root. */
+export function overlayArguments(plan: BootPlan, layer: string): string[] {
+  const options = `lowerdir=/,upperdir=${layer}/upper,workdir=${layer}/work`;
+  return ['-t', 'overlay', 'overlay', '-o', options, rootOf(plan)];
+}
+
+/** The mounts inside the root, in order, as arguments of mount(8). */
 export function mountArguments(plan: BootPlan): string[][] {
   const root = rootOf(plan);
-  const layer = join(plan.bootDir, 'layer');
-  const overlay = `lowerdir=/,upperdir=${layer}/upper,workdir=${layer}/work`;
   const dev = join(root, 'dev');
   return [
-    ['-t', 'overlay', 'overlay', '-o', overlay, root],
     ['-t', 'proc', 'proc', join(root, 'proc')],
     ['-t', 'sysfs', '-o', 'ro', 'sysfs', join(root, 'sys')],
     ['-t', 'cgroup2', 'cgroup2', join(root, 'sys/fs/cgroup')],
@@ -98,7 +101,7 @@ export function laterMountArguments(plan: BootPlan): string[][] {
     ['-t', 'devpts', '-o', 'newinstance,ptmxmode=0666,mode=620,gid=5', 'devpts', join(root, 'dev/pts')],
     ['-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', join(root, 'dev/shm')],
     ['-t', 'mqueue', 'mqueue', join(root, 'dev/mqueue')],
-    ...[...DISK_PATHS, ...DISK_FILES].map((path) => ['--bind', join(plan.diskDir, path), join(root, path)]),
+    ...DISK_PATHS.map((path) => ['--bind', join(plan.diskDir, path), join(root, path)]),
   ];
 }
 

@@ -15,12 +15,14 @@ import {
 import { dirname, join } from 'node:path';
 import {
   BootPlan,
-  DISK_FILES,
   DISK_PATHS,
   deviceNames,
+  diskLayerOf,
   laterMountArguments,
   MASKED_UNITS,
+  memoryLayerOf,
   mountArguments,
+  overlayArguments,
   rootOf,
 } from './boot-plan.ts';
 
@@ -41,16 +43,6 @@ function prepareDisk(plan: BootPlan): void {
       cpSync(path, onDisk, { recursive: true, verbatimSymlinks: true });
     else mkdirSync(onDisk, { mode: 0o755 });
   }
-  for (const path of DISK_FILES) {
-    const onDisk = join(plan.diskDir, path);
-    if (existsSync(onDisk)) continue;
-    mkdirSync(dirname(onDisk), { recursive: true });
-    if (existsSync(path)) cpSync(path, onDisk, { preserveTimestamps: true });
-    else writeFileSync(onDisk, '');
-    const isShadow = path.endsWith('shadow');
-    chmodSync(onDisk, isShadow ? 0o600 : 0o644);
-    chownSync(onDisk, 0, 0);
-  }
 }
 
 function prepareMountPoints(plan: BootPlan): void {
@@ -67,7 +59,6 @@ function prepareMountPoints(plan: BootPlan): void {
     symlinkSync(target, join(root, 'dev', name));
   }
   for (const path of DISK_PATHS) mkdirSync(join(root, path), { recursive: true });
-  for (const path of DISK_FILES) if (!existsSync(join(root, path))) writeFileSync(join(root, path), '');
 }
 
 function configureHost(plan: BootPlan): void {
@@ -96,15 +87,25 @@ function relink(target: string, link: string): void {
   symlinkSync(target, link);
 }
 
-function prepareLayers(plan: BootPlan): void {
-  mkdirSync(rootOf(plan), { recursive: true, mode: ROOT_ONLY });
-  const layer = join(plan.bootDir, 'layer');
-  mkdirSync(layer, { recursive: true, mode: ROOT_ONLY });
-  mount(['--make-rprivate', '/']);
-  // On a tmpfs: an overlay's upper layer can't lie on another overlay, which is what a container's root is.
-  mount(['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', layer]);
-  for (const dir of ['upper', 'work']) mkdirSync(join(layer, dir));
+function tryMount(args: string[]): boolean {
+  return spawnSync('/bin/mount', args, { stdio: 'ignore' }).status === 0;
+}
+
+function makeLayer(layer: string): void {
+  for (const dir of ['upper', 'work']) mkdirSync(join(layer, dir), { recursive: true });
   chmodSync(join(layer, 'upper'), 0o755);
+}
+
+function mountRoot(plan: BootPlan): void {
+  mount(['--make-rprivate', '/']);
+  mkdirSync(rootOf(plan), { recursive: true, mode: ROOT_ONLY });
+  makeLayer(diskLayerOf(plan));
+  if (tryMount(overlayArguments(plan, diskLayerOf(plan)))) return;
+  const layer = memoryLayerOf(plan);
+  mkdirSync(layer, { recursive: true, mode: ROOT_ONLY });
+  mount(['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', layer]);
+  makeLayer(layer);
+  mount(overlayArguments(plan, layer));
 }
 
 function readLine(): string {
@@ -114,8 +115,8 @@ function readLine(): string {
 }
 
 const plan = BootPlan.parse(JSON.parse(process.argv[2] ?? ''));
-prepareLayers(plan);
 prepareDisk(plan);
+mountRoot(plan);
 for (const args of mountArguments(plan)) mount(args);
 prepareMountPoints(plan);
 for (const args of laterMountArguments(plan)) mount(args);

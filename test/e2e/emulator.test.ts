@@ -7,7 +7,7 @@ import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { playTour } from '#local/stack/tour.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
 
-const { systemdHost } = await detectCapabilities();
+const { systemdHost } = detectCapabilities();
 const emulator = await findGoogleEmulator();
 const reason = emulator ? JSON.stringify(systemdHost) : "Google's Pub/Sub emulator is not on this machine";
 const BUNDLES = join(import.meta.dirname, '../../dist/functions');

@@ -9,7 +9,7 @@ import { findFreePort } from '#local/stack/ports.ts';
 import { observeMachine } from '#test/fixtures/machine-state.ts';
 
 const MAIN = join(import.meta.dirname, '../../local/main.ts');
-const { systemdHost } = await detectCapabilities();
+const { systemdHost } = detectCapabilities();
 const homeDir = mkdtempSync(join(tmpdir(), 'lamplighter-tour-'));
 
 afterAll(() => rmSync(homeDir, { recursive: true, force: true }));

@@ -8,7 +8,7 @@ import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/vie
 import { isSettled } from '#shared/command/state.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
 
-const { systemdHost } = await detectCapabilities();
+const { systemdHost } = detectCapabilities();
 
 async function waitFor<T>(probe: () => Promise<T | undefined>, deadlineMs = 120_000): Promise<T> {
   const end = Date.now() + deadlineMs;

@@ -1,0 +1,15 @@
+// The demo product's connection: over the Unix socket, as the account it runs under (peer authentication).
+import pg from 'pg';
+
+/** A small pool that survives a restart of PostgreSQL. */
+export function openPool(): pg.Pool {
+  const pool = new pg.Pool({
+    host: '/var/run/postgresql',
+    database: 'analytics',
+    user: 'app',
+    max: 5,
+    connectionTimeoutMillis: 3000,
+  });
+  pool.on('error', (error) => console.error(`database connection lost: ${error.message}`));
+  return pool;
+}

@@ -1,0 +1,38 @@
+// app-web: the demo product's JSON API on port 8080.
+import { createServer, type ServerResponse } from 'node:http';
+import { openPool } from './database.ts';
+
+const PORT = 8080;
+const pool = openPool();
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+}
+
+async function listEngines(): Promise<unknown> {
+  const { rows } = await pool.query(
+    'SELECT id, name, site, status, rated_kw, commissioned_on FROM public.engines ORDER BY id LIMIT 100',
+  );
+  return { engines: rows };
+}
+
+const server = createServer((request, response) => {
+  const { pathname } = new URL(request.url ?? '/', 'http://app');
+  if (pathname === '/healthz') return answer(response, 200, { ok: true });
+  if (pathname !== '/api/engines') return answer(response, 404, { error: 'not found' });
+  const began = performance.now();
+  listEngines()
+    .then((body) => answer(response, 200, body))
+    .catch((error: Error) => answer(response, 503, { error: error.message }))
+    .finally(() =>
+      console.log(
+        `${request.method} ${pathname} ${response.statusCode} ${(performance.now() - began).toFixed(1)} ms`,
+      ),
+    );
+});
+
+server.listen(PORT, () => console.log(`listening on ${PORT}`));
+process.on('SIGTERM', () => {
+  server.close(() => void pool.end().then(() => process.exit(0)));
+  server.closeIdleConnections();
+});

@@ -1,0 +1,70 @@
+// Installs what the local stack needs from the machine, where that is allowed; says what and how where it is not.
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { LamplighterError } from '#shared/errors.ts';
+import { findMissingPrograms, type SystemProgram } from './capabilities.ts';
+
+const APT_GET = '/usr/bin/apt-get';
+const SUDO = '/usr/bin/sudo';
+const ENV = '/usr/bin/env';
+/** Asked by Debian's package scripts before they start a service: 101 means no (policy-rc.d interface). */
+const POLICY_FILE = '/usr/sbin/policy-rc.d';
+const POLICY_NO = '#!/bin/sh\nexit 101\n';
+
+/** How this user may become root for apt: nothing needed, password-less sudo, or not at all. */
+function rootPrefix(): string[] | undefined {
+  if (process.getuid?.() === 0) return [];
+  if (!existsSync(SUDO)) return undefined;
+  return spawnSync(SUDO, ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? [SUDO, '-n'] : undefined;
+}
+
+/** The one message for a machine on which we may not install anything. */
+export function explainMissing(missing: readonly SystemProgram[]): string {
+  const names = missing.map(({ purpose }) => purpose).join(', ');
+  const debian = missing.map(({ debian: name }) => name).join(' ');
+  return [
+    `Lamplighter's local stack needs ${names}, and may not install it here (root, or password-less sudo, and apt).`,
+    `  Debian, Ubuntu:  sudo apt-get install ${debian}`,
+    '  Fedora:          sudo dnf install postgresql-server nginx iproute procps-ng dbus',
+    '  macOS:           brew install postgresql@17 nginx   (the host then runs without systemd)',
+  ].join('\n');
+}
+
+/** Makes sure that everything needed is there. Throws `unavailable` with the one message when it is not and may not be installed. */
+export function ensureSystemPackages(): void {
+  const missing = findMissingPrograms();
+  if (missing.length === 0) return;
+  const prefix = existsSync(APT_GET) ? rootPrefix() : undefined;
+  if (!prefix) throw new LamplighterError('unavailable', explainMissing(missing));
+  const names = missing.map(({ debian }) => debian);
+  console.error(`Installing Debian packages (once): ${names.join(' ')} …`);
+  const isPolicyOurs = prefix.length === 0 && !existsSync(POLICY_FILE);
+  // Their services are for the demo's host, not for this machine: they are installed, not started.
+  if (isPolicyOurs) writeFileSync(POLICY_FILE, POLICY_NO, { mode: 0o755 });
+  try {
+    installPackages(prefix, names);
+  } finally {
+    if (isPolicyOurs) rmSync(POLICY_FILE, { force: true });
+  }
+  const still = findMissingPrograms();
+  if (still.length > 0) throw new LamplighterError('unavailable', explainMissing(still));
+}
+
+function installPackages(prefix: readonly string[], names: readonly string[]): void {
+  const environment = [ENV, 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C.UTF-8'];
+  const install = ['install', '-y', '-q', '--no-install-recommends', ...names];
+  for (const args of [['update', '-q'], install]) {
+    const argv = [...prefix, ...environment, APT_GET, ...args];
+    const { status, stdout, stderr } = spawnSync(argv[0] ?? '', argv.slice(1), {
+      encoding: 'utf8',
+      maxBuffer: 64e6,
+    });
+    if (status !== 0) {
+      const said = `${stdout}${stderr}`.trim().split('\n').slice(-8).join('\n');
+      throw new LamplighterError(
+        'failed',
+        `install ${names.join(' ')}: apt-get ${args[0]} ended with ${status}:\n${said}`,
+      );
+    }
+  }
+}
