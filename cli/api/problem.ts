@@ -33,7 +33,9 @@ export function problemToError(status: number, text: string, base: string): Lamp
   const problem = parseProblem(text);
   const code = codeOf(status);
   const hint = problem?.hint ?? DEFAULT_HINTS[code];
-  const message = problem ? (problem.detail ?? problem.title) : `ask ${base}: it answered HTTP ${status}`;
+  const message =
+    problem?.detail ??
+    (problem ? `ask ${base}: ${problem.title}` : `ask ${base}: it answered HTTP ${status}`);
   return new LamplighterError(code, message, {
     retryable: GATEWAY_STATUSES.has(status),
     ...(hint === undefined ? {} : { hint }),

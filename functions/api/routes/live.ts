@@ -1,0 +1,33 @@
+// POST /v1/live: a ticket to follow a service's journal.
+import { LiveRequest } from '#shared/live/frames.ts';
+import { type RequestDeps, requestCommand } from '../../command/request.ts';
+import type { Deps } from '../../deps.ts';
+import { openLiveTicket } from '../../live/ticket.ts';
+import { parseBody, type Route } from '../route.ts';
+
+/** Routes of live logs. */
+export function liveRoutes(deps: RequestDeps & Pick<Deps, 'config'>): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/live',
+      role: 'viewer',
+      async handle(context) {
+        const request = parseBody(context, LiveRequest);
+        const terms = {
+          db: deps.db,
+          now: deps.clock,
+          liveUrl: deps.config.get('LIVE_URL'),
+          requestFollow: (params: Record<string, unknown>) =>
+            requestCommand(deps, {
+              operation: 'service.follow',
+              params,
+              actor: context.actor,
+              dryRun: false,
+            }),
+        };
+        return { status: 201, body: await openLiveTicket(terms, request, context.actor) };
+      },
+    },
+  ];
+}
