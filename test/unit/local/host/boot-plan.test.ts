@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import {
+  DISK_PATHS,
+  laterMountArguments,
+  mountArguments,
+  overlayArguments,
+  rootOf,
+} from '#local/host/boot-plan.ts';
+import { enterArguments } from '#local/host/machine.ts';
+import { chooseSubnet, planLink } from '#local/host/network.ts';
+
+const plan = { name: 'web-1', timezone: 'Europe/London', bootDir: '/s/boot', diskDir: '/s/disk' };
+
+describe('the boot plan', () => {
+  test('puts the overlay on the whole machine, with the layer that is named', () => {
+    expect(overlayArguments(plan, '/s/disk/layer').join(' ')).toBe(
+      '-t overlay overlay -o lowerdir=/,upperdir=/s/disk/layer/upper,workdir=/s/disk/layer/work /s/boot/root',
+    );
+  });
+
+  test('gives the host a /dev, /run and /tmp of its own', () => {
+    const targets = mountArguments(plan).map((args) => args.at(-1));
+    expect(targets).toEqual(
+      expect.arrayContaining(['dev', 'run', 'tmp', 'var/tmp', 'proc'].map((dir) => `/s/boot/root/${dir}`)),
+    );
+  });
+
+  test.each([...DISK_PATHS])('keeps %s on the disk', (path) => {
+    expect(laterMountArguments(plan)).toContainEqual(['--bind', `/s/disk${path}`, `${rootOf(plan)}${path}`]);
+  });
+});
+
+describe('the link', () => {
+  test('has names the kernel takes, and others for other hosts', () => {
+    const link = planLink('/a', 7);
+    expect(link).toMatchObject({ address: '10.177.7.2', gatewayAddress: '10.177.7.1' });
+    for (const name of [link.bridge, link.outer]) expect(name.length).toBeLessThanOrEqual(15);
+    expect(planLink('/b', 7).bridge).not.toBe(link.bridge);
+  });
+
+  test.each([
+    [[], 4, 4],
+    [['10.177.4.1'], 4, 0],
+    [['10.177.0.1', '10.177.1.1'], 0, 2],
+  ])('with %j taken, takes subnet %i as %i', (taken, preferred, chosen) => {
+    expect(chooseSubnet(new Set(taken), preferred)).toBe(chosen);
+  });
+
+  test('says so when every subnet is taken', () => {
+    const all = new Set(Array.from({ length: 256 }, (_, i) => `10.177.${i}.1`));
+    expect(() => chooseSubnet(all, 0)).toThrow('all of 10.177.0.0/16 is taken');
+  });
+});
+
+describe('entering the host', () => {
+  test('drops to an account before the program starts, and passes arguments as they are', () => {
+    const argv = ['/usr/bin/psql', '-c', 'SELECT 1; -- $(x)'];
+    expect(enterArguments(42, argv, 'postgres').slice(-8)).toEqual([
+      '/usr/bin/setpriv',
+      '--reuid=postgres',
+      '--regid=postgres',
+      '--init-groups',
+      '--',
+      ...argv,
+    ]);
+    expect(enterArguments(42, argv)).not.toContain('/usr/bin/setpriv');
+  });
+});
