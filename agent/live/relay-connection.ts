@@ -51,9 +51,10 @@ export function dialRelay(
     const frame = Buffer.isBuffer(data) ? parseFrame(ToAgentFrame, data.toString('utf8')) : undefined;
     if (frame) onFrame(frame);
   });
-  socket.on('unexpected-response', (request, response) => {
+  socket.on('unexpected-response', (_request, response) => {
     end = { how: 'refused', status: response.statusCode ?? 0 };
-    request.destroy();
+    // Whoever listens for this event must end the handshake.
+    socket.terminate();
   });
   socket.on('error', (error) => {
     why = error.message;

@@ -56,9 +56,10 @@ export function watchRelay(terms: ViewerTerms): Promise<ConnectionEnd> {
     const frame = Buffer.isBuffer(data) ? parseFrame(ToViewerFrame, data.toString('utf8')) : undefined;
     if (frame) terms.onFrame(frame);
   });
-  socket.on('unexpected-response', (request, response) => {
+  socket.on('unexpected-response', (_request, response) => {
     end = { how: 'refused', status: response.statusCode ?? 0 };
-    request.destroy();
+    // Whoever listens for this event must end the handshake.
+    socket.terminate();
   });
   socket.on('error', (error) => {
     why = error.message;

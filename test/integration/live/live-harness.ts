@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { createRelay, type Relay } from '#functions/live/relay.ts';
@@ -22,6 +23,8 @@ export interface Harness {
   endings: { reason: string; service: string }[];
   /** Moves the relay's clock. */
   advance(ms: number): void;
+  /** Breaks the connections of all agents, as a network would. */
+  dropAgents(): void;
   /** A ticket, with the agent's half as the command carries it. */
   open(): Promise<{ ticket: LiveTicket; agentKey: string; relayUrl: string }>;
   close(): Promise<void>;
@@ -43,7 +46,9 @@ export async function startRelay(limits: Partial<SessionLimits> = {}): Promise<H
   const onUpgrade = upgradeHandler(relay, (error) => {
     throw error;
   });
+  const agentSockets = new Set<Duplex>();
   const server = createServer().on('upgrade', (request, socket, head) => {
+    if (request.url?.startsWith('/agent')) agentSockets.add(socket);
     void onUpgrade(request, socket, head);
   });
   const url = await listen(server);
@@ -54,6 +59,9 @@ export async function startRelay(limits: Partial<SessionLimits> = {}): Promise<H
     endings,
     advance: (ms) => {
       aheadMs += ms;
+    },
+    dropAgents: () => {
+      for (const socket of agentSockets) socket.destroy();
     },
     open: () => openTicket(database, url, now),
     async close() {

@@ -1,0 +1,88 @@
+// The relay as it is deployed: under the real functions framework, in a process of its own.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { streamToRelay } from '#agent/live/stream.ts';
+import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import type { LogLine } from '#shared/operations/service.ts';
+import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
+import { connect, line, openTicket } from './live-harness.ts';
+
+let database: TestDatabase;
+let relay: FunctionProcess;
+let folder: string;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  folder = mkdtempSync(join(tmpdir(), 'lamplighter-live-'));
+  relay = await startFunction({
+    target: 'live',
+    source: join(import.meta.dirname, '../../../functions/index.ts'),
+    address: '127.0.0.1',
+    port: await freePort(),
+    env: { DATABASE_URL: database.url, GOOGLE_CLOUD_PROJECT: 'test', PATH: process.env['PATH'] ?? '' },
+    logFile: join(folder, 'live.log'),
+  });
+});
+
+afterAll(async () => {
+  await relay?.close();
+  await database?.drop();
+  rmSync(folder, { recursive: true });
+});
+
+test('the very first request may be an upgrade, and an agent streams to a viewer', async () => {
+  const { ticket, agentKey, relayUrl } = await openTicket(database, relay.url.replace('http', 'ws'));
+  const viewer = await connect(ticket.url, ticket.ticket);
+  let emit: (line: LogLine) => void = () => undefined;
+  let stops = 0;
+  const streaming = streamToRelay({
+    relayUrl,
+    ticket: agentKey,
+    source: (onLine) => {
+      emit = onLine;
+      for (let i = 1; i <= 250; i++) onLine(line(`line ${i}`));
+      return { stop: async () => void (stops += 1) };
+    },
+    signal: new AbortController().signal,
+    redact: (text) => text.replaceAll('hunter2', '[REDACTED]'),
+    nowMs: Date.now,
+  });
+  await viewer.waitFor('lines', (frame) => frame.from + frame.lines.length === 251);
+  emit(line('password=hunter2'));
+  emit(line('x'.repeat(10_000)));
+  await viewer.waitFor('lines', (frame) => frame.lines.some(({ message }) => message.endsWith('…')));
+  const messages = viewer.messages();
+  expect(messages.slice(0, 250)).toEqual(Array.from({ length: 250 }, (_, i) => `line ${i + 1}`));
+  expect(messages[250]).toBe('password=[REDACTED]');
+  expect(messages[251]).toHaveLength(4096);
+  viewer.socket.close(1000);
+  expect(await streaming).toEqual({ linesSent: 252 });
+  expect(stops).toBe(1);
+});
+
+test('a plain request is told that this is a relay', async () => {
+  const response = await fetch(relay.url);
+  expect(response.status).toBe(426);
+  expect(await response.json()).toMatchObject({ status: 426, detail: expect.stringContaining('WebSocket') });
+});
+
+test('no key is written to the log', async () => {
+  const { ticket, agentKey } = await openTicket(database, relay.url.replace('http', 'ws'));
+  const viewer = await connect(ticket.url, ticket.ticket);
+  const { resume } = await viewer.waitFor('welcome');
+  viewer.socket.close(1000);
+  await viewer.closed;
+  const log = readFileSync(join(folder, 'live.log'), 'utf8');
+  for (const key of [ticket.ticket, agentKey, resume]) expect(log).not.toContain(key);
+});
