@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError } from '#shared/errors.ts';
 
@@ -23,8 +23,10 @@ export interface FunctionProcess {
   close(): Promise<void>;
 }
 
-const FRAMEWORK = createRequire(import.meta.url).resolve(
-  '@google-cloud/functions-framework/build/src/main.js',
+// The package exports its library only; the program that its `bin` names stands beside it.
+const FRAMEWORK = join(
+  dirname(createRequire(import.meta.url).resolve('@google-cloud/functions-framework')),
+  'main.js',
 );
 const BIND_ADDRESS = join(import.meta.dirname, 'bind-address.mjs');
 const RESTART_DELAY_MS = 500;
