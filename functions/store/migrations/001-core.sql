@@ -59,7 +59,7 @@ CREATE TABLE commands (
   actor_role      text NOT NULL,
   idempotency_key text,
   -- SHA-256 of what was asked under the key, so that a key used for something else is noticed.
-  request_digest  text NOT NULL,
+  order_digest    text NOT NULL,
   incident        text,
   state           text NOT NULL,
   code            text,
@@ -74,6 +74,8 @@ CREATE TABLE commands (
   sent_at         timestamptz,
   accepted_at     timestamptz,
   finished_at     timestamptz,
+  -- True when nobody said that it expired but our clock: a late word of the host counts more.
+  swept           boolean NOT NULL DEFAULT false,
   -- The signed bytes, kept so that sending again sends the same.
   payload         bytea,
   signature       bytea,
@@ -125,17 +127,19 @@ END $$;
 CREATE TRIGGER audit_rows_stay BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION forbid_change();
 CREATE TRIGGER audit_stays BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION forbid_change();
 
--- One-time tickets of the relay: each end uses its side once.
+-- Tickets of the relay, one half for each side; each half is used once. Known by the SHA-256 of each half.
 CREATE TABLE live_tickets (
-  hash             bytea PRIMARY KEY,
-  command_id       uuid NOT NULL,
-  host             text NOT NULL,
-  service          text NOT NULL,
-  actor            text NOT NULL,
-  created_at       timestamptz NOT NULL,
-  expires_at       timestamptz NOT NULL,
-  watcher_used_at  timestamptz,
-  agent_used_at    timestamptz
+  viewer_hash    bytea PRIMARY KEY,
+  agent_hash     bytea NOT NULL UNIQUE,
+  -- Set once the command that carries the agent's half stands.
+  command_id     uuid,
+  host           text,
+  service        text NOT NULL,
+  actor          text NOT NULL,
+  created_at     timestamptz NOT NULL,
+  expires_at     timestamptz NOT NULL,
+  viewer_used_at timestamptz,
+  agent_used_at  timestamptz
 );
 CREATE INDEX live_tickets_expiry ON live_tickets (expires_at);
 

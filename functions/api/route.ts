@@ -1,0 +1,66 @@
+// A route of the HTTP API, as every file in routes/ declares it. The router (router.ts) authenticates and checks the
+// role before a route's handler is called.
+import type { IncomingHttpHeaders } from 'node:http';
+import { z } from 'zod';
+import type { Actor } from '#shared/command/envelope.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Role } from '#shared/role.ts';
+import { type Answer, parseJson } from '../http.ts';
+
+export type { Answer };
+
+export type Method = 'GET' | 'POST' | 'PUT';
+
+/** A request to a route. */
+export interface RouteContext {
+  /** Who asks: the token's name and its role now. */
+  actor: Actor;
+  /** The values of `:name` in the path, decoded. */
+  params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  /** Aborted when the one who asked has gone. */
+  signal: AbortSignal;
+  /** Throws `not-allowed` and writes the denial down when the actor's role is less. */
+  requireRole(role: Role, action: string): Promise<void>;
+}
+
+export interface Route {
+  method: Method;
+  /** Segments of text or `:name`, e.g. `/v1/commands/:id`. */
+  path: string;
+  /** The least role that may call it. */
+  role: Role;
+  handle(context: RouteContext): Promise<Answer>;
+}
+
+/** Largest JSON body of a request. */
+export const MAX_JSON_BYTES = 256 * 1024;
+
+/** Parses the JSON body. Throws `invalid-input` that names each fault with its path. */
+export function parseBody<T extends z.ZodType>(context: Pick<RouteContext, 'body'>, schema: T): z.infer<T> {
+  return parseInput(schema, parseJson(context.body), 'body');
+}
+
+/** Parses what came from outside. Throws `invalid-input` that names each fault with its path. */
+export function parseInput<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  );
+  throw new LamplighterError('invalid-input', `read ${what}: ${faults.join('; ')}`, {
+    details: { errors: faults },
+  });
+}
+
+/** Parses query parameters by a schema of an object of optional strings. Throws `invalid-input`; unknown ones too are told. */
+export function parseQuery<T extends z.ZodType>(context: Pick<RouteContext, 'query'>, schema: T): z.infer<T> {
+  return parseInput(schema, Object.fromEntries(context.query), 'query');
+}
+
+/** `limit` as a query parameter: 1 to 500. */
+export function limitParameter(fallback: number) {
+  return z.coerce.number().int().min(1).max(500).default(fallback);
+}

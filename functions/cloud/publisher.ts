@@ -1,0 +1,67 @@
+// Publishes to Pub/Sub. The client is imported and made at the first message.
+import type { PubSub, Topic } from '@google-cloud/pubsub';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import type { WireMessage } from '#shared/signing/message.ts';
+
+export interface Publisher {
+  /** Publishes one message and gives its id. Throws `unavailable` (retryable) when Pub/Sub did not take it. */
+  publish(topic: string, message: WireMessage, orderingKey?: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The client by itself would go on trying for ten minutes. */
+const PUBLISH_TIMEOUT_MS = 15_000;
+
+/** A publisher of a project; PUBSUB_EMULATOR_HOST is the client's own variable. */
+export function createPublisher(projectId: string): Publisher {
+  let client: Promise<PubSub> | undefined;
+  const topics = new Map<string, Topic>();
+  const openTopic = async (name: string): Promise<Topic> => {
+    client ??= import('@google-cloud/pubsub').then(({ PubSub: Client }) => new Client({ projectId }));
+    const pubsub = await client;
+    const known = topics.get(name);
+    if (known) return known;
+    const topic = pubsub.topic(name, {
+      messageOrdering: true,
+      // One message at a time matters here, not many: nothing waits for a batch.
+      batching: { maxMessages: 1, maxMilliseconds: 1 },
+      gaxOpts: { timeout: PUBLISH_TIMEOUT_MS },
+    });
+    topics.set(name, topic);
+    return topic;
+  };
+  return {
+    publish: async (name, { data, attributes }, orderingKey) => {
+      const topic = await openTopic(name);
+      try {
+        const message = orderingKey === undefined ? { data, attributes } : { data, attributes, orderingKey };
+        return await withDeadline(topic.publishMessage(message));
+      } catch (error) {
+        // After a failure the client refuses the key's next messages until it is told that order may go on.
+        if (orderingKey !== undefined) topic.resumePublishing(orderingKey);
+        throw new LamplighterError('unavailable', `publish to ${name}: ${messageOf(error)}`, {
+          retryable: true,
+          cause: error,
+        });
+      }
+    },
+    close: async () => {
+      if (client) await (await client).close();
+    },
+  };
+}
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`no answer within ${PUBLISH_TIMEOUT_MS} ms`)),
+      PUBLISH_TIMEOUT_MS,
+    );
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

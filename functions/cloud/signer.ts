@@ -1,0 +1,92 @@
+// The control plane's signing key: a key file locally, Cloud KMS in the cloud, which the key can't leave.
+import { createPublicKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { keyIdOf, preAuthEncode, type Signer } from '#shared/signing/dsse.ts';
+import { keySigner } from '#shared/signing/key-signer.ts';
+import { crc32c } from './crc32c.ts';
+
+const FILE_PREFIX = 'file:';
+const KMS_NAME =
+  /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+\/cryptoKeyVersions\/\d+$/;
+/** The part of Cloud KMS's client that signing needs. */
+export interface KmsClient {
+  getPublicKey(request: { name: string }): Promise<readonly unknown[]>;
+  asymmetricSign(request: {
+    name: string;
+    data: Uint8Array;
+    dataCrc32c: { value: number };
+  }): Promise<readonly unknown[]>;
+}
+
+/** `file:/path/key.pem` or a KMS key version's resource name, to a signer. Throws `internal` when neither, `unavailable` when KMS fails. */
+export async function loadSigner(
+  signingKey: string,
+  openKms: () => Promise<KmsClient> = openKmsClient,
+): Promise<Signer> {
+  if (signingKey.startsWith(FILE_PREFIX)) {
+    return keySigner(await readFile(signingKey.slice(FILE_PREFIX.length), 'utf8'));
+  }
+  if (KMS_NAME.test(signingKey)) return await kmsSigner(signingKey, await openKms());
+  throw new LamplighterError('internal', 'load signing key: neither a key file nor a KMS key version', {
+    hint: 'Set SIGNING_KEY to file:/path/key.pem or to projects/…/cryptoKeyVersions/N.',
+  });
+}
+
+async function openKmsClient(): Promise<KmsClient> {
+  const { KeyManagementServiceClient } = await import('@google-cloud/kms');
+  return new KeyManagementServiceClient();
+}
+
+const PublicKey = z.object({ pem: z.string(), algorithm: z.literal('EC_SIGN_ED25519') });
+
+// int64 values come as strings, numbers or Long objects, depending on the client's settings.
+const Checksum = z.object({
+  value: z.union([z.string(), z.number(), z.custom<object>((v) => typeof v === 'object')]),
+});
+const Signed = z.object({
+  name: z.string(),
+  signature: z.instanceof(Uint8Array),
+  signatureCrc32c: Checksum,
+  verifiedDataCrc32c: z.literal(true),
+});
+
+async function kmsSigner(name: string, client: KmsClient): Promise<Signer> {
+  const [answer] = await ask(() => client.getPublicKey({ name }));
+  const { pem } = PublicKey.parse(answer);
+  return {
+    keyId: keyIdOf(createPublicKey(pem)),
+    sign: async (kind, payload) => {
+      const data = preAuthEncode(kind, payload);
+      const [signed] = await ask(() =>
+        client.asymmetricSign({ name, data, dataCrc32c: { value: crc32c(data) } }),
+      );
+      return checkSigned(name, signed);
+    },
+  };
+}
+
+/** Holds an answer against corruption on the way, as cloud.google.com/kms/docs/data-integrity-guidelines asks. */
+function checkSigned(name: string, answer: unknown): Uint8Array {
+  const signed = Signed.safeParse(answer);
+  const isIntact =
+    signed.success &&
+    signed.data.name === name &&
+    Number(signed.data.signatureCrc32c.value) === crc32c(signed.data.signature);
+  if (isIntact) return signed.data.signature;
+  throw new LamplighterError('corrupt', `sign with ${name}: the answer was damaged on its way`, {
+    retryable: true,
+  });
+}
+
+async function ask<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new LamplighterError('unavailable', `ask Cloud KMS: ${messageOf(error)}`, {
+      retryable: true,
+      cause: error,
+    });
+  }
+}

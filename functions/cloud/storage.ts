@@ -1,0 +1,23 @@
+// Cloud Storage. The client is imported and made at the first use.
+import type { Bucket } from '@google-cloud/storage';
+
+/** Opens a bucket by its name. */
+export type BucketOpener = (name: string) => Promise<Bucket>;
+
+export interface StorageTerms {
+  projectId: string;
+  /** Another address of the JSON API, without authentication: the local stack's. */
+  apiEndpoint?: string | undefined;
+}
+
+/** An opener that shares one client. */
+export function createBucketOpener({ projectId, apiEndpoint }: StorageTerms): BucketOpener {
+  let client: Promise<import('@google-cloud/storage').Storage> | undefined;
+  return async (name) => {
+    client ??= import('@google-cloud/storage').then(
+      // STORAGE_EMULATOR_HOST makes the client drop `/storage/v1` on some calls; `apiEndpoint` does not.
+      ({ Storage }) => new Storage({ projectId, ...(apiEndpoint === undefined ? {} : { apiEndpoint }) }),
+    );
+    return (await client).bucket(name);
+  };
+}

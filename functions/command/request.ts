@@ -1,0 +1,155 @@
+// How every command begins, whoever asks: an operation with parameters becomes a row, an audit entry, and a request to
+// `sign`, which alone may sign and publish it.
+import { v7 as uuidv7 } from 'uuid';
+import type { Actor } from '#shared/command/envelope.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { CommandId } from '#shared/names.ts';
+import { findOperation } from '#shared/operations/catalogue.ts';
+import type { OperationDefinition } from '#shared/operations/definition.ts';
+import { isRoleAtLeast, roleNeededFor } from '#shared/role.ts';
+import type { Deps } from '../deps.ts';
+import { appendAudit } from '../store/audit.ts';
+import {
+  findByIdempotencyKey,
+  insertCommand,
+  listCommandsIn,
+  type NewCommand,
+  shownParams,
+} from '../store/commands.ts';
+import { asStored } from '../store/json.ts';
+import { requireRunbook } from '../store/runbooks.ts';
+import { commandDigest, orderDigest } from './digest.ts';
+
+export type RequestDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>;
+
+export interface CommandOrder {
+  operation: string;
+  params: Record<string, unknown>;
+  actor: Actor;
+  dryRun: boolean;
+  /** The same key of the same actor gives the command that it made first. */
+  idempotencyKey?: string;
+  incidentId?: string;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** How long a command may wait to start. */
+function lifetimeMs({ name, risk }: OperationDefinition, actor: Actor): number {
+  if (name === 'alert.append') return 24 * HOUR_MS;
+  if (actor.kind === 'schedule') return 6 * HOUR_MS;
+  return risk === 'read' ? MINUTE_MS : 5 * MINUTE_MS;
+}
+
+/** Parses an operation's parameters. Throws `invalid-input` that names each fault. */
+function parseParams(definition: OperationDefinition, params: unknown): Record<string, unknown> {
+  const parsed = definition.params.safeParse(params);
+  if (parsed.success) return parsed.data as Record<string, unknown>;
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'params'}: ${message}`);
+  throw new LamplighterError('invalid-input', `ask for ${definition.name}: ${faults.join('; ')}`, {
+    details: { errors: faults },
+  });
+}
+
+/** Throws `not-allowed`, and writes the denial down, when the actor's role does not cover the operation's risk. */
+async function checkRole(
+  deps: RequestDeps,
+  definition: OperationDefinition,
+  order: CommandOrder,
+): Promise<void> {
+  const needed = roleNeededFor(definition.risk);
+  const { actor } = order;
+  if (isRoleAtLeast(actor.role, needed)) return;
+  await deps.db.transaction((tx) =>
+    appendAudit(tx, {
+      at: deps.clock(),
+      actor: `${actor.kind}:${actor.name}`,
+      action: 'rbac_denied',
+      target: definition.name,
+      detail: { role: actor.role, needed, params: shownParams(order.params) },
+    }),
+  );
+  throw new LamplighterError('not-allowed', `ask for ${definition.name}: role ${actor.role} may not`, {
+    hint: `It takes the role ${needed}.`,
+  });
+}
+
+/**
+ * Asks for an operation: checks it against the runbook and the role, writes it down, and has it signed and sent. When
+ * `sign` can't be reached the command stays `requested`, and the watch's tick asks again until it expires. Throws
+ * `not-found`, `invalid-input`, `not-allowed`, or `conflict` (the key was used for something else).
+ */
+export async function requestCommand(
+  deps: RequestDeps,
+  order: CommandOrder,
+): Promise<{ id: CommandId; host: string }> {
+  const definition = findOperation(order.operation);
+  await checkRole(deps, definition, order);
+  const params = asStored(parseParams(definition, order.params));
+  const { runbook } = await requireRunbook(deps.db);
+  const { host } = definition.resolve(params, { runbook });
+  const requestedAt = deps.clock();
+  const { id, isNew, state } = await keep(deps, {
+    id: CommandId.parse(uuidv7({ msecs: requestedAt.getTime() })),
+    operation: definition.name,
+    host,
+    params,
+    dryRun: order.dryRun,
+    actor: order.actor,
+    idempotencyKey: order.idempotencyKey ?? null,
+    incident: order.incidentId ?? null,
+    requestedAt,
+    expiresAt: new Date(requestedAt.getTime() + lifetimeMs(definition, order.actor)),
+    timeoutMs: definition.timeoutMs,
+    orderDigest: orderDigest({ operation: definition.name, params, dryRun: order.dryRun }),
+  });
+  if (isNew || state === 'requested') await askToSign(deps, id);
+  return { id, host };
+}
+
+/** A failure is not the caller's: the command stands, and the watch's tick asks again. */
+async function askToSign(deps: Pick<RequestDeps, 'log' | 'signCommand'>, id: string): Promise<void> {
+  try {
+    await deps.signCommand(id);
+  } catch (error) {
+    deps.log.error('command could not be signed yet', error, { commandId: id });
+  }
+}
+
+/** Asks `sign` again for commands that it could not be asked for; called with every tick of the watch. */
+export async function resendRequestedCommands(deps: RequestDeps): Promise<number> {
+  const ids = await listCommandsIn(deps.db, ['requested']);
+  for (const id of ids) await askToSign(deps, id);
+  return ids.length;
+}
+
+async function keep(deps: RequestDeps, command: NewCommand) {
+  return await deps.db.transaction(async (tx) => {
+    if (await insertCommand(tx, command)) {
+      await appendAudit(tx, {
+        at: command.requestedAt,
+        actor: `${command.actor.kind}:${command.actor.name}`,
+        action: 'command.requested',
+        target: command.id,
+        detail: {
+          operation: command.operation,
+          host: command.host,
+          params: shownParams(command.params),
+          dryRun: command.dryRun,
+          digest: commandDigest(command),
+        },
+      });
+      return { id: command.id, isNew: true, state: 'requested' };
+    }
+    const first = await findByIdempotencyKey(tx, command.actor, command.idempotencyKey ?? '');
+    if (first?.orderDigest === command.orderDigest) return { ...first, isNew: false };
+    throw new LamplighterError(
+      'conflict',
+      'ask for command: the idempotency key was used for something else',
+      {
+        hint: 'Take a new key for a new command.',
+      },
+    );
+  });
+}

@@ -1,0 +1,97 @@
+// The environment of the functions, parsed. An entry point has only the variables that shared/topology.ts gives it.
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import { Secret } from '#shared/secret.ts';
+import { ENTRY_POINTS, type EntryPointName } from '#shared/topology.ts';
+
+const secret = z
+  .string()
+  .min(1)
+  .transform((value) => new Secret(value));
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+const secretsByName = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return z.record(z.string(), z.string().min(16)).parse(JSON.parse(text));
+    } catch {
+      context.addIssue('not a JSON object of names and keys of at least 16 characters');
+      return z.NEVER;
+    }
+  })
+  .transform((entries) => new Map(Object.entries(entries).map(([name, key]) => [name, new Secret(key)])));
+
+const VARIABLES = {
+  GOOGLE_CLOUD_PROJECT: z.string().min(1),
+  DATABASE_URL: secret,
+  SIGN_URL: z.url(),
+  SIGNING_KEY: z.string().min(1),
+  OIDC_AUDIENCE: z.url(),
+  OIDC_CALLERS: list,
+  OIDC_CERTS_URL: z.url(),
+  SMTP_URL: secret,
+  MAIL_FROM: z.string().min(3),
+  BACKUP_BUCKET: z.string().min(3),
+  STORAGE_API_ENDPOINT: z.url(),
+  WEBHOOK_SECRETS: secretsByName,
+  LIVE_URL: z.url({ protocol: /^wss?$/ }),
+  API_URL: z.url(),
+};
+type Variables = typeof VARIABLES;
+export type VariableName = keyof Variables;
+
+export interface Config {
+  /** The variable's value. Throws `internal` when it is not set or not well formed; its text is not in the message. */
+  get<N extends VariableName>(name: N): z.infer<Variables[N]>;
+  /** As `get`, for a variable that may be missing. */
+  find<N extends VariableName>(name: N): z.infer<Variables[N]> | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function fault(name: string, reason: string): LamplighterError {
+  return new LamplighterError('internal', `read variable ${name}: ${reason}`, {
+    hint: `Set ${name} in the function's environment.`,
+  });
+}
+
+function find<N extends VariableName>(name: N, env: Environment): z.infer<Variables[N]> | undefined {
+  const text = env[name];
+  if (text === undefined || text === '') return undefined;
+  const schema: Variables[N] = VARIABLES[name];
+  const parsed = schema.safeParse(text);
+  if (!parsed.success) throw fault(name, parsed.error.issues[0]?.message ?? 'malformed');
+  return parsed.data as z.infer<Variables[N]>;
+}
+
+/** Reads variables as they are asked for. */
+export function readConfig(env: Environment): Config {
+  return {
+    get: (name) => {
+      const value = find(name, env);
+      if (value === undefined) throw fault(name, 'it is not set');
+      return value;
+    },
+    find: (name) => find(name, env),
+  };
+}
+
+/** Throws with all variables that an entry point needs and that are missing or malformed, before its first request. */
+export function checkConfig(entryPoint: EntryPointName, env: Environment): void {
+  const needed = ENTRY_POINTS.find(({ name }) => name === entryPoint)?.variables ?? [];
+  const config = readConfig(env);
+  const faults = (['GOOGLE_CLOUD_PROJECT', ...needed] as const).flatMap((name) => {
+    try {
+      config.get(name);
+      return [];
+    } catch (error) {
+      return [error instanceof Error ? error.message : String(error)];
+    }
+  });
+  if (faults.length > 0) throw new LamplighterError('internal', `start ${entryPoint}: ${faults.join('; ')}`);
+}

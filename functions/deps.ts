@@ -1,0 +1,94 @@
+// What handlers work with: made once per process, each part at its first use, so that a function starts fast.
+
+import type { Signer } from '#shared/signing/dsse.ts';
+import { createFunctionCaller, type FunctionCaller } from './cloud/identity.ts';
+import type { CallerVerifier } from './cloud/oidc.ts';
+import { createPublisher, type Publisher } from './cloud/publisher.ts';
+import { type BucketOpener, createBucketOpener } from './cloud/storage.ts';
+import { type Config, readConfig } from './config.ts';
+import { createLog, type Log } from './log.ts';
+import { type Database, openDatabase } from './store/database.ts';
+
+export interface Deps {
+  config: Config;
+  db: Database;
+  clock: () => Date;
+  log: Log;
+  publisher: Publisher;
+  /** Opens a Cloud Storage bucket by name. */
+  openBucket: BucketOpener;
+  /** Asks the entry point `sign` to sign and publish a command. Throws `unavailable` when it could not be asked. */
+  signCommand: (commandId: string) => Promise<void>;
+  /** The signing key; only `sign` has the variable and the right for it. */
+  loadSigner: () => Promise<Signer>;
+  /** Checks who calls a private function. */
+  verifyCaller: CallerVerifier;
+}
+
+/** Keeps the first outcome that is not a failure. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    if (made) return made;
+    const attempt = make();
+    made = attempt;
+    attempt.catch(() => {
+      made = undefined;
+    });
+    return attempt;
+  };
+}
+
+function verifierFrom(config: Config): CallerVerifier {
+  const load = once(async () => {
+    const { createCallerVerifier } = await import('./cloud/oidc.ts');
+    return createCallerVerifier({
+      audience: config.get('OIDC_AUDIENCE'),
+      callers: config.get('OIDC_CALLERS'),
+      certsUrl: config.find('OIDC_CERTS_URL'),
+    });
+  });
+  return async (authorization) => (await load())(authorization);
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** The real collaborators, from the environment. */
+export function createDeps(env: Readonly<Record<string, string | undefined>>): Deps {
+  const config = readConfig(env);
+  const database = lazily(() => openDatabase(config.get('DATABASE_URL').reveal()));
+  const publisher = lazily(() => createPublisher(config.get('GOOGLE_CLOUD_PROJECT')));
+  const bucketOpener = lazily(() =>
+    createBucketOpener({
+      projectId: config.get('GOOGLE_CLOUD_PROJECT'),
+      apiEndpoint: config.find('STORAGE_API_ENDPOINT'),
+    }),
+  );
+  const caller: () => FunctionCaller = lazily(createFunctionCaller);
+  return {
+    config,
+    clock: () => new Date(),
+    log: createLog(),
+    get db() {
+      return database();
+    },
+    get publisher() {
+      return publisher();
+    },
+    openBucket: (name) => bucketOpener()(name),
+    signCommand: async (commandId) => {
+      await caller().post(config.get('SIGN_URL'), { commandId });
+    },
+    loadSigner: once(async () => {
+      const { loadSigner } = await import('./cloud/signer.ts');
+      return await loadSigner(config.get('SIGNING_KEY'));
+    }),
+    verifyCaller: verifierFrom(config),
+  };
+}

@@ -1,0 +1,97 @@
+// Answers of all functions: security headers, problem details, one log line per request.
+import type { Request as ExpressRequest, Response } from 'express';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Log } from './log.ts';
+import { toProblem } from './problem.ts';
+
+/** The framework's request: Express's with the bytes of the body. */
+export type Request = ExpressRequest & { rawBody?: Buffer };
+export type { Response };
+/** An entry point as the functions framework calls it. */
+export type Handler = (req: Request, res: Response) => Promise<void>;
+
+/** What a handler answers; `body` is written as JSON, none gives 204. */
+export interface Answer {
+  status?: number;
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** More than any request of ours needs; a push message is at most 10 MB before base64. */
+export const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+const SECURITY_HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=63072000',
+  'x-content-type-options': 'nosniff',
+};
+
+/** The body's bytes. Throws `invalid-input` (413) over the limit. */
+export function bodyOf(req: Request, maxBytes: number): Buffer {
+  const body = req.rawBody ?? Buffer.alloc(0);
+  if (body.byteLength <= maxBytes) return body;
+  throw new LamplighterError('invalid-input', `read body: larger than ${maxBytes} bytes`, {
+    details: { status: 413 },
+  });
+}
+
+/** Parses a JSON body. Throws `invalid-input`. */
+export function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new LamplighterError('invalid-input', 'read body: it is not JSON', { cause: error });
+  }
+}
+
+function send(res: Response, answer: Answer): void {
+  // The one who waits may have gone.
+  if (res.headersSent || res.destroyed) return;
+  res.status(answer.status ?? (answer.body === undefined ? 204 : 200));
+  for (const [name, value] of Object.entries({ ...SECURITY_HEADERS, ...answer.headers }))
+    res.setHeader(name, value);
+  if (answer.body === undefined) {
+    res.end();
+    return;
+  }
+  res.setHeader('content-type', answer.headers?.['content-type'] ?? 'application/json');
+  res.end(JSON.stringify(answer.body));
+}
+
+function failureAnswer(thrown: unknown): Answer {
+  const problem = toProblem(thrown);
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
+  if (problem.status === 401) headers['www-authenticate'] = 'Bearer';
+  if (problem.status === 503) headers['retry-after'] = '1';
+  return { status: problem.status, body: problem, headers };
+}
+
+/** Wraps work into a handler: whatever is thrown becomes a problem, and every request one log line. */
+export function answering(
+  log: Log,
+  work: (req: Request, fields: Record<string, unknown>) => Promise<Answer>,
+): Handler {
+  return async (req, res) => {
+    const startedAt = performance.now();
+    // Queries may hold tickets: only the path is logged.
+    const fields: Record<string, unknown> = { method: req.method, path: req.path };
+    try {
+      const answer = await work(req, fields);
+      send(res, answer);
+      logRequest(log, fields, answer.status ?? 200, startedAt);
+    } catch (error) {
+      const answer = failureAnswer(error);
+      send(res, answer);
+      const durationMs = Math.round(performance.now() - startedAt);
+      const all = { ...fields, status: answer.status, durationMs };
+      if ((answer.status ?? 500) >= 500) log.error('request failed', error, all);
+      else log.warning('request refused', { ...all, reason: error instanceof Error ? error.message : '' });
+    }
+  };
+}
+
+function logRequest(log: Log, fields: Record<string, unknown>, status: number, startedAt: number): void {
+  log.info('request answered', { ...fields, status, durationMs: Math.round(performance.now() - startedAt) });
+}

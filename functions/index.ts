@@ -1,0 +1,71 @@
+// The entry points, registered with the functions framework. Nothing heavy is imported before the first request.
+import * as functions from '@google-cloud/functions-framework';
+import type { EntryPointName } from '#shared/topology.ts';
+import { checkConfig } from './config.ts';
+import { createDeps, type Deps } from './deps.ts';
+import type { Handler } from './http.ts';
+import { captureUpgrades } from './live/capture-server.ts';
+import type { UpgradeHandler } from './live/upgrade.ts';
+import { createLog } from './log.ts';
+import { toProblem } from './problem.ts';
+
+type HandlerMaker = (deps: Deps) => Handler;
+
+const LOADERS: Record<EntryPointName, () => Promise<HandlerMaker>> = {
+  api: async () => (await import('./api/handler.ts')).handleApi,
+  sign: async () => (await import('./command/sign-handler.ts')).handleSign,
+  report: async () => (await import('./command/report-handler.ts')).handleReport,
+  watch: async () => (await import('./watch/handler.ts')).handleWatch,
+  notify: async () => (await import('./alert/notify-handler.ts')).handleNotify,
+  'verify-object': async () => (await import('./backup/object-handler.ts')).handleObjectFinalised,
+  verify: async () => (await import('./backup/verify-handler.ts')).handleVerify,
+  live: async () => (await import('./live/handler.ts')).handleLive,
+};
+
+function lazyHandler(name: EntryPointName): Handler {
+  let loading: Promise<Handler> | undefined;
+  const load = async (): Promise<Handler> => {
+    checkConfig(name, process.env);
+    return (await LOADERS[name]())(createDeps(process.env));
+  };
+  return async (req, res) => {
+    loading ??= load();
+    try {
+      await (await loading)(req, res);
+    } catch (error) {
+      // Handlers answer for themselves: only starting one can fail here, and may work the next time.
+      loading = undefined;
+      createLog().error('function did not start', error, { entryPoint: name });
+      if (!res.headersSent) res.status(500).json(toProblem(error));
+    }
+  };
+}
+
+/** The framework takes its target from a flag or from the environment. */
+function isTarget(name: EntryPointName): boolean {
+  return process.env.FUNCTION_TARGET === name || process.argv.includes(`--target=${name}`);
+}
+
+/** The relay answers upgrades, which the framework does not hand to functions; it must listen before the server does. */
+function listenForUpgrades(): void {
+  let loading: Promise<UpgradeHandler> | undefined;
+  const load = async (): Promise<UpgradeHandler> => {
+    checkConfig('live', process.env);
+    const { createLiveUpgrades } = await import('./live/handler.ts');
+    return createLiveUpgrades(createDeps(process.env)).onUpgrade;
+  };
+  captureUpgrades((request, socket, head) => {
+    loading ??= load();
+    loading.then(
+      (onUpgrade) => void onUpgrade(request, socket, head),
+      (error: unknown) => {
+        loading = undefined;
+        createLog().error('function did not start', error, { entryPoint: 'live' });
+        socket.destroy();
+      },
+    );
+  });
+}
+
+if (isTarget('live')) listenForUpgrades();
+for (const name of Object.keys(LOADERS) as EntryPointName[]) functions.http(name, lazyHandler(name));

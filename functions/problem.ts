@@ -1,0 +1,60 @@
+// From an error to RFC 9457 problem details.
+import { z } from 'zod';
+import type { Problem } from '#shared/api/views.ts';
+import { type ErrorCode, LamplighterError } from '#shared/errors.ts';
+
+const STATUS: Record<ErrorCode, number> = {
+  'invalid-input': 400,
+  unauthenticated: 401,
+  'not-allowed': 403,
+  'not-found': 404,
+  conflict: 409,
+  busy: 409,
+  refused: 422,
+  corrupt: 500,
+  failed: 500,
+  internal: 500,
+  unavailable: 503,
+  'timed-out': 504,
+};
+
+const TITLES: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+const INTERNAL: Problem = {
+  type: 'about:blank',
+  title: 'Internal Server Error',
+  status: 500,
+  code: 'internal',
+  hint: "The function's log says more.",
+};
+
+/** Says what may be said outside: what went wrong inside a function stays in its log. */
+export function toProblem(thrown: unknown): Problem {
+  if (thrown instanceof z.ZodError) return INTERNAL;
+  if (!(thrown instanceof LamplighterError)) return INTERNAL;
+  const named = z.int().safeParse(thrown.details.status).data;
+  const status = named ?? STATUS[thrown.code];
+  if (status === 500) return INTERNAL;
+  const errors = z.array(z.unknown()).safeParse(thrown.details.errors).data;
+  return {
+    type: 'about:blank',
+    title: TITLES[status] ?? 'Error',
+    status,
+    code: thrown.code,
+    ...(thrown.code === 'unavailable' ? {} : { detail: thrown.message }),
+    ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+    ...(errors === undefined ? {} : { errors }),
+  };
+}

@@ -1,0 +1,147 @@
+// The audit trail: append-only, each row with the hash of the one before, so that no row can be changed, left out or
+// put in unnoticed. The tables's triggers forbid the rest.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { AuditView } from '#shared/api/views.ts';
+import { type Queryable, queryRow, queryRows } from './database.ts';
+import { toJson } from './json.ts';
+
+export interface AuditEntry {
+  at: Date;
+  /** `kind:name`, e.g. `token:alice`. */
+  actor: string;
+  action: string;
+  target: string | null;
+  /** Never a secret. */
+  detail: Record<string, unknown>;
+}
+
+/** One writer at a time, until its transaction ends: a chain has no branches. */
+const LOCK_KEY = 7_261_947;
+const GENESIS = Buffer.alloc(32);
+
+const AuditRow = z.object({
+  seq: z.number(),
+  at: z.date(),
+  actor: z.string(),
+  action: z.string(),
+  target: z.string().nullable(),
+  detail: z.string(),
+  prevHash: z.instanceof(Buffer),
+  hash: z.instanceof(Buffer),
+});
+type AuditRow = z.infer<typeof AuditRow>;
+const COLUMNS = 'seq, at, actor, action, target, detail::text AS detail, prev_hash AS "prevHash", hash';
+
+/** SHA-256 over the row's fields as one JSON array; the detail as the very text that is stored. */
+function hashOf(row: Omit<AuditRow, 'hash'>): Buffer {
+  const { seq, at, actor, action, target, detail, prevHash } = row;
+  const text = JSON.stringify([
+    seq,
+    at.toISOString(),
+    actor,
+    action,
+    target,
+    detail,
+    prevHash.toString('hex'),
+  ]);
+  return createHash('sha256').update(text).digest();
+}
+
+const Tail = z.object({ seq: z.number(), hash: z.instanceof(Buffer) });
+
+/** Appends an entry. Call it last in a transaction: from here to the end of it nobody else can append. */
+export async function appendAudit(tx: Queryable, entry: AuditEntry): Promise<void> {
+  await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
+  const tail = await queryRow(tx, Tail, 'SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1');
+  const row = {
+    ...entry,
+    seq: (tail?.seq ?? 0) + 1,
+    detail: toJson(entry.detail),
+    prevHash: tail?.hash ?? GENESIS,
+  };
+  await tx.query(
+    `INSERT INTO audit (seq, at, actor, action, target, detail, prev_hash, hash)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [row.seq, row.at, row.actor, row.action, row.target, row.detail, row.prevHash, hashOf(row)],
+  );
+}
+
+export type ChainVerdict = { intact: true; entries: number } | { intact: false; seq: number; fault: string };
+
+const BATCH = 1000;
+
+/** Reads the whole trail and says where it is broken first, if it is. */
+export async function verifyAuditChain(db: Queryable): Promise<ChainVerdict> {
+  let prevHash: Buffer = GENESIS;
+  let seq = 0;
+  for (;;) {
+    const rows: AuditRow[] = await queryRows(
+      db,
+      AuditRow,
+      `SELECT ${COLUMNS} FROM audit WHERE seq > $1 ORDER BY seq LIMIT ${BATCH}`,
+      [seq],
+    );
+    for (const row of rows) {
+      if (row.seq !== seq + 1) return { intact: false, seq: seq + 1, fault: 'the entry is missing' };
+      if (!row.prevHash.equals(prevHash)) {
+        return { intact: false, seq: row.seq, fault: 'it does not follow the entry before' };
+      }
+      if (!row.hash.equals(hashOf(row))) return { intact: false, seq: row.seq, fault: 'it was changed' };
+      seq = row.seq;
+      prevHash = row.hash;
+    }
+    if (rows.length < BATCH) return { intact: true, entries: seq };
+  }
+}
+
+function toView({ seq, at, actor, action, target, detail }: AuditRow): AuditView {
+  return {
+    seq,
+    at: at.toISOString(),
+    actor,
+    action,
+    target,
+    detail: z.record(z.string(), z.unknown()).parse(JSON.parse(detail)),
+  };
+}
+
+/** The newest entries first. */
+export async function listAudit(
+  db: Queryable,
+  filter: { action?: string | undefined; target?: string | undefined; limit: number },
+): Promise<AuditView[]> {
+  const rows = await queryRows(
+    db,
+    AuditRow,
+    `SELECT ${COLUMNS} FROM audit
+     WHERE ($1::text IS NULL OR action = $1) AND ($2::text IS NULL OR target = $2)
+     ORDER BY seq DESC LIMIT $3`,
+    [filter.action ?? null, filter.target ?? null, filter.limit],
+  );
+  return rows.map(toView);
+}
+
+/** The entry of an action on a target whose own hash holds, or undefined: none, or it was changed. */
+export async function findIntactAudit(
+  db: Queryable,
+  action: string,
+  target: string,
+): Promise<AuditView | undefined> {
+  const row = await queryRow(
+    db,
+    AuditRow,
+    `SELECT ${COLUMNS} FROM audit WHERE target = $2 AND action = $1 ORDER BY seq LIMIT 1`,
+    [action, target],
+  );
+  return row?.hash.equals(hashOf(row)) ? toView(row) : undefined;
+}
+
+/** True when a report with this id is already in the trail under the action. */
+export async function isReportAudited(db: Queryable, action: string, reportId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT 1 FROM audit WHERE action = $1 AND detail ->> 'reportId' = $2 LIMIT 1`,
+    [action, reportId],
+  );
+  return rowCount > 0;
+}

@@ -1,0 +1,199 @@
+// States and results of checks. A run takes a check under a lease, so that ticks at the same time split the checks.
+import { z } from 'zod';
+import { type Queryable, queryRow, queryRows } from './database.ts';
+
+export const CheckState = z.object({
+  check: z.string(),
+  host: z.string(),
+  state: z.enum(['passing', 'failing', 'unknown']),
+  since: z.date().nullable(),
+  streak: z.number(),
+  blindSince: z.date().nullable(),
+  lastRunAt: z.date().nullable(),
+  latencyMs: z.number().nullable(),
+  detail: z.string().nullable(),
+});
+export type CheckState = z.infer<typeof CheckState>;
+
+const STATE_COLUMNS = `s.check_name AS "check", s.host, s.state, s.since, s.streak, s.blind_since AS "blindSince",
+  s.last_run_at AS "lastRunAt", s.latency_ms AS "latencyMs", s.detail`;
+
+/** A check that a run wants, and the last run at or before which it is due. */
+export interface WantedCheck {
+  check: string;
+  host: string;
+  dueBefore: Date;
+  /** The same while it fails, is not settled, or could not be seen. */
+  dueBeforeTroubled: Date;
+}
+
+export interface CheckLease {
+  runId: string;
+  now: Date;
+  leasedUntil: Date;
+}
+
+/** Takes those of the wanted checks that are due and that no other run holds; gives their states. */
+export async function claimChecks(
+  db: Queryable,
+  wanted: readonly WantedCheck[],
+  { runId, now, leasedUntil }: CheckLease,
+): Promise<CheckState[]> {
+  if (wanted.length === 0) return [];
+  const names = wanted.map(({ check }) => check);
+  const hosts = wanted.map(({ host }) => host);
+  await db.query(
+    `INSERT INTO check_states (check_name, host) SELECT * FROM unnest($1::text[], $2::text[])
+     ON CONFLICT (check_name) DO NOTHING`,
+    [names, hosts],
+  );
+  // A check that was moved to another host begins anew.
+  await db.query(
+    `UPDATE check_states s SET host = w.host, state = 'unknown', since = NULL, streak = 0, blind_since = NULL,
+       last_run_at = NULL, latency_ms = NULL, detail = NULL, run_id = NULL, leased_until = NULL
+     FROM unnest($1::text[], $2::text[]) AS w (check_name, host)
+     WHERE s.check_name = w.check_name AND s.host <> w.host`,
+    [names, hosts],
+  );
+  return await queryRows(
+    db,
+    CheckState,
+    `UPDATE check_states s SET run_id = $4, leased_until = $6, last_run_at = $5
+     FROM (
+       SELECT c.check_name, c.last_run_at
+       FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS w (check_name, due, due_troubled)
+       JOIN check_states c USING (check_name)
+       WHERE (c.leased_until IS NULL OR c.leased_until <= $5)
+         AND (c.last_run_at IS NULL OR c.last_run_at <=
+              CASE WHEN c.state = 'failing' OR c.streak > 0 OR c.blind_since IS NOT NULL
+                   THEN w.due_troubled ELSE w.due END)
+       ORDER BY c.check_name
+       FOR UPDATE OF c SKIP LOCKED
+     ) AS due
+     WHERE s.check_name = due.check_name
+     RETURNING ${STATE_COLUMNS}`,
+    [
+      names,
+      wanted.map(({ dueBefore }) => dueBefore),
+      wanted.map(({ dueBeforeTroubled }) => dueBeforeTroubled),
+      runId,
+      now,
+      leasedUntil,
+    ],
+  );
+}
+
+/** Gives back a check that was taken and not looked at; it stays due. */
+export async function releaseCheck(db: Queryable, check: string, runId: string): Promise<void> {
+  await db.query(
+    `UPDATE check_states SET run_id = NULL, leased_until = NULL, last_run_at = NULL
+     WHERE check_name = $1 AND run_id = $2`,
+    [check, runId],
+  );
+}
+
+/** The state of a check that the run still holds, locked; undefined when the lease was lost. */
+export async function lockHeldCheck(
+  tx: Queryable,
+  check: string,
+  runId: string,
+): Promise<CheckState | undefined> {
+  return await queryRow(
+    tx,
+    CheckState,
+    `SELECT ${STATE_COLUMNS} FROM check_states s WHERE s.check_name = $1 AND s.run_id = $2 FOR UPDATE`,
+    [check, runId],
+  );
+}
+
+/** Writes a check's state down and gives the lease back. */
+export async function settleCheck(tx: Queryable, state: Omit<CheckState, 'lastRunAt'>): Promise<void> {
+  await tx.query(
+    `UPDATE check_states SET state = $2, since = $3, streak = $4, blind_since = $5, latency_ms = $6, detail = $7,
+       run_id = NULL, leased_until = NULL
+     WHERE check_name = $1`,
+    [
+      state.check,
+      state.state,
+      state.since,
+      state.streak,
+      state.blindSince,
+      state.latencyMs,
+      state.detail,
+    ],
+  );
+}
+
+export const CheckResult = z.object({
+  at: z.date(),
+  verdict: z.enum(['good', 'bad', 'unknown']),
+  reason: z.string(),
+  latencyMs: z.number().nullable(),
+});
+export type CheckResult = z.infer<typeof CheckResult>;
+
+/** Adds a run's results. */
+export async function insertCheckResults(
+  tx: Queryable,
+  check: string,
+  host: string,
+  results: readonly CheckResult[],
+): Promise<void> {
+  await tx.query(
+    `INSERT INTO check_results (check_name, host, at, verdict, reason, latency_ms)
+     SELECT $1, $2, * FROM unnest($3::timestamptz[], $4::text[], $5::text[], $6::float8[])`,
+    [
+      check,
+      host,
+      results.map(({ at }) => at),
+      results.map(({ verdict }) => verdict),
+      results.map(({ reason }) => reason),
+      results.map(({ latencyMs }) => latencyMs),
+    ],
+  );
+}
+
+/** A check's last results, the newest last. */
+export async function listCheckResults(db: Queryable, check: string, limit: number): Promise<CheckResult[]> {
+  const rows = await queryRows(
+    db,
+    CheckResult,
+    `SELECT at, verdict, reason, latency_ms AS "latencyMs" FROM check_results
+     WHERE check_name = $1 ORDER BY at DESC, id DESC LIMIT $2`,
+    [check, limit],
+  );
+  return rows.toReversed();
+}
+
+/** The states of all checks that ever ran. */
+export async function listCheckStates(db: Queryable): Promise<CheckState[]> {
+  return await queryRows(
+    db,
+    CheckState,
+    `SELECT ${STATE_COLUMNS} FROM check_states s ORDER BY s.check_name`,
+  );
+}
+
+/** Of these checks, the ones that some run holds now. */
+export async function listLeasedChecks(
+  db: Queryable,
+  checks: readonly string[],
+  now: Date,
+): Promise<string[]> {
+  const rows = await queryRows(
+    db,
+    z.object({ check: z.string() }),
+    `SELECT check_name AS "check" FROM check_states WHERE check_name = ANY ($1) AND leased_until > $2`,
+    [checks, now],
+  );
+  return rows.map(({ check }) => check);
+}
+
+/** Deletes one batch of results from before the time; gives how many. */
+export async function deleteCheckResults(db: Queryable, before: Date, batch: number): Promise<number> {
+  const { rowCount } = await db.query(
+    'DELETE FROM check_results WHERE id IN (SELECT id FROM check_results WHERE at < $1 ORDER BY at LIMIT $2)',
+    [before, batch],
+  );
+  return rowCount;
+}

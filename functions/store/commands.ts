@@ -1,0 +1,249 @@
+// Commands: what was asked, by whom, and what became of it.
+import { z } from 'zod';
+import type { CommandView } from '#shared/api/views.ts';
+import { Actor } from '#shared/command/envelope.ts';
+import { OutcomeCode, StepRecord } from '#shared/command/report.ts';
+import { advanceState, CommandState, isSettled } from '#shared/command/state.ts';
+import { CommandId } from '#shared/names.ts';
+import { addStateEvent, releaseSteps } from './command-events.ts';
+import { type Queryable, queryRow, queryRows } from './database.ts';
+import { asStored, toJson } from './json.ts';
+
+export interface NewCommand {
+  id: CommandId;
+  operation: string;
+  host: string;
+  params: Record<string, unknown>;
+  dryRun: boolean;
+  actor: Actor;
+  idempotencyKey: string | null;
+  orderDigest: string;
+  incident: string | null;
+  requestedAt: Date;
+  expiresAt: Date;
+  timeoutMs: number;
+}
+
+const CommandRow = z.object({
+  id: CommandId,
+  operation: z.string(),
+  host: z.string(),
+  params: z.record(z.string(), z.unknown()),
+  dryRun: z.boolean(),
+  actor: Actor,
+  orderDigest: z.string(),
+  state: CommandState,
+  code: OutcomeCode.nullable(),
+  message: z.string().nullable(),
+  result: z.unknown(),
+  steps: z.array(StepRecord),
+  output: z.array(z.string()),
+  requestedAt: z.date(),
+  expiresAt: z.date(),
+  timeoutMs: z.number(),
+  sentAt: z.date().nullable(),
+  acceptedAt: z.date().nullable(),
+  finishedAt: z.date().nullable(),
+  swept: z.boolean(),
+});
+/** A command as it stands in the store. */
+export type CommandRecord = z.infer<typeof CommandRow>;
+
+const COLUMNS = `id, operation, host, params, dry_run AS "dryRun",
+  jsonb_build_object('kind', actor_kind, 'name', actor_name, 'role', actor_role) AS actor,
+  order_digest AS "orderDigest", state, code, message, result, steps, output, requested_at AS "requestedAt",
+  expires_at AS "expiresAt", timeout_ms AS "timeoutMs", sent_at AS "sentAt", accepted_at AS "acceptedAt",
+  finished_at AS "finishedAt", swept`;
+
+/** Channel of notifications that say which command changed. */
+export const COMMAND_CHANNEL = 'command';
+
+/** Writes a new command down; false when its actor already used the idempotency key. */
+export async function insertCommand(tx: Queryable, command: NewCommand): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `INSERT INTO commands (id, operation, host, params, dry_run, actor_kind, actor_name, actor_role,
+       idempotency_key, order_digest, incident, state, requested_at, expires_at, timeout_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'requested', $12, $13, $14)
+     ON CONFLICT (actor_kind, actor_name, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`,
+    [
+      command.id,
+      command.operation,
+      command.host,
+      toJson(command.params),
+      command.dryRun,
+      command.actor.kind,
+      command.actor.name,
+      command.actor.role,
+      command.idempotencyKey,
+      command.orderDigest,
+      command.incident,
+      command.requestedAt,
+      command.expiresAt,
+      command.timeoutMs,
+    ],
+  );
+  if (rowCount === 0) return false;
+  await addStateEvent(tx, command.id, { state: 'requested', at: command.requestedAt });
+  return true;
+}
+
+/** The command that this actor made with the key. */
+export async function findByIdempotencyKey(
+  db: Queryable,
+  actor: Actor,
+  key: string,
+): Promise<CommandRecord | undefined> {
+  return await queryRow(
+    db,
+    CommandRow,
+    `SELECT ${COLUMNS} FROM commands WHERE actor_kind = $1 AND actor_name = $2 AND idempotency_key = $3`,
+    [actor.kind, actor.name, key],
+  );
+}
+
+/** A command by its id. */
+export async function findCommand(db: Queryable, id: string): Promise<CommandRecord | undefined> {
+  return await queryRow(db, CommandRow, `SELECT ${COLUMNS} FROM commands WHERE id = $1`, [id]);
+}
+
+/** A command by its id; nobody else changes it until the transaction ends. */
+export async function lockCommand(tx: Queryable, id: string): Promise<CommandRecord | undefined> {
+  return await queryRow(tx, CommandRow, `SELECT ${COLUMNS} FROM commands WHERE id = $1 FOR UPDATE`, [id]);
+}
+
+/** The newest commands first. */
+export async function listCommands(db: Queryable, limit: number): Promise<CommandRecord[]> {
+  return await queryRows(
+    db,
+    CommandRow,
+    `SELECT ${COLUMNS} FROM commands ORDER BY requested_at DESC, id DESC LIMIT $1`,
+    [limit],
+  );
+}
+
+/** Ids of commands in one of the states, the oldest first. */
+export async function listCommandsIn(db: Queryable, states: readonly CommandState[]): Promise<CommandId[]> {
+  const rows = await queryRows(
+    db,
+    z.object({ id: CommandId }),
+    'SELECT id FROM commands WHERE state = ANY($1) ORDER BY requested_at LIMIT 500',
+    [states],
+  );
+  return rows.map(({ id }) => id);
+}
+
+const SignedRow = z.object({
+  payload: z.instanceof(Buffer).nullable(),
+  signature: z.instanceof(Buffer).nullable(),
+  keyId: z.string().nullable(),
+});
+
+/** The signed bytes, or undefined before it was signed. */
+export async function findSignedBytes(
+  db: Queryable,
+  id: string,
+): Promise<{ payload: Buffer; signature: Buffer; keyId: string } | undefined> {
+  const row = await queryRow(
+    db,
+    SignedRow,
+    'SELECT payload, signature, key_id AS "keyId" FROM commands WHERE id = $1',
+    [id],
+  );
+  if (!row?.payload || !row.signature || row.keyId === null) return undefined;
+  return { payload: row.payload, signature: row.signature, keyId: row.keyId };
+}
+
+/** Keeps the signed bytes, so that sending again sends the same. */
+export async function saveSignedBytes(
+  tx: Queryable,
+  id: string,
+  signed: { payload: Uint8Array; signature: Uint8Array; keyId: string },
+): Promise<void> {
+  await tx.query('UPDATE commands SET payload = $2, signature = $3, key_id = $4 WHERE id = $1', [
+    id,
+    Buffer.from(signed.payload),
+    Buffer.from(signed.signature),
+    signed.keyId,
+  ]);
+}
+
+export interface Advance {
+  state: CommandState;
+  at: Date;
+  code?: OutcomeCode | undefined;
+  message?: string | undefined;
+  result?: unknown;
+  steps?: readonly StepRecord[] | undefined;
+  output?: readonly string[] | undefined;
+  /** The word of our own clock, not of the host. */
+  isSwept?: boolean;
+}
+
+/** Where a report finds a command: an expiry that only our clock decided gives way to the host's word. */
+function standingState(record: CommandRecord, change: Advance): CommandState {
+  return record.swept && !change.isSwept ? 'unknown' : record.state;
+}
+
+/** Moves a locked command forward; false when it already stands there or further. */
+export async function advanceCommand(
+  tx: Queryable,
+  record: CommandRecord,
+  change: Advance,
+): Promise<boolean> {
+  const standing = standingState(record, change);
+  if (advanceState(standing, change.state) === standing) return false;
+  await tx.query(
+    `UPDATE commands SET state = $2, code = $3, message = $4, result = $5, steps = $6, output = $7, swept = $8,
+       sent_at = CASE WHEN $2 = 'sent' THEN $9 ELSE sent_at END,
+       accepted_at = CASE WHEN $2 IN ('accepted', 'running') THEN coalesce(accepted_at, $9) ELSE accepted_at END,
+       finished_at = CASE WHEN $10 THEN $9::timestamptz ELSE NULL END
+     WHERE id = $1`,
+    [
+      record.id,
+      change.state,
+      change.code ?? null,
+      change.message === undefined ? null : asStored(change.message),
+      change.result === undefined ? null : toJson(change.result),
+      toJson(change.steps ?? []),
+      toJson(change.output ?? []),
+      change.isSwept ?? false,
+      change.at,
+      isSettled(change.state),
+    ],
+  );
+  await addStateEvent(tx, record.id, { state: change.state, at: change.at, detail: change.message });
+  if (isSettled(change.state)) await releaseSteps(tx, record.id, true);
+  await announceCommand(tx, record.id);
+  return true;
+}
+
+/** Wakes those who wait for the command, when the transaction commits. */
+export async function announceCommand(tx: Queryable, id: string): Promise<void> {
+  await tx.query('SELECT pg_notify($1, $2)', [COMMAND_CHANNEL, id]);
+}
+
+/** Parameters without what only the host may know: the agent's half of a live ticket. */
+export function shownParams(params: Record<string, unknown>): Record<string, unknown> {
+  return 'ticket' in params ? { ...params, ticket: '[REDACTED]' } : params;
+}
+
+/** As the API shows it. */
+export function toCommandView(record: CommandRecord): CommandView {
+  const { id, operation, host, params, dryRun, actor, state, code, message, steps, output } = record;
+  return {
+    id,
+    operation,
+    host,
+    params: shownParams(params),
+    dryRun,
+    actor,
+    state,
+    code,
+    message,
+    steps,
+    output,
+    result: record.result ?? null,
+    requestedAt: record.requestedAt.toISOString(),
+    finishedAt: record.finishedAt?.toISOString() ?? null,
+  };
+}

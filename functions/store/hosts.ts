@@ -1,0 +1,121 @@
+// Hosts, the public keys that their agents and runners sign with, and what each said last.
+import { z } from 'zod';
+import { HeartbeatReport, Vitals } from '#shared/command/report.ts';
+import { type Queryable, queryRow, queryRows } from './database.ts';
+import { toJson } from './json.ts';
+
+export const HostKeyRole = z.enum(['agent', 'runner']);
+export type HostKeyRole = z.infer<typeof HostKeyRole>;
+
+export const HostKey = z.object({
+  host: z.string(),
+  role: HostKeyRole,
+  keyId: z.string(),
+  pem: z.string(),
+  retiredAt: z.date().nullable(),
+});
+export type HostKey = z.infer<typeof HostKey>;
+
+const KEY_COLUMNS = 'host, role, key_id AS "keyId", pem, retired_at AS "retiredAt"';
+
+/** Keys in force with this id, of whatever host. */
+export async function findKeysById(db: Queryable, keyId: string): Promise<HostKey[]> {
+  return await queryRows(
+    db,
+    HostKey,
+    `SELECT ${KEY_COLUMNS} FROM host_keys WHERE key_id = $1 AND retired_at IS NULL`,
+    [keyId],
+  );
+}
+
+/** All keys a host ever had in this role, those in force first: an old backup's manifest is signed with an old key. */
+export async function listHostKeys(db: Queryable, host: string, role: HostKeyRole): Promise<HostKey[]> {
+  return await queryRows(
+    db,
+    HostKey,
+    `SELECT ${KEY_COLUMNS} FROM host_keys WHERE host = $1 AND role = $2
+     ORDER BY retired_at DESC NULLS FIRST, added_at DESC`,
+    [host, role],
+  );
+}
+
+export interface Enrolment {
+  host: string;
+  keys: readonly { role: HostKeyRole; keyId: string; pem: string }[];
+  at: Date;
+  by: string;
+}
+
+/** Makes exactly these keys the host's keys in force; others are retired. */
+export async function enrolHost(tx: Queryable, { host, keys, at, by }: Enrolment): Promise<void> {
+  await tx.query(
+    'INSERT INTO hosts (name, enrolled_at, enrolled_by) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING',
+    [host, at, by],
+  );
+  await tx.query('UPDATE host_keys SET retired_at = $2 WHERE host = $1 AND retired_at IS NULL', [host, at]);
+  for (const { role, keyId, pem } of keys) {
+    await tx.query(
+      `INSERT INTO host_keys (host, role, key_id, pem, added_at) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (host, role, key_id) DO UPDATE SET retired_at = NULL`,
+      [host, role, keyId, pem, at],
+    );
+  }
+}
+
+export const HostState = z.object({
+  host: z.string(),
+  reportedAt: z.date(),
+  /** By our clock: when the host was last heard of. */
+  receivedAt: z.date(),
+  agentVersion: z.string(),
+  policyHash: z.string(),
+  vitals: Vitals,
+  runningCommands: z.array(z.string()),
+});
+export type HostState = z.infer<typeof HostState>;
+
+const STATE_COLUMNS = `host, reported_at AS "reportedAt", received_at AS "receivedAt", agent_version AS "agentVersion",
+  policy_hash AS "policyHash", vitals, running_commands AS "runningCommands"`;
+
+/**
+ * Keeps a heartbeat unless a newer one is known; true when it was kept. A state from the future (a clock that was wrong)
+ * does not stand in the way of what comes after it.
+ */
+export async function saveHeartbeat(
+  db: Queryable,
+  report: HeartbeatReport,
+  receivedAt: Date,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `INSERT INTO host_state AS known
+       (host, report_id, reported_at, received_at, agent_version, policy_hash, vitals, running_commands)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (host) DO UPDATE SET
+       report_id = excluded.report_id, reported_at = excluded.reported_at, received_at = excluded.received_at,
+       agent_version = excluded.agent_version, policy_hash = excluded.policy_hash, vitals = excluded.vitals,
+       running_commands = excluded.running_commands
+     WHERE excluded.report_id <> known.report_id
+       AND (excluded.reported_at > known.reported_at OR known.reported_at > excluded.received_at + interval '2 minutes')`,
+    [
+      report.host,
+      report.id,
+      report.at,
+      receivedAt,
+      report.agentVersion,
+      report.policyHash,
+      toJson(report.vitals),
+      toJson(report.runningCommands),
+    ],
+  );
+  return rowCount > 0;
+}
+
+/** What every host said last. */
+export async function listHostStates(db: Queryable): Promise<HostState[]> {
+  return await queryRows(db, HostState, `SELECT ${STATE_COLUMNS} FROM host_state ORDER BY host`);
+}
+
+/** What a host said last, or undefined when it never spoke. */
+export async function findHostState(db: Queryable, host: string): Promise<HostState | undefined> {
+  return await queryRow(db, HostState, `SELECT ${STATE_COLUMNS} FROM host_state WHERE host = $1`, [host]);
+}

@@ -1,0 +1,145 @@
+// Incidents, at most one open per host, and their timelines.
+import { z } from 'zod';
+import { Severity } from '#shared/severity.ts';
+import { type Queryable, queryRow, queryRows } from './database.ts';
+
+export const Incident = z.object({
+  number: z.number(),
+  host: z.string(),
+  severity: Severity,
+  state: z.enum(['open', 'acknowledged', 'resolved']),
+  title: z.string(),
+  openedAt: z.date(),
+  respondBy: z.date(),
+  acknowledgedAt: z.date().nullable(),
+  acknowledgedBy: z.string().nullable(),
+  resolvedAt: z.date().nullable(),
+});
+export type Incident = z.infer<typeof Incident>;
+
+const COLUMNS = `number, host, severity, state, title, opened_at AS "openedAt", respond_by AS "respondBy",
+  acknowledged_at AS "acknowledgedAt", acknowledged_by AS "acknowledgedBy", resolved_at AS "resolvedAt"`;
+
+/** A host's incident that is not over, locked. */
+export async function lockOpenIncident(tx: Queryable, host: string): Promise<Incident | undefined> {
+  return await queryRow(
+    tx,
+    Incident,
+    `SELECT ${COLUMNS} FROM incidents WHERE host = $1 AND state <> 'resolved' FOR UPDATE`,
+    [host],
+  );
+}
+
+export async function findIncident(db: Queryable, number: number): Promise<Incident | undefined> {
+  return await queryRow(db, Incident, `SELECT ${COLUMNS} FROM incidents WHERE number = $1`, [number]);
+}
+
+/** Opens an incident and gives its number. */
+export async function insertIncident(
+  tx: Queryable,
+  incident: Pick<Incident, 'host' | 'severity' | 'title' | 'openedAt' | 'respondBy'>,
+): Promise<number> {
+  const row = await queryRow(
+    tx,
+    z.object({ number: z.number() }),
+    `INSERT INTO incidents (host, severity, state, title, opened_at, respond_by)
+     VALUES ($1, $2, 'open', $3, $4, $5) RETURNING number`,
+    [incident.host, incident.severity, incident.title, incident.openedAt, incident.respondBy],
+  );
+  return z.number().parse(row?.number);
+}
+
+/** Raises an incident's severity; who has acknowledged it is asked again. */
+export async function raiseIncident(
+  tx: Queryable,
+  number: number,
+  to: Pick<Incident, 'severity' | 'title' | 'respondBy'>,
+): Promise<void> {
+  await tx.query('UPDATE incidents SET severity = $2, title = $3, respond_by = $4 WHERE number = $1', [
+    number,
+    to.severity,
+    to.title,
+    to.respondBy,
+  ]);
+}
+
+/** Marks an open incident as acknowledged; true when this call did it. */
+export async function markAcknowledged(
+  tx: Queryable,
+  number: number,
+  by: { at: Date; name: string },
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `UPDATE incidents SET state = 'acknowledged', acknowledged_at = $2, acknowledged_by = $3
+     WHERE number = $1 AND state = 'open'`,
+    [number, by.at, by.name],
+  );
+  return rowCount > 0;
+}
+
+/** Marks an incident as resolved; true when this call did it. */
+export async function markResolved(tx: Queryable, number: number, at: Date): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `UPDATE incidents SET state = 'resolved', resolved_at = $2 WHERE number = $1 AND state <> 'resolved'`,
+    [number, at],
+  );
+  return rowCount > 0;
+}
+
+export const IncidentEvent = z.object({
+  at: z.date(),
+  kind: z.string(),
+  text: z.string(),
+  actor: z.string().nullable(),
+});
+export type IncidentEvent = z.infer<typeof IncidentEvent>;
+
+/** Adds a line to an incident's timeline; its row is locked first, so that lines get numbers one after the other. */
+export async function appendIncidentEvent(
+  tx: Queryable,
+  number: number,
+  event: IncidentEvent,
+): Promise<void> {
+  await tx.query('SELECT 1 FROM incidents WHERE number = $1 FOR UPDATE', [number]);
+  await tx.query(
+    `INSERT INTO incident_events (incident, seq, at, kind, text, actor)
+     SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM incident_events WHERE incident = $1`,
+    [number, event.at, event.kind, event.text, event.actor],
+  );
+}
+
+/** The timelines of these incidents, by number. */
+export async function listTimelines(
+  db: Queryable,
+  numbers: readonly number[],
+): Promise<Map<number, IncidentEvent[]>> {
+  const rows = await queryRows(
+    db,
+    IncidentEvent.extend({ incident: z.number() }),
+    `SELECT incident, at, kind, text, actor FROM incident_events
+     WHERE incident = ANY ($1::integer[]) ORDER BY incident, seq`,
+    [numbers],
+  );
+  const timelines = new Map<number, IncidentEvent[]>();
+  for (const { incident, ...event } of rows) {
+    const timeline = timelines.get(incident);
+    if (timeline) timeline.push(event);
+    else timelines.set(incident, [event]);
+  }
+  return timelines;
+}
+
+/** The newest incidents first; `open` means not over. */
+export async function listIncidents(
+  db: Queryable,
+  filter: { state?: Incident['state'] | 'unresolved' | undefined; limit: number },
+): Promise<Incident[]> {
+  return await queryRows(
+    db,
+    Incident,
+    `SELECT ${COLUMNS} FROM incidents
+     WHERE $1::text IS NULL OR state = $1 OR ($1 = 'unresolved' AND state <> 'resolved')
+     ORDER BY number DESC LIMIT $2`,
+    [filter.state ?? null, filter.limit],
+  );
+}

@@ -1,0 +1,90 @@
+// Versions of the runbook; the newest is in force.
+import { z } from 'zod';
+import type { RunbookVersionView } from '#shared/api/views.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { parseRunbook } from '#shared/runbook/parse.ts';
+import type { Runbook } from '#shared/runbook/schema.ts';
+import { type Queryable, queryRow } from './database.ts';
+
+export interface CurrentRunbook {
+  version: number;
+  appliedAt: Date;
+  appliedBy: string;
+  text: string;
+  runbook: Runbook;
+}
+
+const RunbookRow = z.object({
+  version: z.number(),
+  text: z.string(),
+  appliedAt: z.date(),
+  appliedBy: z.string(),
+});
+
+/** The last text that was parsed: it changes rarely and is read with every command. */
+let parsed: { text: string; runbook: Runbook } | undefined;
+
+function parse(text: string, version: number): Runbook {
+  if (parsed?.text === text) return parsed.runbook;
+  const outcome = parseRunbook(text, OPERATION_NAMES);
+  if (!outcome.ok) {
+    const fault = outcome.errors[0];
+    throw new LamplighterError(
+      'corrupt',
+      `read runbook version ${version}: ${fault?.path ?? ''}: ${fault?.message ?? ''}`,
+      { hint: 'Apply the runbook again: it was written for another version of Lamplighter.' },
+    );
+  }
+  parsed = { text, runbook: outcome.runbook };
+  return outcome.runbook;
+}
+
+/** The runbook in force, or undefined before the first was applied. */
+export async function findRunbook(db: Queryable): Promise<CurrentRunbook | undefined> {
+  const row = await queryRow(
+    db,
+    RunbookRow,
+    `SELECT version, text, applied_at AS "appliedAt", applied_by AS "appliedBy"
+     FROM runbook_versions ORDER BY version DESC LIMIT 1`,
+  );
+  return row && { ...row, runbook: parse(row.text, row.version) };
+}
+
+/** The runbook in force; throws `conflict` before the first was applied. */
+export async function requireRunbook(db: Queryable): Promise<CurrentRunbook> {
+  const current = await findRunbook(db);
+  if (current) return current;
+  throw new LamplighterError('conflict', 'read runbook: none was applied yet', {
+    hint: 'Apply one: lamp runbook apply runbook.yaml',
+  });
+}
+
+const RUNBOOK_LOCK = 7_261_948;
+const Version = z.object({ version: z.number() });
+
+/** Stores a text as the next version and gives its number; the text in force stays the version it is. */
+export async function insertRunbook(
+  tx: Queryable,
+  entry: { text: string; appliedAt: Date; appliedBy: string },
+): Promise<{ version: number; isNew: boolean }> {
+  await tx.query('SELECT pg_advisory_xact_lock($1)', [RUNBOOK_LOCK]);
+  const current = await queryRow(
+    tx,
+    RunbookRow.pick({ version: true, text: true }),
+    'SELECT version, text FROM runbook_versions ORDER BY version DESC LIMIT 1',
+  );
+  if (current?.text === entry.text) return { version: current.version, isNew: false };
+  const inserted = await queryRow(
+    tx,
+    Version,
+    `INSERT INTO runbook_versions (version, text, applied_at, applied_by) VALUES ($1, $2, $3, $4) RETURNING version`,
+    [(current?.version ?? 0) + 1, entry.text, entry.appliedAt, entry.appliedBy],
+  );
+  return { version: inserted?.version ?? 0, isNew: true };
+}
+
+/** As the API shows it. */
+export function toRunbookView({ version, appliedAt, appliedBy, text }: CurrentRunbook): RunbookVersionView {
+  return { version, appliedAt: appliedAt.toISOString(), appliedBy, text };
+}

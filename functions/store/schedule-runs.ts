@@ -1,0 +1,108 @@
+// Runs of scheduled jobs: a row for each scheduled time is what makes it run at most once.
+import { z } from 'zod';
+import { type Queryable, queryRow, queryRows } from './database.ts';
+
+export const ScheduleRun = z.object({
+  job: z.string(),
+  scheduledFor: z.date(),
+  schedule: z.string(),
+  host: z.string(),
+  startedAt: z.date(),
+  commandId: z.string().nullable(),
+  outcome: z.string().nullable(),
+});
+export type ScheduleRun = z.infer<typeof ScheduleRun>;
+
+const COLUMNS = `r.job, r.scheduled_for AS "scheduledFor", r.schedule, r.host, r.started_at AS "startedAt",
+  r.command_id AS "commandId", r.outcome`;
+
+/** The last scheduled time of a job that was begun. */
+export async function findLastRun(db: Queryable, job: string): Promise<ScheduleRun | undefined> {
+  return await queryRow(
+    db,
+    ScheduleRun,
+    `SELECT ${COLUMNS} FROM schedule_runs r WHERE r.job = $1 ORDER BY r.scheduled_for DESC LIMIT 1`,
+    [job],
+  );
+}
+
+export interface RunLease {
+  now: Date;
+  leasedUntil: Date;
+}
+
+/** Takes a scheduled time; false when it was taken before. */
+export async function insertRun(
+  db: Queryable,
+  run: Pick<ScheduleRun, 'job' | 'scheduledFor' | 'schedule' | 'host'>,
+  { now, leasedUntil }: RunLease,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `INSERT INTO schedule_runs (job, scheduled_for, schedule, host, started_at, leased_until)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (job, scheduled_for) DO NOTHING`,
+    [run.job, run.scheduledFor, run.schedule, run.host, now, leasedUntil],
+  );
+  return rowCount > 0;
+}
+
+/** Takes over runs that were begun and never got a command: whoever began them was killed. */
+export async function claimAbandonedRuns(
+  db: Queryable,
+  { now, leasedUntil }: RunLease,
+): Promise<ScheduleRun[]> {
+  return await queryRows(
+    db,
+    ScheduleRun,
+    `UPDATE schedule_runs r SET leased_until = $2
+     WHERE (r.job, r.scheduled_for) IN (
+       SELECT job, scheduled_for FROM schedule_runs
+       WHERE outcome IS NULL AND command_id IS NULL AND leased_until <= $1 FOR UPDATE SKIP LOCKED)
+     RETURNING ${COLUMNS}`,
+    [now, leasedUntil],
+  );
+}
+
+/** Notes the command that a run became. */
+export async function linkRun(
+  db: Queryable,
+  run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
+  commandId: string,
+): Promise<void> {
+  await db.query('UPDATE schedule_runs SET command_id = $3 WHERE job = $1 AND scheduled_for = $2', [
+    run.job,
+    run.scheduledFor,
+    commandId,
+  ]);
+}
+
+/** Writes a run's outcome down; true when this call did it. */
+export async function settleRun(
+  tx: Queryable,
+  run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
+  outcome: string,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    'UPDATE schedule_runs SET outcome = $3 WHERE job = $1 AND scheduled_for = $2 AND outcome IS NULL',
+    [run.job, run.scheduledFor, outcome],
+  );
+  return rowCount > 0;
+}
+
+const EndedRun = ScheduleRun.extend({
+  state: z.string(),
+  code: z.string().nullable(),
+  message: z.string().nullable(),
+});
+export type EndedRun = z.infer<typeof EndedRun>;
+
+/** Runs whose command has ended and that were not settled yet, in the order of their scheduled times. */
+export async function listEndedRuns(db: Queryable, endStates: readonly string[]): Promise<EndedRun[]> {
+  return await queryRows(
+    db,
+    EndedRun,
+    `SELECT ${COLUMNS}, c.state, c.code, c.message
+     FROM schedule_runs r JOIN commands c ON c.id = r.command_id
+     WHERE r.outcome IS NULL AND c.state = ANY ($1::text[]) ORDER BY r.scheduled_for`,
+    [endStates],
+  );
+}
