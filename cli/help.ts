@@ -13,7 +13,7 @@ function summaryOf({ summary, operation }: VerbEntry): string {
 }
 
 /** The overview of all verbs. */
-export function renderOverview(): Promise<string> {
+export function renderOverview(): string {
   const heads = VERBS.map(({ verb, usage }) => `${verb} ${usage}`.trim());
   const width = Math.max(...heads.map((head) => head.length));
   const rows = VERBS.map((entry, i) =>
@@ -25,5 +25,5 @@ export function renderOverview(): Promise<string> {
     'Everywhere: --json  --url URL  --token-file FILE  --no-color',
     'Exit codes: 0 done, 1 failed, 2 usage, 3 not allowed, 4 control plane not reached',
   ];
-  return Promise.resolve(`${lines.join('\n')}\n`);
+  return `${lines.join('\n')}\n`;
 }

@@ -1,5 +1,4 @@
 // The process's edges (terminal, environment, clock, network) as one value, so that tests run verbs without a process.
-import { createInterface } from 'node:readline/promises';
 
 export interface Io {
   /** Writes to standard output. */
@@ -40,6 +39,7 @@ export function processIo(): Io {
     homeDir: env['HOME'] ?? '/',
     nowMs: () => Date.now(),
     ask: async (question, signal) => {
+      const { createInterface } = await import('node:readline/promises');
       const terminal = createInterface({ input: stdin, output: stderr });
       try {
         return await terminal.question(question, { signal });

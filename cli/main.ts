@@ -3,7 +3,6 @@ import { Command, CommanderError } from 'commander';
 import { LamplighterError } from '#shared/errors.ts';
 import { apiClient } from './api/client.ts';
 import { EXIT, reportError } from './exit.ts';
-import { renderOverview } from './help.ts';
 import type { Io } from './io.ts';
 import { palette } from './output/style.ts';
 import { resolveSettings } from './settings/resolve.ts';
@@ -23,7 +22,8 @@ export async function runLamp(args: readonly string[], io: Io, version: string):
   try {
     if (args.length === 0 || args[0] === '--help' || args[0] === '-h' || isBareHelp(args)) {
       const write = args.length === 0 ? io.err : io.out;
-      write(await renderOverview());
+      const { renderOverview } = await import('./help.ts');
+      write(renderOverview());
       return args.length === 0 ? EXIT.usage : EXIT.done;
     }
     // `lamp help restart` is `lamp restart --help`.

@@ -63,7 +63,7 @@ async function answer(
   };
   asked.push(one);
   const script = scripts.get(`${one.method} ${one.path}`);
-  const said = script ? await script(one) : problem(404, 'not-found', `no route ${one.path}`);
+  const said: Answer = script ? await script(one) : problem(404, 'not-found', `no route ${one.path}`);
   if (said === 'hang') return;
   if (said === 'drop') {
     request.socket.destroy();
