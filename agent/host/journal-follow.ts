@@ -1,8 +1,9 @@
 // `journalctl -f` as a stream of parsed lines; the only place that starts it. Whoever follows must stop it.
-import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
 import { LogLine } from '#shared/operations/service.ts';
+import { startProgram } from './process.ts';
 
 export interface JournalFollow {
   unit: string;
@@ -61,19 +62,18 @@ function messageText(message: string | number[] | null): string {
   return typeof message === 'string' ? message : Buffer.from(message).toString('utf8');
 }
 
-/** Starts following. Nothing is inherited but what journalctl needs to read the journal. */
+/** Starts following. */
 export function followJournal(follow: JournalFollow): FollowedJournal {
-  const child = spawn(JOURNALCTL, journalFollowArgs(follow.unit, follow.lines), {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { LC_ALL: 'C.UTF-8', PATH: '/usr/bin:/bin' },
-    cwd: '/',
-  });
+  const args = journalFollowArgs(follow.unit, follow.lines);
+  const child = startProgram({ file: JOURNALCTL, args }, ['ignore', 'pipe', 'pipe']);
+  const { stdout, stderr } = child;
+  if (!stdout || !stderr) throw new LamplighterError('internal', 'follow journal: no pipe to journalctl');
   let isStopped = false;
   let complaint = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, MAX_COMPLAINT_LENGTH);
   });
-  createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (text) => {
+  createInterface({ input: stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (text) => {
     const line = isStopped ? undefined : parseJournalEntry(text);
     if (line) follow.onLine(line);
   });
