@@ -112,15 +112,7 @@ export async function settleCheck(tx: Queryable, state: Omit<CheckState, 'lastRu
     `UPDATE check_states SET state = $2, since = $3, streak = $4, blind_since = $5, latency_ms = $6, detail = $7,
        run_id = NULL, leased_until = NULL
      WHERE check_name = $1`,
-    [
-      state.check,
-      state.state,
-      state.since,
-      state.streak,
-      state.blindSince,
-      state.latencyMs,
-      state.detail,
-    ],
+    [state.check, state.state, state.since, state.streak, state.blindSince, state.latencyMs, state.detail],
   );
 }
 
@@ -167,11 +159,7 @@ export async function listCheckResults(db: Queryable, check: string, limit: numb
 
 /** The states of all checks that ever ran. */
 export async function listCheckStates(db: Queryable): Promise<CheckState[]> {
-  return await queryRows(
-    db,
-    CheckState,
-    `SELECT ${STATE_COLUMNS} FROM check_states s ORDER BY s.check_name`,
-  );
+  return await queryRows(db, CheckState, `SELECT ${STATE_COLUMNS} FROM check_states s ORDER BY s.check_name`);
 }
 
 /** Of these checks, the ones that some run holds now. */

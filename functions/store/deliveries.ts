@@ -108,7 +108,12 @@ export async function markDelivered(
 }
 
 /** Marks a delivery as failed for good; true when this call did it. */
-export async function markFailed(tx: Queryable, id: string, leaseId: string, error: string): Promise<boolean> {
+export async function markFailed(
+  tx: Queryable,
+  id: string,
+  leaseId: string,
+  error: string,
+): Promise<boolean> {
   const { rowCount } = await tx.query(
     `UPDATE deliveries SET state = 'failed', last_error = $3, lease_id = NULL, leased_until = NULL
      WHERE id = $1 AND lease_id = $2 AND state = 'pending'`,

@@ -1,0 +1,33 @@
+// TCP checks: good when the port takes a connection in time.
+import { connect } from 'node:net';
+import { type Finding, findingOf, roundMs } from './verdict.ts';
+
+export interface TcpTarget {
+  address: string;
+  port: number;
+  timeoutMs: number;
+}
+
+/** Connects once and hangs up. Never rejects. */
+export function probeTcp({ address, port, timeoutMs }: TcpTarget): Promise<Finding> {
+  return new Promise((resolve) => {
+    const startedAt = performance.now();
+    const socket = connect({ host: address, port });
+    const finish = (finding: Finding): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(finding);
+    };
+    // The socket's own time-out does not cover the look-up of the name.
+    const timer = setTimeout(
+      () => finish({ verdict: 'bad', reason: `no connection within ${timeoutMs} ms`, latencyMs: null }),
+      timeoutMs,
+    );
+    socket.once('connect', () => {
+      const latencyMs = roundMs(performance.now() - startedAt);
+      finish({ verdict: 'good', reason: `connected in ${latencyMs} ms`, latencyMs });
+    });
+    // Stays after the end: a late error of a destroyed socket must not end the process.
+    socket.on('error', (error) => finish(findingOf(error, address)));
+  });
+}
