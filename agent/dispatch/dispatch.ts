@@ -1,0 +1,144 @@
+// What happens with a command once it stands in the journal: judged by the policy; reads are done here, everything else
+// is handed to the runner and followed.
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommandEnvelope } from '#shared/command/envelope.ts';
+import type { FinishedReport } from '#shared/command/report.ts';
+import { messageOf } from '#shared/errors.ts';
+import type { SignedBytes } from '#shared/signing/dsse.ts';
+import type { JournalledCommand } from '../journal/journal.ts';
+import { findRead } from '../operations/reads.ts';
+import { judgeCommand } from '../policy/judge.ts';
+import { loadPolicy } from '../policy/load.ts';
+import { runDir } from '../runner/step-record.ts';
+import { type FollowOptions, followRun } from './follow-run.ts';
+import { handOver } from './hand-over.ts';
+
+export interface DispatchOptions extends FollowOptions {
+  host: string;
+  policyFile: string;
+  socketPath: string;
+  onTrouble(text: string): void;
+}
+
+type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'result'>;
+
+const RETRY_HANDOVER_MS = 1000;
+
+export interface Dispatcher {
+  /** Starts on a new command. */
+  begin(envelope: CommandEnvelope, signed: SignedBytes): void;
+  /** Takes up a command that an earlier agent had begun. */
+  resume(command: JournalledCommand): void;
+  /** Commands under way. */
+  running(): string[];
+}
+
+/** A dispatcher; commands run side by side. */
+export function createDispatcher(options: DispatchOptions): Dispatcher {
+  const running = new Map<string, Promise<void>>();
+  const track = (envelope: CommandEnvelope, work: Promise<void>): void => {
+    const guarded = work.catch((error: unknown) =>
+      options.onTrouble(`command ${envelope.id}: ${messageOf(error)}`),
+    );
+    running.set(envelope.id, guarded);
+    void guarded.finally(() => running.delete(envelope.id));
+  };
+  return {
+    begin: (envelope, signed) => track(envelope, carry(envelope, signed, 0, options)),
+    resume: ({ signed, stepSeq }) => {
+      const envelope = CommandEnvelope.parse(JSON.parse(Buffer.from(signed.payload).toString('utf8')));
+      track(envelope, carry(envelope, signed, stepSeq, options));
+    },
+    running: () => [...running.keys()],
+  };
+}
+
+async function finish(envelope: CommandEnvelope, ending: Finish, options: DispatchOptions): Promise<void> {
+  const { journal, reports, clock, onQueued } = options;
+  const report = await reports.write({
+    type: 'command.finished',
+    commandId: envelope.id,
+    steps: [],
+    ...ending,
+  });
+  journal.finish(envelope.id, report, clock().getTime());
+  onQueued();
+}
+
+async function carry(
+  envelope: CommandEnvelope,
+  signed: SignedBytes,
+  seen: number,
+  options: DispatchOptions,
+): Promise<void> {
+  // The runner has it already: whatever the policy says now, the run is what counts.
+  if (existsSync(runDir(options.runsDir, envelope.id))) return await followRun(envelope.id, seen, options);
+  const ending = await decide(envelope, signed, options);
+  if (ending) await finish(envelope, ending, options);
+  else await followRun(envelope.id, seen, options);
+}
+
+/** The command's end when it is reached here; undefined when the runner has it. */
+async function decide(
+  envelope: CommandEnvelope,
+  signed: SignedBytes,
+  options: DispatchOptions,
+): Promise<Finish | undefined> {
+  let policy: ReturnType<typeof loadPolicy>['policy'];
+  try {
+    ({ policy } = loadPolicy(options.policyFile, options.host));
+  } catch (error) {
+    return { state: 'rejected', code: 'not-in-policy', message: messageOf(error).slice(0, 4000) };
+  }
+  const judgement = judgeCommand(envelope, policy);
+  if (!judgement.allowed) return { state: 'rejected', code: judgement.code, message: judgement.message };
+  if (judgement.operation.risk !== 'read') return await handToRunner(envelope, signed, options);
+  const read = findRead(envelope.operation);
+  if (!read)
+    return {
+      state: 'rejected',
+      code: 'unknown-operation',
+      message: `the agent has no read for ${envelope.operation}`,
+    };
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(envelope.timeoutMs)]);
+  try {
+    return { state: 'succeeded', result: await read(judgement.spec, { policy, envelope, signal }) };
+  } catch (error) {
+    if (signal.aborted)
+      return { state: 'timed-out', code: 'timed-out', message: `not done within ${envelope.timeoutMs} ms` };
+    return { state: 'failed', code: 'step-failed', message: messageOf(error).slice(0, 4000) };
+  }
+}
+
+async function handToRunner(
+  envelope: CommandEnvelope,
+  signed: SignedBytes,
+  options: DispatchOptions,
+): Promise<Finish | undefined> {
+  for (;;) {
+    try {
+      const answer = await handOver(options.socketPath, signed);
+      if (answer.accepted || answer.reason === 'replayed') return undefined;
+      if (answer.reason === 'expired') return { state: 'expired', code: 'expired', message: answer.detail };
+      return {
+        state: 'rejected',
+        code: 'internal',
+        message: `the runner refused it (${answer.reason}): ${answer.detail}`,
+      };
+    } catch (error) {
+      options.onTrouble(messageOf(error));
+      // No answer is no refusal: its folder tells whether it began.
+      if (existsSync(runDir(options.runsDir, envelope.id))) return undefined;
+      const isLate = options.clock().getTime() > Date.parse(envelope.expiresAt);
+      if (isLate)
+        return {
+          state: 'expired',
+          code: 'expired',
+          message: `the runner could not be reached: ${messageOf(error)}`,
+        };
+      if (options.signal.aborted) throw error;
+      await sleep(RETRY_HANDOVER_MS);
+    }
+  }
+}

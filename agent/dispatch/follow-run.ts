@@ -1,0 +1,72 @@
+// Follows a command's record in the runner's folder until its signed report is there, and says on what it sees. Depends
+// on files only, so it begins again after a restart of the agent as if nothing had happened.
+import { existsSync, type FSWatcher, watch } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FinishedReport, reportEventType } from '#shared/command/report.ts';
+import type { CommandId } from '#shared/names.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { ReportWriter } from '../outbox/write-report.ts';
+import { readReport, readSteps, runDir } from '../runner/step-record.ts';
+
+export interface FollowOptions {
+  runsDir: string;
+  journal: Journal;
+  reports: ReportWriter;
+  clock: () => Date;
+  onQueued(): void;
+  signal: AbortSignal;
+}
+
+/** In case the watch misses something; it is what notices, the watch only makes it quick. */
+const POLL_MS = 1000;
+
+/** Follows one command to its end; `seen` is the last step entry that was reported before. */
+export async function followRun(id: CommandId, seen: number, options: FollowOptions): Promise<void> {
+  const { runsDir, journal, reports, clock, onQueued, signal } = options;
+  let last = seen;
+  let wake = (): void => undefined;
+  let watcher: FSWatcher | undefined;
+  try {
+    while (!signal.aborted) {
+      const awake = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      watcher ??= watchFolder(runDir(runsDir, id), () => wake());
+      // Looked for before the steps are read: when it is there, all steps are.
+      const report = readReport(runsDir, id);
+      for (const entry of readSteps(runsDir, id).filter(({ seq }) => seq > last)) {
+        const { seq, step, phase, ok, detail } = entry;
+        const optional = { ...(ok === undefined ? {} : { ok }), ...(detail === undefined ? {} : { detail }) };
+        journal.progress(
+          id,
+          seq,
+          await reports.write({ type: 'command.progress', commandId: id, seq, step, phase, ...optional }),
+        );
+        last = seq;
+        onQueued();
+      }
+      if (report) {
+        const { id: eventId, type } = FinishedReport.parse(
+          JSON.parse(Buffer.from(report.payload).toString('utf8')),
+        );
+        journal.finish(
+          id,
+          { signed: report, eventId, eventType: reportEventType(type), subject: id },
+          clock().getTime(),
+        );
+        onQueued();
+        return;
+      }
+      await Promise.race([awake, sleep(POLL_MS, undefined, { signal }).catch(() => undefined)]);
+    }
+  } finally {
+    watcher?.close();
+  }
+}
+
+function watchFolder(dir: string, onChange: () => void): FSWatcher | undefined {
+  if (!existsSync(dir)) return undefined;
+  const watcher = watch(dir, onChange);
+  watcher.on('error', onChange);
+  return watcher;
+}

@@ -1,0 +1,43 @@
+// journalctl: the last lines of a unit's journal, parsed and redacted.
+import type { LogLine } from '#shared/operations/service.ts';
+import { parseJournalEntry } from './journal-follow.ts';
+import { runChecked } from './process.ts';
+import { redact } from './redact.ts';
+
+const JOURNALCTL = '/usr/bin/journalctl';
+const TIMEOUT_MS = 20_000;
+const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
+const MAX_MESSAGE_LENGTH = 4000;
+
+export interface JournalQuery {
+  unit: string;
+  lines: number;
+  /** RFC 3339. */
+  since?: string | undefined;
+}
+
+/** Arguments of journalctl; the unit has been checked against the policy and never begins with `-`. */
+export function journalArguments({ unit, lines, since }: JournalQuery): string[] {
+  const from = since === undefined ? [] : [`--since=@${(Date.parse(since) / 1000).toFixed(3)}`];
+  return [`--unit=${unit}`, `--lines=${lines}`, '--output=json', '--no-pager', '--quiet', ...from];
+}
+
+/** The newest lines of a unit's journal, oldest first. */
+export async function readJournal(query: JournalQuery): Promise<LogLine[]> {
+  const args = journalArguments(query);
+  const text = await runChecked({
+    file: JOURNALCTL,
+    args,
+    timeoutMs: TIMEOUT_MS,
+    maxOutputBytes: MAX_OUTPUT_BYTES,
+  });
+  return text
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : (parseJournalEntry(line) ?? [])))
+    .map((line) => ({ ...line, message: redact(line.message).slice(0, MAX_MESSAGE_LENGTH) }));
+}
+
+/** The lines as text, for the output of a failed command. */
+export function writeLines(lines: readonly LogLine[]): string[] {
+  return lines.map(({ at, message }) => `${at} ${message}`.slice(0, MAX_MESSAGE_LENGTH));
+}

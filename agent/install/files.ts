@@ -1,0 +1,134 @@
+// What the installer writes: programs, settings, keys, units. Everything under /etc/lamplighter is root's.
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
+import { commandsTopic } from '#shared/topology.ts';
+import { PATHS } from '../config/paths.ts';
+import { loadPolicy } from '../policy/load.ts';
+import { UNITS } from './units.ts';
+
+const UNIT_DIR = '/etc/systemd/system';
+
+/** Makes directories with exactly this mode, whatever the umask. */
+function makeDirectory(path: string, mode: number, gid = 0): void {
+  mkdirSync(path, { recursive: true, mode });
+  chmodSync(path, mode);
+  chownSync(path, 0, gid);
+}
+
+function writeOwned(file: string, content: string, mode: number): void {
+  writeFileSync(`${file}.new`, content, { mode });
+  chmodSync(`${file}.new`, mode);
+  renameSync(`${file}.new`, file);
+}
+
+/** Puts the programs in place by one rename, so that a half-copied version never starts. */
+export function installPrograms(packageDir: string): void {
+  const fresh = `${PATHS.program}/.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true, mode: 0o755 });
+  chmodSync(PATHS.program, 0o755);
+  for (const part of ['bin', 'lib']) {
+    cpSync(join(packageDir, part), join(fresh, part), { recursive: true });
+    const old = join(PATHS.program, `.old-${part}`);
+    rmSync(old, { recursive: true, force: true });
+    if (existsSync(join(PATHS.program, part))) renameSync(join(PATHS.program, part), old);
+    renameSync(join(fresh, part), join(PATHS.program, part));
+    rmSync(old, { recursive: true, force: true });
+  }
+  copyFileSync(join(packageDir, 'VERSION'), join(PATHS.program, 'VERSION'));
+  rmSync(fresh, { recursive: true, force: true });
+}
+
+/** Directories of agent and runner. */
+export function makeDirectories(agentGid: number): void {
+  makeDirectory('/etc/lamplighter', 0o755);
+  makeDirectory(PATHS.pinnedKeys, 0o755);
+  makeDirectory('/var/lib/lamplighter', 0o755);
+  // The agent reads the runs' folders to follow them; only root writes there.
+  makeDirectory(PATHS.runs, 0o2750, agentGid);
+}
+
+export interface Settings {
+  host: string;
+  projectId: string;
+  environment: readonly string[];
+}
+
+/** Writes agent.yaml and, when there is any, agent.env. */
+export function writeSettings({ host, projectId, environment }: Settings): void {
+  writeOwned(PATHS.config, stringify({ host, projectId, subscription: commandsTopic(host) }), 0o644);
+  if (environment.length > 0) writeOwned(PATHS.environment, `${environment.join('\n')}\n`, 0o644);
+  else rmSync(PATHS.environment, { force: true });
+}
+
+/** Pins the control plane's public keys, instead of those pinned before. Throws when one is no Ed25519 key. */
+export function pinKeys(files: readonly string[]): void {
+  const keys = files.map((file) => readFileSync(file, 'utf8'));
+  const names = keys.map((pem) => `${keyIdOf(parsePublicKey(pem))}.pem`);
+  rmSync(PATHS.pinnedKeys, { recursive: true, force: true });
+  makeDirectory(PATHS.pinnedKeys, 0o755);
+  for (const [i, name] of names.entries()) writeOwned(join(PATHS.pinnedKeys, name), keys[i] ?? '', 0o644);
+}
+
+/** Installs the policy after checking it; without `file`, the one in place must hold. */
+export function installPolicy(file: string | undefined, host: string): void {
+  loadPolicy(file ?? PATHS.policy, host);
+  if (file !== undefined && file !== PATHS.policy)
+    writeOwned(PATHS.policy, readFileSync(file, 'utf8'), 0o644);
+}
+
+function ensureKey(file: string): string {
+  if (!existsSync(file)) {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeOwned(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600);
+  }
+  chmodSync(file, 0o600);
+  const pem = createPublicKey(createPrivateKey(readFileSync(file, 'utf8'))).export({
+    type: 'spki',
+    format: 'pem',
+  });
+  return pem.toString();
+}
+
+/** Makes the host's own keys where missing; the private halves never leave the host. */
+export function ensureKeys(): { agentKeys: string[]; runnerKeys: string[] } {
+  const runner = ensureKey(PATHS.runnerKey);
+  writeOwned(PATHS.runnerPublicKey, runner, 0o644);
+  return { agentKeys: [ensureKey(PATHS.agentKey)], runnerKeys: [runner] };
+}
+
+/** Writes the unit files. */
+export function writeUnits(): void {
+  for (const [name, text] of Object.entries(UNITS)) writeOwned(join(UNIT_DIR, name), text, 0o644);
+}
+
+/** Removes everything but the record of what was done (/var/lib/lamplighter) and root's policy. */
+export function removeFiles(): void {
+  for (const name of Object.keys(UNITS)) rmSync(join(UNIT_DIR, name), { force: true });
+  for (const path of [
+    PATHS.program,
+    PATHS.config,
+    PATHS.environment,
+    PATHS.pinnedKeys,
+    PATHS.agentKey,
+    PATHS.runnerKey,
+    PATHS.runnerPublicKey,
+  ]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+  rmSync(dirname(PATHS.socket), { recursive: true, force: true });
+}

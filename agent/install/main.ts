@@ -1,0 +1,115 @@
+// The installer: makes a VM a Lamplighter host, or brings one up to date. Idempotent; root only.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { HostName } from '#shared/names.ts';
+import { runChecked, runProgram } from '../host/process.ts';
+import { AGENT_ACCOUNT, ensureAccounts, findAccount } from './accounts.ts';
+import {
+  ensureKeys,
+  installPolicy,
+  installPrograms,
+  makeDirectories,
+  pinKeys,
+  removeFiles,
+  writeSettings,
+  writeUnits,
+} from './files.ts';
+import { STARTED_UNITS } from './units.ts';
+
+const HELP = `Usage: bin/node lib/install.mjs --host NAME --project ID --pinned-key FILE [options]
+
+Installs the Lamplighter agent and runner on this machine, or brings them up to date.
+
+  --host NAME         this machine's name in runbook.yaml
+  --project ID        the Google Cloud project of the control plane
+  --pinned-key FILE   public key of the control plane (PEM); twice while keys are being rotated
+  --policy FILE       installed as /etc/lamplighter/policy.yaml (default: the one that is there)
+  --env KEY=VALUE     a line of agent.env, e.g. to reach an emulator; may be repeated
+  --json              print the host's public keys as one line of JSON
+  --uninstall         stop and remove everything but the policy and the record of what was done
+  --help              this text
+`;
+
+const SYSTEMCTL = '/usr/bin/systemctl';
+const TIMEOUT_MS = 60_000;
+
+async function systemctl(...args: string[]): Promise<void> {
+  await runChecked({ file: SYSTEMCTL, args, timeoutMs: TIMEOUT_MS });
+}
+
+const OPTIONS = {
+  host: { type: 'string' },
+  project: { type: 'string' },
+  'pinned-key': { type: 'string', multiple: true },
+  policy: { type: 'string' },
+  env: { type: 'string', multiple: true },
+  json: { type: 'boolean', default: false },
+  uninstall: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+function need(name: string, value: string | undefined): string {
+  if (value !== undefined && value !== '') return value;
+  throw new LamplighterError('invalid-input', `read options: --${name} is missing`, { hint: 'See --help.' });
+}
+
+function checkEnvironment(lines: readonly string[]): void {
+  const wrong = lines.find((line) => !/^[A-Z_][A-Z0-9_]*=[^\n]*$/.test(line));
+  if (wrong !== undefined) throw new LamplighterError('invalid-input', `read --env ${wrong}: not KEY=VALUE`);
+}
+
+async function uninstall(): Promise<void> {
+  for (const unit of STARTED_UNITS.toReversed()) {
+    await runProgram({ file: SYSTEMCTL, args: ['disable', '--now', unit], timeoutMs: TIMEOUT_MS });
+  }
+  removeFiles();
+  await systemctl('daemon-reload');
+  console.log('Removed. Kept: /etc/lamplighter/policy.yaml and /var/lib/lamplighter.');
+}
+
+async function install(values: ReturnType<typeof parse>): Promise<void> {
+  const host = HostName.parse(need('host', values.host));
+  const projectId = need('project', values.project);
+  const pinned = values['pinned-key'] ?? [];
+  need('pinned-key', pinned[0]);
+  const environment = values.env ?? [];
+  checkEnvironment(environment);
+  await ensureAccounts();
+  const { gid } = await findAccount(AGENT_ACCOUNT);
+  makeDirectories(gid);
+  installPolicy(values.policy, host);
+  pinKeys(pinned);
+  const keys = ensureKeys();
+  writeSettings({ host, projectId, environment });
+  installPrograms(join(import.meta.dirname, '..'));
+  writeUnits();
+  await systemctl('daemon-reload');
+  await systemctl('enable', '--quiet', ...STARTED_UNITS);
+  await systemctl('start', 'lamplighter-run.socket');
+  await systemctl('restart', 'lamplighter-agent.service');
+  if (values.json) console.log(JSON.stringify({ host, ...keys }));
+  else explain(host, keys);
+}
+
+function explain(host: string, { agentKeys, runnerKeys }: ReturnType<typeof ensureKeys>): void {
+  console.log(`The agent runs on ${host}. Enrol its public keys with an admin's token:\n`);
+  console.log(`  curl -X PUT "$LAMP_URL/v1/hosts/${host}" -H "Authorization: Bearer $LAMP_TOKEN" \\`);
+  console.log(`    -H 'Content-Type: application/json' -d '${JSON.stringify({ agentKeys, runnerKeys })}'`);
+}
+
+function parse() {
+  return parseArgs({ options: OPTIONS }).values;
+}
+
+try {
+  const values = parse();
+  if (values.help) console.log(HELP);
+  else if (process.getuid?.() !== 0) throw new LamplighterError('not-allowed', 'install agent: needs root');
+  else if (values.uninstall) await uninstall();
+  else await install(values);
+} catch (error) {
+  console.error(messageOf(error));
+  if (error instanceof LamplighterError && error.hint) console.error(error.hint);
+  process.exitCode = error instanceof LamplighterError && error.code !== 'invalid-input' ? 1 : 2;
+}

@@ -1,0 +1,136 @@
+// The systemd units of agent and runner, as texts. What `systemd-analyze security` says of them is kept low.
+
+const NODE = '/opt/lamplighter/bin/node --disable-warning=ExperimentalWarning';
+const LIB = '/opt/lamplighter/lib';
+
+/** What both are denied. Node's compiler needs memory that is writable and executable, so that one stays allowed. */
+const SANDBOX = `NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectClock=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictNamespaces=yes
+SystemCallArchitectures=native
+UMask=0077`;
+
+const AGENT = `[Unit]
+Description=Lamplighter agent
+Documentation=https://github.com/lamplighter/lamplighter
+After=network-online.target lamplighter-recover.service
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+User=lamplighter
+Group=lamplighter
+SupplementaryGroups=systemd-journal adm
+ExecStart=${NODE} ${LIB}/agent.mjs --config /etc/lamplighter/agent.yaml
+EnvironmentFile=-/etc/lamplighter/agent.env
+LoadCredential=agent.key:/etc/lamplighter/agent.key
+StateDirectory=lamplighter/agent
+StateDirectoryMode=0700
+Restart=always
+RestartSec=1
+TimeoutStopSec=15
+MemoryMax=512M
+TasksMax=64
+${SANDBOX}
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateDevices=yes
+DevicePolicy=closed
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectProc=invisible
+RemoveIPC=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+const SOCKET = `[Unit]
+Description=Lamplighter runner's socket
+After=lamplighter-recover.service
+
+[Socket]
+ListenStream=/run/lamplighter/run.sock
+SocketUser=root
+SocketGroup=lamplighter
+SocketMode=0660
+DirectoryMode=0755
+Accept=yes
+MaxConnections=16
+
+[Install]
+WantedBy=sockets.target
+`;
+
+const RUNNER = `[Unit]
+Description=Lamplighter runner %i
+CollectMode=inactive-or-failed
+
+[Service]
+ExecStart=${NODE} ${LIB}/runner.mjs run --instance %i
+# Ended without a report, however: what it left is brought to an end.
+ExecStopPost=${NODE} ${LIB}/runner.mjs recover --instance %i
+EnvironmentFile=-/etc/lamplighter/agent.env
+StandardInput=socket
+StandardOutput=journal
+StandardError=journal
+# A restore may take hours; each command has a time limit of its own.
+TimeoutStartSec=infinity
+TimeoutStopSec=6h
+KillMode=control-group
+OOMScoreAdjust=-200
+TasksMax=256
+${SANDBOX}
+ProtectHome=read-only
+PrivateDevices=yes
+ProtectControlGroups=yes
+# Steps drop to the accounts of postgres and of the uploader, and read what those own.
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+SystemCallFilter=@system-service
+`;
+
+const RECOVER = `[Unit]
+Description=Lamplighter: bring commands that a crash cut short to an end
+After=local-fs.target postgresql.service
+Before=lamplighter-run.socket lamplighter-agent.service
+
+[Service]
+Type=oneshot
+ExecStart=${NODE} ${LIB}/runner.mjs recover --all
+EnvironmentFile=-/etc/lamplighter/agent.env
+TimeoutStartSec=6h
+${SANDBOX}
+ProtectHome=read-only
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** Unit files by name. */
+export const UNITS: Readonly<Record<string, string>> = {
+  'lamplighter-agent.service': AGENT,
+  'lamplighter-run.socket': SOCKET,
+  'lamplighter-run@.service': RUNNER,
+  'lamplighter-recover.service': RECOVER,
+};
+
+/** Those that are enabled and started. */
+export const STARTED_UNITS = [
+  'lamplighter-recover.service',
+  'lamplighter-run.socket',
+  'lamplighter-agent.service',
+] as const;

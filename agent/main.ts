@@ -1,0 +1,117 @@
+// The agent: faces the network, is unprivileged, decides nothing that matters alone. Verifies, journals, hands over,
+// follows and reports.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { messageOf } from '#shared/errors.ts';
+import { CommandId } from '#shared/names.ts';
+import { keySigner } from '#shared/signing/key-signer.ts';
+import { connectPubsub } from './cloud/pubsub.ts';
+import { readConfig, readPinnedKeys } from './config/config.ts';
+import { PATHS } from './config/paths.ts';
+import { createDispatcher, type Dispatcher } from './dispatch/dispatch.ts';
+import { createInbox } from './inbox/inbox.ts';
+import { openJournal } from './journal/journal.ts';
+import { type Outbox, startOutbox } from './outbox/outbox.ts';
+import { createReportWriter, type ReportWriter } from './outbox/write-report.ts';
+import { loadPolicy } from './policy/load.ts';
+import { AGENT_VERSION } from './version.ts';
+import { readVitals } from './vitals/vitals.ts';
+
+const DEFAULT_SKEW_MS = 0;
+
+function say(msg: string, fields: Record<string, unknown> = {}): void {
+  console.log(JSON.stringify({ msg, ...fields }));
+}
+
+function agentKeyFile(): string {
+  // systemd's LoadCredential= puts it where only this unit reads it.
+  const credentials = process.env.CREDENTIALS_DIRECTORY;
+  return credentials ? join(credentials, 'agent.key') : PATHS.agentKey;
+}
+
+function tolerance(host: string): number {
+  try {
+    return loadPolicy(PATHS.policy, host).policy.maxClockSkewMs;
+  } catch {
+    return DEFAULT_SKEW_MS;
+  }
+}
+
+async function sendHeartbeat(
+  host: string,
+  reports: ReportWriter,
+  outbox: Outbox,
+  dispatcher: Dispatcher,
+): Promise<void> {
+  const { policy, hash } = loadPolicy(PATHS.policy, host);
+  const heartbeat = await reports.write({
+    type: 'host.heartbeat',
+    agentVersion: AGENT_VERSION,
+    policyHash: hash,
+    vitals: await readVitals(Object.keys(policy.units)),
+    runningCommands: dispatcher.running().map((id) => CommandId.parse(id)),
+  });
+  await outbox.sendOnce(heartbeat);
+}
+
+async function main(configFile: string): Promise<void> {
+  const config = readConfig(configFile);
+  const { host } = config;
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  mkdirSync(PATHS.agentState, { recursive: true, mode: 0o700 });
+  const journal = openJournal(join(PATHS.agentState, 'journal.db'));
+  const clock = (): Date => new Date();
+  const reports = createReportWriter(host, keySigner(readFileSync(agentKeyFile(), 'utf8')), clock);
+  const connection = await connectPubsub(config);
+  const onTrouble = (text: string): void => say('trouble', { detail: text });
+  const outbox = startOutbox({ journal, host, publish: (message) => connection.publish(message), onTrouble });
+  const onQueued = (): void => outbox.wake();
+  const dispatcher = createDispatcher({
+    host,
+    journal,
+    reports,
+    clock,
+    onQueued,
+    onTrouble,
+    runsDir: PATHS.runs,
+    policyFile: PATHS.policy,
+    socketPath: PATHS.socket,
+    signal: stop.signal,
+  });
+  for (const command of journal.unfinished()) dispatcher.resume(command);
+  const take = createInbox({
+    host,
+    pinnedKeys: readPinnedKeys(PATHS.pinnedKeys),
+    maxClockSkewMs: () => tolerance(host),
+    journal,
+    reports,
+    clock,
+    onQueued,
+    onCommand: (envelope, signed) => dispatcher.begin(envelope, signed),
+  });
+  connection.subscribe(take, onTrouble);
+  say('agent started', { host, version: AGENT_VERSION });
+  while (!stop.signal.aborted) {
+    await sendHeartbeat(host, reports, outbox, dispatcher).catch((error) =>
+      onTrouble(`heartbeat: ${messageOf(error)}`),
+    );
+    await sleep(config.heartbeatEveryMs, undefined, { signal: stop.signal }).catch(() => undefined);
+  }
+  await outbox.close();
+  await connection.close();
+  journal.close();
+  say('agent stopped');
+}
+
+const { values } = parseArgs({ options: { config: { type: 'string', default: PATHS.config } } });
+try {
+  await main(values.config);
+  // Anything a client library still holds must not keep a stopped agent.
+  process.exit(0);
+} catch (error) {
+  say('agent failed', { error: messageOf(error) });
+  process.exit(1);
+}

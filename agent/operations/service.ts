@@ -1,0 +1,152 @@
+// service.*: what is done about a systemd unit.
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import {
+  serviceLogs,
+  serviceReload,
+  serviceRestart,
+  serviceStart,
+  serviceStatus,
+  serviceStop,
+} from '#shared/operations/service.ts';
+import type { HealthCheck } from '#shared/runbook/schema.ts';
+import { awaitHealthy } from '../host/health.ts';
+import { readJournal, writeLines } from '../host/journald.ts';
+import { controlArguments, controlUnit, readUnit, type UnitVerb } from '../host/systemd.ts';
+import type { Procedure, Step, StepContext } from '../runner/steps.ts';
+import type { Plan, Read } from './twin.ts';
+
+const JOURNAL_LINES = 50;
+const SYSTEMCTL_TIMEOUT_MS = 100_000;
+
+interface UnitSpec {
+  unit: string;
+  health: HealthCheck;
+}
+
+async function lastLines(unit: string): Promise<string[]> {
+  return writeLines(await readJournal({ unit, lines: JOURNAL_LINES }).catch(() => []));
+}
+
+/** Fails with the unit's last journal lines, which say why better than systemctl does. */
+async function failWithJournal(
+  unit: string,
+  outcome: 'unhealthy' | 'step-failed',
+  thrown: unknown,
+): Promise<never> {
+  throw new LamplighterError('failed', messageOf(thrown), {
+    cause: thrown,
+    details: { outcome, output: await lastLines(unit) },
+  });
+}
+
+function checkUnit({ unit }: UnitSpec): Step {
+  return {
+    name: 'check-unit',
+    describe: () => `see that systemd knows ${unit}`,
+    run: async () => {
+      const { loadState, activeState, mainPid } = await readUnit(unit);
+      if (loadState !== 'loaded') {
+        throw new LamplighterError('not-found', `find unit ${unit}: systemd says ${loadState}`, {
+          details: { outcome: 'unknown-unit' },
+        });
+      }
+      return { data: { activeState, mainPid, atMs: Date.now() }, detail: `${unit} is ${activeState}` };
+    },
+    isRepeatable: true,
+  };
+}
+
+/** When the step began, as the first step of the procedure noted it. */
+function beganAtMs(context: StepContext): number {
+  const data = context.data.get('check-unit');
+  return typeof data === 'object' && data !== null && 'atMs' in data && typeof data.atMs === 'number'
+    ? data.atMs
+    : 0;
+}
+
+function actOn({ unit }: UnitSpec, verb: UnitVerb): Step {
+  return {
+    name: verb,
+    describe: () => `/usr/bin/systemctl ${controlArguments(verb, unit).join(' ')}`,
+    run: async ({ signal }) => {
+      await controlUnit(verb, unit, SYSTEMCTL_TIMEOUT_MS, signal).catch((thrown) =>
+        failWithJournal(unit, 'step-failed', thrown),
+      );
+      return {};
+    },
+    probe: async (context) => {
+      const { activeState, activeSince } = await readUnit(unit);
+      if (verb === 'stop') return activeState === 'inactive' ? 'done' : 'not-done';
+      if (verb === 'reload') return 'cannot-tell';
+      if (activeState !== 'active') return 'not-done';
+      if (verb === 'start') return 'done';
+      return activeSince !== null && Date.parse(activeSince) >= beganAtMs(context) ? 'done' : 'not-done';
+    },
+  };
+}
+
+function checkHealth({ unit, health }: UnitSpec): Step {
+  return {
+    name: 'check-health',
+    describe: () => `wait until ${unit} is healthy: ${JSON.stringify(health)}`,
+    run: async ({ signal }) => {
+      const detail = await awaitHealthy(unit, health, signal).catch((thrown) =>
+        failWithJournal(unit, 'unhealthy', thrown),
+      );
+      return { data: await readUnit(unit), detail };
+    },
+    isRepeatable: true,
+  };
+}
+
+function checkStopped({ unit }: UnitSpec): Step {
+  return {
+    name: 'check-stopped',
+    describe: () => `see that ${unit} is inactive`,
+    run: async () => {
+      const status = await readUnit(unit);
+      if (status.activeState === 'active')
+        throw new LamplighterError('failed', `stop ${unit}: it is still active`);
+      return { data: status };
+    },
+    isRepeatable: true,
+  };
+}
+
+function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure {
+  const last = verb === 'stop' ? checkStopped(spec) : checkHealth(spec);
+  return {
+    steps: [checkUnit(spec), actOn(spec, verb), last],
+    result: ({ data }) => ({ unit: data.get(last.name), healthy: verb !== 'stop' }),
+  };
+}
+
+/** Procedures of the runner. */
+export const procedures: Record<string, Plan> = {
+  [serviceStart.name]: (spec) => procedureOf('start', serviceStart.spec.parse(spec)),
+  [serviceStop.name]: (spec) => procedureOf('stop', serviceStop.spec.parse(spec)),
+  [serviceRestart.name]: (spec) => procedureOf('restart', serviceRestart.spec.parse(spec)),
+  [serviceReload.name]: (spec) => procedureOf('reload', serviceReload.spec.parse(spec)),
+};
+
+/** Reads of the agent. */
+export const reads: Record<string, Read> = {
+  [serviceStatus.name]: async (spec) => ({ unit: await readUnit(serviceStatus.spec.parse(spec).unit) }),
+  [serviceLogs.name]: async (spec) => {
+    const query = serviceLogs.spec.parse(spec);
+    const lines = await readJournal(query);
+    return fitMessage(lines, query.lines);
+  },
+};
+
+/** A report must fit a Pub/Sub message with room to spare; the newest lines are kept. */
+const MAX_RESULT_BYTES = 4 * 1024 * 1024;
+
+function fitMessage<T>(lines: T[], wanted: number): { lines: T[]; truncated: boolean } {
+  let bytes = 0;
+  const kept = lines.toReversed().filter((line) => {
+    bytes += Buffer.byteLength(JSON.stringify(line));
+    return bytes <= MAX_RESULT_BYTES;
+  });
+  return { lines: kept.toReversed(), truncated: kept.length < lines.length || lines.length >= wanted };
+}

@@ -1,0 +1,76 @@
+// Sends what the journal has to say, oldest first, until Pub/Sub has taken it; a broken connection only delays it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#shared/errors.ts';
+import { toWire, type WireMessage } from '#shared/signing/message.ts';
+import type { Journal, OutgoingReport } from '../journal/journal.ts';
+
+export interface Outbox {
+  /** Says that something was queued. */
+  wake(): void;
+  /** Sends something once that is out of date when it can't be sent now: a heartbeat. */
+  sendOnce(report: OutgoingReport): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OutboxOptions {
+  journal: Journal;
+  host: string;
+  publish(message: WireMessage): Promise<void>;
+  onTrouble(message: string): void;
+}
+
+const BATCH = 20;
+const MIN_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 30_000;
+
+function dress(host: string, report: OutgoingReport): WireMessage {
+  return toWire('report', report.signed, {
+    id: report.eventId,
+    source: `//lamplighter/hosts/${host}`,
+    type: report.eventType,
+    time: new Date().toISOString(),
+    subject: report.subject,
+  });
+}
+
+/** Starts sending. */
+export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions): Outbox {
+  const stop = new AbortController();
+  let wake = (): void => undefined;
+  const sendBatch = async (): Promise<boolean> => {
+    const batch = journal.queued(BATCH);
+    await Promise.all(
+      batch.map(async (report) => {
+        await publish(dress(host, report));
+        journal.sent(report.seq);
+      }),
+    );
+    return batch.length > 0;
+  };
+  const run = async (): Promise<void> => {
+    let backoffMs = MIN_BACKOFF_MS;
+    while (!stop.signal.aborted) {
+      const awake = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      try {
+        if (!(await sendBatch())) await awake;
+        backoffMs = MIN_BACKOFF_MS;
+      } catch (error) {
+        onTrouble(`send reports: ${messageOf(error)}`);
+        await sleep(backoffMs, undefined, { signal: stop.signal }).catch(() => undefined);
+        backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
+      }
+    }
+  };
+  const running = run();
+  return {
+    wake: () => wake(),
+    sendOnce: (report) => publish(dress(host, report)),
+    close: async () => {
+      stop.abort();
+      wake();
+      await running;
+    },
+  };
+}

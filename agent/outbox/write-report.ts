@@ -1,0 +1,33 @@
+// Reports as the agent says them: parsed, signed with the agent's key, dressed for the way out.
+import { randomUUID } from 'node:crypto';
+import { Report, reportEventType } from '#shared/command/report.ts';
+import type { Signer } from '#shared/signing/dsse.ts';
+import type { OutgoingReport } from '../journal/journal.ts';
+
+type Body = Report extends infer R ? (R extends Report ? Omit<R, 'v' | 'id' | 'host' | 'at'> : never) : never;
+
+export interface ReportWriter {
+  /** A signed report. Throws when the body is not one: a bug, not bad input. */
+  write(body: Body): Promise<OutgoingReport>;
+}
+
+/** A writer for this host, with the agent's key. */
+export function createReportWriter(host: string, signer: Signer, clock: () => Date): ReportWriter {
+  return {
+    write: async (body) => {
+      const report = Report.parse({ v: 1, id: randomUUID(), host, at: clock().toISOString(), ...body });
+      const payload = Buffer.from(JSON.stringify(report));
+      const signed = { payload, signature: await signer.sign('report', payload), keyId: signer.keyId };
+      return {
+        signed,
+        eventId: report.id,
+        eventType: reportEventType(report.type),
+        subject: subjectOf(report),
+      };
+    },
+  };
+}
+
+function subjectOf(report: Report): string {
+  return 'commandId' in report && report.commandId !== undefined ? report.commandId : report.host;
+}

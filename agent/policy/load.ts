@@ -1,0 +1,29 @@
+// Reads root's policy. One that is missing, unreadable or wrong allows nothing.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { Policy } from '#shared/policy/policy.ts';
+
+export interface LoadedPolicy {
+  policy: Policy;
+  /** SHA-256 of the file's bytes; the control plane sees it in each heartbeat. */
+  hash: string;
+}
+
+/** Reads the policy of `host`. Throws `refused` with what is wrong; whoever gets that must do nothing. */
+export function loadPolicy(file: string, host: string): LoadedPolicy {
+  try {
+    const bytes = readFileSync(file);
+    const policy = Policy.parse(parse(bytes.toString('utf8'), { maxAliasCount: 10 }));
+    if (policy.host !== host) throw new Error(`it is for host ${policy.host}, this is ${host}`);
+    return { policy, hash: createHash('sha256').update(bytes).digest('hex') };
+  } catch (cause) {
+    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    throw new LamplighterError('refused', `read policy ${file}: ${detail}`, {
+      hint: `Nothing is allowed on this host until root mends ${file}.`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,33 @@
+// The last word on a command: a report signed with the runner's key, which only root reads.
+import { randomUUID } from 'node:crypto';
+import type { CommandEnvelope } from '#shared/command/envelope.ts';
+import { FinishedReport } from '#shared/command/report.ts';
+import type { Signer } from '#shared/signing/dsse.ts';
+import { readSteps, summariseSteps, writeReport } from './step-record.ts';
+import type { Ending } from './steps.ts';
+
+/** Writes the signed final report of a run. */
+export async function finishRun(
+  runsDir: string,
+  envelope: CommandEnvelope,
+  ending: Ending,
+  signer: Signer,
+  now: Date,
+): Promise<void> {
+  const report = FinishedReport.parse({
+    v: 1,
+    id: randomUUID(),
+    host: envelope.host,
+    at: now.toISOString(),
+    type: 'command.finished',
+    commandId: envelope.id,
+    steps: summariseSteps(readSteps(runsDir, envelope.id)),
+    ...ending,
+  });
+  const payload = Buffer.from(JSON.stringify(report));
+  writeReport(runsDir, envelope.id, {
+    payload,
+    signature: await signer.sign('report', payload),
+    keyId: signer.keyId,
+  });
+}

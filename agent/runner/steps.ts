@@ -1,0 +1,195 @@
+// A procedure as a list of steps, and its execution: recorded before and after each, undone in reverse when one fails.
+import type { CommandEnvelope } from '#shared/command/envelope.ts';
+import type { FinishedReport, OutcomeCode } from '#shared/command/report.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import type { Policy } from '#shared/policy/policy.ts';
+import type { Signer } from '#shared/signing/dsse.ts';
+import { redact } from '../host/redact.ts';
+import type { StepEntry, StepWriter } from './step-record.ts';
+
+/** What steps work with. */
+export interface StepContext {
+  readonly envelope: CommandEnvelope;
+  readonly policy: Policy;
+  /** The host's runner key: manifests are signed with it. */
+  readonly signer: Signer;
+  /** Aborted when the command's time is up; a step passes it on to what it starts. */
+  readonly signal: AbortSignal;
+  /** What earlier steps returned, by step name; survives a crash. */
+  readonly data: ReadonlyMap<string, unknown>;
+  /** Says something to whoever watches. */
+  note(text: string): void;
+}
+
+export type Probe = 'done' | 'not-done' | 'cannot-tell';
+
+export interface Step {
+  name: string;
+  /** What it would do, for a dry run: program and arguments where there are some. */
+  describe(): string;
+  /** Does it. What it returns (JSON) is kept for later steps, `undo` and recovery. */
+  run(context: StepContext): Promise<StepOutcome>;
+  /** Takes it back; must be harmless when the step never happened or was undone before. */
+  undo?(context: StepContext): Promise<void>;
+  /** True when doing it twice is the same as doing it once: after a crash it is simply done again. */
+  isRepeatable?: true;
+  /** Finds out, read-only, whether it happened; asked after a crash in the middle of a step that is not repeatable. */
+  probe?(context: StepContext): Promise<Probe>;
+}
+
+export interface StepOutcome {
+  data?: unknown;
+  /** One line for people. */
+  detail?: string;
+}
+
+export interface Procedure {
+  steps: readonly Step[];
+  /** The operation's result, from what the steps returned. */
+  result(context: StepContext): unknown;
+  /** After a crash in this step: go on when its probe says it happened, or undo. Default: go on. */
+  afterCrash?(step: string): 'go-on' | 'undo';
+}
+
+export type Ending = Pick<FinishedReport, 'state' | 'code' | 'message' | 'result' | 'output'>;
+
+export interface Execution {
+  procedure: Procedure;
+  context: Omit<StepContext, 'data' | 'note'>;
+  writer: StepWriter;
+  /** Entries of an earlier, interrupted run. */
+  before: readonly StepEntry[];
+}
+
+const MAX_DETAIL_LENGTH = 2000;
+
+export function brief(text: string): string {
+  return redact(text).slice(0, MAX_DETAIL_LENGTH);
+}
+
+export interface Progress {
+  context: StepContext;
+  data: Map<string, unknown>;
+  writer: StepWriter;
+}
+
+export function openProgress({ context, writer, before }: Execution): Progress {
+  const data = new Map(
+    before
+      .filter(({ phase, ok }) => phase === 'end' && ok !== false)
+      .map((entry) => [entry.step, entry.data]),
+  );
+  let current = '';
+  const tracking: StepWriter = {
+    write: (entry) => {
+      current = entry.step;
+      writer.write(entry);
+    },
+  };
+  const note = (text: string): void => writer.write({ step: current, phase: 'note', detail: brief(text) });
+  return { context: { ...context, data, note }, data, writer: tracking };
+}
+
+/** Runs a procedure from its first step. */
+export async function runProcedure(execution: Execution): Promise<Ending> {
+  return await runFrom(execution.procedure, openProgress(execution), 0);
+}
+
+export async function runFrom(procedure: Procedure, progress: Progress, first: number): Promise<Ending> {
+  for (const [i, step] of procedure.steps.entries()) {
+    if (i < first) continue;
+    const failure = await runStep(step, progress);
+    if (failure) return await takeBack(procedure, progress, i, failure);
+  }
+  return { state: 'succeeded', result: procedure.result(progress.context) };
+}
+
+async function runStep(
+  step: Step,
+  { context, data, writer }: Progress,
+): Promise<{ thrown: unknown } | undefined> {
+  writer.write({ step: step.name, phase: 'begin' });
+  try {
+    context.signal.throwIfAborted();
+    const outcome = await step.run(context);
+    data.set(step.name, outcome.data);
+    const detail = outcome.detail === undefined ? {} : { detail: brief(outcome.detail) };
+    writer.write({ step: step.name, phase: 'end', ok: true, data: outcome.data, ...detail });
+    return undefined;
+  } catch (thrown) {
+    writer.write({ step: step.name, phase: 'end', ok: false, detail: brief(messageOf(thrown)) });
+    return { thrown };
+  }
+}
+
+/** Undoes the steps up to `last`, newest first; one that can't be undone does not keep the others from it. */
+export async function undoSteps(procedure: Procedure, progress: Progress, last: number): Promise<string[]> {
+  const failures: string[] = [];
+  // The command's own time may be up; putting things back has all the time it needs.
+  const context = { ...progress.context, signal: new AbortController().signal };
+  for (const step of procedure.steps.slice(0, last + 1).toReversed()) {
+    if (!step.undo) continue;
+    progress.writer.write({ step: step.name, phase: 'undo-begin' });
+    try {
+      await step.undo(context);
+      progress.writer.write({ step: step.name, phase: 'undo-end', ok: true });
+    } catch (thrown) {
+      failures.push(`${step.name}: ${messageOf(thrown)}`);
+      progress.writer.write({
+        step: step.name,
+        phase: 'undo-end',
+        ok: false,
+        detail: brief(messageOf(thrown)),
+      });
+    }
+  }
+  return failures;
+}
+
+async function takeBack(
+  procedure: Procedure,
+  progress: Progress,
+  at: number,
+  { thrown }: { thrown: unknown },
+): Promise<Ending> {
+  const canUndo = procedure.steps.slice(0, at + 1).some((step) => step.undo);
+  const failures = await undoSteps(procedure, progress, at);
+  const step = procedure.steps[at]?.name ?? '';
+  const aftermath =
+    failures.length > 0
+      ? `; could not be put back: ${failures.join('; ')}`
+      : canUndo
+        ? '; everything was put back'
+        : '';
+  const isTimeUp = progress.context.signal.aborted;
+  return {
+    state: isTimeUp ? 'timed-out' : 'failed',
+    code: isTimeUp ? 'timed-out' : codeOf(thrown),
+    message: brief(`${step}: ${messageOf(thrown)}${aftermath}`),
+    ...outputOf(thrown),
+  };
+}
+
+const CODES: readonly OutcomeCode[] = [
+  'unhealthy',
+  'corrupt-backup',
+  'backup-not-found',
+  'confirmation-missing',
+  'unknown-unit',
+];
+
+function codeOf(thrown: unknown): OutcomeCode {
+  const named = thrown instanceof LamplighterError ? thrown.details.outcome : undefined;
+  return CODES.find((code) => code === named) ?? 'step-failed';
+}
+
+function outputOf(thrown: unknown): Pick<Ending, 'output'> {
+  const output = thrown instanceof LamplighterError ? thrown.details.output : undefined;
+  if (!Array.isArray(output)) return {};
+  return {
+    output: output
+      .filter((line) => typeof line === 'string')
+      .map(redact)
+      .slice(-200),
+  };
+}

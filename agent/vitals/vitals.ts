@@ -1,0 +1,42 @@
+// How the host is: load, memory, disks, and the units that its policy names. Everything from /proc, statfs and one call
+// of systemctl.
+import { readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { loadavg, uptime } from 'node:os';
+import type { Vitals } from '#shared/command/report.ts';
+import { readUnits } from '../host/systemd.ts';
+
+/** Bytes of a field of /proc/meminfo, which counts in KiB. */
+export function parseMemory(text: string, field: string): number {
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1];
+  return Number(kib ?? 0) * 1024;
+}
+
+async function readDisk(mount: string): Promise<Vitals['disks'][number]> {
+  const { blocks, bavail, bsize } = await statfs(mount);
+  return { mount, totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+}
+
+function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+const MOUNTS = ['/', '/opt/app', '/var/lib/postgresql'];
+
+/** Reads the host's vitals; a unit or mount that can't be read is left out. */
+export async function readVitals(units: readonly string[]): Promise<Vitals> {
+  const memory = readFileSync('/proc/meminfo', 'utf8');
+  const disks = await Promise.all(MOUNTS.map((mount) => readDisk(mount).catch(() => undefined)));
+  const [one = 0, five = 0, fifteen = 0] = loadavg();
+  return {
+    bootId: readBootId(),
+    uptimeS: uptime(),
+    load: [one, five, fifteen],
+    memory: {
+      totalBytes: parseMemory(memory, 'MemTotal'),
+      availableBytes: parseMemory(memory, 'MemAvailable'),
+    },
+    disks: disks.filter((disk) => disk !== undefined),
+    units: await readUnits(units).catch(() => []),
+  };
+}
