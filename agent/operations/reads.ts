@@ -1,6 +1,5 @@
 // Every read the agent answers itself, by operation.
 import { reads as follow } from './follow.ts';
-import { reads as follow } from './follow.ts';
 import { reads as host } from './host.ts';
 import { reads as service } from './service.ts';
 import type { Read } from './twin.ts';
