@@ -45,6 +45,7 @@ const CommandRow = z.object({
   acceptedAt: z.date().nullable(),
   finishedAt: z.date().nullable(),
   swept: z.boolean(),
+  isSigned: z.boolean(),
 });
 /** A command as it stands in the store. */
 export type CommandRecord = z.infer<typeof CommandRow>;
@@ -53,7 +54,7 @@ const COLUMNS = `id, operation, host, params, dry_run AS "dryRun",
   jsonb_build_object('kind', actor_kind, 'name', actor_name, 'role', actor_role) AS actor,
   order_digest AS "orderDigest", state, code, message, result, steps, output, requested_at AS "requestedAt",
   expires_at AS "expiresAt", timeout_ms AS "timeoutMs", sent_at AS "sentAt", accepted_at AS "acceptedAt",
-  finished_at AS "finishedAt", swept`;
+  finished_at AS "finishedAt", swept, payload IS NOT NULL AS "isSigned"`;
 
 /** Channel of notifications that say which command changed. */
 export const COMMAND_CHANNEL = 'command';

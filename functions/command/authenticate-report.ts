@@ -1,0 +1,47 @@
+// Who said it: a report counts only under a key that its host is enrolled with, and some only under the runner's.
+import { Report } from '#shared/command/report.ts';
+import { messageOf } from '#shared/errors.ts';
+import { isSignatureValid, parsePublicKey, type SignedBytes } from '#shared/signing/dsse.ts';
+import { fromWire } from '#shared/signing/message.ts';
+import type { PushMessage } from '../cloud/push.ts';
+import type { Queryable } from '../store/database.ts';
+import { findKeysById, type HostKey, type HostKeyRole } from '../store/hosts.ts';
+
+export type AuthenticReport =
+  | { authentic: true; report: Report; role: HostKeyRole }
+  | { authentic: false; reason: string; host: string | null; detail: string };
+
+function refuse(reason: string, detail: string, host: string | null = null): AuthenticReport {
+  return { authentic: false, reason, detail, host };
+}
+
+function holds(signed: SignedBytes, key: HostKey): boolean {
+  return isSignatureValid('report', signed, [parsePublicKey(key.pem)]);
+}
+
+/** Nothing of a message is looked at before its signature holds. */
+export async function authenticateReport(db: Queryable, message: PushMessage): Promise<AuthenticReport> {
+  const signed = fromWire(message.data, message.attributes);
+  if (!signed) return refuse('unsigned', 'the message carries no signature');
+  const keys = (await findKeysById(db, signed.keyId)).filter((key) => holds(signed, key));
+  const [first] = keys;
+  if (!first)
+    return refuse('bad-signature', `no enrolled key accepts the signature (key id ${signed.keyId})`);
+  const parsed = parseReport(signed.payload);
+  if ('fault' in parsed) return refuse('malformed', parsed.fault, first.host);
+  const own = keys.find((key) => key.host === parsed.report.host);
+  if (!own)
+    return refuse('wrong-host', `signed by ${first.host}, speaks for ${parsed.report.host}`, first.host);
+  return { authentic: true, report: parsed.report, role: own.role };
+}
+
+function parseReport(payload: Uint8Array): { report: Report } | { fault: string } {
+  try {
+    const parsed = Report.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
+    if (parsed.success) return { report: parsed.data };
+    const issue = parsed.error.issues[0];
+    return { fault: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not a report'}` };
+  } catch (error) {
+    return { fault: messageOf(error) };
+  }
+}

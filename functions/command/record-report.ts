@@ -1,0 +1,165 @@
+// One report into the store. Reports come twice, late and out of order: each is recorded once, states only move forward.
+import type { FinishedReport, ProgressReport, Report } from '#shared/command/report.ts';
+import { isSettled } from '#shared/command/state.ts';
+import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import type { PushMessage } from '../cloud/push.ts';
+import type { Deps } from '../deps.ts';
+import { appendAudit, isReportAudited } from '../store/audit.ts';
+import { addRefusedEvent, addStepEvent, releaseSteps } from '../store/command-events.ts';
+import { advanceCommand, announceCommand, type CommandRecord, lockCommand } from '../store/commands.ts';
+import type { Queryable } from '../store/database.ts';
+import { type HostKeyRole, saveHeartbeat } from '../store/hosts.ts';
+import { authenticateReport } from './authenticate-report.ts';
+
+export type ReportDeps = Pick<Deps, 'db' | 'clock'>;
+
+/** What became of a report, for the log; `report` is set only when it counts. */
+export interface RecordedReport {
+  outcome: 'recorded' | 'known' | `refused: ${string}`;
+  report?: Report;
+}
+
+type RefusedReport = Extract<Report, { type: 'envelope.refused' }>;
+type CommandReport = Exclude<Report, { type: 'host.heartbeat' | 'envelope.refused' }>;
+
+interface Refusal {
+  reason: string;
+  detail: string;
+  host: string | null;
+  commandId?: string | undefined;
+  reportId?: string;
+}
+
+/** Verifies and records. Throws only what should be tried again. */
+export async function recordReport(deps: ReportDeps, message: PushMessage): Promise<RecordedReport> {
+  const said = await authenticateReport(deps.db, message);
+  if (!said.authentic) return await writeRefusal(deps, message, said);
+  const { report, role } = said;
+  if (report.type === 'host.heartbeat') {
+    if (role !== 'agent') {
+      return await writeRefusal(deps, message, refusalOf(report, 'wrong-key', "heartbeats are the agent's"));
+    }
+    const isNew = await saveHeartbeat(deps.db, report, deps.clock());
+    return { outcome: isNew ? 'recorded' : 'known', report };
+  }
+  if (report.type === 'envelope.refused') return await recordRefused(deps, report);
+  const outcome = await deps.db.transaction((tx) => recordCommandReport(deps, tx, report, role));
+  if (typeof outcome !== 'boolean') return await writeRefusal(deps, message, outcome);
+  return { outcome: outcome ? 'recorded' : 'known', report };
+}
+
+function refusalOf(report: Report, reason: string, detail: string): Refusal {
+  const { host, id: reportId } = report;
+  return {
+    reason,
+    detail,
+    host,
+    reportId,
+    ...('commandId' in report ? { commandId: report.commandId } : {}),
+  };
+}
+
+async function writeRefusal(
+  deps: ReportDeps,
+  message: PushMessage,
+  refusal: Refusal,
+): Promise<RecordedReport> {
+  const { host, reason, detail, commandId, reportId } = refusal;
+  await deps.db.transaction((tx) =>
+    appendAudit(tx, {
+      at: deps.clock(),
+      actor: host === null ? 'unknown' : `host:${host}`,
+      action: 'report.refused',
+      target: commandId ?? host,
+      detail: { reason, detail, messageId: message.id, ...(reportId === undefined ? {} : { reportId }) },
+    }),
+  );
+  return { outcome: `refused: ${reason}` };
+}
+
+/** A host refused an envelope: told in the audit trail and beside the command, whose state it does not touch. */
+async function recordRefused(deps: ReportDeps, report: RefusedReport): Promise<RecordedReport> {
+  return await deps.db.transaction(async (tx) => {
+    const record = report.commandId === undefined ? undefined : await lockCommand(tx, report.commandId);
+    if (await isReportAudited(tx, 'envelope.refused', report.id)) return { outcome: 'known', report };
+    if (record && record.host === report.host) {
+      await addRefusedEvent(tx, record.id, new Date(report.at), `${report.reason}: ${report.detail}`);
+      await announceCommand(tx, record.id);
+    }
+    await appendAudit(tx, {
+      at: deps.clock(),
+      actor: `host:${report.host}`,
+      action: 'envelope.refused',
+      target: record?.id ?? report.host,
+      detail: {
+        reason: report.reason,
+        detail: report.detail,
+        messageId: report.messageId,
+        reportId: report.id,
+      },
+    });
+    return { outcome: 'recorded', report };
+  });
+}
+
+/** True: recorded; false: known before; a refusal: must not count. */
+async function recordCommandReport(
+  deps: ReportDeps,
+  tx: Queryable,
+  report: CommandReport,
+  role: HostKeyRole,
+): Promise<boolean | Refusal> {
+  const record = await lockCommand(tx, report.commandId);
+  if (!record) return refusalOf(report, 'unknown-command', 'there is no such command');
+  if (record.host !== report.host)
+    return refusalOf(report, 'wrong-host', `the command is for ${record.host}`);
+  if (!record.isSigned) return refusalOf(report, 'never-signed', 'the command was never signed');
+  switch (report.type) {
+    case 'command.accepted':
+      return await advanceCommand(tx, record, { state: 'accepted', at: deps.clock() });
+    case 'command.progress':
+      return await recordProgress(deps, tx, record, report);
+    case 'command.finished':
+      if (role !== 'runner' && !mayAgentFinish(record, report)) {
+        return refusalOf(report, 'wrong-key', `the end of ${record.operation} must be signed by the runner`);
+      }
+      return await recordFinished(deps, tx, record, report);
+  }
+}
+
+/** Reads end in the agent; of the rest it may only say that they never began. */
+function mayAgentFinish(record: CommandRecord, report: FinishedReport): boolean {
+  if (report.state === 'rejected' || report.state === 'expired') return true;
+  return lookUpOperation(record.operation)?.risk === 'read';
+}
+
+async function recordProgress(
+  deps: ReportDeps,
+  tx: Queryable,
+  record: CommandRecord,
+  report: ProgressReport,
+): Promise<boolean> {
+  const isNew = await addStepEvent(tx, report);
+  const isMoved = await advanceCommand(tx, record, { state: 'running', at: deps.clock() });
+  if (!isNew) return isMoved;
+  await releaseSteps(tx, record.id, isSettled(record.state));
+  await announceCommand(tx, record.id);
+  return true;
+}
+
+async function recordFinished(
+  deps: ReportDeps,
+  tx: Queryable,
+  record: CommandRecord,
+  report: FinishedReport,
+): Promise<boolean> {
+  return await advanceCommand(tx, record, {
+    state: report.state,
+    at: deps.clock(),
+    code: report.code,
+    message: report.message,
+    result: report.result,
+    steps: report.steps,
+    output: report.output,
+  });
+}

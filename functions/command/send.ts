@@ -1,0 +1,131 @@
+// Signs a command that stands in the store, and publishes it to its host. Safe to do again at any point: the bytes are
+// signed once, and a host runs a command once.
+import { COMMAND_EVENT_TYPE, CommandEnvelope } from '#shared/command/envelope.ts';
+import type { CommandState } from '#shared/command/state.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import type { SignedBytes } from '#shared/signing/dsse.ts';
+import { toWire } from '#shared/signing/message.ts';
+import { commandsTopic } from '#shared/topology.ts';
+import type { Deps } from '../deps.ts';
+import { appendAudit, findIntactAudit } from '../store/audit.ts';
+import {
+  advanceCommand,
+  type CommandRecord,
+  findSignedBytes,
+  lockCommand,
+  saveSignedBytes,
+} from '../store/commands.ts';
+import type { Queryable } from '../store/database.ts';
+import { requireRunbook } from '../store/runbooks.ts';
+import { commandDigest } from './digest.ts';
+import { judgeStanding } from './standing.ts';
+
+export type SendDeps = Pick<Deps, 'db' | 'clock' | 'loadSigner' | 'publisher'>;
+
+type Decision =
+  | { send: false; state: CommandState }
+  | { send: true; record: CommandRecord; signed: SignedBytes };
+
+/** Signs and publishes; gives the state that the command then has. Throws `not-found`, or `unavailable` when it should be tried again. */
+export async function sendCommand(deps: SendDeps, id: string): Promise<CommandState> {
+  const decision = await deps.db.transaction((tx) => decide(deps, tx, id));
+  if (!decision.send) return decision.state;
+  const { record, signed } = decision;
+  const message = toWire('command', signed, {
+    id: record.id,
+    source: 'lamplighter/sign',
+    type: COMMAND_EVENT_TYPE,
+    time: record.requestedAt.toISOString(),
+    subject: record.host,
+  });
+  await deps.publisher.publish(commandsTopic(record.host), message, record.host);
+  return await deps.db.transaction(async (tx) => {
+    const current = await lockCommand(tx, id);
+    if (!current) return 'sent';
+    const isMoved = await advanceCommand(tx, current, { state: 'sent', at: deps.clock() });
+    return isMoved ? 'sent' : current.state;
+  });
+}
+
+async function decide(deps: SendDeps, tx: Queryable, id: string): Promise<Decision> {
+  const record = await lockCommand(tx, id);
+  if (!record) throw new LamplighterError('not-found', `sign command ${id}: there is no such command`);
+  if (record.state !== 'requested') return { send: false, state: record.state };
+  if (deps.clock() >= record.expiresAt) return await expire(deps, tx, record);
+  const checked = await check(deps, tx, record);
+  if ('refusal' in checked) return await refuse(deps, tx, record, checked.refusal);
+  // Bytes that were signed before, when publishing failed: checked again above, sent as they are.
+  const known = await findSignedBytes(tx, id);
+  if (known) return { send: true, record, signed: known };
+  const signer = await deps.loadSigner();
+  const payload = Buffer.from(JSON.stringify(checked.envelope), 'utf8');
+  const signed = { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+  await saveSignedBytes(tx, id, signed);
+  return { send: true, record, signed };
+}
+
+async function expire(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Decision> {
+  const message = `could not be sent before ${record.expiresAt.toISOString()}`;
+  await advanceCommand(tx, record, { state: 'expired', at: deps.clock(), code: 'expired', message });
+  return { send: false, state: 'expired' };
+}
+
+async function refuse(
+  deps: SendDeps,
+  tx: Queryable,
+  record: CommandRecord,
+  reason: string,
+): Promise<Decision> {
+  const at = deps.clock();
+  await advanceCommand(tx, record, { state: 'rejected', at, message: `not signed: ${reason}` });
+  await appendAudit(tx, {
+    at,
+    actor: `${record.actor.kind}:${record.actor.name}`,
+    action: 'sign.refused',
+    target: record.id,
+    detail: { reason, operation: record.operation, host: record.host },
+  });
+  return { send: false, state: 'rejected' };
+}
+
+type Checked = { envelope: CommandEnvelope } | { refusal: string };
+
+/** Everything anew: the row against the trail, the actor's standing, the parameters against catalogue and runbook. */
+async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Checked> {
+  const requested = await findIntactAudit(tx, 'command.requested', record.id);
+  if (requested?.detail.digest !== commandDigest(record)) {
+    return { refusal: 'the stored command is not the one that was asked for' };
+  }
+  const definition = lookUpOperation(record.operation);
+  if (!definition) return { refusal: `there is no operation ${record.operation}` };
+  const params = definition.params.safeParse(record.params);
+  if (!params.success) return { refusal: 'its parameters are no longer valid' };
+  const { runbook, version } = await requireRunbook(tx);
+  const question = { actor: record.actor, definition, params: record.params, runbook };
+  const standing = await judgeStanding(tx, question);
+  if (!standing.allowed) return { refusal: standing.reason };
+  try {
+    const { host, spec } = definition.resolve(params.data, { runbook });
+    if (host !== record.host) return { refusal: `the runbook now names host ${host}` };
+    return {
+      envelope: CommandEnvelope.parse({
+        v: 1,
+        id: record.id,
+        host,
+        operation: definition.name,
+        params: record.params,
+        spec,
+        dryRun: record.dryRun,
+        actor: standing.actor,
+        runbookVersion: version,
+        issuedAt: deps.clock().toISOString(),
+        expiresAt: record.expiresAt.toISOString(),
+        timeoutMs: definition.timeoutMs,
+      }),
+    };
+  } catch (error) {
+    if (!(error instanceof LamplighterError)) throw error;
+    return { refusal: messageOf(error) };
+  }
+}

@@ -1,0 +1,20 @@
+// Entry point `sign`: the only one with the signing key. It believes nobody: what is signed is what the store, the
+// audit trail and the runbook say now, not what the caller says.
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import { CommandId } from '#shared/names.ts';
+import type { Deps } from '../deps.ts';
+import type { Handler } from '../http.ts';
+import { privateHandler } from '../private.ts';
+import { sendCommand } from './send.ts';
+
+const SignRequest = z.strictObject({ commandId: CommandId });
+
+/** `POST {"commandId"}` → `{"state"}`: the state that the command has now. */
+export function handleSign(deps: Deps): Handler {
+  return privateHandler(deps, async (body) => {
+    const request = SignRequest.safeParse(body);
+    if (!request.success) throw new LamplighterError('invalid-input', 'read request: it names no command');
+    return { body: { state: await sendCommand(deps, request.data.commandId) } };
+  });
+}
