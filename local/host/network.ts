@@ -20,9 +20,18 @@ export const HostLink = z.object({
 });
 export type HostLink = z.infer<typeof HostLink>;
 
+function digestOf(stateDir: string): Buffer {
+  return createHash('sha256').update(stateDir).digest();
+}
+
+/** Which subnet to try first: spread by the state's place, so that two hosts that start at once rarely want the same. */
+export function preferredSubnet(stateDir: string): number {
+  return digestOf(stateDir)[0] ?? 0;
+}
+
 /** The link of the host whose state is in `stateDir`, in subnet 10.177.`subnet`.0/30. */
 export function planLink(stateDir: string, subnet: number): HostLink {
-  const tag = createHash('sha256').update(stateDir).digest('hex').slice(0, 8);
+  const tag = digestOf(stateDir).toString('hex').slice(0, 8);
   return {
     bridge: `lampbr${tag}`,
     outer: `lampve${tag}`,
@@ -57,7 +66,7 @@ export async function openLink(stateDir: string): Promise<HostLink> {
   const known = existsSync(file)
     ? HostLink.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data
     : undefined;
-  const preferred = Number(known?.gatewayAddress.split('.')[2] ?? 0);
+  const preferred = known ? Number(known.gatewayAddress.split('.')[2]) : preferredSubnet(stateDir);
   const { bridge } = planLink(stateDir, preferred);
   const link = planLink(stateDir, chooseSubnet(takenAddresses(bridge), preferred));
   await closeLink(link);
