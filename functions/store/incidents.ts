@@ -49,7 +49,7 @@ export async function insertIncident(
   return z.number().parse(row?.number);
 }
 
-/** Raises an incident's severity; who has acknowledged it is asked again. */
+/** Raises an incident's severity; an acknowledgement stays. */
 export async function raiseIncident(
   tx: Queryable,
   number: number,
@@ -129,17 +129,20 @@ export async function listTimelines(
   return timelines;
 }
 
-/** The newest incidents first; `open` means not over. */
-export async function listIncidents(
-  db: Queryable,
-  filter: { state?: Incident['state'] | 'unresolved' | undefined; limit: number },
-): Promise<Incident[]> {
+export interface IncidentFilter {
+  /** `unresolved`: open or acknowledged. */
+  state?: Incident['state'] | 'unresolved' | undefined;
+  limit: number;
+}
+
+/** The newest incidents first. */
+export async function listIncidents(db: Queryable, { state, limit }: IncidentFilter): Promise<Incident[]> {
   return await queryRows(
     db,
     Incident,
     `SELECT ${COLUMNS} FROM incidents
      WHERE $1::text IS NULL OR state = $1 OR ($1 = 'unresolved' AND state <> 'resolved')
      ORDER BY number DESC LIMIT $2`,
-    [filter.state ?? null, filter.limit],
+    [state ?? null, limit],
   );
 }

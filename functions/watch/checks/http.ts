@@ -2,8 +2,9 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { HttpCheck } from '#shared/runbook/schema.ts';
+import { oneLine } from '../../one-line.ts';
 import { hasValueAt, parseJsonPath } from './json-path.ts';
-import { type Finding, findingOf, oneLine, roundMs } from './verdict.ts';
+import { type Finding, findingOf, roundMs } from './verdict.ts';
 
 export interface HttpTarget {
   address: string;

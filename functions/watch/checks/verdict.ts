@@ -1,5 +1,7 @@
 // What one look at a target gave: every kind of check answers with this.
 
+import { oneLine } from '../../one-line.ts';
+
 /** `unknown`: the watcher itself could not look, which says nothing about the target. */
 export type Verdict = 'good' | 'bad' | 'unknown';
 
@@ -73,14 +75,6 @@ function reasonOf(code: string, error: unknown, target: string): string {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-const MAX_TEXT = 200;
-
-/** What a server or a library says, fit for a log line and a mail's subject: no control characters, bounded. */
-export function oneLine(text: string): string {
-  const line = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
-  return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line;
 }
 
 /** Milliseconds to one decimal. */

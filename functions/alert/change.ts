@@ -1,0 +1,121 @@
+// Alerts begin and end here, whatever raised them: the alert, its incident and one delivery per channel change together,
+// in one transaction; their messages go out after it.
+import { randomUUID } from 'node:crypto';
+import type { Runbook } from '#shared/runbook/schema.ts';
+import { isAtLeast } from '#shared/severity.ts';
+import type { Deps } from '../deps.ts';
+import { joinIncident, leaveIncident } from '../incident/join.ts';
+import { levelOf, severityOf } from '../incident/severity.ts';
+import {
+  type Alert,
+  type AlertKey,
+  findFiringAlert,
+  insertAlert,
+  lockHostAlerts,
+  resolveAlert,
+} from '../store/alerts.ts';
+import type { Queryable } from '../store/database.ts';
+import { type AlertEvent, insertDelivery } from '../store/deliveries.ts';
+import { FIRST_PUBLISH_GRACE_MS, publishDeliveries } from './outbox.ts';
+
+/** What is wrong. */
+export interface AlertFacts extends AlertKey {
+  service?: string | undefined;
+  /** Short and without the host, for a subject line: `engines-api is failing`. */
+  title: string;
+  /** Why: `status 502, expected 200`. */
+  reason: string;
+  /** Lines that show it, the oldest first. */
+  evidence?: readonly string[];
+}
+
+/** What a transaction changed; its deliveries are published after the commit. */
+export interface AlertChange {
+  alertId: string;
+  event: AlertEvent;
+  deliveryIds: string[];
+}
+
+/** Raises an alert unless it already fires; gives what changed. Takes the host's lock. */
+export async function raiseAlert(
+  tx: Queryable,
+  facts: AlertFacts,
+  runbook: Runbook,
+  now: Date,
+): Promise<AlertChange | undefined> {
+  await lockHostAlerts(tx, facts.host);
+  if (await findFiringAlert(tx, facts)) return undefined;
+  const { kind, host, subject, title, reason, service } = facts;
+  const check = kind === 'check' ? subject : undefined;
+  const severity = severityOf({ kind, host, check, service }, runbook);
+  const incident = await joinIncident(tx, { host, severity, title, reason }, runbook, now);
+  const alert = {
+    id: randomUUID(),
+    kind,
+    host,
+    subject,
+    service: service ?? null,
+    severity,
+    level: levelOf(severity, runbook),
+    title,
+    reason,
+    evidence: [...(facts.evidence ?? [])],
+    firedAt: now,
+    incident,
+  };
+  await insertAlert(tx, alert);
+  return await fanOut(tx, alert, 'firing', runbook, now);
+}
+
+/** Ends an alert if it fires; `resolution` says how, e.g. `engines-api is passing again: status 200`. Takes the host's lock. */
+export async function settleAlert(
+  tx: Queryable,
+  key: AlertKey,
+  resolution: string,
+  runbook: Runbook,
+  now: Date,
+): Promise<AlertChange | undefined> {
+  await lockHostAlerts(tx, key.host);
+  const alert = await findFiringAlert(tx, key);
+  if (!alert) return undefined;
+  await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
+  if (alert.incident !== null) await leaveIncident(tx, alert.incident, resolution, now);
+  return await fanOut(tx, alert, 'resolved', runbook, now);
+}
+
+async function fanOut(
+  tx: Queryable,
+  { id: alertId, level }: Pick<Alert, 'id' | 'level'>,
+  event: AlertEvent,
+  runbook: Runbook,
+  now: Date,
+): Promise<AlertChange> {
+  const nextPublishAt = new Date(now.getTime() + FIRST_PUBLISH_GRACE_MS);
+  const deliveryIds: string[] = [];
+  for (const [channel, { minLevel }] of Object.entries(runbook.channels)) {
+    if (!isAtLeast(level, minLevel)) continue;
+    const id = randomUUID();
+    await insertDelivery(tx, { id, alertId, event, channel, createdAt: now, nextPublishAt });
+    deliveryIds.push(id);
+  }
+  return { alertId, event, deliveryIds };
+}
+
+export type AlertDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
+
+/**
+ * Runs `work` in a transaction and publishes what it changed. Publishing that fails is not an error here: the next tick
+ * of the watch publishes again.
+ */
+export async function changeAlerts(
+  deps: AlertDeps,
+  work: (tx: Queryable) => Promise<readonly (AlertChange | undefined)[]>,
+): Promise<AlertChange[]> {
+  const outcome = await deps.db.transaction(work);
+  const changes = outcome.filter((change) => change !== undefined);
+  await publishDeliveries(
+    deps,
+    changes.flatMap(({ deliveryIds }) => deliveryIds),
+  );
+  return changes;
+}

@@ -1,0 +1,54 @@
+// A line in the alert log on the host, written by the agent: a signed command like any other. The control plane has
+// delivered when the command stands in the store; the host appends each line once, by its id.
+import type { AlertLine } from '#shared/alert/event.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { HostName } from '#shared/names.ts';
+import type { CommandOrder } from '../../command/request.ts';
+import { incidentName } from '../../incident/join.ts';
+import { oneLine } from '../../one-line.ts';
+import { checkOf, summaryOf } from '../text.ts';
+import type { Dispatch, SendOutcome } from './channel.ts';
+
+/** Asks for a command. */
+export type RequestCommand = (order: CommandOrder) => Promise<{ id: string; host: string }>;
+
+/** The line; the same for the same delivery, however often it is written. */
+export function alertLine({ alert, delivery }: Dispatch): AlertLine {
+  const check = checkOf(alert);
+  return {
+    id: delivery.id,
+    at: delivery.createdAt.toISOString(),
+    event: delivery.event,
+    level: alert.level,
+    severity: alert.severity,
+    kind: alert.kind,
+    host: HostName.parse(alert.host),
+    ...(check === undefined ? {} : { check }),
+    ...(alert.service === null ? {} : { service: alert.service }),
+    summary: summaryOf(alert, delivery.event),
+    ...(alert.incident === null ? {} : { incident: incidentName(alert.incident) }),
+  };
+}
+
+/** Asks for the line to be appended. Throws what may work later. */
+export async function sendLine(
+  requestCommand: RequestCommand,
+  channel: string,
+  dispatch: Dispatch,
+): Promise<SendOutcome> {
+  try {
+    const { id, host } = await requestCommand({
+      operation: 'alert.append',
+      params: { channel, alert: alertLine(dispatch) },
+      actor: { kind: 'channel', name: channel, role: 'responder' },
+      dryRun: false,
+      idempotencyKey: dispatch.delivery.id,
+    });
+    return { state: 'sent', receipt: `command ${id} to ${host}` };
+  } catch (error) {
+    if (!(error instanceof LamplighterError) || error.retryable || !FINAL.has(error.code)) throw error;
+    return { state: 'refused', reason: oneLine(error.message) };
+  }
+}
+
+const FINAL = new Set(['not-found', 'invalid-input', 'not-allowed', 'conflict']);

@@ -1,0 +1,62 @@
+// From the outbox to the topic `alerts`: one message per delivery, again as long as the delivery is pending.
+import { z } from 'zod';
+import type { WireMessage } from '#shared/signing/message.ts';
+import { ALERTS_TOPIC } from '#shared/topology.ts';
+import type { Deps } from '../deps.ts';
+import { claimOverdueDeliveries, postponePublishing } from '../store/deliveries.ts';
+
+/** The message of one delivery. */
+export const DeliveryMessage = z.object({ deliveryId: z.uuid() });
+
+/** Whoever wrote a delivery publishes it at once; after this a tick takes over. */
+export const FIRST_PUBLISH_GRACE_MS = 15_000;
+/** A tick that took a delivery and was killed leaves it to the next one after this. */
+const CLAIM_MS = 30_000;
+/**
+ * Pub/Sub itself retries a message that it took; it is given up after a while (dead letter) or lost with its
+ * subscription. A delivery that is still pending then gets a new one.
+ */
+const REPUBLISH_AFTER_MS = 15 * 60_000;
+const BATCH = 50;
+
+const EVENT_TYPE = 'dev.lamplighter.delivery.v1';
+
+type OutboxDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
+
+function toMessage(deliveryId: string, now: Date): WireMessage {
+  return {
+    data: Buffer.from(JSON.stringify({ deliveryId }), 'utf8'),
+    attributes: {
+      'ce-specversion': '1.0',
+      'ce-id': deliveryId,
+      'ce-source': 'lamplighter/watch',
+      'ce-type': EVENT_TYPE,
+      'ce-time': now.toISOString(),
+      'content-type': 'application/json',
+    },
+  };
+}
+
+/** Publishes these deliveries; gives how many Pub/Sub did not take. Those stay due for the next tick. */
+export async function publishDeliveries(deps: OutboxDeps, ids: readonly string[]): Promise<number> {
+  const outcomes = await Promise.allSettled(
+    ids.map(async (id) => {
+      const now = deps.clock();
+      await deps.publisher.publish(ALERTS_TOPIC, toMessage(id, now));
+      await postponePublishing(deps.db, id, new Date(now.getTime() + REPUBLISH_AFTER_MS));
+    }),
+  );
+  return outcomes.filter(({ status }) => status === 'rejected').length;
+}
+
+/** Publishes what is pending for too long; called with every tick. Gives how many were published and how many not. */
+export async function publishOverdue(deps: OutboxDeps): Promise<{ published: number; failed: number }> {
+  const now = deps.clock();
+  const ids = await claimOverdueDeliveries(deps.db, {
+    now,
+    nextPublishAt: new Date(now.getTime() + CLAIM_MS),
+    limit: BATCH,
+  });
+  const failed = await publishDeliveries(deps, ids);
+  return { published: ids.length - failed, failed };
+}

@@ -1,0 +1,35 @@
+// What an alert says, in one line and as a mail. Pure.
+import type { Alert } from '../store/alerts.ts';
+import type { AlertEvent } from '../store/deliveries.ts';
+
+const MAX_SUMMARY = 500;
+
+/** One line: what and why, or how it ended. */
+export function summaryOf(alert: Alert, event: AlertEvent): string {
+  const text =
+    event === 'firing' ? `${alert.title}: ${alert.reason}` : (alert.resolution ?? `${alert.title}: resolved`);
+  return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY - 1)}…` : text;
+}
+
+/** The check that an alert is about, if it is about one. */
+export function checkOf({ kind, subject }: Pick<Alert, 'kind' | 'subject'>): string | undefined {
+  return kind === 'check' ? subject : undefined;
+}
+
+/** `[P1] CRITICAL web-1: engines-api is failing`. */
+export function subjectOf(alert: Alert, event: AlertEvent): string {
+  const about = `${alert.host}: ${alert.title}`;
+  return event === 'firing'
+    ? `[${alert.severity}] ${alert.level} ${about}`
+    : `[resolved] ${alert.severity} ${about}`;
+}
+
+/** `4 min 12 s`. */
+export function durationText(ms: number): string {
+  const totalS = Math.max(0, Math.round(ms / 1000));
+  const [days, hours] = [Math.floor(totalS / 86_400), Math.floor((totalS % 86_400) / 3600)];
+  const [minutes, seconds] = [Math.floor((totalS % 3600) / 60), totalS % 60];
+  if (days > 0) return `${days} d ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${seconds} s` : `${seconds} s`;
+}
