@@ -2,7 +2,7 @@
 import { type ErrorCode, LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Io } from './io.ts';
 import { escapeForTerminal } from './output/escape.ts';
-import { toJsonText } from './output/json.ts';
+import { toJsonLine } from './output/json.ts';
 import { palette } from './output/style.ts';
 
 export const EXIT = {
@@ -36,7 +36,7 @@ export function reportError(error: unknown, io: Io, isJson: boolean): number {
   if (hint) io.err(`${dim('hint:')}  ${escapeForTerminal(hint)}\n`);
   if (isJson) {
     const code = error instanceof LamplighterError ? error.code : 'internal';
-    io.out(toJsonText({ error: { code, message, ...(hint === undefined ? {} : { hint }) } }));
+    io.out(toJsonLine({ error: { code, message, ...(hint === undefined ? {} : { hint }) } }));
   }
   return exitCodeOf(error);
 }

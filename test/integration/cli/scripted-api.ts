@@ -149,9 +149,15 @@ export async function spawnLamp(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ran = { out: '', err: '' };
+  // A second SIGINT ends lamp at once.
+  let isKilled = false;
+  const killOnce = (signal: NodeJS.Signals): void => {
+    if (!isKilled) child.kill(signal);
+    isKilled = true;
+  };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     ran.out += text;
-    whenOut(ran.out, (signal) => child.kill(signal));
+    whenOut(ran.out, killOnce);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     ran.err += text;

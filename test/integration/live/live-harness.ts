@@ -30,7 +30,11 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export async function startRelay(limits: Partial<SessionLimits> = {}): Promise<Harness> {
+/** Starts a relay on `address`. */
+export async function startRelay(
+  limits: Partial<SessionLimits> = {},
+  address = '127.0.0.1',
+): Promise<Harness> {
   const database = await createTestDatabase();
   let aheadMs = 0;
   const now = () => new Date(Date.now() + aheadMs);
@@ -51,7 +55,7 @@ export async function startRelay(limits: Partial<SessionLimits> = {}): Promise<H
     if (request.url?.startsWith('/agent')) agentSockets.add(socket);
     void onUpgrade(request, socket, head);
   });
-  const url = await listen(server);
+  const url = await listen(server, address);
   return {
     url,
     relay,
@@ -73,10 +77,10 @@ export async function startRelay(limits: Partial<SessionLimits> = {}): Promise<H
   };
 }
 
-export async function listen(server: Server): Promise<string> {
-  server.listen(0, '127.0.0.1');
+async function listen(server: Server, address: string): Promise<string> {
+  server.listen(0, address);
   await once(server, 'listening');
-  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `ws://${address}:${(server.address() as AddressInfo).port}`;
 }
 
 export async function openTicket(
