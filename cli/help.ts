@@ -23,7 +23,7 @@ export function renderOverview(): string {
     'Usage: lamp VERB [options]    lamp VERB --help says more, with an example',
     ...rows,
     'Everywhere: --json  --url URL  --token-file FILE  --no-color',
-    'Exit codes: 0 done, 1 failed, 2 usage, 3 not allowed, 4 control plane not reached',
+    'Exit codes: 0 done  1 failed  2 usage  3 not allowed  4 not reached',
   ];
   return `${lines.join('\n')}\n`;
 }
