@@ -7,7 +7,6 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
-import { connectPubsub } from './cloud/pubsub.ts';
 import { readConfig, readPinnedKeys } from './config/config.ts';
 import { PATHS } from './config/paths.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatch.ts';
@@ -65,7 +64,9 @@ async function main(configFile: string): Promise<void> {
   const journal = openJournal(join(PATHS.agentState, 'journal.db'));
   const clock = (): Date => new Date();
   const reports = createReportWriter(host, keySigner(readFileSync(agentKeyFile(), 'utf8')), clock);
-  const connection = await connectPubsub(config);
+  // The client takes most of the start: everything else is ready before it is loaded.
+  const { connectPubsub } = await import('./cloud/pubsub.ts');
+  const connection = connectPubsub(config);
   const onTrouble = (text: string): void => say('trouble', { detail: text });
   const outbox = startOutbox({ journal, host, publish: (message) => connection.publish(message), onTrouble });
   const onQueued = (): void => outbox.wake();

@@ -1,6 +1,6 @@
 // Google's Pub/Sub client as the agent uses it: its own subscription, and the reports topic. Imported when the agent has
 // everything else ready, since the client takes most of its start.
-import type { Message, PubSub, Subscription } from '@google-cloud/pubsub';
+import { type Message, PubSub, type Subscription } from '@google-cloud/pubsub';
 import type { WireMessage } from '#shared/signing/message.ts';
 
 export interface Inbound {
@@ -26,9 +26,8 @@ const MAX_MESSAGES = 20;
 const REOPEN_AFTER_MS = 2000;
 
 /** Opens the client; PUBSUB_EMULATOR_HOST points it elsewhere, as Google's clients do. */
-export async function connectPubsub(options: ConnectionOptions): Promise<Connection> {
-  const { PubSub: Client } = await import('@google-cloud/pubsub');
-  const client = new Client({ projectId: options.projectId });
+export function connectPubsub(options: ConnectionOptions): Connection {
+  const client = new PubSub({ projectId: options.projectId });
   const topic = client.topic(options.reportsTopic, { batching: { maxMilliseconds: 2 } });
   let subscription: Subscription | undefined;
   let isClosing = false;

@@ -24,6 +24,7 @@ export interface DispatchOptions extends FollowOptions {
 type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'result'>;
 
 const RETRY_HANDOVER_MS = 1000;
+const RETRY_MS = 2000;
 
 export interface Dispatcher {
   /** Starts on a new command. */
@@ -37,21 +38,36 @@ export interface Dispatcher {
 /** A dispatcher; commands run side by side. */
 export function createDispatcher(options: DispatchOptions): Dispatcher {
   const running = new Map<string, Promise<void>>();
-  const track = (envelope: CommandEnvelope, work: Promise<void>): void => {
-    const guarded = work.catch((error: unknown) =>
-      options.onTrouble(`command ${envelope.id}: ${messageOf(error)}`),
-    );
-    running.set(envelope.id, guarded);
-    void guarded.finally(() => running.delete(envelope.id));
+  const track = (envelope: CommandEnvelope, signed: SignedBytes, seen: number): void => {
+    const work = carryUntilSettled(envelope, signed, seen, options);
+    running.set(envelope.id, work);
+    void work.finally(() => running.delete(envelope.id));
   };
   return {
-    begin: (envelope, signed) => track(envelope, carry(envelope, signed, 0, options)),
+    begin: (envelope, signed) => track(envelope, signed, 0),
     resume: ({ signed, stepSeq }) => {
       const envelope = CommandEnvelope.parse(JSON.parse(Buffer.from(signed.payload).toString('utf8')));
-      track(envelope, carry(envelope, signed, stepSeq, options));
+      track(envelope, signed, stepSeq);
     },
     running: () => [...running.keys()],
   };
+}
+
+/** Whatever goes wrong on the way, a command that stands in the journal is taken up again: nothing runs twice by that. */
+async function carryUntilSettled(
+  envelope: CommandEnvelope,
+  signed: SignedBytes,
+  seen: number,
+  options: DispatchOptions,
+): Promise<void> {
+  while (!options.signal.aborted) {
+    try {
+      return await carry(envelope, signed, seen, options);
+    } catch (error) {
+      options.onTrouble(`command ${envelope.id}: ${messageOf(error)}`);
+      await sleep(RETRY_MS, undefined, { signal: options.signal }).catch(() => undefined);
+    }
+  }
 }
 
 async function finish(envelope: CommandEnvelope, ending: Finish, options: DispatchOptions): Promise<void> {

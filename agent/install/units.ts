@@ -13,8 +13,7 @@ ProtectKernelTunables=yes
 LockPersonality=yes
 RestrictRealtime=yes
 RestrictNamespaces=yes
-SystemCallArchitectures=native
-UMask=0077`;
+SystemCallArchitectures=native`;
 
 const AGENT = `[Unit]
 Description=Lamplighter agent
@@ -38,6 +37,7 @@ TimeoutStopSec=15
 MemoryMax=512M
 TasksMax=64
 ${SANDBOX}
+UMask=0077
 CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
@@ -94,6 +94,8 @@ KillMode=control-group
 OOMScoreAdjust=-200
 TasksMax=256
 ${SANDBOX}
+# The agent's group reads the runs' folders to follow them.
+UMask=0027
 ProtectHome=read-only
 PrivateDevices=yes
 ProtectControlGroups=yes
@@ -114,6 +116,7 @@ ExecStart=${NODE} ${LIB}/runner.mjs recover --all
 EnvironmentFile=-/etc/lamplighter/agent.env
 TimeoutStartSec=6h
 ${SANDBOX}
+UMask=0027
 ProtectHome=read-only
 
 [Install]

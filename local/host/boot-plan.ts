@@ -89,7 +89,8 @@ export function mountArguments(plan: BootPlan): string[][] {
     ['-t', 'cgroup2', 'cgroup2', join(root, 'sys/fs/cgroup')],
     // A /dev of its own: what the host makes there (/dev/log, shared memory) must not appear outside.
     ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', dev],
-    ...['run', 'tmp', 'var/tmp'].map((dir) => ['-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', join(root, dir)]),
+    ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', join(root, 'run')],
+    ...['tmp', 'var/tmp'].map((dir) => ['-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', join(root, dir)]),
   ];
 }
 

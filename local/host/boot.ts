@@ -121,6 +121,8 @@ for (const args of mountArguments(plan)) mount(args);
 prepareMountPoints(plan);
 for (const args of laterMountArguments(plan)) mount(args);
 configureHost(plan);
+// systemd hands credentials to units through mounts that must spread inside the host; in a container it leaves this to us.
+mount(['--make-rshared', rootOf(plan)]);
 spawnSync('/bin/hostname', [plan.name]);
 process.stdout.write('mounted\n');
 if (readLine() !== 'go') process.exit(1);

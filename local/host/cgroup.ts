@@ -1,6 +1,8 @@
 // A cgroup of its own for each host, so that two hosts' systemds don't meet in one tree.
-import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LamplighterError } from '#shared/errors.ts';
 
 /** Where this process stands in the cgroup2 hierarchy, or undefined when none is mounted writable. */
 function ownCgroup(): string | undefined {
@@ -22,6 +24,25 @@ export function openCgroup(tag: string): string {
     return dir;
   } catch {
     return '';
+  }
+}
+
+const END_DEADLINE_MS = 10_000;
+
+/** Ends what still runs in a host's cgroup and waits for it: two systems on one disk would spoil its databases. */
+export async function emptyCgroup(dir: string): Promise<void> {
+  const events = join(dir, 'cgroup.events');
+  const kill = join(dir, 'cgroup.kill');
+  if (dir === '' || !existsSync(events)) return;
+  if (existsSync(kill)) writeFileSync(kill, '1');
+  const deadline = Date.now() + END_DEADLINE_MS;
+  while (/^populated 1$/m.test(readFileSync(events, 'utf8'))) {
+    if (Date.now() > deadline)
+      throw new LamplighterError('busy', `clean up ${dir}: processes of an earlier host still run`, {
+        retryable: true,
+        hint: 'Wait until they have ended, or end them by hand.',
+      });
+    await sleep(50);
   }
 }
 

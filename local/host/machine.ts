@@ -2,14 +2,14 @@
 // overlay of this machine's; what must outlive a reboot lies on its disk, a directory. Needs root on Linux.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError } from '#shared/errors.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { openCgroup, removeCgroup } from './cgroup.ts';
 import { reapLeftovers } from './leftovers.ts';
 import { closeLink, connectHost, type HostLink, openLink, setCable } from './network.ts';
-import { type RunOptions, type RunResult, runProgram } from './run-program.ts';
+import { BASE_ENV, type RunOptions, type RunResult, runProgram } from './run-program.ts';
 
 export interface HostOptions {
   stateDir: string;
@@ -59,7 +59,8 @@ const POWER_OFF_DEADLINE_MS = 20_000;
 const SIGNAL_POWER_OFF = 34 + 4;
 
 /** Boots a host; its systemd has reached its default target when this returns. Throws `failed` with what went wrong. */
-export async function bootHost(options: HostOptions): Promise<HostMachine> {
+export async function bootHost(given: HostOptions): Promise<HostMachine> {
+  const options = { ...given, stateDir: resolve(given.stateDir) };
   mkdirSync(join(options.stateDir, 'disk'), { recursive: true, mode: 0o755 });
   await reapLeftovers(options.stateDir);
   const link = await openLink(options.stateDir);
@@ -78,8 +79,13 @@ export async function bootHost(options: HostOptions): Promise<HostMachine> {
       run: (argv, runOptions = {}) =>
         runProgram(NSENTER, enterArguments(boot.pid, argv, runOptions.user), runOptions),
       spawn: (argv, { user } = {}) =>
-        spawn(NSENTER, enterArguments(boot.pid, argv, user), { stdio: ['pipe', 'pipe', 'pipe'] }),
+        spawn(NSENTER, enterArguments(boot.pid, argv, user), {
+          stdio: ['pipe', 'pipe', 'pipe'],
+          env: BASE_ENV,
+        }),
       reboot: async () => {
+        // Without power nothing is said on the wire: peers learn of it by silence.
+        await setCable(link, false);
         await stopBoot(boot, 'SIGKILL');
         boot = await bootOnce(options, link);
       },
@@ -101,9 +107,9 @@ export async function bootHost(options: HostOptions): Promise<HostMachine> {
 /** Arguments of nsenter(1) that run `argv` on the host, as `user` when one is named. */
 export function enterArguments(pid: number, argv: readonly string[], user?: string): string[] {
   const enter = ['-t', String(pid), '-m', '-u', '-i', '-n', '-p', '-r', '-w/', '--'];
-  const drop =
-    user === undefined ? [] : [SETPRIV, `--reuid=${user}`, `--regid=${user}`, '--init-groups', '--'];
-  return [...enter, ...drop, ...argv];
+  const drop = user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, '--init-groups'];
+  // nsenter forks: without this, killing it leaves the program running on the host with our pipes open.
+  return [...enter, SETPRIV, '--pdeathsig=KILL', ...drop, '--', ...argv];
 }
 
 async function bootOnce(options: HostOptions, link: HostLink): Promise<Boot> {
@@ -122,7 +128,7 @@ async function bootOnce(options: HostOptions, link: HostLink): Promise<Boot> {
     const pid = childOf(launcher.pid);
     await connectHost(link, pid);
     launcher.stdin?.end('go\n');
-    await awaitTarget(pid);
+    await awaitTarget(launcher, pid);
     options.log(`${options.name} runs as ${link.address}`);
     return { launcher, pid };
   } catch (error) {
@@ -174,7 +180,7 @@ function childOf(pid: number | undefined): number {
   return child;
 }
 
-async function awaitTarget(pid: number): Promise<void> {
+async function awaitTarget(launcher: ChildProcess, pid: number): Promise<void> {
   const deadline = Date.now() + BOOT_DEADLINE_MS;
   let state = '';
   while (Date.now() < deadline) {
@@ -182,6 +188,8 @@ async function awaitTarget(pid: number): Promise<void> {
     state = (await runProgram(NSENTER, enterArguments(pid, argv), { timeoutMs: 5000 })).stdout.trim();
     // `degraded`: some unit failed, the host is up all the same; who needs that unit will see it.
     if (state === 'running' || state === 'degraded') return;
+    if (launcher.exitCode !== null || launcher.signalCode !== null)
+      throw new LamplighterError('failed', 'boot host: its systemd ended before it was up');
     await sleep(100);
   }
   throw new LamplighterError(

@@ -1,8 +1,7 @@
 // The host's link to the outside: a bridge on our side that holds the gateway's address and stays through reboots, and a
 // veth pair into the host's own network namespace. No route leads further.
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
@@ -10,6 +9,9 @@ import { runProgram } from './run-program.ts';
 
 const IP = '/sbin/ip';
 const NSENTER = '/usr/bin/nsenter';
+/** 10.177.0.0 to 10.177.255.0. */
+const SUBNETS = 256;
+const MAX_ATTEMPTS = 20;
 
 /** Names and addresses of one host's link; names stay within the kernel's 15 characters. */
 export const HostLink = z.object({
@@ -42,16 +44,24 @@ export function planLink(stateDir: string, subnet: number): HostLink {
 
 /** The first subnet whose gateway no interface has; `preferred` when it is free. Throws `unavailable` when all are taken. */
 export function chooseSubnet(taken: ReadonlySet<string>, preferred: number): number {
-  const candidates = [preferred, ...Array.from({ length: 255 }, (_, i) => i)];
+  const candidates = [preferred, ...Array.from({ length: SUBNETS }, (_, i) => i)];
   const free = candidates.find((subnet) => !taken.has(`10.177.${subnet}.1`));
   if (free === undefined)
     throw new LamplighterError('unavailable', 'choose subnet: all of 10.177.0.0/16 is taken');
   return free;
 }
 
-function takenAddresses(exceptBridge: string): Set<string> {
-  const others = Object.entries(networkInterfaces()).filter(([name]) => name !== exceptBridge);
-  return new Set(others.flatMap(([, addresses]) => (addresses ?? []).map(({ address }) => address)));
+const IpAddresses = z.array(
+  z.object({ ifname: z.string(), addr_info: z.array(z.object({ local: z.string() })) }).partial(),
+);
+
+/** Asked of ip(8): Node's own list leaves out a bridge without a carrier, such as that of a host that is still booting. */
+async function takenAddresses(exceptBridge: string): Promise<Set<string>> {
+  const { stdout } = await runProgram(IP, ['-4', '-j', 'address', 'show']);
+  const others = IpAddresses.parse(JSON.parse(stdout || '[]')).filter(
+    ({ ifname }) => ifname !== exceptBridge,
+  );
+  return new Set(others.flatMap(({ addr_info: addresses }) => (addresses ?? []).map(({ local }) => local)));
 }
 
 async function ip(args: string[]): Promise<void> {
@@ -68,17 +78,34 @@ export async function openLink(stateDir: string): Promise<HostLink> {
     : undefined;
   const preferred = known ? Number(known.gatewayAddress.split('.')[2]) : preferredSubnet(stateDir);
   const { bridge } = planLink(stateDir, preferred);
-  const link = planLink(stateDir, chooseSubnet(takenAddresses(bridge), preferred));
+  let subnet = preferred;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const link = planLink(stateDir, chooseSubnet(await takenAddresses(bridge), subnet));
+    await makeBridge(link);
+    // The kernel lets two bridges have one address. Whoever sees another's gives way, so that two who look at once both do.
+    if (!(await takenAddresses(bridge)).has(link.gatewayAddress)) {
+      writeFileSync(file, JSON.stringify(link));
+      return link;
+    }
+    await closeLink(link);
+    subnet = randomInt(SUBNETS);
+  }
+  throw new LamplighterError('unavailable', `open link of ${stateDir}: other hosts take each subnet first`, {
+    retryable: true,
+  });
+}
+
+async function makeBridge(link: HostLink): Promise<void> {
   await closeLink(link);
   await ip(['link', 'add', 'name', link.bridge, 'type', 'bridge']);
   await ip(['addr', 'add', `${link.gatewayAddress}/30`, 'dev', link.bridge]);
   await ip(['link', 'set', link.bridge, 'up']);
-  writeFileSync(file, JSON.stringify(link));
-  return link;
 }
 
 /** Puts one end of a veth pair into the network namespace of `pid` as eth0, with the host's address. */
 export async function connectHost(link: HostLink, pid: number): Promise<void> {
+  // The kernel removes the last boot's pair some time after its namespace.
+  await runProgram(IP, ['link', 'del', link.outer]);
   await ip(['link', 'add', link.outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)]);
   await ip(['link', 'set', link.outer, 'master', link.bridge]);
   await ip(['link', 'set', link.outer, 'up']);

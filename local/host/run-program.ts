@@ -15,7 +15,11 @@ export interface RunResult {
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-const BASE_ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
+/** What a program gets that is started by us: nothing of our own environment. */
+export const BASE_ENV = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+};
 
 /** Runs `file` with `args`; never throws for a program that fails, only `code` tells. */
 export function runProgram(
