@@ -11,10 +11,8 @@ export type { Answer };
 
 export type Method = 'GET' | 'POST' | 'PUT';
 
-/** A request to a route. */
-export interface RouteContext {
-  /** Who asks: the token's name and its role now. */
-  actor: Actor;
+/** A request to a public route: nobody has said yet who asks. */
+export interface PublicContext {
   /** The values of `:name` in the path, decoded. */
   params: Readonly<Record<string, string>>;
   query: URLSearchParams;
@@ -22,8 +20,21 @@ export interface RouteContext {
   body: Buffer;
   /** Aborted when the one who asked has gone. */
   signal: AbortSignal;
+}
+
+/** A request to a route. */
+export interface RouteContext extends PublicContext {
+  /** Who asks: the token's name and its role now. */
+  actor: Actor;
   /** Throws `not-allowed` and writes the denial down when the actor's role is less. */
   requireRole(role: Role, action: string): Promise<void>;
+}
+
+/** A route that authenticates by itself, or needs none. There are two: public-routes.ts. */
+export interface PublicRoute {
+  method: Method;
+  path: string;
+  handle(context: PublicContext): Promise<Answer>;
 }
 
 export interface Route {
@@ -34,9 +45,6 @@ export interface Route {
   role: Role;
   handle(context: RouteContext): Promise<Answer>;
 }
-
-/** Largest JSON body of a request. */
-export const MAX_JSON_BYTES = 256 * 1024;
 
 /** Parses the JSON body. Throws `invalid-input` that names each fault with its path. */
 export function parseBody<T extends z.ZodType>(context: Pick<RouteContext, 'body'>, schema: T): z.infer<T> {

@@ -1,0 +1,32 @@
+// Entry point `api`: what people, `lamp` and webhooks call.
+import type { Deps } from '../deps.ts';
+import type { Handler } from '../http.ts';
+import { type CommandListener, createCommandListener } from '../store/listen.ts';
+import { publicRoutes } from './public-routes.ts';
+import type { Route } from './route.ts';
+import { createRouter } from './router.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { commandRoutes } from './routes/commands.ts';
+import { hostRoutes } from './routes/hosts.ts';
+import { liveRoutes } from './routes/live.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { runbookRoutes } from './routes/runbook.ts';
+import { statusRoutes } from './routes/status.ts';
+
+/** Every route that needs a token. */
+export function apiRoutes(deps: Deps, listener: CommandListener): Route[] {
+  return [
+    ...statusRoutes(deps),
+    ...operationRoutes(),
+    ...commandRoutes(deps, listener),
+    ...runbookRoutes(deps),
+    ...hostRoutes(deps),
+    ...auditRoutes(deps),
+    ...liveRoutes(deps),
+  ];
+}
+
+/** The HTTP API. */
+export function handleApi(deps: Deps, listener: CommandListener = createCommandListener(deps.db)): Handler {
+  return createRouter(deps, apiRoutes(deps, listener), publicRoutes(deps));
+}

@@ -1,0 +1,14 @@
+// The only two routes that need no token. A webhook authenticates by its own signature.
+import type { Deps } from '../deps.ts';
+import type { PublicRoute } from './route.ts';
+import { handleWebhook } from './webhook.ts';
+
+/** Routes without a token. */
+export function publicRoutes(
+  deps: Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'signCommand'>,
+): PublicRoute[] {
+  return [
+    { method: 'GET', path: '/healthz', handle: () => Promise.resolve({ body: { ok: true } }) },
+    { method: 'POST', path: '/v1/webhooks/:name', handle: (context) => handleWebhook(deps, context) },
+  ];
+}

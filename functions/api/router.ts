@@ -1,0 +1,125 @@
+// From a request to its route. Whoever has no token gets nowhere, unless the path is on the list of public routes.
+import type { Actor } from '#shared/command/envelope.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { isRoleAtLeast, type Role } from '#shared/role.ts';
+import { MAX_RUNBOOK_BYTES } from '#shared/runbook/parse.ts';
+import type { Deps } from '../deps.ts';
+import { type Answer, answering, bodyOf, type Handler, type Request } from '../http.ts';
+import { appendAudit } from '../store/audit.ts';
+import { findToken } from '../store/tokens.ts';
+import type { Method, PublicContext, PublicRoute, Route } from './route.ts';
+
+type RouterDeps = Pick<Deps, 'db' | 'clock' | 'log'>;
+
+/** A runbook is the largest body there is. */
+const MAX_BODY_BYTES = MAX_RUNBOOK_BYTES + 1024;
+
+/** The values of a path's `:name` segments, or undefined when the path is another. Throws `invalid-input` on bad escapes. */
+export function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [i, segment] of wanted.entries()) {
+    const value = given[i] ?? '';
+    if (segment.startsWith(':')) {
+      if (value === '') return undefined;
+      params[segment.slice(1)] = decodeSegment(value);
+    } else if (segment !== value) return undefined;
+  }
+  return params;
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new LamplighterError('invalid-input', 'read path: it has a malformed escape');
+  }
+}
+
+interface Match<R> {
+  route: R;
+  params: Record<string, string>;
+}
+
+function findRoute<R extends { method: Method; path: string }>(
+  routes: readonly R[],
+  method: string,
+  path: string,
+): Match<R> | undefined {
+  for (const route of routes) {
+    const params = route.method === method ? matchPath(route.path, path) : undefined;
+    if (params) return { route, params };
+  }
+  return undefined;
+}
+
+function noSuchRoute(routes: readonly { method: Method; path: string }[], path: string): LamplighterError {
+  const methods = routes.filter((route) => matchPath(route.path, path)).map(({ method }) => method);
+  if (methods.length === 0) return new LamplighterError('not-found', 'find route: there is no such path');
+  return new LamplighterError('invalid-input', `find route: this path answers ${methods.join(', ')} only`, {
+    details: { status: 405 },
+  });
+}
+
+async function authenticate(deps: RouterDeps, req: Request): Promise<Actor> {
+  const token = /^Bearer (\S+)$/.exec(req.headers.authorization ?? '')?.[1];
+  const standing = token === undefined ? undefined : await findToken(deps.db, token);
+  if (standing) return { kind: 'token', name: standing.name, role: standing.role };
+  throw new LamplighterError('unauthenticated', 'identify caller: there is no valid token', {
+    hint: 'Send "Authorization: Bearer TOKEN" with a token that was not revoked.',
+  });
+}
+
+async function requireRole(deps: RouterDeps, actor: Actor, needed: Role, action: string): Promise<void> {
+  if (isRoleAtLeast(actor.role, needed)) return;
+  await deps.db.transaction((tx) =>
+    appendAudit(tx, {
+      at: deps.clock(),
+      actor: `${actor.kind}:${actor.name}`,
+      action: 'rbac_denied',
+      target: action,
+      detail: { role: actor.role, needed },
+    }),
+  );
+  throw new LamplighterError('not-allowed', `${action}: role ${actor.role} may not`, {
+    hint: `It takes the role ${needed}.`,
+  });
+}
+
+/** Aborts when the connection closes, or the answer is done. */
+function goneSignal(req: Request): AbortSignal {
+  const gone = new AbortController();
+  req.res?.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function readRequest(req: Request): Omit<PublicContext, 'params'> {
+  const query = new URLSearchParams(req.originalUrl.replace(/^[^?]*/, ''));
+  return { query, headers: req.headers, body: bodyOf(req, MAX_BODY_BYTES), signal: goneSignal(req) };
+}
+
+/** The handler of all routes. */
+export function createRouter(
+  deps: RouterDeps,
+  routes: readonly Route[],
+  publicRoutes: readonly PublicRoute[],
+): Handler {
+  return answering(deps.log, async (req, fields): Promise<Answer> => {
+    const open = findRoute(publicRoutes, req.method, req.path);
+    if (open) return await open.route.handle({ ...readRequest(req), params: open.params });
+    const actor = await authenticate(deps, req);
+    fields.actor = actor.name;
+    const found = findRoute(routes, req.method, req.path);
+    if (!found) throw noSuchRoute([...routes, ...publicRoutes], req.path);
+    const { route, params } = found;
+    await requireRole(deps, actor, route.role, `${route.method} ${route.path}`);
+    return await route.handle({
+      ...readRequest(req),
+      actor,
+      params,
+      requireRole: (role, action) => requireRole(deps, actor, role, action),
+    });
+  });
+}

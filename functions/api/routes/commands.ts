@@ -1,0 +1,59 @@
+// Commands: ask for one, list them, follow one.
+import { z } from 'zod';
+import { CommandRequest } from '#shared/api/views.ts';
+import { CommandId } from '#shared/names.ts';
+import { requestCommand } from '../../command/request.ts';
+import { waitForNews } from '../../command/wait.ts';
+import type { Deps } from '../../deps.ts';
+import { listCommands, toCommandView } from '../../store/commands.ts';
+import type { CommandListener } from '../../store/listen.ts';
+import { limitParameter, parseBody, parseInput, parseQuery, type Route } from '../route.ts';
+
+const ListQuery = z.strictObject({ limit: limitParameter(50) });
+const DetailQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0),
+  waitS: z.coerce.number().min(0).max(30).default(0),
+});
+
+/** Routes of commands; what an operation takes is checked where it is asked for, so any token may try. */
+export function commandRoutes(
+  deps: Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>,
+  listener: CommandListener,
+): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/commands',
+      role: 'viewer',
+      async handle(context) {
+        const { idempotencyKey, ...order } = parseBody(context, CommandRequest);
+        const body = await requestCommand(deps, {
+          ...order,
+          actor: context.actor,
+          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        });
+        return { status: 202, body };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/commands',
+      role: 'viewer',
+      async handle(context) {
+        const { limit } = parseQuery(context, ListQuery);
+        return { body: (await listCommands(deps.db, limit)).map(toCommandView) };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/commands/:id',
+      role: 'viewer',
+      async handle(context) {
+        const id = parseInput(CommandId, context.params.id, 'command id');
+        const { after, waitS } = parseQuery(context, DetailQuery);
+        const terms = { after, waitMs: waitS * 1000, signal: context.signal };
+        return { body: await waitForNews(deps, listener, id, terms) };
+      },
+    },
+  ];
+}

@@ -1,0 +1,28 @@
+// The catalogue of operations, with the JSON Schema of each one's parameters.
+import { z } from 'zod';
+import type { OperationView } from '#shared/api/views.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
+import { roleNeededFor } from '#shared/role.ts';
+import type { Route } from '../route.ts';
+
+function views(): OperationView[] {
+  return CATALOGUE.map(({ name, summary, risk, params }) => ({
+    name,
+    summary,
+    risk,
+    role: roleNeededFor(risk),
+    params: { ...z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) },
+  }));
+}
+
+/** The route of the catalogue. */
+export function operationRoutes(): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/operations',
+      role: 'viewer',
+      handle: () => Promise.resolve({ body: views() }),
+    },
+  ];
+}

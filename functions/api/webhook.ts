@@ -1,0 +1,102 @@
+// Webhooks for manual actions: a POST with an HMAC over time stamp and body, bound in the runbook to one operation and
+// the parameters that may be chosen.
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Webhook } from '#shared/runbook/schema.ts';
+import { requestCommand } from '../command/request.ts';
+import { chooseWebhookParams } from '../command/webhook-params.ts';
+import type { Deps } from '../deps.ts';
+import { parseJson } from '../http.ts';
+import { appendAudit } from '../store/audit.ts';
+import { findRunbook } from '../store/runbooks.ts';
+import { claimWebhookCall } from '../store/webhook-calls.ts';
+import { type Answer, type PublicContext, parseInput } from './route.ts';
+
+type WebhookDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'signCommand'>;
+
+const TIMESTAMP_HEADER = 'lamplighter-timestamp';
+const SIGNATURE_HEADER = 'lamplighter-signature';
+/** How far a call's time stamp may be from our clock, either way. */
+const TOLERANCE_S = 300;
+
+const WebhookBody = z.strictObject({ params: z.record(z.string(), z.unknown()).default({}) });
+const Headers = z.object({
+  [TIMESTAMP_HEADER]: z.string().regex(/^\d{1,12}$/),
+  [SIGNATURE_HEADER]: z.string().regex(/^v1=[0-9a-f]{64}$/),
+});
+
+/** HMAC-SHA256 in hex over `${timestamp}.${body}`. */
+export function webhookSignature(key: string, timestamp: string, body: Uint8Array): string {
+  return createHmac('sha256', key).update(`${timestamp}.`).update(body).digest('hex');
+}
+
+function unauthenticated(): LamplighterError {
+  // One answer for an unknown name and for a bad signature: names are not to be guessed.
+  return new LamplighterError('unauthenticated', 'check webhook: there is no valid signature', {
+    hint: `Send ${TIMESTAMP_HEADER} (unix seconds) and ${SIGNATURE_HEADER}: v1=HMAC-SHA256("TIMESTAMP.BODY") in hex.`,
+  });
+}
+
+interface Call {
+  name: string;
+  webhook: Webhook;
+  signature: string;
+}
+
+async function authenticateCall(deps: WebhookDeps, context: PublicContext): Promise<Call> {
+  const name = context.params.name ?? '';
+  const current = await findRunbook(deps.db);
+  const webhooks = current?.runbook.webhooks ?? {};
+  const webhook = Object.hasOwn(webhooks, name) ? webhooks[name] : undefined;
+  const headers = Headers.safeParse(context.headers);
+  if (!headers.success || !webhook) throw unauthenticated();
+  const key = deps.config.get('WEBHOOK_SECRETS').get(webhook.secret);
+  if (!key) {
+    throw new LamplighterError('internal', `check webhook ${name}: there is no secret ${webhook.secret}`, {
+      hint: `Put ${webhook.secret} into WEBHOOK_SECRETS.`,
+    });
+  }
+  const { [TIMESTAMP_HEADER]: timestamp, [SIGNATURE_HEADER]: given } = headers.data;
+  const signature = webhookSignature(key.reveal(), timestamp, context.body);
+  if (!timingSafeEqual(Buffer.from(`v1=${signature}`), Buffer.from(given))) throw unauthenticated();
+  const ageS = deps.clock().getTime() / 1000 - Number(timestamp);
+  if (Math.abs(ageS) > TOLERANCE_S) {
+    throw new LamplighterError('unauthenticated', 'check webhook: its time stamp is too far from now', {
+      hint: 'Sign each call anew, with a clock that is right.',
+    });
+  }
+  return { name, webhook, signature };
+}
+
+/** Writes down why a call that was signed rightly did nothing. */
+async function refuseCall(deps: WebhookDeps, name: string, code: 'conflict' | 'not-allowed', reason: string) {
+  await deps.db.transaction((tx) =>
+    appendAudit(tx, {
+      at: deps.clock(),
+      actor: `webhook:${name}`,
+      action: code === 'conflict' ? 'webhook.replayed' : 'rbac_denied',
+      target: `webhook ${name}`,
+      detail: { reason },
+    }),
+  );
+  return new LamplighterError(code, `call webhook ${name}: ${reason}`);
+}
+
+/** `POST /v1/webhooks/:name` with `{"params": {…}}` → 202 `{"id", "host"}`. */
+export async function handleWebhook(deps: WebhookDeps, context: PublicContext): Promise<Answer> {
+  const { name, webhook, signature } = await authenticateCall(deps, context);
+  if (!(await claimWebhookCall(deps.db, name, signature, deps.clock()))) {
+    throw await refuseCall(deps, name, 'conflict', 'this very call was already taken');
+  }
+  const body = context.body.byteLength === 0 ? {} : parseJson(context.body);
+  const chosen = chooseWebhookParams(webhook, parseInput(WebhookBody, body, 'body').params);
+  if (!chosen.ok) throw await refuseCall(deps, name, 'not-allowed', chosen.reason);
+  const command = await requestCommand(deps, {
+    operation: webhook.operation,
+    params: chosen.params,
+    actor: { kind: 'webhook', name, role: webhook.role },
+    dryRun: false,
+  });
+  return { status: 202, body: command };
+}

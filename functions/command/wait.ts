@@ -1,0 +1,47 @@
+// Holds a reader until a command has something new to tell.
+import type { CommandDetail } from '#shared/api/views.ts';
+import { isSettled } from '#shared/command/state.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Deps } from '../deps.ts';
+import { listCommandEvents } from '../store/command-events.ts';
+import { findCommand, toCommandView } from '../store/commands.ts';
+import type { CommandListener } from '../store/listen.ts';
+
+export interface WaitTerms {
+  /** Number of the last event that the reader knows. */
+  after: number;
+  waitMs: number;
+  signal: AbortSignal;
+}
+
+/** Looks by itself this often, should no notification come. */
+const POLL_MS = 1000;
+
+async function readDetail(deps: Pick<Deps, 'db'>, id: string, after: number): Promise<CommandDetail> {
+  // The command first: should it settle between the two reads, the reader comes again and misses no event.
+  const record = await findCommand(deps.db, id);
+  if (!record) throw new LamplighterError('not-found', `find command ${id}: there is no such command`);
+  return { command: toCommandView(record), events: await listCommandEvents(deps.db, id, after) };
+}
+
+/** The command with its events after `after`, as soon as there is one, it is settled, or the time is up. */
+export async function waitForNews(
+  deps: Pick<Deps, 'db'>,
+  listener: CommandListener,
+  id: string,
+  { after, waitMs, signal }: WaitTerms,
+): Promise<CommandDetail> {
+  const deadlineMs = performance.now() + waitMs;
+  const watch = listener.watch(id);
+  try {
+    for (;;) {
+      const detail = await readDetail(deps, id, after);
+      const leftMs = deadlineMs - performance.now();
+      const isNews = detail.events.length > 0 || isSettled(detail.command.state);
+      if (isNews || leftMs <= 0 || signal.aborted) return detail;
+      await watch.next(Math.min(POLL_MS, leftMs), signal);
+    }
+  } finally {
+    watch.stop();
+  }
+}
