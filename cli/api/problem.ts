@@ -32,7 +32,9 @@ function parseProblem(text: string): Problem | undefined {
 export function problemToError(status: number, text: string, base: string): LamplighterError {
   const problem = parseProblem(text);
   const code = codeOf(status);
-  const hint = problem?.hint ?? DEFAULT_HINTS[code];
+  // What the API says of a header is of no use to who has a config file.
+  const said = code === 'unauthenticated' ? undefined : problem?.hint;
+  const hint = said ?? DEFAULT_HINTS[code];
   const message =
     problem?.detail ??
     (problem ? `ask ${base}: ${problem.title}` : `ask ${base}: it answered HTTP ${status}`);
