@@ -79,7 +79,8 @@ async function readBody(response: Response, base: string): Promise<string> {
 function parseAnswer<T extends z.ZodType>(text: string, schema: T, what: string, base: string): z.infer<T> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // 204: done, and nothing to say.
+    value = text === '' ? undefined : JSON.parse(text);
   } catch (error) {
     throw new LamplighterError('unavailable', `read answer of ${base}: it is not JSON`, {
       hint: `Is ${base} the address of a Lamplighter API?`,

@@ -233,7 +233,7 @@ describe('verify', () => {
       const proof = { state: 'corrupt', at: '2026-11-23T09:00:00.000Z', faults: ['globals: missing'] };
       return { body: [looks < 3 ? backup() : backup({ proof })] };
     });
-    api.on(`POST /v1/backups/${backup().id}/verify`, () => ({ status: 202, body: {} }));
+    api.on(`POST /v1/backups/${backup().id}/verify`, () => ({ status: 202, body: '' }));
     const { code, out } = await lamp(['verify'], { url: api.url });
     expect(code).toBe(1);
     expect(out).toContain('  globals: missing\n');
