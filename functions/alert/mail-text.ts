@@ -1,5 +1,5 @@
 // An alert as a mail: plain text first, and the same as simple HTML. Pure.
-import { incidentName } from '../incident/join.ts';
+import { incidentName } from '../incident/name.ts';
 import type { Alert } from '../store/alerts.ts';
 import type { AlertEvent } from '../store/deliveries.ts';
 import type { Incident } from '../store/incidents.ts';

@@ -1,5 +1,5 @@
 // What whoever reads an alert can do next: the commands, by what raised it. Pure.
-import { incidentName } from '../incident/join.ts';
+import { incidentName } from '../incident/name.ts';
 import type { Alert } from '../store/alerts.ts';
 
 /** A command and what it is good for. */

@@ -1,6 +1,6 @@
 // Alerts as the API shows them.
 import type { AlertView } from '#shared/api/views.ts';
-import { incidentName } from '../incident/join.ts';
+import { incidentName } from '../incident/name.ts';
 import { type Alert, listAlerts } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import { type Delivery, listDeliveries } from '../store/deliveries.ts';

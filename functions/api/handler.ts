@@ -5,9 +5,12 @@ import { type CommandListener, createCommandListener } from '../store/listen.ts'
 import { publicRoutes } from './public-routes.ts';
 import type { Route } from './route.ts';
 import { createRouter } from './router.ts';
+import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { checkRoutes } from './routes/checks.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { hostRoutes } from './routes/hosts.ts';
+import { incidentRoutes } from './routes/incidents.ts';
 import { liveRoutes } from './routes/live.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { runbookRoutes } from './routes/runbook.ts';
@@ -22,6 +25,9 @@ export function apiRoutes(deps: Deps, listener: CommandListener): Route[] {
     ...runbookRoutes(deps),
     ...hostRoutes(deps),
     ...auditRoutes(deps),
+    ...alertRoutes(deps),
+    ...incidentRoutes(deps),
+    ...checkRoutes(deps),
     ...liveRoutes(deps),
   ];
 }

@@ -80,7 +80,7 @@ export async function readStatus({ db, clock }: Pick<Deps, 'db' | 'clock'>): Pro
   const [current, states, checks, alerts, incidents, commands, lastBackup] = await Promise.all([
     findRunbook(db),
     listHostStates(db),
-    listCheckViews(db),
+    listCheckViews(db, now),
     listAlertViews(db, { state: 'firing', limit: MOST_LISTED }),
     listIncidentViews(db, { state: 'unresolved', limit: MOST_LISTED }),
     listCommands(db, RECENT_COMMANDS),

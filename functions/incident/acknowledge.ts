@@ -4,7 +4,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
 import { appendIncidentEvent, findIncident, type Incident, markAcknowledged } from '../store/incidents.ts';
-import { incidentName } from './join.ts';
+import { incidentName } from './name.ts';
 
 export type AcknowledgeDeps = Pick<Deps, 'db' | 'clock'>;
 

@@ -22,11 +22,6 @@ export interface IncidentCause {
   reason: string;
 }
 
-/** What people call an incident. */
-export function incidentName(number: number): string {
-  return `INC-${number}`;
-}
-
 /** Opens an incident for an alert or joins the host's open one; gives its number. */
 export async function joinIncident(
   tx: Queryable,

@@ -8,7 +8,7 @@ import {
   listIncidents,
   listTimelines,
 } from '../store/incidents.ts';
-import { incidentName } from './join.ts';
+import { incidentName } from './name.ts';
 
 function toView(incident: Incident, timeline: readonly IncidentEvent[]): IncidentView {
   return {

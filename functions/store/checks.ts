@@ -33,12 +33,18 @@ export interface CheckLease {
   leasedUntil: Date;
 }
 
-/** Takes those of the wanted checks that are due and that no other run holds; gives their states. */
+const ClaimedCheck = CheckState.extend({ previousRunAt: z.date().nullable() });
+export type ClaimedCheck = z.infer<typeof ClaimedCheck>;
+
+/**
+ * Takes those of the wanted checks that are due and that no other run holds; gives their states. One whose run was
+ * killed is due as soon as that lease has ended.
+ */
 export async function claimChecks(
   db: Queryable,
   wanted: readonly WantedCheck[],
   { runId, now, leasedUntil }: CheckLease,
-): Promise<CheckState[]> {
+): Promise<ClaimedCheck[]> {
   if (wanted.length === 0) return [];
   const names = wanted.map(({ check }) => check);
   const hosts = wanted.map(({ host }) => host);
@@ -57,21 +63,21 @@ export async function claimChecks(
   );
   return await queryRows(
     db,
-    CheckState,
+    ClaimedCheck,
     `UPDATE check_states s SET run_id = $4, leased_until = $6, last_run_at = $5
      FROM (
        SELECT c.check_name, c.last_run_at
        FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS w (check_name, due, due_troubled)
        JOIN check_states c USING (check_name)
        WHERE (c.leased_until IS NULL OR c.leased_until <= $5)
-         AND (c.last_run_at IS NULL OR c.last_run_at <=
+         AND (c.last_run_at IS NULL OR c.run_id IS NOT NULL OR c.last_run_at <=
               CASE WHEN c.state = 'failing' OR c.streak > 0 OR c.blind_since IS NOT NULL
                    THEN w.due_troubled ELSE w.due END)
        ORDER BY c.check_name
        FOR UPDATE OF c SKIP LOCKED
      ) AS due
      WHERE s.check_name = due.check_name
-     RETURNING ${STATE_COLUMNS}`,
+     RETURNING ${STATE_COLUMNS}, due.last_run_at AS "previousRunAt"`,
     [
       names,
       wanted.map(({ dueBefore }) => dueBefore),
@@ -84,11 +90,15 @@ export async function claimChecks(
 }
 
 /** Gives back a check that was taken and not looked at; it stays due. */
-export async function releaseCheck(db: Queryable, check: string, runId: string): Promise<void> {
+export async function releaseCheck(
+  db: Queryable,
+  { check, previousRunAt }: Pick<ClaimedCheck, 'check' | 'previousRunAt'>,
+  runId: string,
+): Promise<void> {
   await db.query(
-    `UPDATE check_states SET run_id = NULL, leased_until = NULL, last_run_at = NULL
+    `UPDATE check_states SET run_id = NULL, leased_until = NULL, last_run_at = $3
      WHERE check_name = $1 AND run_id = $2`,
-    [check, runId],
+    [check, runId, previousRunAt],
   );
 }
 

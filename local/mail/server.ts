@@ -67,12 +67,16 @@ export async function startMailServer(options: MailServerOptions): Promise<MailS
   const take = async (
     stream: SMTPServerDataStream,
     session: SMTPServerSession,
-  ): Promise<{ error: Error | null; text?: string }> => {
+    done: (error: Error | null, text?: string) => void,
+  ): Promise<void> => {
+    let id: string;
     try {
-      return { error: null, text: `kept as ${await keep(dir, session, await collect(stream), clock())}` };
+      id = await keep(dir, session, await collect(stream), clock());
     } catch (error) {
-      return { error: error instanceof Error ? error : new Error(messageOf(error)) };
+      done(error instanceof Error ? error : new Error(messageOf(error)));
+      return;
     }
+    done(null, `kept as ${id}`);
   };
   const server = new SMTPServer({
     name: 'lamplighter-local-mail',
@@ -86,7 +90,7 @@ export async function startMailServer(options: MailServerOptions): Promise<MailS
       done(refusal ? smtpError(refusal.code, refusal.text) : null);
     },
     onData: (stream, session, done) => {
-      void take(stream, session).then((answer) => done(answer.error, answer.text));
+      void take(stream, session, done);
     },
   });
   // A client that breaks off is no trouble of ours; unheard it would end the process.

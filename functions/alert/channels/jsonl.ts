@@ -4,7 +4,7 @@ import type { AlertLine } from '#shared/alert/event.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import type { CommandOrder } from '../../command/request.ts';
-import { incidentName } from '../../incident/join.ts';
+import { incidentName } from '../../incident/name.ts';
 import { oneLine } from '../../one-line.ts';
 import { checkOf, summaryOf } from '../text.ts';
 import type { Dispatch, SendOutcome } from './channel.ts';

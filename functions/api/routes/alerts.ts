@@ -1,0 +1,21 @@
+// Alerts and who was told of them.
+import { z } from 'zod';
+import { listAlertViews } from '../../alert/view.ts';
+import type { Deps } from '../../deps.ts';
+import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';
+
+const AlertQuery = z.strictObject({
+  state: z.enum(['firing', 'resolved']).optional(),
+  limit: limitParameter(100),
+});
+
+/** The alerts under both of their addresses, the newest first. */
+export function alertRoutes({ db }: Pick<Deps, 'db'>): Route[] {
+  const handle = async (context: RouteContext) => ({
+    body: await listAlertViews(db, parseQuery(context, AlertQuery)),
+  });
+  return [
+    { method: 'GET', path: '/v1/alerts', role: 'viewer', handle },
+    { method: 'GET', path: '/api/monitoring/alerts', role: 'viewer', handle },
+  ];
+}

@@ -1,0 +1,26 @@
+// Entry point `watch`: Cloud Scheduler calls it every minute.
+import { LamplighterError } from '#shared/errors.ts';
+import type { Deps } from '../deps.ts';
+import type { Handler } from '../http.ts';
+import { privateHandler } from '../private.ts';
+import { createRunDeps } from './run-deps.ts';
+import { runTick } from './tick.ts';
+
+/** Answers the scheduler: 200 with what was done, 500 when a part failed. */
+export function handleWatch(deps: Deps): Handler {
+  return privateHandler(deps, async () => {
+    const { latestVerifiedBackup } = await import('../store/backups.ts');
+    const { did, failures } = await runTick({
+      ...createRunDeps(deps),
+      log: deps.log,
+      signCommand: deps.signCommand,
+      latestVerifiedBackup,
+    });
+    for (const { part, error } of failures) deps.log.error('part of the tick failed', error, { part });
+    if (failures.length > 0) {
+      const parts = failures.map(({ part }) => part).join(', ');
+      throw new LamplighterError('failed', `run tick: ${parts} failed`);
+    }
+    return { body: did };
+  });
+}

@@ -1,0 +1,79 @@
+// The agents' dead-man's switch: a host that says nothing for too long raises an alert, and its next word ends it.
+import type { Runbook, RunbookHost } from '#shared/runbook/schema.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import { durationText } from '../alert/text.ts';
+import { listFiringAlerts } from '../store/alerts.ts';
+import { type LastHeard, listLastHeard } from '../store/watching.ts';
+
+export type HeartbeatVerdict = 'heard' | 'silent' | 'too-early';
+
+/**
+ * Silence counts from when the host was last heard of or enrolled, but never from before the watcher itself came back:
+ * after a gap of ours every host first gets its time to speak.
+ */
+export function judgeSilence(
+  { enrolledAt, heardAt }: Omit<LastHeard, 'host'>,
+  timeoutS: number,
+  watchingSince: Date,
+  now: Date,
+): HeartbeatVerdict {
+  const timeoutMs = timeoutS * 1000;
+  if (heardAt && now.getTime() - heardAt.getTime() < timeoutMs) return 'heard';
+  const from = Math.max((heardAt ?? enrolledAt).getTime(), watchingSince.getTime());
+  return now.getTime() - from < timeoutMs ? 'too-early' : 'silent';
+}
+
+/** Looks at every enrolled host of the runbook. */
+export async function watchHeartbeats(
+  deps: AlertDeps,
+  runbook: Runbook,
+  watchingSince: Date,
+): Promise<AlertChange[]> {
+  const now = deps.clock();
+  const firing = new Set(
+    (await listFiringAlerts(deps.db)).filter(({ kind }) => kind === 'heartbeat').map(({ host }) => host),
+  );
+  const changes: AlertChange[] = [];
+  for (const heard of await listLastHeard(deps.db)) {
+    const host = Object.entries(runbook.hosts).find(([name]) => name === heard.host)?.[1];
+    if (!host) continue;
+    const verdict = judgeSilence(heard, host.heartbeatTimeoutS, watchingSince, now);
+    if (verdict === 'silent' && !firing.has(heard.host)) {
+      changes.push(...(await raise(deps, runbook, heard, host, now)));
+    }
+    if (verdict === 'heard' && firing.has(heard.host)) {
+      changes.push(...(await settle(deps, runbook, heard.host, now)));
+    }
+  }
+  return changes;
+}
+
+async function raise(
+  deps: AlertDeps,
+  runbook: Runbook,
+  { host, heardAt, enrolledAt }: LastHeard,
+  { heartbeatTimeoutS }: RunbookHost,
+  now: Date,
+): Promise<AlertChange[]> {
+  const silence = durationText(now.getTime() - (heardAt ?? enrolledAt).getTime());
+  const reason = heardAt
+    ? `no heartbeat for ${silence}, allowed ${heartbeatTimeoutS} s`
+    : `no heartbeat ever, enrolled ${silence} ago`;
+  const lastWord = heardAt ? `last heartbeat ${heardAt.toISOString()}` : 'no heartbeat was ever received';
+  const facts = {
+    kind: 'heartbeat',
+    host,
+    subject: '',
+    title: 'agent is silent',
+    reason,
+    evidence: [lastWord],
+  } as const;
+  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, facts, runbook, now)]);
+}
+
+async function settle(deps: AlertDeps, runbook: Runbook, host: string, now: Date): Promise<AlertChange[]> {
+  const key = { kind: 'heartbeat', host, subject: '' } as const;
+  return await changeAlerts(deps, async (tx) => [
+    await settleAlert(tx, key, 'agent is heard again', runbook, now),
+  ]);
+}

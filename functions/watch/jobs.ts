@@ -1,0 +1,50 @@
+// The runbook's scheduled jobs, and which of their times is due. Pure.
+import type { Runbook } from '#shared/runbook/schema.ts';
+import { latestOccurrence } from '#shared/schedule/occurrence.ts';
+import type { ScheduleRun } from '../store/schedule-runs.ts';
+
+/** A job of the runbook: a command at the times of a cron expression, by the clock of its host. */
+export interface ScheduledJob {
+  name: string;
+  host: string;
+  cron: string;
+  timezone: string;
+  operation: string;
+  params: Record<string, unknown>;
+}
+
+/** A time that was missed for longer is not caught up. */
+export const MAX_CATCH_UP_MS = 24 * 3_600_000;
+
+/** The jobs that a runbook schedules; so far, the backup. */
+export function scheduledJobs({ backup, hosts }: Runbook): ScheduledJob[] {
+  if (!backup) return [];
+  const { host, schedule } = backup;
+  const timezone = hosts[host]?.timezone ?? 'UTC';
+  return [{ name: 'backup', host, cron: schedule, timezone, operation: 'backup.run', params: {} }];
+}
+
+/** What a run remembers of the schedule that it came from. */
+export function scheduleText({ cron, timezone }: ScheduledJob): string {
+  return `${cron} ${timezone}`;
+}
+
+/**
+ * The time that is due now, if one is: the latest since the last run of the same schedule, or since the runbook was
+ * applied when the schedule is new, so that a changed schedule does not run for a time before it existed.
+ */
+export function dueTime(
+  job: ScheduledJob,
+  lastRun: ScheduleRun | undefined,
+  appliedAt: Date,
+  now: Date,
+): Date | undefined {
+  const isSameSchedule = lastRun?.schedule === scheduleText(job);
+  const since = lastRun && isSameSchedule ? lastRun.scheduledFor : laterOf(appliedAt, lastRun?.scheduledFor);
+  const after = laterOf(since, new Date(now.getTime() - MAX_CATCH_UP_MS));
+  return latestOccurrence(job.cron, job.timezone, after, now);
+}
+
+function laterOf(a: Date, b: Date | undefined): Date {
+  return b && b > a ? b : a;
+}

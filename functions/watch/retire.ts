@@ -1,0 +1,34 @@
+// Ends alerts about things that the runbook no longer has: nothing else would ever end them.
+import type { Runbook } from '#shared/runbook/schema.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, settleAlert } from '../alert/change.ts';
+import { type Alert, listFiringAlerts } from '../store/alerts.ts';
+import { scheduledJobs } from './jobs.ts';
+
+/** True when the runbook still has what the alert is about. */
+export function isStillMeant({ kind, host, subject }: Alert, runbook: Runbook): boolean {
+  switch (kind) {
+    case 'check':
+      return runbook.checks[subject]?.host === host;
+    case 'heartbeat':
+      return Object.keys(runbook.hosts).includes(host);
+    case 'backup':
+      return runbook.backup?.host === host;
+    case 'command':
+      return scheduledJobs(runbook).some((job) => job.name === subject && job.host === host);
+  }
+}
+
+/** Ends what is meant no longer. */
+export async function retireAlerts(deps: AlertDeps, runbook: Runbook): Promise<AlertChange[]> {
+  const changes: AlertChange[] = [];
+  for (const alert of await listFiringAlerts(deps.db)) {
+    if (isStillMeant(alert, runbook)) continue;
+    const resolution = `${alert.title}: over, since the runbook no longer has it`;
+    changes.push(
+      ...(await changeAlerts(deps, async (tx) => [
+        await settleAlert(tx, alert, resolution, runbook, deps.clock()),
+      ])),
+    );
+  }
+  return changes;
+}

@@ -1,0 +1,28 @@
+// Looks at every check because somebody asked, besides the schedule.
+import type { CheckView } from '#shared/api/views.ts';
+import { listLeasedChecks } from '../store/checks.ts';
+import { requireRunbook } from '../store/runbooks.ts';
+import { type RunDeps, runDueChecks } from './run.ts';
+import { createBudget } from './time.ts';
+import { listCheckViews } from './view.ts';
+
+const BUDGET_MS = 45_000;
+const POLL_MS = 250;
+
+/**
+ * Runs all checks and gives their states. A check that a tick is looking at right now is waited for and looked at
+ * again, unless its look began after this call. Throws `conflict` before a runbook was applied.
+ */
+export async function runChecksNow(deps: RunDeps): Promise<CheckView[]> {
+  const { runbook } = await requireRunbook(deps.db);
+  const budget = createBudget(BUDGET_MS);
+  const notSince = deps.clock();
+  const names = Object.keys(runbook.checks);
+  for (;;) {
+    await runDueChecks(deps, runbook, { budget, notSince });
+    const held = await listLeasedChecks(deps.db, names, deps.clock());
+    if (held.length === 0 || budget.remainingMs() < POLL_MS) break;
+    await deps.sleep(POLL_MS);
+  }
+  return await listCheckViews(deps.db, deps.clock());
+}

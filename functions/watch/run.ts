@@ -1,0 +1,96 @@
+// One run of the checks: takes what is due, looks at all of it at the same time, records each as soon as it is settled.
+import { randomUUID } from 'node:crypto';
+import type { Check, Runbook } from '#shared/runbook/schema.ts';
+import type { AlertDeps } from '../alert/change.ts';
+import { type ClaimedCheck, claimChecks, releaseCheck, type WantedCheck } from '../store/checks.ts';
+import { dueBefore } from './due.ts';
+import {
+  type Budget,
+  type Look,
+  MAX_LOOK_MS,
+  type ObserveDeps,
+  observe,
+  withDoubtResolved,
+} from './observe.ts';
+import { recordRun } from './record.ts';
+
+export type RunDeps = AlertDeps & ObserveDeps;
+
+/** Looks at the same time: each may hold a body of a mebibyte. */
+const CONCURRENCY = 64;
+/** Longer than any run lasts; after a kill the checks wait this long. */
+const LEASE_MS = 60_000;
+
+export interface RunOptions {
+  budget: Budget;
+  /** Looks at every check that did not run since this time, due or not. */
+  notSince?: Date;
+}
+
+interface Job {
+  state: ClaimedCheck;
+  check: Check;
+  address: string;
+}
+
+/** Runs the checks that are due and that no other run holds; gives their names. */
+export async function runDueChecks(
+  deps: RunDeps,
+  runbook: Runbook,
+  { budget, notSince }: RunOptions,
+): Promise<string[]> {
+  const runId = randomUUID();
+  const now = deps.clock();
+  const lease = { runId, now, leasedUntil: new Date(now.getTime() + LEASE_MS) };
+  const states = await claimChecks(deps.db, wantedChecks(runbook, now, notSince), lease);
+  const jobs = states.flatMap((state) => toJob(state, runbook));
+  const ran: string[] = [];
+  const doubtful: { job: Job; looks: Look[] }[] = [];
+  let hasSeen = false;
+  const record = async ({ state, check }: Job, looks: readonly Look[], isBlind: boolean): Promise<void> => {
+    ran.push(state.check);
+    const results = withDoubtResolved(looks, isBlind);
+    await recordRun(deps, { name: state.check, check, runId, results }, runbook);
+  };
+  await inParallel(jobs, async (job) => {
+    if (budget.remainingMs() < Math.min(job.check.timeoutMs, MAX_LOOK_MS)) {
+      await releaseCheck(deps.db, job.state, runId);
+      return;
+    }
+    const looks = await observe(deps, { ...job, standing: job.state }, budget);
+    hasSeen ||= looks.some(({ verdict }) => verdict === 'good');
+    if (looks.some(({ isPerhapsOurs }) => isPerhapsOurs)) doubtful.push({ job, looks });
+    else await record(job, looks, false);
+  });
+  // Whether we were blind is known only when all the others have looked.
+  await inParallel(doubtful, ({ job, looks }) => record(job, looks, !hasSeen));
+  return ran.toSorted();
+}
+
+function wantedChecks(runbook: Runbook, now: Date, notSince: Date | undefined): WantedCheck[] {
+  return Object.entries(runbook.checks).map(([name, check]) => ({
+    check: name,
+    host: check.host,
+    dueBefore: notSince ?? dueBefore(check, false, now),
+    dueBeforeTroubled: notSince ?? dueBefore(check, true, now),
+  }));
+}
+
+function toJob(state: ClaimedCheck, runbook: Runbook): Job[] {
+  const check = runbook.checks[state.check];
+  const address = check && runbook.hosts[check.host]?.address;
+  return check && address !== undefined ? [{ state, check, address }] : [];
+}
+
+/** Does the work for all items, so many at a time; when some fail, the others are still done and the first failure is thrown. */
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const failures: unknown[] = [];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+      await work(item).catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker));
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,110 @@
+// Starts the runbook's scheduled jobs, each at most once per scheduled time however often the tick comes, and raises an
+// alert when one fails.
+import { CommandState, isSettled } from '#shared/command/state.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import type { Runbook } from '#shared/runbook/schema.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import type { RequestCommand } from '../alert/channels/jsonl.ts';
+import type { CurrentRunbook } from '../store/runbooks.ts';
+import {
+  claimAbandonedRuns,
+  type EndedRun,
+  findLastRun,
+  insertRun,
+  linkRun,
+  listEndedRuns,
+  type ScheduleRun,
+  settleRun,
+} from '../store/schedule-runs.ts';
+import { dueTime, MAX_CATCH_UP_MS, type ScheduledJob, scheduledJobs, scheduleText } from './jobs.ts';
+
+export type ScheduleDeps = AlertDeps & { requestCommand: RequestCommand };
+
+type RunKey = Pick<ScheduleRun, 'job' | 'scheduledFor' | 'host'>;
+
+/** Longer than asking for a command takes; after a kill the next tick takes over. */
+const LEASE_MS = 60_000;
+const END_STATES = CommandState.options.filter(isSettled);
+
+/** Starts what is due and what another tick began and left; gives the commands' ids. */
+export async function startDueJobs(
+  deps: ScheduleDeps,
+  { runbook, appliedAt }: CurrentRunbook,
+): Promise<string[]> {
+  const now = deps.clock();
+  const lease = { now, leasedUntil: new Date(now.getTime() + LEASE_MS) };
+  const jobs = scheduledJobs(runbook);
+  const started: string[] = [];
+  for (const run of await claimAbandonedRuns(deps.db, lease)) {
+    const job = jobs.find(({ name }) => name === run.job);
+    const isTooOld = now.getTime() - run.scheduledFor.getTime() > MAX_CATCH_UP_MS;
+    if (!job || isTooOld) await settleRun(deps.db, run, job ? 'missed' : 'dropped');
+    else started.push(...(await start(deps, job, run, runbook)));
+  }
+  for (const job of jobs) {
+    const scheduledFor = dueTime(job, await findLastRun(deps.db, job.name), appliedAt, now);
+    if (!scheduledFor) continue;
+    const run = { job: job.name, scheduledFor, schedule: scheduleText(job), host: job.host };
+    if (await insertRun(deps.db, run, lease)) started.push(...(await start(deps, job, run, runbook)));
+  }
+  return started;
+}
+
+/** Asks for the job's command. The key makes it one command, however often a run is begun. */
+async function start(
+  deps: ScheduleDeps,
+  job: ScheduledJob,
+  run: RunKey,
+  runbook: Runbook,
+): Promise<string[]> {
+  try {
+    const { id } = await deps.requestCommand({
+      operation: job.operation,
+      params: job.params,
+      actor: { kind: 'schedule', name: job.name, role: 'operator' },
+      dryRun: false,
+      idempotencyKey: `schedule:${job.name}:${run.scheduledFor.toISOString()}`,
+    });
+    await linkRun(deps.db, run, id);
+    return [id];
+  } catch (error) {
+    // Whatever may work later is left to a later tick.
+    if (!(error instanceof LamplighterError) || error.retryable) throw error;
+    await endRun(deps, run, 'refused', `it could not be asked for: ${messageOf(error)}`, runbook);
+    return [];
+  }
+}
+
+/** Follows the commands of scheduled runs to their ends: a failure is an alert, the next success ends it. */
+export async function settleEndedRuns(deps: AlertDeps, runbook: Runbook): Promise<AlertChange[]> {
+  const changes: AlertChange[] = [];
+  for (const run of await listEndedRuns(deps.db, END_STATES)) {
+    changes.push(...(await endRun(deps, run, run.state, endText(run), runbook)));
+  }
+  return changes;
+}
+
+function endText({ state, code, message, commandId }: EndedRun): string {
+  const why = [code, message].filter((part) => part !== null).join(': ');
+  return `command ${commandId ?? ''} ${state}${why === '' ? '' : ` (${why})`}`;
+}
+
+async function endRun(
+  deps: AlertDeps,
+  run: RunKey,
+  outcome: string,
+  text: string,
+  runbook: Runbook,
+): Promise<AlertChange[]> {
+  const now = deps.clock();
+  const key = { kind: 'command', host: run.host, subject: run.job } as const;
+  return await changeAlerts(deps, async (tx) => {
+    if (!(await settleRun(tx, run, outcome))) return [];
+    if (outcome === 'succeeded') {
+      return [await settleAlert(tx, key, `scheduled ${run.job} succeeded: ${text}`, runbook, now)];
+    }
+    const evidence = [`scheduled for ${run.scheduledFor.toISOString()}`, text];
+    const facts = { ...key, title: `scheduled ${run.job} did not succeed`, reason: text, evidence };
+    return [await raiseAlert(tx, facts, runbook, now)];
+  });
+}

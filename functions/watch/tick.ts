@@ -1,0 +1,90 @@
+// What one call of the scheduler does. The parts don't depend on each other: one that fails is told at the end, and the
+// others are done all the same. Calls at the same time, twice, or after a kill do no harm: whatever changes something
+// takes its own lease or lock.
+import { publishOverdue } from '../alert/outbox.ts';
+import { type RequestDeps, requestCommand, resendRequestedCommands } from '../command/request.ts';
+import { sweepCommands } from '../command/sweep.ts';
+import { type CurrentRunbook, findRunbook } from '../store/runbooks.ts';
+import { noteTick } from '../store/watching.ts';
+import { type LatestVerifiedBackup, watchBackups } from './backup.ts';
+import { watchHeartbeats } from './heartbeat.ts';
+import { deleteOldResults } from './retention.ts';
+import { retireAlerts } from './retire.ts';
+import { type RunDeps, runDueChecks } from './run.ts';
+import { settleEndedRuns, startDueJobs } from './schedule.ts';
+import { createBudget, withinMs } from './time.ts';
+
+export type TickDeps = RequestDeps & RunDeps & { latestVerifiedBackup: LatestVerifiedBackup };
+
+export interface TickReport {
+  /** What each part did, by its name; parts that failed are missing. */
+  did: Record<string, unknown>;
+  failures: { part: string; error: unknown }[];
+}
+
+/** Ticks come every minute: a run of checks ends well before the next. */
+const CHECKS_BUDGET_MS = 45_000;
+const TICK_DEADLINE_MS = 50_000;
+/** Two ticks may fail before the watcher counts as having been away. */
+const MAX_GAP_MS = 180_000;
+
+interface Part {
+  name: string;
+  run: () => Promise<unknown>;
+}
+
+/** Runs one tick; never rejects for a part that failed. */
+export async function runTick(deps: TickDeps): Promise<TickReport> {
+  const report: TickReport = { did: {}, failures: [] };
+  const budget = createBudget(TICK_DEADLINE_MS);
+  const run = async ({ name, run: work }: Part): Promise<void> => {
+    try {
+      report.did[name] = await withinMs(name, Math.max(0, budget.remainingMs()), work());
+    } catch (error) {
+      report.failures.push({ part: name, error });
+    }
+  };
+  const current = await findRunbook(deps.db);
+  const watchingSince = await noteTick(deps.db, deps.clock(), MAX_GAP_MS);
+  const checks = current ? [checksPart(deps, current)] : [];
+  await Promise.all([
+    ...checks.map(run),
+    inOrder([...deliveryParts(deps), ...(current ? recordParts(deps, current, watchingSince) : [])], run),
+  ]);
+  return report;
+}
+
+async function inOrder(parts: readonly Part[], run: (part: Part) => Promise<void>): Promise<void> {
+  for (const part of parts) await run(part);
+}
+
+function checksPart(deps: TickDeps, { runbook }: CurrentRunbook): Part {
+  const budget = createBudget(CHECKS_BUDGET_MS);
+  return { name: 'checks', run: () => runDueChecks(deps, runbook, { budget }) };
+}
+
+function deliveryParts(deps: TickDeps): Part[] {
+  return [
+    { name: 'deliveries', run: () => publishOverdue(deps) },
+    { name: 'resent', run: () => resendRequestedCommands(deps) },
+    { name: 'swept', run: () => sweepCommands(deps) },
+  ];
+}
+
+function recordParts(deps: TickDeps, current: CurrentRunbook, watchingSince: Date): Part[] {
+  const { runbook } = current;
+  const scheduling = {
+    db: deps.db,
+    clock: deps.clock,
+    publisher: deps.publisher,
+    requestCommand: (order: Parameters<typeof requestCommand>[1]) => requestCommand(deps, order),
+  };
+  return [
+    { name: 'heartbeats', run: () => watchHeartbeats(deps, runbook, watchingSince) },
+    { name: 'jobsEnded', run: () => settleEndedRuns(deps, runbook) },
+    { name: 'jobsStarted', run: () => startDueJobs(scheduling, current) },
+    { name: 'backups', run: () => watchBackups(deps, current, deps.latestVerifiedBackup) },
+    { name: 'retired', run: () => retireAlerts(deps, runbook) },
+    { name: 'deleted', run: () => deleteOldResults(deps) },
+  ];
+}
