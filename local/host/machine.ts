@@ -1,12 +1,13 @@
 // A real systemd host on this machine, in namespaces of its own: mount, PID, UTS, IPC, cgroup and network. Its root is an
 // overlay of this machine's; what must outlive a reboot lies on its disk, a directory. Needs root on Linux.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError } from '#shared/errors.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { openCgroup, removeCgroup } from './cgroup.ts';
+import { childrenOf } from './children.ts';
 import { reapLeftovers } from './leftovers.ts';
 import { closeLink, connectHost, type HostLink, openLink, setCable } from './network.ts';
 import { BASE_ENV, type RunOptions, type RunResult, runProgram } from './run-program.ts';
@@ -77,7 +78,10 @@ export async function bootHost(given: HostOptions): Promise<HostMachine> {
         return boot.pid;
       },
       run: (argv, runOptions = {}) =>
-        runProgram(NSENTER, enterArguments(boot.pid, argv, runOptions.user), runOptions),
+        runProgram(NSENTER, enterArguments(boot.pid, argv, runOptions.user), {
+          ...runOptions,
+          end: endEntered,
+        }),
       spawn: (argv, { user } = {}) =>
         spawn(NSENTER, enterArguments(boot.pid, argv, user), {
           stdio: ['pipe', 'pipe', 'pipe'],
@@ -125,7 +129,7 @@ async function bootOnce(options: HostOptions, link: HostLink): Promise<Boot> {
   const launcher = launch(plan, openCgroup(link.bridge));
   try {
     await awaitMounted(launcher);
-    const pid = childOf(launcher.pid);
+    const pid = firstProcessOf(launcher);
     await connectHost(link, pid);
     launcher.stdin?.end('go\n');
     await awaitTarget(launcher, pid);
@@ -172,12 +176,20 @@ function awaitMounted(launcher: ChildProcess): Promise<void> {
 }
 
 /** unshare(1) forks once into the new PID namespace: that child is the host's PID 1. */
-function childOf(pid: number | undefined): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  const child = Number(children[0]);
-  if (!Number.isInteger(child) || child <= 0)
-    throw new LamplighterError('failed', 'boot host: its first process is gone');
-  return child;
+function firstProcessOf(launcher: ChildProcess): number {
+  const [pid] = childrenOf(launcher.pid);
+  if (pid === undefined) throw new LamplighterError('failed', 'boot host: its first process is gone');
+  return pid;
+}
+
+/**
+ * Ends a program on the host together with the nsenter(1) that started it. The program goes first: left without its
+ * parent it would stay a zombie until the outer init reaps it, and the host can't power off while it has one.
+ */
+function endEntered(nsenter: ChildProcess): void {
+  const [program] = childrenOf(nsenter.pid);
+  if (program === undefined) nsenter.kill('SIGKILL');
+  else process.kill(program, 'SIGKILL');
 }
 
 async function awaitTarget(launcher: ChildProcess, pid: number): Promise<void> {

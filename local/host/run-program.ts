@@ -1,10 +1,15 @@
 // Starts a program and waits for it: fixed binary, argument array, no shell.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 export interface RunOptions {
   input?: string;
   env?: Record<string, string>;
   timeoutMs?: number;
+}
+
+interface ProgramOptions extends RunOptions {
+  /** How the program is ended when its time is up; by default it is killed. */
+  end?(child: ChildProcess): void;
 }
 
 export interface RunResult {
@@ -25,7 +30,7 @@ export const BASE_ENV = {
 export function runProgram(
   file: string,
   args: readonly string[],
-  options: RunOptions = {},
+  options: ProgramOptions = {},
 ): Promise<RunResult> {
   return new Promise((resolve) => {
     const child = spawn(file, args, {
@@ -41,7 +46,8 @@ export function runProgram(
     // A program that ends before it has read its input closes the pipe; its exit code says the rest.
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
-    const timer = options.timeoutMs ? setTimeout(() => child.kill('SIGKILL'), options.timeoutMs) : undefined;
+    const end = options.end ?? ((running: ChildProcess) => running.kill('SIGKILL'));
+    const timer = options.timeoutMs ? setTimeout(() => end(child), options.timeoutMs) : undefined;
     child.once('error', (error) => {
       clearTimeout(timer);
       resolve({ code: -1, ...output, stderr: `${output.stderr}${error.message}` });

@@ -12,9 +12,15 @@ import { observeMachine } from '#test/fixtures/machine-state.ts';
 
 const { systemdHost } = detectCapabilities();
 
+/** Without the ports: a host's are in its own network namespace, and those out here are other people's. */
+function observe(marker: string) {
+  const { ports: _, ...rest } = observeMachine(marker);
+  return rest;
+}
+
 describe.skipIf(systemdHost !== true)(`a host with its own systemd (${systemdHost})`, () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'lamplighter-host-'));
-  const before = observeMachine(stateDir);
+  const before = observe(stateDir);
   let machine: HostMachine;
 
   beforeAll(async () => {
@@ -89,8 +95,8 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd (${systemdHos
     expect((await platformFingerprint(machine)).tables['reporting.daily']).toBeUndefined();
   });
 
-  test('leaves no process, mount, link or port behind', async () => {
+  test('leaves no process, mount or link behind', async () => {
     await machine.powerOff();
-    expect(observeMachine(stateDir)).toEqual(before);
+    expect(observe(stateDir)).toEqual(before);
   });
 });

@@ -1,0 +1,106 @@
+// What must hold when things go wrong around a host: a program that hangs, two starts at once, an owner that is killed.
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { reapLeftovers } from '#local/host/leftovers.ts';
+import { bootHost } from '#local/host/machine.ts';
+import { closeLink, openLink } from '#local/host/network.ts';
+import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { observeMachine } from '#test/fixtures/machine-state.ts';
+
+const { systemdHost } = detectCapabilities();
+const OWNER = join(import.meta.dirname, '../../fixtures/host-owner.ts');
+/** Without the ports: a host's are in its own network namespace, and those out here are other people's. */
+function observe(stateDir: string) {
+  const { ports: _, ...rest } = observeMachine(stateDir);
+  return rest;
+}
+
+const Booted = z.object({ pid: z.int(), address: z.string() });
+
+describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
+  const base = mkdtempSync(join(tmpdir(), 'lamplighter-limits-'));
+  afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+  function boot(name: string) {
+    return bootHost({
+      stateDir: join(base, name),
+      name: 'web-1',
+      timezone: 'Europe/London',
+      log: () => undefined,
+    });
+  }
+
+  test('ends a program that takes too long, on the host as well, and can still power off', async () => {
+    const machine = await boot('slow');
+    try {
+      const began = Date.now();
+      const { code } = await machine.run(['/bin/sleep', '77'], { timeoutMs: 300 });
+      expect(code).toBe(-1);
+      expect(Date.now() - began).toBeLessThan(3000);
+      // Ended, and at most not yet reaped: a zombie has no arguments.
+      expect((await machine.run(['/bin/ps', '-eo', 'args='])).stdout).not.toContain('sleep 77');
+      const asOther = await machine.run(['/bin/sleep', '77'], { user: 'postgres', timeoutMs: 300 });
+      expect(asOther.code).toBe(-1);
+      expect((await machine.run(['/bin/ps', '-eo', 'args='])).stdout).not.toContain('sleep 77');
+      const offBegan = Date.now();
+      await machine.powerOff();
+      expect(Date.now() - offBegan).toBeLessThan(5000);
+    } finally {
+      await machine.powerOff();
+    }
+  });
+
+  test('gives a program on the host nothing of our environment', async () => {
+    const machine = await boot('environment');
+    try {
+      const child = machine.spawn(['/usr/bin/env']);
+      const chunks: Buffer[] = [];
+      child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
+      await new Promise((resolve) => child.once('close', resolve));
+      const names = Buffer.concat(chunks)
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => line.split('=')[0]);
+      expect(new Set(names)).toEqual(new Set(['LANG', 'PATH']));
+    } finally {
+      await machine.powerOff();
+    }
+  });
+
+  test('gives hosts that start at once, and want the same subnet, different ones', async () => {
+    const wanted = { bridge: 'x', outer: 'x', address: '10.177.9.2', gatewayAddress: '10.177.9.1' };
+    const dirs = ['one', 'two', 'three'].map((name) => join(base, name));
+    for (const dir of dirs) {
+      mkdirSync(dir, { recursive: true });
+      writeFileSync(join(dir, 'link.json'), JSON.stringify(wanted));
+    }
+    const links = await Promise.all(dirs.map((dir) => openLink(dir)));
+    for (const link of links) await closeLink(link);
+    expect(new Set(links.map(({ gatewayAddress }) => gatewayAddress)).size).toBe(dirs.length);
+  });
+
+  test('dies with its owner, and the next start takes the disk over cleanly', async () => {
+    const stateDir = join(base, 'owned');
+    const before = observe(stateDir);
+    const owner = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', OWNER, stateDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const said = await new Promise<string>((resolve) =>
+      owner.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    );
+    const first = Booted.parse(JSON.parse(said));
+    owner.kill('SIGKILL');
+    const machine = await boot('owned');
+    expect(machine.address).toBe(first.address);
+    await machine.powerOff();
+    await reapLeftovers(stateDir);
+    await sleep(200);
+    expect(observe(stateDir)).toEqual(before);
+  });
+});
