@@ -1,0 +1,43 @@
+// What Google refuses about a subscription, and what it fills in.
+import { invalidArgument } from './fault.ts';
+import { compileFilter } from './filter.ts';
+import * as limits from './limits.ts';
+import { checkSubscriptionName, checkTopicName } from './names.ts';
+import { type Subscription, toMs } from './resources.ts';
+
+function checkRange(what: string, value: number, min: number, max: number): void {
+  if (value < min || value > max)
+    throw invalidArgument(`Invalid ${what}: ${value}, must be between ${min} and ${max}`);
+}
+
+/** Checks a subscription and fills in Google's defaults. Throws INVALID_ARGUMENT. */
+export function checkSubscription(subscription: Subscription): Subscription {
+  checkSubscriptionName(subscription.name);
+  checkTopicName(subscription.topic);
+  compileFilter(subscription.filter);
+  const ackDeadlineSeconds = subscription.ackDeadlineSeconds || limits.MIN_ACK_DEADLINE_S;
+  checkRange('ack deadline', ackDeadlineSeconds, limits.MIN_ACK_DEADLINE_S, limits.MAX_ACK_DEADLINE_S);
+  const retentionMs = toMs(subscription.messageRetentionDuration) ?? limits.DEFAULT_RETENTION_MS;
+  checkRange('message retention (ms)', retentionMs, limits.MIN_RETENTION_MS, limits.MAX_RETENTION_MS);
+  for (const backoff of [
+    subscription.retryPolicy?.minimumBackoff,
+    subscription.retryPolicy?.maximumBackoff,
+  ]) {
+    checkRange('backoff (ms)', toMs(backoff) ?? 0, 0, limits.MAX_BACKOFF_MS);
+  }
+  const endpoint = subscription.pushConfig?.pushEndpoint ?? '';
+  if (endpoint !== '' && !URL.canParse(endpoint))
+    throw invalidArgument(`Invalid push endpoint given (endpoint=${endpoint})`);
+  const checked = { ...subscription, ackDeadlineSeconds };
+  const dead = subscription.deadLetterPolicy;
+  if (!dead?.deadLetterTopic) return { ...checked, deadLetterPolicy: null };
+  checkTopicName(dead.deadLetterTopic);
+  const maxDeliveryAttempts = dead.maxDeliveryAttempts || limits.MIN_DELIVERY_ATTEMPTS;
+  checkRange(
+    'max delivery attempts',
+    maxDeliveryAttempts,
+    limits.MIN_DELIVERY_ATTEMPTS,
+    limits.MAX_DELIVERY_ATTEMPTS,
+  );
+  return { ...checked, deadLetterPolicy: { ...dead, maxDeliveryAttempts } };
+}

@@ -1,0 +1,27 @@
+// Refusals as gRPC says them.
+import { status } from '@grpc/grpc-js';
+
+/** An error with a gRPC status code, in the form grpc-js sends. */
+export class GrpcFault extends Error {
+  readonly code: status;
+
+  constructor(code: status, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export function invalidArgument(message: string): GrpcFault {
+  return new GrpcFault(status.INVALID_ARGUMENT, message);
+}
+
+export function notFound(resource: string): GrpcFault {
+  return new GrpcFault(status.NOT_FOUND, `Resource not found (resource=${resource}).`);
+}
+
+export function alreadyExists(resource: string): GrpcFault {
+  return new GrpcFault(
+    status.ALREADY_EXISTS,
+    `Resource already exists in the project (resource=${resource}).`,
+  );
+}

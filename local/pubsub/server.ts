@@ -1,0 +1,55 @@
+// Stands in for Cloud Pub/Sub: the google.pubsub.v1 gRPC service that Google's own clients speak, on loopback. Differs
+// from production: no IAM, no exactly-once delivery, no snapshots, seek, schemas or BigQuery; with ordering, a key's next
+// message goes out only after the one before was acknowledged (Google may send several at once, in order); streams are
+// never closed by the server.
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { openBroker } from './broker.ts';
+import { loadServices } from './protocol.ts';
+import { publisherService } from './publisher-service.ts';
+import type { MintIdToken } from './push.ts';
+import { openStorage } from './storage.ts';
+import { subscriberService } from './subscriber-service.ts';
+
+export interface PubsubOptions {
+  host: string;
+  /** Default: one that is free. */
+  port?: number;
+  /** Where messages and resources outlive a restart; in memory when left out. */
+  dataDir?: string;
+  /** Makes the OIDC tokens of push subscriptions. */
+  mintIdToken?: MintIdToken;
+}
+
+export interface PubsubServer {
+  /** `host:port`, as PUBSUB_EMULATOR_HOST wants it. */
+  address: string;
+  close(): Promise<void>;
+}
+
+const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
+
+/** Starts the server. */
+export async function startPubsub(options: PubsubOptions): Promise<PubsubServer> {
+  const broker = openBroker(openStorage(options.dataDir), options.mintIdToken);
+  const { publisher, subscriber } = loadServices();
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  });
+  server.addService(publisher, publisherService(broker));
+  server.addService(subscriber, subscriberService(broker));
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(
+      `${options.host}:${options.port ?? 0}`,
+      ServerCredentials.createInsecure(),
+      (error, bound) => (error ? reject(error) : resolve(bound)),
+    );
+  });
+  return {
+    address: `${options.host}:${port}`,
+    close: async () => {
+      server.forceShutdown();
+      await broker.close();
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// Unary calls: the request parsed, the answer or a gRPC status returned; nothing a client sends ends the server.
+import { type handleUnaryCall, status } from '@grpc/grpc-js';
+import { z } from 'zod';
+import { GrpcFault, invalidArgument } from './fault.ts';
+
+/** A handler for one method. */
+export function unary<T extends z.ZodType>(
+  schema: T,
+  handle: (request: z.infer<T>) => unknown,
+): handleUnaryCall<unknown, unknown> {
+  return (call, callback) => {
+    answer(schema, call.request, handle).then(
+      (value) => callback(null, value ?? {}),
+      (error: unknown) => callback(asFault(error)),
+    );
+  };
+}
+
+async function answer<T extends z.ZodType>(
+  schema: T,
+  request: unknown,
+  handle: (request: z.infer<T>) => unknown,
+): Promise<unknown> {
+  const parsed = schema.safeParse(request);
+  if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
+  return await handle(parsed.data);
+}
+
+/** Anything thrown, as a fault. */
+export function asFault(error: unknown): GrpcFault {
+  if (error instanceof GrpcFault) return error;
+  return new GrpcFault(status.INTERNAL, error instanceof Error ? error.message : String(error));
+}
+
+/** Refuses a method that this server does not have. */
+export const unimplemented: handleUnaryCall<unknown, unknown> = (call, callback) => {
+  callback(new GrpcFault(status.UNIMPLEMENTED, `${call.getPath()} is not served here`));
+};
