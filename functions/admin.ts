@@ -27,7 +27,10 @@ async function verify(db: Database): Promise<string> {
   throw new LamplighterError('corrupt', `verify audit trail: entry ${verdict.seq}: ${verdict.fault}`);
 }
 
-async function run(db: Database, [command, first = '', second = '']: readonly string[]): Promise<string> {
+async function run(
+  db: Database,
+  [command = '', first = '', second = '']: readonly string[],
+): Promise<string> {
   switch (command) {
     case 'migrate': {
       const applied = await migrate(db);

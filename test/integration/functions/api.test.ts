@@ -1,0 +1,336 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { apiRoutes, handleApi } from '#functions/api/handler.ts';
+import { publicRoutes } from '#functions/api/public-routes.ts';
+import { recordReport } from '#functions/command/record-report.ts';
+import { listAudit } from '#functions/store/audit.ts';
+import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
+import { createToken, revokeToken } from '#functions/store/tokens.ts';
+import {
+  AuditView,
+  CommandDetail,
+  CommandView,
+  OperationView,
+  Problem,
+  RunbookVersionView,
+} from '#shared/api/views.ts';
+import { Report } from '#shared/command/report.ts';
+import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import type { Role } from '#shared/role.ts';
+import {
+  applyTestRunbook,
+  DEMO_RUNBOOK,
+  enrolTestHost,
+  type HostKeys,
+  pushedReport,
+} from '#test/fixtures/control-plane.ts';
+import { createTestDeps, makeKey, type TestDeps } from '#test/fixtures/deps.ts';
+import { type FunctionServer, serveHandler } from '#test/fixtures/function-server.ts';
+import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
+
+let database: TestDatabase;
+let deps: TestDeps;
+let listener: CommandListener;
+let server: FunctionServer;
+let keys: HostKeys;
+const tokens = new Map<Role, string>();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  deps = createTestDeps(database.db);
+  listener = createCommandListener(database.db);
+  server = await serveHandler(handleApi(deps, listener));
+  await applyTestRunbook(database.db);
+  keys = await enrolTestHost(database.db, 'web-1');
+  for (const role of ['viewer', 'responder', 'operator', 'admin'] as const) {
+    tokens.set(role, await createToken(database.db, { name: role, role }));
+  }
+});
+afterAll(async () => {
+  await server.close();
+  await listener.close();
+  await database.drop();
+});
+
+interface Call {
+  role?: Role;
+  token?: string | undefined;
+  body?: string;
+  type?: string;
+}
+
+async function call(
+  method: string,
+  path: string,
+  { role, token = role && tokens.get(role), body, type }: Call = {},
+) {
+  const response = await fetch(new URL(path, server.url), {
+    method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  const answer: unknown = isJson && text !== '' ? JSON.parse(text) : text;
+  return { status: response.status, headers: response.headers, answer };
+}
+
+function ask(role: Role, order: Record<string, unknown>) {
+  return call('POST', '/v1/commands', { role, body: JSON.stringify(order) });
+}
+
+describe('without a token', () => {
+  test('every route but the public ones answers 401, and so does a path that is none', async () => {
+    const routes = apiRoutes(deps, listener);
+    expect(routes.length).toBeGreaterThanOrEqual(10);
+    for (const { method, path } of [...routes, { method: 'GET', path: '/v1/nothing' }]) {
+      const answer = await call(method, path.replaceAll(/:\w+/g, 'x'));
+      expect(`${method} ${path} ${answer.status}`).toBe(`${method} ${path} 401`);
+      expect(Problem.parse(answer.answer).code).toBe('unauthenticated');
+    }
+  });
+
+  test('the public routes are these two and no others', () => {
+    expect(publicRoutes(deps).map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /healthz',
+      'POST /v1/webhooks/:name',
+    ]);
+  });
+
+  test('health answers', async () => {
+    expect(await call('GET', '/healthz')).toMatchObject({ status: 200, answer: { ok: true } });
+  });
+});
+
+describe('with a bad token', () => {
+  const table: [string, () => string | Promise<string>][] = [
+    ['unknown', () => `lamp_${'A'.repeat(43)}`],
+    ['malformed', () => "x' OR true --"],
+    [
+      'revoked',
+      async () => {
+        const token = await createToken(database.db, { name: 'gone', role: 'admin' });
+        await revokeToken(database.db, 'gone');
+        return token;
+      },
+    ],
+  ];
+  test.each(table)('%s: 401', async (_name, token) => {
+    const answer = await call('GET', '/v1/operations', { token: await token() });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+  });
+});
+
+describe('roles', () => {
+  const pem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const table: [string, string, Role, string][] = [
+    ['PUT', '/v1/runbook', 'operator', DEMO_RUNBOOK],
+    ['PUT', '/v1/hosts/web-9', 'operator', JSON.stringify({ agentKeys: [pem], runnerKeys: [pem] })],
+    ['GET', '/v1/audit', 'responder', ''],
+    ['GET', '/api/monitoring/audit', 'responder', ''],
+  ];
+  test.each(table)(
+    '%s %s is refused to %s and the denial is written down',
+    async (method, path, role, body) => {
+      const answer = await call(method, path, { role, ...(body === '' ? {} : { body, type: 'text/yaml' }) });
+      expect(answer).toMatchObject({ status: 403, answer: { code: 'not-allowed' } });
+      const [denial] = await listAudit(database.db, { action: 'rbac_denied', limit: 1 });
+      expect(denial?.actor).toBe(`token:${role}`);
+    },
+  );
+});
+
+test('answers carry the security headers', async () => {
+  const { headers } = await call('GET', '/v1/operations', { role: 'viewer' });
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+  expect(headers.get('cache-control')).toBe('no-store');
+  expect(headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('the catalogue is all operations, with the schema of their parameters', async () => {
+  const { answer } = await call('GET', '/v1/operations', { role: 'viewer' });
+  const operations = OperationView.array().parse(answer);
+  expect(operations.map(({ name }) => name)).toEqual(OPERATION_NAMES);
+  expect(operations.find(({ name }) => name === 'service.logs')?.params).toMatchObject({
+    type: 'object',
+    required: ['service'],
+  });
+});
+
+describe('commands', () => {
+  test('one is asked for, listed and read', async () => {
+    const asked = await ask('responder', { operation: 'service.restart', params: { service: 'web' } });
+    expect(asked).toMatchObject({ status: 202, answer: { host: 'web-1' } });
+    const { id } = CommandView.pick({ id: true }).parse(asked.answer);
+    const { answer } = await call('GET', '/v1/commands?limit=1', { role: 'viewer' });
+    expect(CommandView.array().parse(answer)[0]).toMatchObject({
+      id,
+      state: 'sent',
+      params: { service: 'web' },
+    });
+    const detail = CommandDetail.parse((await call('GET', `/v1/commands/${id}`, { role: 'viewer' })).answer);
+    expect(detail.events.map(({ state }) => state)).toEqual(['requested', 'sent']);
+    expect((await call('GET', `/v1/commands/${id}?after=2`, { role: 'viewer' })).answer).toMatchObject({
+      events: [],
+    });
+  });
+
+  test('a waiting reader is woken by the report, not by the clock', async () => {
+    const asked = await ask('viewer', { operation: 'service.status', params: { service: 'web' } });
+    const { id } = CommandView.pick({ id: true }).parse(asked.answer);
+    await call('GET', `/v1/commands/${id}?after=2&waitS=0.2`, { role: 'viewer' });
+    const waiting = call('GET', `/v1/commands/${id}?after=2&waitS=20`, { role: 'viewer' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const report = Report.parse({
+      v: 1,
+      id: crypto.randomUUID(),
+      host: 'web-1',
+      at: deps.now.toISOString(),
+      type: 'command.finished',
+      commandId: id,
+      state: 'succeeded',
+      result: { a: 1 },
+      steps: [],
+    });
+    const startedAt = performance.now();
+    await recordReport(deps, await pushedReport(report, keys.agent));
+    const { command } = CommandDetail.parse((await waiting).answer);
+    expect(performance.now() - startedAt).toBeLessThan(700);
+    expect(command).toMatchObject({ state: 'succeeded', result: { a: 1 } });
+  });
+
+  test('a wait that nothing comes to ends by itself', async () => {
+    const asked = await ask('viewer', { operation: 'service.status', params: { service: 'web' } });
+    const { id } = CommandView.pick({ id: true }).parse(asked.answer);
+    const { answer } = await call('GET', `/v1/commands/${id}?after=2&waitS=0.3`, { role: 'viewer' });
+    expect(answer).toMatchObject({ command: { state: 'sent' }, events: [] });
+  });
+
+  const bad: [string, Record<string, unknown>, number, RegExp][] = [
+    ['a misspelt operation', { operation: 'service.restrat' }, 404, /service\.restart/],
+    [
+      'a misspelt service',
+      { operation: 'service.restart', params: { service: 'wbe' } },
+      404,
+      /Did you mean .{1,3}web/,
+    ],
+    [
+      'a parameter too many',
+      { operation: 'service.restart', params: { service: 'web', now: 1 } },
+      400,
+      /now/,
+    ],
+    ['a missing parameter', { operation: 'service.restart' }, 400, /service/],
+    ['a field too many', { operation: 'service.restart', host: 'web-2' }, 400, /host/],
+    [
+      'a wrong confirmation',
+      { operation: 'restore.run', params: { backup: '20261123T020000Z-1f3a9c', confirm: 'prod' } },
+      400,
+      /analytics/,
+    ],
+  ];
+  test.each(bad)('%s is told', async (_name, order, status, text) => {
+    const answer = await ask('operator', order);
+    expect(answer.status).toBe(status);
+    expect(JSON.stringify(Problem.parse(answer.answer))).toMatch(text);
+  });
+
+  test('an unknown id is 404, and what is no id 400', async () => {
+    const unknown = '/v1/commands/0197c2aa-0000-7000-8000-00000000dead';
+    expect((await call('GET', unknown, { role: 'viewer' })).status).toBe(404);
+    expect((await call('GET', '/v1/commands/17', { role: 'viewer' })).status).toBe(400);
+    expect((await call('GET', '/v1/commands/%E0%A4%A', { role: 'viewer' })).status).toBe(400);
+  });
+});
+
+test('a wrong method and a body that is too large are told', async () => {
+  expect((await call('POST', '/v1/audit', { role: 'viewer', body: '{}' })).status).toBe(405);
+  const body = 'x'.repeat(2 * 1024 * 1024);
+  expect((await call('PUT', '/v1/runbook', { role: 'admin', body, type: 'text/yaml' })).status).toBe(413);
+});
+
+describe('the runbook', () => {
+  test('a faulty one is refused whole, each fault with its place', async () => {
+    const body = DEMO_RUNBOOK.replace('    unit: app-web.service', '    unti: app-web.service');
+    const answer = await call('PUT', '/v1/runbook', { role: 'admin', body, type: 'text/yaml' });
+    expect(answer.status).toBe(422);
+    expect(Problem.parse(answer.answer).errors).toContainEqual(
+      expect.objectContaining({ path: 'services.web.unti', hint: 'Did you mean "unit"?' }),
+    );
+  });
+
+  test('a dry run changes nothing and takes no role', async () => {
+    const body = DEMO_RUNBOOK.replace('engines platform', 'another');
+    const answer = await call('PUT', '/v1/runbook?dryRun=1', { role: 'viewer', body, type: 'text/yaml' });
+    expect(answer).toMatchObject({ status: 200, answer: { valid: true } });
+    const current = await call('GET', '/v1/runbook', { role: 'viewer' });
+    expect(RunbookVersionView.parse(current.answer).text).toBe(DEMO_RUNBOOK);
+  });
+
+  test('applied it is the next version, once', async () => {
+    const body = DEMO_RUNBOOK.replace('engines platform', 'engines');
+    const put = () => call('PUT', '/v1/runbook', { role: 'admin', body, type: 'text/yaml' });
+    const first = RunbookVersionView.parse((await put()).answer);
+    const second = RunbookVersionView.parse((await put()).answer);
+    expect(first).toMatchObject({ version: 2, appliedBy: 'admin', text: body });
+    expect(second.version).toBe(2);
+    expect(await listAudit(database.db, { action: 'runbook.applied', limit: 5 })).toHaveLength(1);
+  });
+});
+
+describe('enrolment', () => {
+  const enrol = (agent: string, runner: string, name = 'web-5') => {
+    const body = JSON.stringify({ agentKeys: [agent], runnerKeys: [runner] });
+    return call('PUT', `/v1/hosts/${name}`, { role: 'admin', body });
+  };
+
+  test('takes the two keys of a host and writes it down', async () => {
+    const answer = await enrol(makeKey().publicPem, makeKey().publicPem);
+    expect(answer).toMatchObject({ status: 200, answer: { host: 'web-5' } });
+    const { answer: trail } = await call('GET', '/v1/audit?action=host.enrolled', { role: 'operator' });
+    expect(AuditView.array().parse(trail)[0]).toMatchObject({ actor: 'token:admin', target: 'web-5' });
+  });
+
+  test.each([
+    ['a key for both', makeKey().publicPem, 'same'],
+    [
+      'another kind of key',
+      generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' }),
+      '',
+    ],
+    ['no key', 'hello', ''],
+  ])('refuses %s', async (_name, agent, mode) => {
+    const runner = mode === 'same' ? agent.toString() : makeKey().publicPem;
+    expect((await enrol(agent.toString(), runner)).status).toBe(400);
+  });
+
+  test('refuses a name that is none', async () => {
+    const answer = await enrol(makeKey().publicPem, makeKey().publicPem, '-x');
+    expect(answer.status).toBe(400);
+  });
+});
+
+test('what goes wrong inside is not told outside', async () => {
+  const broken = createTestDeps({ ...database.db, query: () => Promise.reject(new Error('secret detail')) });
+  const other = await serveHandler(handleApi(broken, listener));
+  try {
+    const response = await fetch(`${other.url}/v1/operations`, {
+      headers: { authorization: `Bearer ${tokens.get('viewer')}` },
+    });
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('secret detail');
+    expect(broken.logged).toMatchObject([{ severity: 'ERROR', error: 'secret detail' }]);
+  } finally {
+    await other.close();
+  }
+});
+
+test('no token is in the log', () => {
+  const text = JSON.stringify(deps.logged);
+  expect(deps.logged.length).toBeGreaterThan(10);
+  for (const token of tokens.values()) expect(text).not.toContain(token);
+});
