@@ -1,0 +1,34 @@
+import { inspect } from 'node:util';
+import { expect, test } from 'vitest';
+import { checkConfig, readConfig } from '#functions/config.ts';
+
+const ENV = {
+  GOOGLE_CLOUD_PROJECT: 'p',
+  DATABASE_URL: 'postgresql://u:very-secret@h/d',
+  OIDC_AUDIENCE: 'https://report.example.com',
+  OIDC_CALLERS: 'a@example.com, b@example.com,',
+  WEBHOOK_SECRETS: '{"hook":"sixteen characters or more"}',
+};
+
+test('values are parsed', () => {
+  const config = readConfig(ENV);
+  expect(config.get('OIDC_CALLERS')).toEqual(['a@example.com', 'b@example.com']);
+  expect(config.get('WEBHOOK_SECRETS').get('hook')?.reveal()).toBe('sixteen characters or more');
+  expect(config.find('STORAGE_API_ENDPOINT')).toBeUndefined();
+});
+
+test('a secret does not show itself', () => {
+  const secret = readConfig(ENV).get('DATABASE_URL');
+  expect(`${String(secret)} ${JSON.stringify({ secret })} ${inspect(secret)}`).not.toContain('very-secret');
+});
+
+test('an entry point names all that it misses at once, and no value', () => {
+  expect(() => checkConfig('report', ENV)).not.toThrow();
+  const broken = { ...ENV, DATABASE_URL: '', OIDC_AUDIENCE: 'not a very-secret url' };
+  expect(() => checkConfig('report', broken)).toThrow(/DATABASE_URL.*OIDC_AUDIENCE/);
+  expect(() => checkConfig('report', broken)).not.toThrow(/very-secret/);
+});
+
+test.each(['{"hook":"short"}', '[]', 'hook=key'])('webhook secrets can’t be %s', (text) => {
+  expect(() => readConfig({ WEBHOOK_SECRETS: text }).get('WEBHOOK_SECRETS')).toThrow('WEBHOOK_SECRETS');
+});
