@@ -1,0 +1,107 @@
+// The buckets on the disk: one directory each, with `bucket.json`, `objects/` (metadata) and `content/` (bytes).
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BucketRecord } from './bucket-schema.ts';
+import { readJsonFiles, syncDirectory, writeJson } from './disk.ts';
+import { StorageFault } from './fault.ts';
+import { ObjectRecord } from './object-schema.ts';
+
+export interface Bucket {
+  record: BucketRecord;
+  directory: string;
+  objects: Map<string, ObjectRecord>;
+  /** The names in Google's order; undefined after a name came or went. */
+  order: string[] | undefined;
+  /** Commits under way: a bucket with one is not empty. */
+  commits: number;
+}
+
+export interface BucketStore {
+  /** Throws 404. */
+  get(name: string): Bucket;
+  list(): Bucket[];
+  /** Throws 409 when the name is taken. */
+  create(record: BucketRecord): Promise<Bucket>;
+  save(bucket: Bucket, record: BucketRecord): Promise<void>;
+  /** Throws 409 unless empty. */
+  remove(bucket: Bucket): Promise<void>;
+}
+
+/** Reads every bucket and object record; memory holds metadata only. */
+export async function openBucketStore(directory: string): Promise<BucketStore> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const buckets = new Map<string, Bucket>();
+  for (const name of await readdir(directory)) {
+    const bucket = await loadBucket(join(directory, name));
+    if (bucket) buckets.set(bucket.record.name, bucket);
+  }
+  return {
+    get: (name) => {
+      const bucket = buckets.get(name);
+      if (!bucket) throw new StorageFault(404, 'The specified bucket does not exist.');
+      return bucket;
+    },
+    list: () => [...buckets.values()].toSorted((a, b) => (a.record.name < b.record.name ? -1 : 1)),
+    create: async (record) => {
+      if (buckets.has(record.name)) throw new StorageFault(409, nameTaken(record.name));
+      const bucket = emptyBucket(join(directory, record.name), record);
+      buckets.set(record.name, bucket);
+      await persistNew(bucket).catch((thrown: unknown) => {
+        buckets.delete(record.name);
+        throw thrown;
+      });
+      await syncDirectory(directory);
+      return bucket;
+    },
+    save: async (bucket, record) => {
+      await writeJson(join(bucket.directory, 'bucket.json'), record);
+      bucket.record = record;
+    },
+    remove: async (bucket) => {
+      if (bucket.objects.size + bucket.commits > 0)
+        throw new StorageFault(409, 'The bucket you tried to delete is not empty.');
+      buckets.delete(bucket.record.name);
+      // The record goes first: a directory without one is no bucket.
+      await rm(join(bucket.directory, 'bucket.json'), { force: true });
+      await rm(bucket.directory, { recursive: true, force: true });
+      await syncDirectory(directory);
+    },
+  };
+}
+
+function nameTaken(name: string): string {
+  return `Your previous request to create the named bucket succeeded and you already own it: ${name}`;
+}
+
+function emptyBucket(directory: string, record: BucketRecord): Bucket {
+  return { record, directory, objects: new Map(), order: undefined, commits: 0 };
+}
+
+async function persistNew(bucket: Bucket): Promise<void> {
+  await mkdir(join(bucket.directory, 'objects'), { recursive: true, mode: 0o700 });
+  await mkdir(join(bucket.directory, 'content'), { recursive: true, mode: 0o700 });
+  await writeJson(join(bucket.directory, 'bucket.json'), bucket.record);
+}
+
+async function loadBucket(directory: string): Promise<Bucket | undefined> {
+  if (!(await stat(directory)).isDirectory()) return undefined;
+  const [found] = await readJsonFiles(directory, BucketRecord);
+  if (!found) {
+    // A kill in the middle of creating or deleting the bucket.
+    await rm(directory, { recursive: true, force: true });
+    return undefined;
+  }
+  const bucket = emptyBucket(directory, found[1]);
+  for (const [, record] of await readJsonFiles(join(directory, 'objects'), ObjectRecord))
+    bucket.objects.set(record.name, record);
+  await sweepContent(bucket);
+  return bucket;
+}
+
+/** Content that no record names: an upload that was killed before its commit, or a delete before its clean-up. */
+async function sweepContent(bucket: Bucket): Promise<void> {
+  const named = new Set([...bucket.objects.values()].map((record) => record.content));
+  const directory = join(bucket.directory, 'content');
+  for (const file of await readdir(directory))
+    if (!named.has(file)) await rm(join(directory, file), { force: true });
+}

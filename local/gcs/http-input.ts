@@ -1,0 +1,68 @@
+// What comes in over HTTP, bounded and parsed before anything acts on it.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { invalid, StorageFault } from './fault.ts';
+import { MAX_JSON_BYTES } from './limits.ts';
+
+/** One request and its answer. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  query: Record<string, string>;
+  /** The origin under which the client reached this server, for the links in an answer. */
+  baseUrl: string;
+}
+
+/** A value in the schema's shape, or 400 with the first thing that is wrong with it. */
+export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw invalid(`Invalid value for ${issue?.path.join('.') || 'request'}: ${issue?.message ?? 'unknown'}`);
+}
+
+/** Chunks of a body; leaving the loop early does not cut the connection, so that the answer can still be sent. */
+export function bodyOf(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false });
+}
+
+/** A JSON body; an empty one is `{}`. */
+export async function readJsonBody<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of bodyOf(request)) {
+    size += chunk.length;
+    if (size > MAX_JSON_BYTES) throw new StorageFault(413, `Request body exceeds ${MAX_JSON_BYTES} bytes.`);
+    chunks.push(chunk);
+  }
+  return parseJson(Buffer.concat(chunks), schema);
+}
+
+export function parseJson<T>(bytes: Buffer, schema: z.ZodType<T>): T {
+  if (bytes.length === 0) return parseInput(schema, {});
+  try {
+    return parseInput(schema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+  } catch (thrown) {
+    if (thrown instanceof StorageFault) throw thrown;
+    throw new StorageFault(400, 'Parse Error', { reason: 'parseError' });
+  }
+}
+
+export function sendJson(response: ServerResponse, status: number, body: object): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response
+    .writeHead(status, {
+      'content-type': 'application/json; charset=UTF-8',
+      'content-length': bytes.length,
+      'cache-control': 'no-cache, no-store, max-age=0, must-revalidate',
+    })
+    .end(bytes);
+}
+
+export function sendEmpty(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { ...headers, 'content-length': 0 }).end();
+}

@@ -1,0 +1,198 @@
+// The objects on the disk. A version exists from the moment its metadata file is renamed into place, and its
+// finalised event with it; content files never change, so a download goes on while its object is replaced.
+import { createHash } from 'node:crypto';
+import { type FileHandle, link, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Bucket } from './bucket-store.ts';
+import type { Checksums } from './checksum.ts';
+import { syncDirectory, writeJson } from './disk.ts';
+import type { EventQueue } from './event-queue.ts';
+import { objectNotFound } from './fault.ts';
+import { createKeyedLock } from './keyed-lock.ts';
+import { assertCustomMetadata, type ObjectFields, type ObjectRecord } from './object-schema.ts';
+import { assertPreconditions, type Preconditions } from './precondition.ts';
+import { assertReplaceable } from './retention.ts';
+
+/** Content that is complete and durable in a file of its own, which stays the caller's. */
+export interface StagedContent {
+  path: string;
+  sizeBytes: number;
+  checksums: Checksums;
+}
+
+export interface CommitRequest {
+  bucket: Bucket;
+  name: string;
+  fields: ObjectFields;
+  content: StagedContent;
+  conditions: Preconditions;
+  uploadId?: string;
+  componentCount?: number;
+}
+
+export interface ObjectStoreOptions {
+  clock: () => Date;
+  events: EventQueue;
+  /** No generation is given out twice, whatever the clock does. */
+  latestGeneration: bigint;
+}
+
+export class ObjectStore {
+  readonly #clock: () => Date;
+  readonly #events: EventQueue;
+  readonly #lock = createKeyedLock();
+  #latest: bigint;
+
+  constructor(options: ObjectStoreOptions) {
+    this.#clock = options.clock;
+    this.#events = options.events;
+    this.#latest = options.latestGeneration;
+  }
+
+  /** Throws 412 or 403 when the name may not be written now; decided again at the commit. */
+  assertWritable(bucket: Bucket, name: string, conditions: Preconditions): void {
+    const live = bucket.objects.get(name);
+    assertPreconditions(conditions, live, 'write');
+    if (live) assertReplaceable(bucket.record, live, this.#clock().getTime());
+  }
+
+  /** Makes the content the live version and queues its event, both or neither. */
+  commit(request: CommitRequest): Promise<ObjectRecord> {
+    const { bucket, name, conditions } = request;
+    return withCommit(bucket, () =>
+      this.#lock.run(keyOf(bucket, name), async () => {
+        this.assertWritable(bucket, name, conditions);
+        const record = newRecord(request, this.#nextGeneration(), this.#clock().toISOString());
+        await publish(request, record, this.#events);
+        return record;
+      }),
+    );
+  }
+
+  /** Saves what `change` makes of the live version, as its next metageneration. */
+  revise(
+    bucket: Bucket,
+    name: string,
+    change: (live: ObjectRecord, now: string) => ObjectRecord,
+  ): Promise<ObjectRecord> {
+    return this.#lock.run(keyOf(bucket, name), async () => {
+      const live = getObject(bucket, name);
+      const updated = this.#clock().toISOString();
+      const metageneration = String(BigInt(live.metageneration) + 1n);
+      const revised = { ...change(live, updated), metageneration, updated };
+      assertCustomMetadata(revised.metadata);
+      await writeJson(recordPath(bucket, name), revised);
+      bucket.objects.set(name, revised);
+      return revised;
+    });
+  }
+
+  /** `check` may throw to refuse. */
+  remove(bucket: Bucket, name: string, check: (live: ObjectRecord) => void): Promise<void> {
+    return this.#lock.run(keyOf(bucket, name), async () => {
+      const live = getObject(bucket, name);
+      check(live);
+      assertReplaceable(bucket.record, live, this.#clock().getTime());
+      await rm(recordPath(bucket, name), { force: true });
+      await syncDirectory(join(bucket.directory, 'objects'));
+      bucket.objects.delete(name);
+      bucket.order = undefined;
+      await rm(contentPath(bucket, live), { force: true });
+    });
+  }
+
+  #nextGeneration(): string {
+    const now = BigInt(this.#clock().getTime()) * 1_000n;
+    this.#latest = now > this.#latest ? now : this.#latest + 1n;
+    return String(this.#latest);
+  }
+}
+
+/** An open content file can be read to its end whatever becomes of the object. */
+export async function openContent(bucket: Bucket, record: ObjectRecord): Promise<FileHandle> {
+  try {
+    return await open(contentPath(bucket, record), 'r');
+  } catch (cause) {
+    // Replaced or deleted between the look-up and the opening.
+    if (bucket.objects.get(record.name)?.generation !== record.generation)
+      throw objectNotFound(record.bucket, record.name);
+    throw cause;
+  }
+}
+
+export function contentPath(bucket: Bucket, record: ObjectRecord): string {
+  return join(bucket.directory, 'content', record.content);
+}
+
+/** The live version, or that generation of it. Throws 404. */
+export function getObject(bucket: Bucket, name: string, generation?: string): ObjectRecord {
+  const live = bucket.objects.get(name);
+  if (!live || (generation !== undefined && generation !== live.generation))
+    throw objectNotFound(bucket.record.name, name);
+  return live;
+}
+
+async function withCommit<T>(bucket: Bucket, work: () => Promise<T>): Promise<T> {
+  bucket.commits += 1;
+  try {
+    return await work();
+  } finally {
+    bucket.commits -= 1;
+  }
+}
+
+function newRecord(request: CommitRequest, generation: string, now: string): ObjectRecord {
+  const { bucket, name, fields, content, uploadId, componentCount } = request;
+  assertCustomMetadata(fields.metadata);
+  const { md5Hash } = content.checksums;
+  return {
+    storageClass: bucket.record.storageClass,
+    ...(bucket.record.defaultEventBasedHold ? { eventBasedHold: true } : {}),
+    ...fields,
+    bucket: bucket.record.name,
+    name,
+    generation,
+    metageneration: '1',
+    sizeBytes: content.sizeBytes,
+    crc32c: content.checksums.crc32c,
+    ...(md5Hash === undefined ? {} : { md5Hash }),
+    ...(componentCount === undefined ? {} : { componentCount }),
+    timeCreated: now,
+    updated: now,
+    content: `${hashOf(name)}.${generation}`,
+    ...(uploadId === undefined ? {} : { uploadId }),
+  };
+}
+
+async function publish(request: CommitRequest, record: ObjectRecord, events: EventQueue): Promise<void> {
+  const { bucket, name, content } = request;
+  const replaced = bucket.objects.get(name);
+  const path = contentPath(bucket, record);
+  await link(content.path, path);
+  await syncDirectory(join(bucket.directory, 'content'));
+  const event = await events.prepare(bucket.record, record);
+  try {
+    await writeJson(recordPath(bucket, name), record);
+  } catch (thrown) {
+    await event.drop();
+    await rm(path, { force: true });
+    throw thrown;
+  }
+  bucket.objects.set(name, record);
+  if (!replaced) bucket.order = undefined;
+  await event.release();
+  if (replaced) await rm(contentPath(bucket, replaced), { force: true });
+}
+
+function recordPath(bucket: Bucket, name: string): string {
+  return join(bucket.directory, 'objects', `${hashOf(name)}.json`);
+}
+
+function keyOf(bucket: Bucket, name: string): string {
+  return `${bucket.record.name}/${name}`;
+}
+
+/** A name is any UTF-8 up to 1,024 bytes; its hash is safe as a file's name and never a path. */
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex');
+}

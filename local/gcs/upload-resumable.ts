@@ -1,0 +1,194 @@
+// Resumable uploads: cloud.google.com/storage/docs/performing-resumable-uploads. A session's requests take turns; a new
+// one ends the one before it, whose connection its client must have given up.
+import type { FileHandle } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { parseContentRange, type UploadRange } from './byte-range.ts';
+import { assertChecksums, type Checksummer, type Checksums, parseGoogHash } from './checksum.ts';
+import { type ContentWriter, createContentWriter } from './content-writer.ts';
+import { invalid, StorageFault } from './fault.ts';
+import { bodyOf, type Exchange, parseInput, readJsonBody, sendEmpty, sendJson } from './http-input.ts';
+import { CHECKPOINT_BYTES, CHUNK_QUANTUM_BYTES } from './limits.ts';
+import { assertObjectName, ObjectFields, ObjectInput, toObjectResource } from './object-schema.ts';
+import { Preconditions } from './precondition.ts';
+import type { Storage } from './storage.ts';
+import { openSessionData, type UploadSession } from './upload-session.ts';
+
+const DeclaredLength = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number)
+  .optional();
+
+export async function startResumable(
+  exchange: Exchange,
+  storage: Storage,
+  bucketName: string,
+): Promise<void> {
+  const { request, response, query, baseUrl } = exchange;
+  const bucket = storage.buckets.get(bucketName);
+  const input = await readJsonBody(request, ObjectInput);
+  const name = query['name'] ?? input.name ?? '';
+  assertObjectName(name);
+  storage.objects.assertWritable(bucket, name, parseInput(Preconditions, query));
+  const contentType = input.contentType ?? request.headers['x-upload-content-type'];
+  const { record } = await storage.sessions.create({
+    bucket: bucketName,
+    name,
+    fields: parseInput(ObjectFields, { ...input, contentType }),
+    conditions: Object.fromEntries(Object.entries(query).filter(([key]) => key in Preconditions.shape)),
+    expected: { crc32c: input.crc32c, md5Hash: input.md5Hash },
+    declaredBytes: parseInput(DeclaredLength, request.headers['x-upload-content-length']),
+  });
+  const session = `uploadType=resumable&name=${encodeURIComponent(name)}&upload_id=${record.id}`;
+  const location = `${baseUrl}/upload/storage/v1/b/${bucketName}/o?${session}`;
+  sendEmpty(response, 200, { location, 'x-guploader-uploadid': record.id });
+}
+
+/** A chunk, the whole rest, or the question how far the upload is. */
+export async function continueResumable(exchange: Exchange, storage: Storage): Promise<void> {
+  const session = storage.sessions.get(exchange.query['upload_id'] ?? '');
+  session.interrupt?.();
+  await storage.sessions.lock.run(session.record.id, async () => {
+    if (session.record.done) return answerDone(exchange, storage, session);
+    storage.sessions.get(session.record.id);
+    const range = parseContentRange(exchange.request.headers['content-range']);
+    assertTotal(session, range);
+    const isEnd = await takeBytes(exchange, storage, session, range);
+    if (isEnd) await finish(exchange, storage, session);
+    else answerIncomplete(exchange.response, session.record.durableBytes);
+  });
+}
+
+export async function cancelResumable(exchange: Exchange, storage: Storage): Promise<void> {
+  const session = storage.sessions.get(exchange.query['upload_id'] ?? '');
+  session.interrupt?.();
+  await storage.sessions.lock.run(session.record.id, () => storage.sessions.remove(session));
+  sendEmpty(exchange.response, 499);
+}
+
+function assertTotal({ record }: UploadSession, { total }: UploadRange): void {
+  if (total !== undefined && record.declaredBytes !== undefined && total !== record.declaredBytes)
+    throw invalid(`The upload was announced with ${record.declaredBytes} bytes, now its size is ${total}.`);
+}
+
+/** True when the object's last byte is in. */
+async function takeBytes(
+  exchange: Exchange,
+  storage: Storage,
+  session: UploadSession,
+  range: UploadRange,
+): Promise<boolean> {
+  const { durableBytes } = session.record;
+  if (range.start === undefined) return range.total === durableBytes;
+  assertChunk(range, durableBytes);
+  const { file, checksummer } = await openSessionData(session);
+  const writer = createContentWriter(file, durableBytes, checksummer);
+  try {
+    const endBytes = await receive(exchange, storage, session, range, writer);
+    const total = range.total ?? (range.end === undefined ? endBytes : undefined);
+    if (endBytes !== total) return false;
+    await writer.end();
+    return true;
+  } finally {
+    await settle(storage, session, writer, checksummer, file);
+  }
+}
+
+async function settle(
+  storage: Storage,
+  session: UploadSession,
+  writer: ContentWriter,
+  checksummer: Checksummer,
+  file: FileHandle,
+): Promise<void> {
+  try {
+    await writer.settle();
+    await storage.sessions.save(session, { durableBytes: writer.writtenBytes() });
+    session.checksummer = checksummer;
+  } finally {
+    await file.close();
+  }
+}
+
+function assertChunk({ start = 0, end, total }: UploadRange, durableBytes: number): void {
+  if (start > durableBytes)
+    throw invalid(`Invalid Content-Range: starts at ${start}, but only ${durableBytes} bytes were received.`);
+  if (end === undefined || (total !== undefined && end + 1 >= total)) return;
+  const length = end - start + 1;
+  if (length < CHUNK_QUANTUM_BYTES)
+    throw invalid(
+      `Invalid request. The number of bytes uploaded is required to be equal or greater than ${CHUNK_QUANTUM_BYTES}, ` +
+        `except for the final request (it's recommended to be the exact multiple of ${CHUNK_QUANTUM_BYTES}). ` +
+        `The received request contained ${length} bytes, which does not meet this requirement.`,
+    );
+}
+
+/** Returns where in the object the request's body ended. Bytes that are durable already are skipped. */
+async function receive(
+  exchange: Exchange,
+  storage: Storage,
+  session: UploadSession,
+  { start = 0, end, total }: UploadRange,
+  writer: ContentWriter,
+): Promise<number> {
+  const { durableBytes } = session.record;
+  const limit = end === undefined ? (total ?? Infinity) : end + 1;
+  let position = start;
+  let checkpoint = durableBytes + CHECKPOINT_BYTES;
+  session.interrupt = () => exchange.request.destroy();
+  try {
+    for await (const chunk of bodyOf(exchange.request)) {
+      const skipped = Math.min(chunk.length, Math.max(0, durableBytes - position));
+      position += chunk.length;
+      if (position > limit) throw invalid('The request holds more bytes than its Content-Range says.');
+      await writer.write(chunk.subarray(skipped));
+      if (writer.writtenBytes() < checkpoint) continue;
+      await writer.checkpoint();
+      await storage.sessions.save(session, { durableBytes: writer.writtenBytes() });
+      checkpoint = writer.writtenBytes() + CHECKPOINT_BYTES;
+    }
+  } finally {
+    session.interrupt = undefined;
+  }
+  return position;
+}
+
+async function finish(exchange: Exchange, storage: Storage, session: UploadSession): Promise<void> {
+  const { record } = session;
+  const bucket = storage.buckets.get(record.bucket);
+  const { file, checksummer } = await openSessionData(session);
+  await file.close();
+  const checksums = checksummer.digest();
+  session.checksummer = checksummer;
+  const stated: Partial<Checksums> = parseGoogHash(exchange.request.headers['x-goog-hash']);
+  try {
+    assertChecksums(checksums, [record.expected, stated]);
+    const done = await storage.objects.commit({
+      bucket,
+      name: record.name,
+      fields: record.fields,
+      content: { path: session.dataPath, sizeBytes: record.durableBytes, checksums },
+      conditions: parseInput(Preconditions, record.conditions),
+      uploadId: record.id,
+    });
+    await storage.sessions.save(session, { done });
+  } catch (thrown) {
+    // Refused for good: the client has to start over.
+    if (thrown instanceof StorageFault && !thrown.retryable) await storage.sessions.remove(session);
+    throw thrown;
+  }
+  await answerDone(exchange, storage, session);
+}
+
+async function answerDone(exchange: Exchange, storage: Storage, session: UploadSession): Promise<void> {
+  const { done } = session.record;
+  if (!done) throw new StorageFault(500, 'The upload session has no object.');
+  const bucket = storage.buckets.get(done.bucket);
+  sendJson(exchange.response, 200, toObjectResource(done, bucket.record, exchange.baseUrl));
+}
+
+/** 308 with the bytes that are durable; without a Range header when there are none. */
+function answerIncomplete(response: ServerResponse, durableBytes: number): void {
+  sendEmpty(response, 308, durableBytes > 0 ? { range: `bytes=0-${durableBytes - 1}` } : {});
+}
