@@ -10,6 +10,8 @@ export const BootPlan = z.object({
   bootDir: z.string(),
   /** The host's disk: kept across reboots and restarts of the stack. */
   diskDir: z.string(),
+  /** Directories of the outer machine that the host sees empty: people's files, and the stack's own keys. */
+  hiddenPaths: z.array(z.string()),
 });
 export type BootPlan = z.infer<typeof BootPlan>;
 
@@ -73,9 +75,9 @@ export function memoryLayerOf(plan: BootPlan): string {
   return join(plan.bootDir, 'layer');
 }
 
-/** Arguments of mount(8) for the host's root. */
-export function overlayArguments(plan: BootPlan, layer: string): string[] {
-  const options = `lowerdir=/,upperdir=${layer}/upper,workdir=${layer}/work`;
+/** Arguments of mount(8) for the host's root, run in the layer's directory: a path may have a comma, an option may not. */
+export function overlayArguments(plan: BootPlan): string[] {
+  const options = 'lowerdir=/,upperdir=upper,workdir=work';
   return ['-t', 'overlay', 'overlay', '-o', options, rootOf(plan)];
 }
 
@@ -103,6 +105,28 @@ export function laterMountArguments(plan: BootPlan): string[][] {
     ['-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', join(root, 'dev/shm')],
     ['-t', 'mqueue', 'mqueue', join(root, 'dev/mqueue')],
     ...DISK_PATHS.map((path) => ['--bind', join(plan.diskDir, path), join(root, path)]),
+  ];
+}
+
+/** Where a new id of this boot lies before it is put in the kernel's place. */
+export function bootIdFileOf(plan: BootPlan): string {
+  return join(plan.bootDir, 'boot-id');
+}
+
+/**
+ * The kernel is shared with the outer machine: its settings are for reading only, as systemd-nspawn(1) does it. The
+ * boot id is this host's own, so that its journal tells its boots apart.
+ */
+export function kernelMountArguments(plan: BootPlan, doesExist: (path: string) => boolean): string[][] {
+  const root = rootOf(plan);
+  // Not every kernel has the second.
+  const readOnly = ['proc/sys', 'proc/sysrq-trigger'].map((path) => join(root, path)).filter(doesExist);
+  return [
+    ...readOnly.flatMap((path) => [
+      ['--bind', path, path],
+      ['-o', 'remount,bind,ro', path],
+    ]),
+    ['--bind', bootIdFileOf(plan), join(root, 'proc/sys/kernel/random/boot_id')],
   ];
 }
 

@@ -1,13 +1,15 @@
 // The first process of a new host, in namespaces of its own: mounts the host's root, waits for its network, and becomes
 // systemd. Started by launch.ts; talks to its starter by one line each way on stdin and stdout.
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
-  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   readSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -15,9 +17,11 @@ import {
 import { dirname, join } from 'node:path';
 import {
   BootPlan,
+  bootIdFileOf,
   DISK_PATHS,
   deviceNames,
   diskLayerOf,
+  kernelMountArguments,
   laterMountArguments,
   MASKED_UNITS,
   memoryLayerOf,
@@ -28,8 +32,8 @@ import {
 
 const ROOT_ONLY = 0o700;
 
-function mount(args: string[]): void {
-  const { status, stderr } = spawnSync('/bin/mount', args, { encoding: 'utf8' });
+function mount(args: string[], cwd?: string): void {
+  const { status, stderr } = spawnSync('/bin/mount', args, { encoding: 'utf8', cwd });
   if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr.trim()}`);
 }
 
@@ -39,9 +43,30 @@ function prepareDisk(plan: BootPlan): void {
     const onDisk = join(plan.diskDir, path);
     if (existsSync(onDisk)) continue;
     mkdirSync(dirname(onDisk), { recursive: true, mode: 0o755 });
-    if (path === '/etc/nginx' && existsSync(path))
-      cpSync(path, onDisk, { recursive: true, verbatimSymlinks: true });
+    if (path === '/etc/nginx' && existsSync(path)) copyWhole(path, onDisk);
     else mkdirSync(onDisk, { mode: 0o755 });
+  }
+  const machineId = machineIdFileOf(plan);
+  if (!existsSync(machineId)) writeFileSync(machineId, `${randomUUID().replaceAll('-', '')}\n`);
+  writeFileSync(bootIdFileOf(plan), `${randomUUID()}\n`);
+}
+
+/** Beside and renamed: a first boot that is cut short leaves no half of it. */
+function copyWhole(from: string, to: string): void {
+  rmSync(`${to}.new`, { recursive: true, force: true });
+  cpSync(from, `${to}.new`, { recursive: true, verbatimSymlinks: true });
+  renameSync(`${to}.new`, to);
+}
+
+/** Its own, not the outer machine's: the journal keeps its files under this id. */
+function machineIdFileOf(plan: BootPlan): string {
+  return join(plan.diskDir, 'machine-id');
+}
+
+function hideOuterFiles(plan: BootPlan): void {
+  for (const path of plan.hiddenPaths) {
+    const target = join(rootOf(plan), path);
+    if (existsSync(target)) mount(['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', target]);
   }
 }
 
@@ -65,10 +90,15 @@ function configureHost(plan: BootPlan): void {
   const root = rootOf(plan);
   const units = join(root, 'etc/systemd/system');
   for (const unit of MASKED_UNITS) {
-    if (!existsSync(join(units, unit))) rmSync(join(units, unit), { force: true });
     relink('/dev/null', join(units, unit));
   }
+  // Start scripts of other software on the outer machine would start here too.
+  const generators = join(root, 'etc/systemd/system-generators');
+  mkdirSync(generators, { recursive: true });
+  relink('/dev/null', join(generators, 'systemd-sysv-generator'));
   relink('/lib/systemd/system/multi-user.target', join(units, 'default.target'));
+  rmSync(join(root, 'etc/machine-id'), { force: true });
+  writeFileSync(join(root, 'etc/machine-id'), readFileSync(machineIdFileOf(plan)), { mode: 0o444 });
   writeFileSync(join(root, 'etc/hostname'), `${plan.name}\n`);
   writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${plan.name}\n`);
   writeFileSync(join(root, 'etc/fstab'), '');
@@ -87,8 +117,8 @@ function relink(target: string, link: string): void {
   symlinkSync(target, link);
 }
 
-function tryMount(args: string[]): boolean {
-  return spawnSync('/bin/mount', args, { stdio: 'ignore' }).status === 0;
+function tryMount(args: string[], cwd: string): boolean {
+  return spawnSync('/bin/mount', args, { stdio: 'ignore', cwd }).status === 0;
 }
 
 function makeLayer(layer: string): void {
@@ -100,12 +130,12 @@ function mountRoot(plan: BootPlan): void {
   mount(['--make-rprivate', '/']);
   mkdirSync(rootOf(plan), { recursive: true, mode: ROOT_ONLY });
   makeLayer(diskLayerOf(plan));
-  if (tryMount(overlayArguments(plan, diskLayerOf(plan)))) return;
+  if (tryMount(overlayArguments(plan), diskLayerOf(plan))) return;
   const layer = memoryLayerOf(plan);
   mkdirSync(layer, { recursive: true, mode: ROOT_ONLY });
   mount(['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', layer]);
   makeLayer(layer);
-  mount(overlayArguments(plan, layer));
+  mount(overlayArguments(plan), layer);
 }
 
 function readLine(): string {
@@ -120,7 +150,9 @@ mountRoot(plan);
 for (const args of mountArguments(plan)) mount(args);
 prepareMountPoints(plan);
 for (const args of laterMountArguments(plan)) mount(args);
+hideOuterFiles(plan);
 configureHost(plan);
+for (const args of kernelMountArguments(plan, existsSync)) mount(args);
 // systemd hands credentials to units through mounts that must spread inside the host; in a container it leaves this to us.
 mount(['--make-rshared', rootOf(plan)]);
 spawnSync('/bin/hostname', [plan.name]);

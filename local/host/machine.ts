@@ -17,6 +17,8 @@ export interface HostOptions {
   name: string;
   /** IANA name of the host's time zone. */
   timezone: string;
+  /** More directories of this machine that the host must see empty, beside people's homes and `stateDir`. */
+  hiddenPaths?: readonly string[];
   log(text: string): void;
 }
 
@@ -125,6 +127,7 @@ async function bootOnce(options: HostOptions, link: HostLink): Promise<Boot> {
     timezone: options.timezone,
     bootDir,
     diskDir: join(options.stateDir, 'disk'),
+    hiddenPaths: ['/root', '/home', ...(options.hiddenPaths ?? []), options.stateDir],
   };
   const launcher = launch(plan, openCgroup(link.bridge));
   try {

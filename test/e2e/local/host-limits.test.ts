@@ -1,6 +1,6 @@
 // What must hold when things go wrong around a host: a program that hangs, two starts at once, an owner that is killed.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +20,7 @@ function observe(stateDir: string) {
   return rest;
 }
 
+const DIST = join(import.meta.dirname, '../../../dist');
 const Booted = z.object({ pid: z.int(), address: z.string() });
 
 describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
@@ -73,6 +74,56 @@ describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
     }
   });
 
+  test("shows the host neither people's files nor the stack's, and lets it set nothing in the kernel", async () => {
+    // Not under /tmp, which the host has afresh anyway.
+    mkdirSync(DIST, { recursive: true });
+    const home = mkdtempSync(join(DIST, 'home of, a stack-'));
+    mkdirSync(join(home, 'keys'));
+    writeFileSync(join(home, 'keys', 'secret'), 'x');
+    const machine = await bootHost({
+      stateDir: join(home, 'host'),
+      name: 'web-1',
+      timezone: 'Europe/London',
+      hiddenPaths: [home],
+      log: () => undefined,
+    });
+    try {
+      expect(await machine.run(['/bin/ls', '-A', home])).toMatchObject({ code: 0, stdout: '' });
+      expect((await machine.run(['/bin/ls', '-A', '/home'])).stdout).toBe('');
+      // systemd-tmpfiles makes that one.
+      expect((await machine.run(['/bin/ls', '-A', '/root'])).stdout).toMatch(/^(\.ssh\n)?$/);
+      const set = ['/usr/bin/tee', '/proc/sys/kernel/printk_ratelimit'];
+      const refused = await machine.run(set, { input: '5' });
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('Read-only file system') });
+    } finally {
+      await machine.powerOff();
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+
+  test('keeps its journal over a reboot, boot by boot, under an id of its own', async () => {
+    const machine = await boot('journal');
+    try {
+      const machineId = (await machine.run(['/bin/cat', '/etc/machine-id'])).stdout;
+      expect(machineId).toMatch(/^[0-9a-f]{32}\n$/);
+      expect(machineId).not.toBe(
+        existsSync('/etc/machine-id') ? readFileSync('/etc/machine-id', 'utf8') : '',
+      );
+      await machine.run(['/bin/journalctl', '--sync']);
+      await machine.reboot();
+      expect((await machine.run(['/bin/cat', '/etc/machine-id'])).stdout).toBe(machineId);
+      const boots = await machine.run(['/bin/journalctl', '--list-boots', '--no-pager', '-q']);
+      expect(
+        boots.stdout
+          .trim()
+          .split('\n')
+          .filter((line) => /[0-9a-f]{32}/.test(line)),
+      ).toHaveLength(2);
+    } finally {
+      await machine.powerOff();
+    }
+  });
+
   test('gives hosts that start at once, and want the same subnet, different ones', async () => {
     const wanted = { bridge: 'x', outer: 'x', address: '10.177.9.2', gatewayAddress: '10.177.9.1' };
     const dirs = ['one', 'two', 'three'].map((name) => join(base, name));
@@ -91,9 +142,10 @@ describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
     const owner = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', OWNER, stateDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const said = await new Promise<string>((resolve) =>
-      owner.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
-    );
+    const said = await new Promise<string>((resolve, reject) => {
+      owner.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      owner.once('exit', () => reject(new Error('the owner ended before its host was up')));
+    });
     const first = Booted.parse(JSON.parse(said));
     owner.kill('SIGKILL');
     const machine = await boot('owned');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   DISK_PATHS,
+  kernelMountArguments,
   laterMountArguments,
   mountArguments,
   overlayArguments,
@@ -9,13 +10,27 @@ import {
 import { enterArguments } from '#local/host/machine.ts';
 import { chooseSubnet, planLink } from '#local/host/network.ts';
 
-const plan = { name: 'web-1', timezone: 'Europe/London', bootDir: '/s/boot', diskDir: '/s/disk' };
+const plan = {
+  name: 'web-1',
+  timezone: 'Europe/London',
+  bootDir: '/s/boot',
+  diskDir: '/s/disk',
+  hiddenPaths: [],
+};
 
 describe('the boot plan', () => {
-  test('puts the overlay on the whole machine, with the layer that is named', () => {
-    expect(overlayArguments(plan, '/s/disk/layer').join(' ')).toBe(
-      '-t overlay overlay -o lowerdir=/,upperdir=/s/disk/layer/upper,workdir=/s/disk/layer/work /s/boot/root',
-    );
+  test('puts the overlay on the whole machine, with no path of ours among its options', () => {
+    expect(overlayArguments({ ...plan, bootDir: '/a,b/boot' })).toEqual([
+      ...['-t', 'overlay', 'overlay', '-o', 'lowerdir=/,upperdir=upper,workdir=work'],
+      '/a,b/boot/root',
+    ]);
+  });
+
+  test("makes the kernel's settings read-only before the boot id is laid over one of them", () => {
+    const lines = kernelMountArguments(plan, () => true).map((args) => args.join(' '));
+    expect(lines).toContain('-o remount,bind,ro /s/boot/root/proc/sys');
+    expect(lines).toContain('-o remount,bind,ro /s/boot/root/proc/sysrq-trigger');
+    expect(lines.at(-1)).toBe('--bind /s/boot/boot-id /s/boot/root/proc/sys/kernel/random/boot_id');
   });
 
   test('gives the host a /dev, /run and /tmp of its own', () => {
@@ -55,14 +70,20 @@ describe('the link', () => {
 describe('entering the host', () => {
   test('drops to an account before the program starts, and passes arguments as they are', () => {
     const argv = ['/usr/bin/psql', '-c', 'SELECT 1; -- $(x)'];
-    expect(enterArguments(42, argv, 'postgres').slice(-8)).toEqual([
+    expect(enterArguments(42, argv, 'postgres').slice(-9)).toEqual([
       '/usr/bin/setpriv',
+      '--pdeathsig=KILL',
       '--reuid=postgres',
       '--regid=postgres',
       '--init-groups',
       '--',
       ...argv,
     ]);
-    expect(enterArguments(42, argv)).not.toContain('/usr/bin/setpriv');
+    expect(enterArguments(42, argv).slice(-6)).toEqual([
+      '/usr/bin/setpriv',
+      '--pdeathsig=KILL',
+      '--',
+      ...argv,
+    ]);
   });
 });
