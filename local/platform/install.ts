@@ -19,6 +19,7 @@ import type { RunResult } from '#local/host/run-program.ts';
 import { findPostgresBinDir } from '#local/setup/capabilities.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { APPS, appUnit, ENVIRONMENT, NGINX_SITE } from './files.ts';
+import { writeOldLogs } from './old-logs.ts';
 
 const SYSTEMCTL = '/bin/systemctl';
 
@@ -79,6 +80,7 @@ async function writePrograms(machine: HostMachine): Promise<void> {
   const app = join(machine.rootPath, 'opt/app');
   for (const dir of ['bin', 'current', 'logs', 'backups', 'incoming'])
     mkdirSync(join(app, dir), { recursive: true });
+  writeOldLogs(join(app, 'logs'), Date.now());
   // Beside and renamed: a program that still runs from an earlier start can't be written over.
   copyFileSync(process.execPath, join(app, 'bin/node.new'), constants.COPYFILE_FICLONE);
   chmodSync(join(app, 'bin/node.new'), 0o755);

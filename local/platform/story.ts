@@ -32,7 +32,8 @@ export async function dropTable(machine: HostMachine, table: string): Promise<vo
 }
 
 export interface PlatformFingerprint {
-  /** By `schema.table`: how many rows, and a checksum over all of them that does not depend on their order. */
+  /** By `schema.table`: how many rows, and a checksum over all of them that does not depend on their
+   * order; a sum, since with XOR two equal rows would cancel out. */
   tables: Record<string, { rows: number; checksum: string }>;
 }
 
@@ -43,7 +44,7 @@ export async function platformFingerprint(machine: HostMachine): Promise<Platfor
   const statements = await query(
     machine,
     `SELECT format('SELECT json_build_object(''name'', %L, ''rows'', count(*), ''checksum'',
-        to_hex(coalesce(bit_xor(hashtextextended(t::text, 0)), 0))) FROM %I.%I AS t;',
+        coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text) FROM %I.%I AS t;',
         schemaname || '.' || tablename, schemaname, tablename)
       FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1;`,
   );

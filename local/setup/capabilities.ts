@@ -1,6 +1,8 @@
 // What this machine has and allows: the programs the local stack needs, and whether a host with its own systemd can run.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export interface SystemProgram {
   /** What it is for, as a person would say. */
@@ -23,6 +25,7 @@ const PROGRAMS: readonly SystemProgram[] = [
 ];
 const POSTGRES: SystemProgram = { purpose: 'PostgreSQL', paths: [], debian: 'postgresql', isForHost: false };
 
+const PROBE_DEADLINE_MS = 10_000;
 const DEBIAN_POSTGRES_DIR = '/usr/lib/postgresql';
 
 /** Directory of the newest PostgreSQL server's programs, or undefined. */
@@ -50,9 +53,24 @@ function whyNoHost(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root';
   const missing = findMissingPrograms();
   if (missing.length > 0) return `needs ${missing.map(({ debian }) => debian).join(', ')}`;
-  const args = ['--mount', '--pid', '--uts', '--ipc', '--cgroup', '--net', '--fork', '/bin/true'];
-  const { status, stderr } = spawnSync('/usr/bin/unshare', args, { encoding: 'utf8' });
-  return status === 0 ? undefined : `namespaces may not be made here: ${stderr.trim()}`;
+  return whyNoNamespaces();
+}
+
+function whyNoNamespaces(): string | undefined {
+  const dir = mkdtempSync(join(tmpdir(), 'lamplighter-probe-'));
+  try {
+    const namespaces = ['--mount', '--pid', '--uts', '--ipc', '--cgroup', '--net', '--fork'];
+    const probe = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'probe-host.ts'), dir];
+    const { status, stdout, stderr } = spawnSync(
+      '/usr/bin/unshare',
+      [...namespaces, process.execPath, ...probe],
+      { encoding: 'utf8', env: {}, timeout: PROBE_DEADLINE_MS },
+    );
+    if (status === 0) return undefined;
+    return `namespaces may not be made here: ${stdout.trim() || stderr.trim() || 'the attempt hung'}`;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 }
 
 /** Looks at this machine. */

@@ -1,6 +1,8 @@
 // Installs what the local stack needs from the machine, where that is allowed; says what and how where it is not.
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
 import { findMissingPrograms, type SystemProgram } from './capabilities.ts';
 
@@ -9,7 +11,8 @@ const SUDO = '/usr/bin/sudo';
 const ENV = '/usr/bin/env';
 /** Asked by Debian's package scripts before they start a service: 101 means no (policy-rc.d interface). */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
-const POLICY_NO = '#!/bin/sh\nexit 101\n';
+const POLICY_MARK = '# Put here by Lamplighter while it installs packages; safe to remove.';
+const POLICY_NO = `#!/bin/sh\n${POLICY_MARK}\nexit 101\n`;
 
 /** How this user may become root for apt: nothing needed, password-less sudo, or not at all. */
 function rootPrefix(): string[] | undefined {
@@ -38,16 +41,31 @@ export function ensureSystemPackages(): void {
   if (!prefix) throw new LamplighterError('unavailable', explainMissing(missing));
   const names = missing.map(({ debian }) => debian);
   console.error(`Installing Debian packages (once): ${names.join(' ')} …`);
-  const isPolicyOurs = prefix.length === 0 && !existsSync(POLICY_FILE);
-  // Their services are for the demo's host, not for this machine: they are installed, not started.
-  if (isPolicyOurs) writeFileSync(POLICY_FILE, POLICY_NO, { mode: 0o755 });
-  try {
-    installPackages(prefix, names);
-  } finally {
-    if (isPolicyOurs) rmSync(POLICY_FILE, { force: true });
-  }
+  withoutStartingServices(prefix, () => installPackages(prefix, names));
   const still = findMissingPrograms();
   if (still.length > 0) throw new LamplighterError('unavailable', explainMissing(still));
+}
+
+/** The packages' services are for the demo's host, not for this machine: they are installed, not started. */
+function withoutStartingServices(prefix: readonly string[], install: () => void): void {
+  // One of ours is left over when an earlier run was killed here; somebody else's is theirs to keep.
+  if (existsSync(POLICY_FILE) && !readFileSync(POLICY_FILE, 'utf8').includes(POLICY_MARK)) return install();
+  const dir = mkdtempSync(join(tmpdir(), 'lamplighter-policy-'));
+  try {
+    writeFileSync(join(dir, 'policy-rc.d'), POLICY_NO);
+    runAsRoot(prefix, ['/usr/bin/install', '-m', '0755', join(dir, 'policy-rc.d'), POLICY_FILE]);
+    install();
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+    runAsRoot(prefix, ['/bin/rm', '-f', POLICY_FILE]);
+  }
+}
+
+function runAsRoot(prefix: readonly string[], argv: readonly string[]): void {
+  const [file = '', ...args] = [...prefix, ...argv];
+  const { status, stderr } = spawnSync(file, args, { encoding: 'utf8' });
+  if (status !== 0)
+    throw new LamplighterError('failed', `run ${argv[0]}: ended with ${status}: ${stderr.trim()}`);
 }
 
 function installPackages(prefix: readonly string[], names: readonly string[]): void {

@@ -6,11 +6,26 @@ import { openPool } from './database.ts';
 
 const INCOMING = '/opt/app/incoming';
 const DONE = '/opt/app/incoming/done';
+const REFUSED = '/opt/app/incoming/refused';
 const POLL_MS = 1000;
 const pool = openPool();
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function takeIn(name: string): Promise<void> {
   const text = await readFile(join(INCOMING, name), 'utf8');
+  if (!isJson(text)) {
+    await rename(join(INCOMING, name), join(REFUSED, name));
+    console.error(`refused ${name}: not JSON`);
+    return;
+  }
   await pool.query(
     `WITH file AS (INSERT INTO ingest.files (name, body) VALUES ($1, $2::jsonb) ON CONFLICT (name) DO NOTHING RETURNING id)
      INSERT INTO public.jobs (kind, payload) SELECT 'import', jsonb_build_object('file', id) FROM file`,
@@ -21,7 +36,7 @@ async function takeIn(name: string): Promise<void> {
 }
 
 process.on('SIGTERM', () => process.exit(0));
-await mkdir(DONE, { recursive: true });
+for (const dir of [DONE, REFUSED]) await mkdir(dir, { recursive: true });
 console.log(`watching ${INCOMING}`);
 for (;;) {
   const names = (await readdir(INCOMING)).filter((name) => name.endsWith('.json'));

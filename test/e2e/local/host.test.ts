@@ -1,5 +1,7 @@
 // The host and the demo platform by themselves: boots, serves from outside, keeps its data, leaves nothing.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,6 +51,41 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd (${systemdHos
     expect(await servesAgain()).toMatchObject({
       engines: expect.arrayContaining([expect.objectContaining({ id: 1 })]),
     });
+  });
+
+  test('gives a date as the day that is stored', async () => {
+    expect(await servesAgain()).toMatchObject({
+      engines: expect.arrayContaining([expect.objectContaining({ id: 1, commissioned_on: '2012-04-11' })]),
+    });
+  });
+
+  test('answers a malformed target, and goes on serving', async () => {
+    const argv = ['/usr/bin/systemctl', 'show', 'app-web', '-p', 'MainPID,NRestarts'];
+    const before = (await machine.run(argv)).stdout;
+    const socket = connect(80, machine.address);
+    socket.write('GET // HTTP/1.0\r\n\r\n');
+    const [head] = await once(socket, 'data');
+    socket.destroy();
+    expect(String(head)).toContain(' 404 ');
+    expect((await machine.run(argv)).stdout).toBe(before);
+  });
+
+  test('takes in a file as a row and a job that is worked on, and sets one aside that is not JSON', async () => {
+    const incoming = join(machine.rootPath, 'opt/app/incoming');
+    writeFileSync(join(incoming, 'lot.json'), '{"lot": "Łódź \\"1\\""}');
+    writeFileSync(join(incoming, 'broken.json'), '{"lot": ');
+    const sql =
+      "SELECT count(*) FROM jobs WHERE payload->>'file' = (SELECT id::text FROM ingest.files WHERE name = 'lot.json') AND status = 'done'";
+    const argv = ['/usr/bin/psql', '-X', '-A', '-t', '-d', 'analytics', '-c', sql];
+    await expect
+      .poll(async () => (await machine.run(argv, { user: 'postgres' })).stdout.trim(), { timeout: 15_000 })
+      .toBe('1');
+    await expect.poll(() => readdirSync(join(incoming, 'refused'))).toEqual(['broken.json']);
+  });
+
+  test('has logs of several ages to clean up', async () => {
+    const argv = ['/usr/bin/find', '/opt/app/logs', '-name', '*.log', '-mtime', '+7'];
+    expect((await machine.run(argv)).stdout.trim().split('\n')).toHaveLength(4);
   });
 
   test('has hundreds of thousands of rows in several schemas', async () => {
