@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { writeMail } from '#functions/alert/mail-text.ts';
+import { nextSteps } from '#functions/alert/next-steps.ts';
+import { durationText, summaryOf } from '#functions/alert/text.ts';
+import type { Alert } from '#functions/store/alerts.ts';
+
+const ALERT: Alert = {
+  id: '00000000-0000-4000-8000-000000000001',
+  kind: 'check',
+  host: 'web-1',
+  subject: 'engines-api',
+  service: 'web',
+  state: 'firing',
+  severity: 'P1',
+  level: 'CRITICAL',
+  title: 'engines-api is failing',
+  reason: 'body does not contain "<b>&"',
+  evidence: [],
+  firedAt: new Date('2026-11-23T10:00:00Z'),
+  resolvedAt: null,
+  resolution: null,
+  incident: 12,
+};
+const write = (alert: Alert, event: 'firing' | 'resolved') =>
+  writeMail({ alert, event, incident: undefined, platform: 'engines', apiUrl: 'https://lamp.example.com/' });
+
+test('what a target says is text in the HTML, not markup', () => {
+  const { html, text } = write(ALERT, 'firing');
+  expect(text).toContain('"<b>&"');
+  expect(html).toContain('&quot;&lt;b&gt;&amp;&quot;');
+  expect(html).not.toContain('<b>');
+});
+
+test('both formats carry the same lines', () => {
+  const { html, text } = write({ ...ALERT, reason: 'refused' }, 'firing');
+  const words = html
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll('&#39;', "'")
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  for (const word of words) expect(text).toContain(word);
+});
+
+test('a resolved mail tells how it ended and asks for nothing', () => {
+  const ended = {
+    ...ALERT,
+    resolvedAt: new Date('2026-11-23T11:02:00Z'),
+    resolution: 'engines-api is passing again',
+  };
+  const { subject, text } = write(ended, 'resolved');
+  expect(subject).toBe('[resolved] P1 web-1: engines-api is failing');
+  expect(text).toMatch(/^engines-api is passing again\n/);
+  expect(text).toContain('(1 h 2 min)');
+  expect(text).not.toContain('What to do next');
+});
+
+test.each([
+  ['check', 'lamp restart web'],
+  ['heartbeat', 'systemctl status lamplighter-agent'],
+  ['backup', 'lamp backup'],
+  ['command', 'lamp commands'],
+] as const)('a %s alert says what to do', (kind, command) => {
+  const commands = nextSteps({ ...ALERT, kind }).map((step) => step.command);
+  expect(commands[0]).toBe('lamp ack INC-12');
+  expect(commands).toContain(command);
+});
+
+test.each([
+  [0, '0 s'],
+  [59_499, '59 s'],
+  [60_000, '1 min 0 s'],
+  [3_600_000, '1 h 0 min'],
+  [90_000_000, '1 d 1 h'],
+])('%i ms is %s', (ms, text) => {
+  expect(durationText(ms)).toBe(text);
+});
+
+test('a summary fits its field', () => {
+  expect(summaryOf({ ...ALERT, reason: 'x'.repeat(900) }, 'firing')).toHaveLength(500);
+});
