@@ -32,6 +32,7 @@ export function parseRunbook(text: string, operations: readonly string[]): Parse
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   if (document.errors.length > 0) return { ok: false, errors: syntaxErrors(document, lines) };
   const plain = toPlain(document);
+  if (plain instanceof ReferenceError) return { ok: false, errors: [aliasError(plain)] };
   const parsed = Runbook.safeParse(plain);
   const shapeFaults = parsed.success ? [] : parsed.error.issues.flatMap((issue) => faultsOf(issue, []));
   const faults = [...shapeFaults, ...findReferenceFaults(plain, operations)];
@@ -40,9 +41,19 @@ export function parseRunbook(text: string, operations: readonly string[]): Parse
   return { ok: false, errors: errors.toSorted((a, b) => a.line - b.line || a.column - b.column) };
 }
 
+/** The document's value, or the library's error: an alias without its anchor, or too many. */
 function toPlain(document: Document): unknown {
-  // maxAliasCount bounds the "billion laughs" expansion.
-  return document.toJS({ maxAliasCount: 100 });
+  try {
+    // maxAliasCount bounds the "billion laughs" expansion.
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    if (error instanceof ReferenceError) return error;
+    throw error;
+  }
+}
+
+function aliasError({ message }: ReferenceError): RunbookError {
+  return { line: 1, column: 1, path: '', message, hint: 'Write the values out instead of using aliases.' };
 }
 
 function syntaxErrors(document: Document, lines: LineCounter): RunbookError[] {
