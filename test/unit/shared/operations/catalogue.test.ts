@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { CATALOGUE, findOperation, OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { Policy } from '#shared/policy/policy.ts';
+import { isRoleAtLeast, Risk, Role, roleNeededFor } from '#shared/role.ts';
+import { parseRunbook } from '#shared/runbook/parse.ts';
+
+const demo = (file: string) =>
+  readFileSync(join(import.meta.dirname, '../../../../local/demo', file), 'utf8');
+const parsed = parseRunbook(demo('runbook.yaml'), OPERATION_NAMES);
+if (!parsed.ok) throw new Error('the demo runbook has faults');
+const { runbook } = parsed;
+const policy = Policy.parse({
+  ...(parse(demo('policy.yaml')) as object),
+  backup: {
+    bucket: 'b-b-b',
+    localDir: '/opt/app/backups',
+    recipients: [`age1${'q'.repeat(58)}`],
+    configPaths: [],
+  },
+});
+
+const ALERT = {
+  id: '5b0c1f6e-6f0f-4a57-9d4c-3b3f5a3f5a3f',
+  at: '2026-11-23T10:00:00.000Z',
+  event: 'firing',
+  level: 'INFO',
+  severity: 'P4',
+  kind: 'check',
+  host: 'web-1',
+  summary: 's',
+};
+const WEB = { service: 'web' };
+const TICKET = 'A'.repeat(43);
+const SAMPLES: Record<string, { params: Record<string, unknown>; locks: string[] }> = {
+  'service.status': { params: WEB, locks: [] },
+  'service.start': { params: WEB, locks: ['unit:app-web.service'] },
+  'service.stop': { params: WEB, locks: ['unit:app-web.service'] },
+  'service.restart': { params: WEB, locks: ['unit:app-web.service'] },
+  'service.reload': { params: { service: 'nginx' }, locks: ['unit:nginx.service'] },
+  'service.logs': { params: WEB, locks: [] },
+  'service.follow': { params: { ...WEB, ticket: TICKET, relayUrl: 'wss://live.example.com' }, locks: [] },
+  'host.vitals': { params: { host: 'web-1' }, locks: [] },
+  'backup.run': { params: {}, locks: ['database:analytics'] },
+  'backup.list': { params: {}, locks: [] },
+  'restore.run': {
+    params: { backup: '20261123T020000Z-1f3a9c', confirm: 'analytics' },
+    locks: [
+      'database:analytics',
+      'unit:app-intake.service',
+      'unit:app-orchestrator.service',
+      'unit:app-web.service',
+    ],
+  },
+  'alert.append': {
+    params: { channel: 'host-log', alert: ALERT },
+    locks: ['file:/opt/app/logs/alerts.jsonl'],
+  },
+};
+
+test('every operation has a sample here, and a name of its own', () => {
+  expect(Object.keys(SAMPLES).toSorted()).toEqual(OPERATION_NAMES.toSorted());
+  expect(new Set(OPERATION_NAMES).size).toBe(OPERATION_NAMES.length);
+});
+
+describe.each(CATALOGUE)('$name', (operation) => {
+  const sample = SAMPLES[operation.name]!;
+  const resolve = () => operation.resolve(operation.params.parse(sample.params), { runbook });
+
+  test('resolves the demo’s names to a spec that its own schema takes, and that the demo’s policy allows', () => {
+    const { host, spec } = resolve();
+    expect(host).toBe('web-1');
+    expect(operation.spec.parse(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
+    expect(policy.operations).toContain(operation.name);
+    expect(operation.permit(spec, policy)).toEqual({ allowed: true });
+    expect(operation.locks(spec)).toEqual(sample.locks);
+  });
+
+  test('takes no parameter too many', () => {
+    expect(operation.params.safeParse({ ...sample.params, extra: 1 }).success).toBe(false);
+  });
+
+  test('says what each parameter is, for help and forms', () => {
+    const schema = z.toJSONSchema(operation.params, { io: 'input', unrepresentable: 'any' });
+    for (const property of Object.values(schema.properties ?? {})) {
+      if (operation.name !== 'alert.append') expect(property).toHaveProperty('description');
+    }
+  });
+
+  test('is locked exactly when it changes something on the host', () => {
+    expect(operation.locks(resolve().spec).length > 0).toBe(operation.risk !== 'read');
+  });
+
+  test('is refused by a policy that names nothing', () => {
+    const bare = Policy.parse({ version: 1, host: 'web-1', operations: [], units: {} });
+    if (operation.name === 'host.vitals') return;
+    expect(operation.permit(resolve().spec, bare).allowed).toBe(false);
+  });
+});
+
+describe('the policy’s answer says which kind of no it is', () => {
+  const restart = findOperation('service.restart');
+  const spec = (unit: string) => restart.spec.parse({ unit, health: { activeForMs: 1000 } });
+  test.each([
+    ['ssh.service', 'unknown-unit'],
+    ['postgresql@15-main.service', undefined],
+  ])('restart of %s', (unit, code) => {
+    const verdict = restart.permit(spec(unit), policy);
+    expect(verdict.allowed ? undefined : verdict.code).toBe(code);
+  });
+
+  test('stop of a unit that may only be restarted', () => {
+    const verdict = findOperation('service.stop').permit(spec('postgresql@15-main.service'), policy);
+    expect(verdict).toMatchObject({ allowed: false, code: 'not-in-policy' });
+  });
+});
+
+test('a misspelt operation gets the near name', () => {
+  expect(() => findOperation('service.restrat')).toThrow('no such operation');
+  try {
+    findOperation('service.restrat');
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'not-found', hint: 'Did you mean "service.restart"?' });
+  }
+});
+
+test.each<[Risk, Role]>([
+  ['read', 'viewer'],
+  ['change', 'responder'],
+  ['disruptive', 'operator'],
+  ['destructive', 'operator'],
+])('%s takes a %s or more', (risk, least) => {
+  const may = Role.options.filter((role) => isRoleAtLeast(role, roleNeededFor(risk)));
+  expect(may).toEqual(Role.options.slice(Role.options.indexOf(least)));
+});
+
+test.each(['--now.service', 'a b.service', '../x.service', 'x', 'x.mount', ''])('%j is no unit', (unit) => {
+  const restart = findOperation('service.restart');
+  expect(restart.spec.safeParse({ unit, health: { activeForMs: 1000 } }).success).toBe(false);
+});
