@@ -1,6 +1,8 @@
-// Backup freshness: an alert when the newest verified backup is older than the runbook allows.
+// Alerts about backups: the newest verified one is older than the runbook allows, or one was found to be corrupt.
+import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
+import { findFiringAlert } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
 import { findFirstAppliedAt } from '../store/watching.ts';
@@ -46,9 +48,57 @@ export async function watchBackups(
   return await changeAlerts(deps, async (tx) => {
     if (verdict.fresh) {
       const resolution = `backup is fresh again: taken ${verdict.takenAt.toISOString()} and verified`;
-      return [await settleAlert(tx, key, resolution, runbook, now)];
+      const change = await settleAlert(tx, key, resolution, runbook, now);
+      return [change, await settleCorrupt(tx, terms.host, verdict.takenAt, runbook, now)];
     }
     const facts = { ...key, title: `no fresh backup of ${terms.database}`, reason: verdict.reason };
     return [await raiseAlert(tx, facts, runbook, now)];
   });
+}
+
+/** Within a host's backup alerts: the one about a backup that can't be trusted. */
+const CORRUPT = 'corrupt';
+
+export interface CorruptBackup {
+  host: string;
+  backupId: string;
+  /** One line per fault. */
+  faults: readonly string[];
+}
+
+/** Raises the alert about a backup that was found to be corrupt; a later one that is proven ends it. Safe to call again. */
+export async function alertCorruptBackup(
+  deps: AlertDeps,
+  { host, backupId, faults }: CorruptBackup,
+  runbook: Runbook,
+): Promise<AlertChange[]> {
+  const facts = {
+    kind: 'backup',
+    host,
+    subject: CORRUPT,
+    title: `backup ${backupId} is corrupt`,
+    reason: faults[0] ?? 'it could not be verified',
+    evidence: faults,
+  } as const;
+  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, facts, runbook, deps.clock())]);
+}
+
+/** A proven backup that was taken after the alert says that backups work again. */
+async function settleCorrupt(
+  tx: Queryable,
+  host: string,
+  takenAt: Date,
+  runbook: Runbook,
+  now: Date,
+): Promise<AlertChange | undefined> {
+  const key = { kind: 'backup', host, subject: CORRUPT } as const;
+  const alert = await findFiringAlert(tx, key);
+  if (!alert || alert.firedAt >= takenAt) return undefined;
+  return await settleAlert(
+    tx,
+    key,
+    `a later backup, taken ${takenAt.toISOString()}, was verified`,
+    runbook,
+    now,
+  );
 }

@@ -9,12 +9,12 @@ import { runTick } from './tick.ts';
 /** Answers the scheduler: 200 with what was done, 500 when a part failed. */
 export function handleWatch(deps: Deps): Handler {
   return privateHandler(deps, async () => {
-    const { latestVerifiedBackup } = await import('../store/backups.ts');
     const { did, failures } = await runTick({
       ...createRunDeps(deps),
       log: deps.log,
       signCommand: deps.signCommand,
-      latestVerifiedBackup,
+      latestVerifiedBackup: async (db, host) =>
+        await (await import('../store/backups.ts')).latestVerifiedBackup(db, host),
     });
     for (const { part, error } of failures) deps.log.error('part of the tick failed', error, { part });
     if (failures.length > 0) {

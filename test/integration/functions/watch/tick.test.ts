@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { requireRunbook } from '#functions/store/runbooks.ts';
+import { alertCorruptBackup } from '#functions/watch/backup.ts';
 import { runTick } from '#functions/watch/tick.ts';
 import { BAD, createWorld, GOOD, RUNBOOK, WITH_BACKUP, type World } from './world.ts';
 
@@ -189,6 +191,25 @@ test('no fresh verified backup raises an alert, but not in the first hours', asy
   expect((await alerts('backup'))[1]).toMatchObject({
     reason: 'the newest verified backup is 1 d 3 h old, allowed 26 h',
   });
+});
+
+test('a corrupt backup raises an alert that only a later proven one ends', async () => {
+  world.latestVerified = world.now();
+  await tick();
+  world.pass(60);
+  const { runbook } = await requireRunbook(world.db);
+  const corrupt = {
+    host: 'web-1',
+    backupId: '20261123T020000Z-1f3a9c',
+    faults: ['part 2: checksum differs'],
+  };
+  await Promise.all([1, 2].map(() => alertCorruptBackup(world.deps, corrupt, runbook)));
+  await tick();
+  expect(await alerts('backup')).toMatchObject([{ state: 'firing', reason: 'part 2: checksum differs' }]);
+  world.pass(60);
+  world.latestVerified = world.now();
+  await tick();
+  expect(await alerts('backup')).toMatchObject([{ state: 'resolved' }]);
 });
 
 test('a change whose messages could not be published is published by the next tick, each once', async () => {
