@@ -1,7 +1,7 @@
 // When a check's state changes: enough findings in a row that speak against it. Pure.
 import type { Verdict } from './checks/verdict.ts';
 
-export type ConfirmedState = 'passing' | 'failing' | 'unknown';
+type ConfirmedState = 'passing' | 'failing' | 'unknown';
 
 /** What is held of a check between looks. */
 export interface Standing {

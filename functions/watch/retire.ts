@@ -5,7 +5,7 @@ import { type Alert, listFiringAlerts } from '../store/alerts.ts';
 import { scheduledJobs } from './jobs.ts';
 
 /** True when the runbook still has what the alert is about. */
-export function isStillMeant({ kind, host, subject }: Alert, runbook: Runbook): boolean {
+function isStillMeant({ kind, host, subject }: Alert, runbook: Runbook): boolean {
   switch (kind) {
     case 'check':
       return runbook.checks[subject]?.host === host;

@@ -13,7 +13,7 @@ import type { Dispatch, SendOutcome } from './channel.ts';
 export type RequestCommand = (order: CommandOrder) => Promise<{ id: string; host: string }>;
 
 /** The line; the same for the same delivery, however often it is written. */
-export function alertLine({ alert, delivery }: Dispatch): AlertLine {
+function alertLine({ alert, delivery }: Dispatch): AlertLine {
   const check = checkOf(alert);
   return {
     id: delivery.id,

@@ -24,7 +24,7 @@ interface Answer {
 }
 
 /** The check's URL with the host's address put in. */
-export function urlOf(template: string, address: string): URL | undefined {
+function urlOf(template: string, address: string): URL | undefined {
   const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
   return URL.parse(template.replaceAll('{address}', host)) ?? undefined;
 }
@@ -112,7 +112,7 @@ function collect(
 }
 
 /** Holds an answer against the check; the first expectation that fails is the reason. */
-export function judgeAnswer(answer: Answer, check: HttpCheck): Finding {
+function judgeAnswer(answer: Answer, check: HttpCheck): Finding {
   const { status, latencyMs } = answer;
   const fault = statusFault(answer, check) ?? textFault(answer, check) ?? jsonFault(answer, check);
   if (fault !== undefined) return { verdict: 'bad', reason: fault, latencyMs };

@@ -1,15 +1,14 @@
 // Real targets that fail in each way, over the real network stack.
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { createServer as createHttp, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from 'node:net';
-import { networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { networkInterfaces } from 'node:os';
+import { afterEach, describe, expect, test } from 'vitest';
 import { MAX_CHECKED_BODY_BYTES, probeHttp } from '#functions/watch/checks/http.ts';
 import { probeTcp } from '#functions/watch/checks/tcp.ts';
 import type { HttpCheck } from '#shared/runbook/schema.ts';
+import { SELF_SIGNED } from './self-signed.ts';
 
 const open: Server[] = [];
 const sockets = new Set<Socket>();
@@ -193,21 +192,8 @@ describe('an HTTP check', () => {
 });
 
 describe('TLS', () => {
-  let dir: string;
-  let files: { key: Buffer; cert: Buffer };
-  beforeAll(() => {
-    dir = mkdtempSync(join(tmpdir(), 'lamplighter-tls-'));
-    const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
-    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    args.push('-keyout', key, '-out', cert, '-days', '1', '-subj', '/CN=other.example');
-    const made = spawnSync('openssl', args);
-    if (made.status !== 0) throw new Error(`openssl: ${made.stderr.toString()}`);
-    files = { key: readFileSync(key), cert: readFileSync(cert) };
-  });
-  afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
   test('a self-signed certificate is bad and said so', async () => {
-    const port = await listen(createHttps(files, json({})));
+    const port = await listen(createHttps(SELF_SIGNED, json({})));
     expect(await ask(port, {}, 2000, 'https')).toMatchObject({
       verdict: 'bad',
       reason: 'TLS certificate is self-signed',

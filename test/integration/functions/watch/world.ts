@@ -8,7 +8,7 @@ import type { Finding } from '#functions/watch/checks/verdict.ts';
 import type { TickDeps } from '#functions/watch/tick.ts';
 import { createTestDatabase } from '#test/fixtures/postgres.ts';
 
-export const START = new Date('2026-11-23T09:00:00.000Z');
+const START = new Date('2026-11-23T09:00:00.000Z');
 
 export const GOOD: Finding = { verdict: 'good', reason: 'status 200 in 3 ms', latencyMs: 3 };
 export const BAD: Finding = { verdict: 'bad', reason: 'status 502, expected 200', latencyMs: 4 };
