@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
+import { AGENT_ACCOUNT, ensureAccounts, findAccount } from '../host/accounts.ts';
 import { runChecked, runProgram } from '../host/process.ts';
-import { AGENT_ACCOUNT, ensureAccounts, findAccount } from './accounts.ts';
 import {
   ensureKeys,
   installPolicy,

@@ -1,10 +1,12 @@
 // Every procedure the runner has, by operation.
 import type { Procedure } from '../runner/steps.ts';
 import { procedures as alert } from './alert.ts';
+import { procedures as backup } from './backup.ts';
+import { procedures as restore } from './restore.ts';
 import { procedures as service } from './service.ts';
 import type { HostContext, Plan } from './twin.ts';
 
-const PROCEDURES: Record<string, Plan> = { ...service, ...alert };
+const PROCEDURES: Record<string, Plan> = { ...service, ...alert, ...backup, ...restore };
 
 /** The procedure of an operation for a parsed spec, or undefined when the runner has none. */
 export function planProcedure(operation: string, spec: unknown, context: HostContext): Procedure | undefined {

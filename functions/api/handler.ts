@@ -7,6 +7,7 @@ import type { Route } from './route.ts';
 import { createRouter } from './router.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { backupRoutes } from './routes/backups.ts';
 import { checkRoutes } from './routes/checks.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { hostRoutes } from './routes/hosts.ts';
@@ -28,6 +29,7 @@ export function apiRoutes(deps: Deps, listener: CommandListener): Route[] {
     ...alertRoutes(deps),
     ...incidentRoutes(deps),
     ...checkRoutes(deps),
+    ...backupRoutes(deps),
     ...liveRoutes(deps),
   ];
 }

@@ -1,5 +1,5 @@
 // The two accounts of a host: the agent's, and the one that alone carries backups over the network.
-import { runChecked, runProgram } from '../host/process.ts';
+import { runChecked, runProgram } from './process.ts';
 
 export const AGENT_ACCOUNT = 'lamplighter';
 export const UPLOAD_ACCOUNT = 'lamplighter-backup';

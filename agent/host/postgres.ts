@@ -1,0 +1,144 @@
+// PostgreSQL's own programs on the host, as the OS account postgres over the local socket (peer authentication).
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { LamplighterError } from '#shared/errors.ts';
+import { PgIdentifier } from '#shared/names.ts';
+import { findAccount } from './accounts.ts';
+import { type Account, runChecked, startProgram } from './process.ts';
+
+export interface Cluster {
+  socketDir: string;
+  port: number;
+}
+
+const DEBIAN_DIR = '/usr/lib/postgresql';
+const PSQL_FLAGS = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
+
+/** Absolute path of one of PostgreSQL's programs, of the newest version installed: pg_dump must not be older than the server. */
+export function postgresProgram(name: 'psql' | 'pg_dump' | 'pg_dumpall' | 'pg_restore'): string {
+  const versions = existsSync(DEBIAN_DIR)
+    ? readdirSync(DEBIAN_DIR).toSorted((a, b) => Number(b) - Number(a))
+    : [];
+  const file = [
+    ...versions.map((version) => `${DEBIAN_DIR}/${version}/bin/${name}`),
+    `/usr/bin/${name}`,
+  ].find(existsSync);
+  if (file) return file;
+  throw new LamplighterError(
+    'unavailable',
+    `find ${name}: PostgreSQL's client programs are not installed on this host`,
+  );
+}
+
+/** Arguments that address a cluster. */
+export function clusterArguments({ socketDir, port }: Cluster): string[] {
+  return ['-h', socketDir, '-p', String(port), '--no-password'];
+}
+
+/** The account that PostgreSQL trusts on its socket. */
+export function postgresAccount(): Promise<Account> {
+  return findAccount('postgres');
+}
+
+export interface SqlOptions {
+  cluster: Cluster;
+  database: string;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** Runs statements and returns what they print, fields separated by `|`, one row a line. Text goes through stdin, never argv. */
+export async function runSql(
+  sql: string,
+  { cluster, database, timeoutMs = 60_000, signal }: SqlOptions,
+): Promise<string[]> {
+  const output = await runChecked({
+    file: postgresProgram('psql'),
+    args: [...PSQL_FLAGS, ...clusterArguments(cluster), '-d', PgIdentifier.parse(database)],
+    account: await postgresAccount(),
+    input: sql,
+    timeoutMs,
+    ...(signal ? { signal } : {}),
+  });
+  return output.split('\n').filter((line) => line !== '');
+}
+
+/** An identifier quoted for SQL. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A string quoted for SQL (standard_conforming_strings is on since PostgreSQL 9.1). */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Counts the rows of every ordinary table in one go: SQL that prints schema, table and count as JSON lines. */
+export const COUNT_ROWS = `SELECT format('SELECT json_build_object(''schema'', %L, ''table'', %L, ''rows'', count(*)) FROM %I.%I;',
+    n.nspname, c.relname, n.nspname, c.relname)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')
+  ORDER BY 1`;
+
+export interface SnapshotSession {
+  /** Name for pg_dump's --snapshot. */
+  snapshot: string;
+  query(sql: string): Promise<string[]>;
+  /** Ends the session, and with it the snapshot. */
+  close(): void;
+}
+
+const MARK = 'lamplighter-end-of-answer';
+
+/** Opens a read-only session that holds one snapshot: what it counts is what pg_dump sees. */
+export async function openSnapshot(options: SqlOptions): Promise<SnapshotSession> {
+  const { cluster, database, signal } = options;
+  const child = startProgram(
+    {
+      file: postgresProgram('psql'),
+      args: [...PSQL_FLAGS, ...clusterArguments(cluster), '-d', PgIdentifier.parse(database)],
+      account: await postgresAccount(),
+    },
+    ['pipe', 'pipe', 'pipe'],
+  );
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+  const query = createDialogue(child);
+  await query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;');
+  const [snapshot] = await query('SELECT pg_export_snapshot();');
+  if (!snapshot) throw new LamplighterError('failed', `open snapshot of ${database}: PostgreSQL gave none`);
+  return { snapshot, query, close: () => void child.kill('SIGTERM') };
+}
+
+/** One question after another over psql's pipes. */
+function createDialogue(child: ChildProcess): (sql: string) => Promise<string[]> {
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-2000);
+  });
+  let lines: string[] = [];
+  let waiting: { resolve(answer: string[]): void; reject(error: Error): void } | undefined;
+  const fail = (): void =>
+    waiting?.reject(new LamplighterError('failed', `ask PostgreSQL: ${said.trim() || 'the session ended'}`));
+  child.once('error', fail);
+  if (!child.stdout || !child.stdin) throw new LamplighterError('internal', 'ask PostgreSQL: no pipes');
+  child.stdin.on('error', fail);
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line !== MARK) lines.push(line);
+    else {
+      waiting?.resolve(lines);
+      waiting = undefined;
+      lines = [];
+    }
+  });
+  child.once('close', fail);
+  const { stdin } = child;
+  return (sql) =>
+    new Promise((resolve, reject) => {
+      if (child.exitCode !== null)
+        return reject(new LamplighterError('failed', 'ask PostgreSQL: the session has ended'));
+      waiting = { resolve: (answer) => resolve(answer.filter((line) => line !== '')), reject };
+      stdin.write(`${sql}\n\\echo ${MARK}\n`);
+    });
+}

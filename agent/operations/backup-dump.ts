@@ -1,0 +1,89 @@
+// The database's part of a backup: one snapshot, its rows counted, dumped, compressed, hashed, written to disk and to the
+// bucket, in one pass.
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { z } from 'zod';
+import { type BackupPart, TableCount } from '#shared/backup/manifest.ts';
+import { awaitEnd, mustEndWell, startBackupChild } from '../host/backup-child.ts';
+import {
+  type Cluster,
+  COUNT_ROWS,
+  clusterArguments,
+  openSnapshot,
+  postgresAccount,
+  postgresProgram,
+} from '../host/postgres.ts';
+import { startProgram } from '../host/process.ts';
+
+export interface DumpOrder {
+  cluster: Cluster;
+  database: string;
+  bucket: string;
+  object: string;
+  localFile: string;
+  signal: AbortSignal;
+}
+
+export const DumpResult = z.object({
+  part: z.custom<BackupPart>((value) => typeof value === 'object' && value !== null),
+  tables: z.array(TableCount),
+  serverVersion: z.string(),
+});
+export type DumpResult = z.infer<typeof DumpResult>;
+
+const LOCAL_MODE = 0o600;
+
+/** Arguments of pg_dump: the custom format (a truncation shows), not compressed by pg_dump (zstd is faster), in the given snapshot. */
+export function dumpArguments(cluster: Cluster, database: string, snapshot: string): string[] {
+  return [
+    '--format=custom',
+    '--compress=0',
+    `--snapshot=${snapshot}`,
+    ...clusterArguments(cluster),
+    `--dbname=${database}`,
+  ];
+}
+
+/** Dumps a database. Throws `failed` when any of the programs on the way fails; what was written then has no manifest and does not count. */
+export async function dumpDatabase(order: DumpOrder): Promise<DumpResult> {
+  const { cluster, database, signal } = order;
+  const session = await openSnapshot({ cluster, database, signal });
+  try {
+    const [serverVersion = ''] = await session.query('SHOW server_version;');
+    const statements = await session.query(`${COUNT_ROWS};`);
+    const counted = statements.length === 0 ? [] : await session.query(statements.join('\n'));
+    const tables = counted.map((line) => TableCount.parse(JSON.parse(line)));
+    const part = await streamDump(order, session.snapshot);
+    return { part, tables, serverVersion };
+  } finally {
+    session.close();
+  }
+}
+
+async function streamDump(
+  { cluster, database, bucket, object, localFile, signal }: DumpOrder,
+  snapshot: string,
+): Promise<BackupPart> {
+  const local = openSync(localFile, 'wx', LOCAL_MODE);
+  try {
+    const args = ['store', '--bucket', bucket, '--object', object, '--compress'];
+    const child = await startBackupChild(args, { stdin: 'pipe', stdout: 'ignore', local }, signal);
+    const sink = child.process.stdin;
+    const dump = startProgram(
+      {
+        file: postgresProgram('pg_dump'),
+        args: dumpArguments(cluster, database, snapshot),
+        account: await postgresAccount(),
+      },
+      ['ignore', sink ?? 'ignore', 'pipe'],
+    );
+    signal.addEventListener('abort', () => dump.kill('SIGKILL'), { once: true });
+    // The pipe is theirs now: held open here as well, the child would never see its end.
+    sink?.destroy();
+    const ended = awaitEnd(dump);
+    const [, result] = await Promise.all([mustEndWell('pg_dump', ended), child.result()]);
+    fsyncSync(local);
+    return { name: 'database', object, encoding: 'pg_dump-custom+zstd', ...result };
+  } finally {
+    closeSync(local);
+  }
+}

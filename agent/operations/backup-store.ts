@@ -1,0 +1,68 @@
+// The local copies of backups: root's directory, one folder per backup; one without a manifest does not count.
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { MANIFEST_FILE } from '#shared/backup/manifest.ts';
+import { BackupId } from '#shared/names.ts';
+
+// The agent's group may see which backups there are, not read them.
+const DIRECTORY_MODE = 0o750;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export interface LocalBackup {
+  backupId: BackupId;
+  bytes: number;
+  isWhole: boolean;
+}
+
+/** Folder of a backup. */
+export function localBackupDir(localDir: string, backupId: BackupId): string {
+  return join(localDir, BackupId.parse(backupId));
+}
+
+/** Makes the folder of a new backup; `gid` is the agent's group. */
+export function makeLocalBackup(localDir: string, backupId: BackupId, gid: number): void {
+  mkdirSync(localDir, { recursive: true });
+  const dir = localBackupDir(localDir, backupId);
+  mkdirSync(dir);
+  for (const path of [localDir, dir]) {
+    chownSync(path, 0, gid);
+    chmodSync(path, DIRECTORY_MODE);
+  }
+}
+
+/** Local backups, oldest first. */
+export function listLocalBackups(localDir: string): LocalBackup[] {
+  if (!existsSync(localDir)) return [];
+  return readdirSync(localDir)
+    .toSorted()
+    .flatMap((name) => {
+      const backupId = BackupId.safeParse(name);
+      if (!backupId.success) return [];
+      const dir = join(localDir, name);
+      const bytes = readdirSync(dir).reduce((sum, file) => sum + statSync(join(dir, file)).size, 0);
+      return [{ backupId: backupId.data, bytes, isWhole: existsSync(join(dir, MANIFEST_FILE)) }];
+    });
+}
+
+/** When a backup began, from its id. */
+export function startOf(backupId: BackupId): number {
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z/.exec(backupId) ?? [];
+  return Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s));
+}
+
+/** Which backups retention lets go of: older than the days, and never the newest whole one. */
+export function chooseExpired(
+  backups: readonly LocalBackup[],
+  retentionDays: number,
+  nowMs: number,
+): BackupId[] {
+  const newestWhole = backups.findLast(({ isWhole }) => isWhole)?.backupId;
+  return backups
+    .filter(({ backupId }) => backupId !== newestWhole && nowMs - startOf(backupId) > retentionDays * DAY_MS)
+    .map(({ backupId }) => backupId);
+}
+
+/** Removes a local backup; one that is not there is fine. */
+export function removeLocalBackup(localDir: string, backupId: BackupId): void {
+  rmSync(localBackupDir(localDir, backupId), { recursive: true, force: true });
+}

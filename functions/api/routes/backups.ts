@@ -1,0 +1,27 @@
+// Backups and their proofs.
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import { requestVerification } from '../../backup/request.ts';
+import { findBackupView, listBackupViews } from '../../backup/view.ts';
+import type { Deps } from '../../deps.ts';
+import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';
+
+const BackupQuery = z.strictObject({ limit: limitParameter(50) });
+
+/** Backups, the newest first, and asking for one to be verified again. */
+export function backupRoutes(deps: Pick<Deps, 'db' | 'clock' | 'publisher'>): Route[] {
+  const list = async (context: RouteContext) => ({
+    body: await listBackupViews(deps.db, parseQuery(context, BackupQuery).limit),
+  });
+  const verify = async ({ params }: RouteContext) => {
+    const id = params.id ?? '';
+    await requestVerification(deps, id);
+    const view = await findBackupView(deps.db, id);
+    if (!view) throw new LamplighterError('not-found', `find backup ${id}: there is no such backup`);
+    return { status: 202, body: view };
+  };
+  return [
+    { method: 'GET', path: '/v1/backups', role: 'viewer', handle: list },
+    { method: 'POST', path: '/v1/backups/:id/verify', role: 'responder', handle: verify },
+  ];
+}

@@ -1,0 +1,58 @@
+// Entry point `verify`: one backup by a pushed order, or the daily round of the scheduler.
+import { z } from 'zod';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { HostName } from '#shared/names.ts';
+import { parsePush } from '../cloud/push.ts';
+import type { Deps } from '../deps.ts';
+import type { Answer, Handler } from '../http.ts';
+import { privateHandler } from '../private.ts';
+import { listDueBackups } from '../store/backups.ts';
+import { orderVerification, VerificationOrder } from './request.ts';
+import { type VerifyDeps, verifyBackup } from './verify.ts';
+
+const DailyRound = z.strictObject({ all: z.literal(true) });
+
+/** The handler of `verify`. */
+export function handleVerify(deps: Deps): Handler {
+  return privateHandler(deps, async (body) => {
+    if (DailyRound.safeParse(body).success) return await startRound(deps);
+    return await verifyPushed(deps, body);
+  });
+}
+
+/** Each backup of the round gets an order of its own: retried alone, and none waits for another. */
+async function startRound(deps: Deps): Promise<Answer> {
+  const due = await listDueBackups(deps.db);
+  for (const { host, id } of due) {
+    await orderVerification(deps, { host: HostName.parse(host), backupId: id, isForced: true });
+  }
+  return { body: { ordered: due.length } };
+}
+
+async function verifyPushed(deps: Deps, body: unknown): Promise<Answer> {
+  const order = parseOrder(parsePush(body).data);
+  if (!order) {
+    deps.log.warning('verification refused', { reason: 'not an order' });
+    return {};
+  }
+  const outcome = await verifyBackup(await verifyDeps(deps), order);
+  deps.log.info('backup verified', { host: order.host, backupId: order.backupId, outcome });
+  return {};
+}
+
+async function verifyDeps(deps: Deps): Promise<VerifyDeps> {
+  const { db, clock, publisher } = deps;
+  const { createRunningCrc32c } = await import('../cloud/running-crc32c.ts');
+  const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
+  return { db, clock, publisher, bucket, createCrc32c: createRunningCrc32c };
+}
+
+function parseOrder(data: Buffer): VerificationOrder | undefined {
+  try {
+    return VerificationOrder.parse(JSON.parse(data.toString('utf8')));
+  } catch (error) {
+    // A message that is no order will never be one.
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+    throw new LamplighterError('internal', `read order: ${messageOf(error)}`, { cause: error });
+  }
+}
