@@ -70,7 +70,10 @@ async function main(configFile: string): Promise<void> {
   const onTrouble = (text: string): void => say('trouble', { detail: text });
   const outbox = startOutbox({ journal, host, publish: (message) => connection.publish(message), onTrouble });
   const onQueued = (): void => outbox.wake();
+  let wakeHeart = (): void => undefined;
   const dispatcher = createDispatcher({
+    // What the host looks like after a command is told at once, not half a minute later.
+    onSettled: () => wakeHeart(),
     host,
     journal,
     reports,
@@ -99,7 +102,11 @@ async function main(configFile: string): Promise<void> {
     await sendHeartbeat(host, reports, outbox, dispatcher).catch((error) =>
       onTrouble(`heartbeat: ${messageOf(error)}`),
     );
-    await sleep(config.heartbeatEveryMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    const woken = new Promise<void>((resolve) => {
+      wakeHeart = resolve;
+    });
+    const pause = sleep(config.heartbeatEveryMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    await Promise.race([woken, pause]);
   }
   await outbox.close();
   await connection.close();

@@ -18,6 +18,8 @@ const { positionals, values } = parseArgs({
     bucket: { type: 'string' },
     object: { type: 'string' },
     compress: { type: 'boolean', default: false },
+    // Without it there is no such descriptor: the runner keeps the local copy itself.
+    local: { type: 'boolean', default: false },
   },
 });
 
@@ -62,7 +64,9 @@ async function store(): Promise<StreamResult> {
     need('bucket'),
     process.env.STORAGE_API_ENDPOINT,
   ).create(need('object'));
-  const local = createWriteStream('', { fd: LOCAL_FD, autoClose: true, flush: true });
+  const local = values.local
+    ? createWriteStream('', { fd: LOCAL_FD, autoClose: true })
+    : new PassThrough().resume();
   await Promise.all([
     pipeline(process.stdin, content.stream, encode, stored.stream),
     writeBoth(stored.stream, local, remote),

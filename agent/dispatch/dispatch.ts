@@ -19,6 +19,8 @@ export interface DispatchOptions extends FollowOptions {
   policyFile: string;
   socketPath: string;
   onTrouble(text: string): void;
+  /** A command came to its end: the host may look different now. */
+  onSettled(): void;
 }
 
 type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'result'>;
@@ -41,7 +43,10 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   const track = (envelope: CommandEnvelope, signed: SignedBytes, seen: number): void => {
     const work = carryUntilSettled(envelope, signed, seen, options);
     running.set(envelope.id, work);
-    void work.finally(() => running.delete(envelope.id));
+    void work.finally(() => {
+      running.delete(envelope.id);
+      options.onSettled();
+    });
   };
   return {
     begin: (envelope, signed) => track(envelope, signed, 0),

@@ -64,7 +64,7 @@ export async function startBackupChild(
   const child = startProgram(
     {
       file: NODE,
-      args: ['--disable-warning=ExperimentalWarning', STREAM, ...args],
+      args: ['--no-deprecation', '--disable-warning=ExperimentalWarning', STREAM, ...args],
       account,
       env: { HOME: '/nonexistent', ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }) },
     },

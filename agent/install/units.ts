@@ -1,6 +1,6 @@
 // The systemd units of agent and runner, as texts. What `systemd-analyze security` says of them is kept low.
 
-const NODE = '/opt/lamplighter/bin/node --disable-warning=ExperimentalWarning';
+const NODE = '/opt/lamplighter/bin/node --no-deprecation --disable-warning=ExperimentalWarning';
 const LIB = '/opt/lamplighter/lib';
 
 /** What both are denied. Node's compiler needs memory that is writable and executable, so that one stays allowed. */

@@ -65,7 +65,7 @@ async function streamDump(
 ): Promise<BackupPart> {
   const local = openSync(localFile, 'wx', LOCAL_MODE);
   try {
-    const args = ['store', '--bucket', bucket, '--object', object, '--compress'];
+    const args = ['store', '--bucket', bucket, '--object', object, '--compress', '--local'];
     const child = await startBackupChild(args, { stdin: 'pipe', stdout: 'ignore', local }, signal);
     const sink = child.process.stdin;
     const dump = startProgram(

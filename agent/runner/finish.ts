@@ -6,6 +6,9 @@ import type { Signer } from '#shared/signing/dsse.ts';
 import { readSteps, summariseSteps, writeReport } from './step-record.ts';
 import type { Ending } from './steps.ts';
 
+/** As many as a report takes. */
+const MAX_STEPS = 200;
+
 /** Writes the signed final report of a run. */
 export async function finishRun(
   runsDir: string,
@@ -21,7 +24,7 @@ export async function finishRun(
     at: now.toISOString(),
     type: 'command.finished',
     commandId: envelope.id,
-    steps: summariseSteps(readSteps(runsDir, envelope.id)),
+    steps: summariseSteps(readSteps(runsDir, envelope.id)).slice(-MAX_STEPS),
     ...ending,
   });
   const payload = Buffer.from(JSON.stringify(report));

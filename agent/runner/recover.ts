@@ -1,5 +1,4 @@
 // After a runner ended without a report: what an interrupted procedure comes to.
-
 import type { StepEntry } from './step-record.ts';
 import {
   brief,
@@ -10,18 +9,32 @@ import {
   type Progress,
   runFrom,
   type Step,
-  undoSteps,
+  undoAndTell,
 } from './steps.ts';
 
-/** Goes on, undoes, or says honestly that nobody can tell. */
+const TAKEN_UP = 'interrupted here; taken up again';
+/** Something that ends the recovery itself each time must not be done for ever. */
+const MAX_RECOVERIES = 5;
+
+function tellUnknown(message: string): Ending {
+  return { state: 'unknown', code: 'interrupted', message: brief(message) };
+}
+
+/** Goes on, undoes, or says honestly that nobody can tell. At least one step must have begun. */
 export async function recoverProcedure(execution: Execution): Promise<Ending> {
   const { procedure, before } = execution;
   const progress = openProgress(execution);
   const last = before.findLast(({ phase }) => phase === 'begin');
   const at = procedure.steps.findIndex(({ name }) => name === last?.step);
   const step = procedure.steps[at];
-  if (!last || !step) return await runFrom(procedure, progress, 0);
-  if (mustUndo(procedure, step, before, last)) return await undoAfterCrash(procedure, progress, at);
+  if (!last || !step) {
+    return tellUnknown(`interrupted in ${last?.step ?? 'no step'}, which this version does not know`);
+  }
+  const attempts = before.filter(({ detail }) => detail === TAKEN_UP).length;
+  if (attempts >= MAX_RECOVERIES)
+    return tellUnknown(`interrupted in ${step.name}; ${attempts} recoveries were interrupted as well`);
+  progress.writer.write({ step: step.name, phase: 'note', detail: TAKEN_UP });
+  if (mustUndo(procedure, step, before, last)) return await undoAfterCrash(procedure, progress, at, before);
   if (endOf(before, last)?.ok === true) return await runFrom(procedure, progress, at + 1);
   if (step.isRepeatable) return await runFrom(procedure, progress, at);
   return await askProbe(procedure, progress, at, step);
@@ -39,29 +52,28 @@ function mustUndo(procedure: Procedure, step: Step, before: readonly StepEntry[]
 
 async function askProbe(procedure: Procedure, progress: Progress, at: number, step: Step): Promise<Ending> {
   const probe = (await step.probe?.(progress.context).catch(() => undefined)) ?? 'cannot-tell';
-  progress.writer.write({
-    step: step.name,
-    phase: 'note',
-    detail: `interrupted here; looked again: ${probe}`,
-  });
-  if (probe === 'not-done') return await undoAfterCrash(procedure, progress, at);
+  progress.writer.write({ step: step.name, phase: 'note', detail: `looked whether it happened: ${probe}` });
+  if (probe === 'not-done') return await undoAfterCrash(procedure, progress, at, []);
   if (probe === 'cannot-tell') {
-    const message = `interrupted in ${step.name}, and nothing can tell whether it happened`;
-    return { state: 'unknown', code: 'interrupted', message };
+    return tellUnknown(`interrupted in ${step.name}, and nothing can tell whether it happened`);
   }
   progress.writer.write({ step: step.name, phase: 'end', ok: true });
   return await runFrom(procedure, progress, at + 1);
 }
 
-async function undoAfterCrash(procedure: Procedure, progress: Progress, at: number): Promise<Ending> {
-  const failures = await undoSteps(procedure, progress, at);
-  const canUndo = procedure.steps.slice(0, at + 1).some(({ undo }) => undo);
-  const aftermath =
-    failures.length > 0
-      ? `; could not be put back: ${failures.join('; ')}`
-      : canUndo
-        ? '; everything was put back'
-        : '';
+async function undoAfterCrash(
+  procedure: Procedure,
+  progress: Progress,
+  at: number,
+  before: readonly StepEntry[],
+): Promise<Ending> {
+  const aftermath = await undoAndTell(procedure, progress, at);
+  const failed = before.find(({ phase, ok }) => phase === 'end' && ok === false);
+  // It had failed by itself and was cut short while it was being put back: the reason is the failure.
+  if (failed) {
+    const message = brief(`${failed.step}: ${failed.detail ?? 'failed'}${aftermath}`);
+    return { state: 'failed', code: 'step-failed', message };
+  }
   const message = brief(`interrupted in ${procedure.steps[at]?.name ?? ''}${aftermath}`);
   return { state: 'failed', code: 'interrupted', message };
 }

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { admitCommand, type RefusalReason } from '#shared/command/admit.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
 import { messageOf } from '#shared/errors.ts';
+import type { Policy } from '#shared/policy/policy.ts';
 import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
 import { planProcedure } from '../operations/procedures.ts';
 import { judgeCommand } from '../policy/judge.ts';
@@ -11,7 +12,7 @@ import { finishRun } from './finish.ts';
 import type { Locks } from './locks.ts';
 import { recoverProcedure } from './recover.ts';
 import { createRun, openStepWriter, readSteps } from './step-record.ts';
-import { type Ending, type Procedure, runProcedure } from './steps.ts';
+import { brief, type Ending, type Execution, type Procedure, runProcedure } from './steps.ts';
 
 export interface Runner {
   host: string;
@@ -21,6 +22,8 @@ export interface Runner {
   signer: Signer;
   locks: Locks;
   clock: () => Date;
+  /** Ends the process with all that it started; systemd then calls the recovery. */
+  onStuck(step: string): void;
 }
 
 /** The runner's answer to a hand-over. `replayed`: this id was here before, its folder says what became of it. */
@@ -69,58 +72,95 @@ function skewOf(runner: Runner): number {
 
 /** Carries an admitted command out and writes its signed report, whatever happens on the way. */
 export async function carryOut(runner: Runner, envelope: CommandEnvelope): Promise<void> {
-  await settle(runner, envelope, runProcedure);
+  await settle(runner, envelope, () => start(runner, envelope));
 }
 
 /** Brings an interrupted run to its end. */
 export async function recover(runner: Runner, envelope: CommandEnvelope): Promise<void> {
-  await settle(runner, envelope, recoverProcedure);
+  await settle(runner, envelope, () => takeUp(runner, envelope));
 }
 
 async function settle(
   runner: Runner,
   envelope: CommandEnvelope,
-  execute: typeof runProcedure,
+  reachEnding: () => Promise<Ending>,
 ): Promise<void> {
-  const ending = await reachEnding(runner, envelope, execute).catch(
-    (thrown): Ending => ({ state: 'failed', code: 'internal', message: messageOf(thrown).slice(0, 4000) }),
+  const ending = await reachEnding().catch(
+    (thrown: unknown): Ending => ({ state: 'failed', code: 'internal', message: brief(messageOf(thrown)) }),
   );
   await finishRun(runner.runsDir, envelope, ending, runner.signer, runner.clock());
   runner.locks.release(envelope.id);
 }
 
-async function reachEnding(
-  runner: Runner,
-  envelope: CommandEnvelope,
-  execute: typeof runProcedure,
-): Promise<Ending> {
-  const { policy } = loadPolicy(runner.policyFile, runner.host);
+interface Prepared {
+  procedure: Procedure;
+  policy: Policy;
+  locks: readonly string[];
+}
+
+/** What the command means here, or why it may not run. */
+function prepare(runner: Runner, envelope: CommandEnvelope): Prepared | { refused: Ending } {
+  let policy: Policy;
+  try {
+    ({ policy } = loadPolicy(runner.policyFile, runner.host));
+  } catch (error) {
+    return { refused: { state: 'rejected', code: 'not-in-policy', message: brief(messageOf(error)) } };
+  }
   const judgement = judgeCommand(envelope, policy);
-  if (!judgement.allowed) return { state: 'rejected', code: judgement.code, message: judgement.message };
+  if (!judgement.allowed)
+    return { refused: { state: 'rejected', code: judgement.code, message: judgement.message } };
   const procedure = planProcedure(envelope.operation, judgement.spec, { policy, envelope });
   if (!procedure) {
-    return {
-      state: 'rejected',
-      code: 'unknown-operation',
-      message: `the runner has no procedure for ${envelope.operation}`,
-    };
+    const message = `the runner has no procedure for ${envelope.operation}`;
+    return { refused: { state: 'rejected', code: 'unknown-operation', message } };
   }
-  if (envelope.dryRun) return { state: 'succeeded', result: { plan: describe(procedure) } };
-  const lock = runner.locks.acquire(judgement.operation.locks(judgement.spec), envelope.id);
-  if (!lock.acquired) {
-    return {
-      state: 'rejected',
-      code: 'busy',
-      message: `${lock.name} is held by command ${lock.holder}; try again when it has ended`,
-    };
+  return { procedure, policy, locks: judgement.operation.locks(judgement.spec) };
+}
+
+function lock({ locks }: Runner, names: readonly string[], envelope: CommandEnvelope): Ending | undefined {
+  const lock = locks.acquire(names, envelope.id);
+  if (lock.acquired) return undefined;
+  const message = `${lock.name} is held by command ${lock.holder}; try again when it has ended`;
+  return { state: 'rejected', code: 'busy', message };
+}
+
+async function start(runner: Runner, envelope: CommandEnvelope): Promise<Ending> {
+  const prepared = prepare(runner, envelope);
+  if ('refused' in prepared) return prepared.refused;
+  if (envelope.dryRun) return { state: 'succeeded', result: { plan: describe(prepared.procedure) } };
+  const busy = lock(runner, prepared.locks, envelope);
+  return busy ?? (await runProcedure(executionOf(runner, envelope, prepared)));
+}
+
+/** An interrupted command is never judged anew as if it had not begun. */
+async function takeUp(runner: Runner, envelope: CommandEnvelope): Promise<Ending> {
+  const last = readSteps(runner.runsDir, envelope.id).findLast(({ phase }) => phase === 'begin');
+  if (!last) return await startLate(runner, envelope);
+  const prepared = prepare(runner, envelope);
+  const refused = 'refused' in prepared ? prepared.refused : lock(runner, prepared.locks, envelope);
+  if (refused || 'refused' in prepared) {
+    const message = brief(`interrupted in ${last.step}, and it may not be taken up: ${refused?.message ?? ''}`);
+    return { state: 'unknown', code: 'interrupted', message };
   }
+  return await recoverProcedure(executionOf(runner, envelope, prepared));
+}
+
+/** Nothing of it has happened yet: it starts now if it still may. */
+async function startLate(runner: Runner, envelope: CommandEnvelope): Promise<Ending> {
+  if (runner.clock().getTime() <= Date.parse(envelope.expiresAt)) return await start(runner, envelope);
+  const message = `interrupted before its first step; it had to start by ${envelope.expiresAt}`;
+  return { state: 'expired', code: 'expired', message };
+}
+
+function executionOf(runner: Runner, envelope: CommandEnvelope, { procedure, policy }: Prepared): Execution {
   const signal = AbortSignal.timeout(envelope.timeoutMs);
-  return await execute({
+  return {
     procedure,
     context: { envelope, policy, signer: runner.signer, signal },
     writer: openStepWriter(runner.runsDir, envelope.id, runner.clock),
     before: readSteps(runner.runsDir, envelope.id),
-  });
+    onStuck: runner.onStuck,
+  };
 }
 
 function describe(procedure: Procedure): { step: string; does: string }[] {

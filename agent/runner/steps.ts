@@ -4,7 +4,7 @@ import type { FinishedReport, OutcomeCode } from '#shared/command/report.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import type { Signer } from '#shared/signing/dsse.ts';
-import { redact } from '../host/redact.ts';
+import { redact, redactLines } from '../host/redact.ts';
 import type { StepEntry, StepWriter } from './step-record.ts';
 
 /** What steps work with. */
@@ -57,11 +57,15 @@ export interface Execution {
   procedure: Procedure;
   context: Omit<StepContext, 'data' | 'note'>;
   writer: StepWriter;
+  /** A step goes on although its time is long up: nothing short of ending the process, and all it started, stops it. */
+  onStuck(step: string): void;
   /** Entries of an earlier, interrupted run. */
   before: readonly StepEntry[];
 }
 
 const MAX_DETAIL_LENGTH = 2000;
+/** How long a step may take to stop once the command's time is up. */
+const STOP_GRACE_MS = 60_000;
 
 export function brief(text: string): string {
   return redact(text).slice(0, MAX_DETAIL_LENGTH);
@@ -71,9 +75,10 @@ export interface Progress {
   context: StepContext;
   data: Map<string, unknown>;
   writer: StepWriter;
+  onStuck(step: string): void;
 }
 
-export function openProgress({ context, writer, before }: Execution): Progress {
+export function openProgress({ context, writer, before, onStuck }: Execution): Progress {
   const data = new Map(
     before
       .filter(({ phase, ok }) => phase === 'end' && ok !== false)
@@ -87,7 +92,7 @@ export function openProgress({ context, writer, before }: Execution): Progress {
     },
   };
   const note = (text: string): void => writer.write({ step: current, phase: 'note', detail: brief(text) });
-  return { context: { ...context, data, note }, data, writer: tracking };
+  return { context: { ...context, data, note }, data, writer: tracking, onStuck };
 }
 
 /** Runs a procedure from its first step. */
@@ -106,9 +111,10 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
 
 async function runStep(
   step: Step,
-  { context, data, writer }: Progress,
+  { context, data, writer, onStuck }: Progress,
 ): Promise<{ thrown: unknown } | undefined> {
   writer.write({ step: step.name, phase: 'begin' });
+  const release = watchStop(context.signal, () => onStuck(step.name));
   try {
     context.signal.throwIfAborted();
     const outcome = await step.run(context);
@@ -119,11 +125,26 @@ async function runStep(
   } catch (thrown) {
     writer.write({ step: step.name, phase: 'end', ok: false, detail: brief(messageOf(thrown)) });
     return { thrown };
+  } finally {
+    release();
   }
 }
 
+/** Calls `onStuck` when nobody released it for a while after the signal. */
+function watchStop(signal: AbortSignal, onStuck: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const begin = (): void => {
+    timer = setTimeout(onStuck, STOP_GRACE_MS);
+  };
+  signal.addEventListener('abort', begin, { once: true });
+  return () => {
+    signal.removeEventListener('abort', begin);
+    clearTimeout(timer);
+  };
+}
+
 /** Undoes the steps up to `last`, newest first; one that can't be undone does not keep the others from it. */
-export async function undoSteps(procedure: Procedure, progress: Progress, last: number): Promise<string[]> {
+async function undoSteps(procedure: Procedure, progress: Progress, last: number): Promise<string[]> {
   const failures: string[] = [];
   // The command's own time may be up; putting things back has all the time it needs.
   const context = { ...progress.context, signal: new AbortController().signal };
@@ -146,21 +167,22 @@ export async function undoSteps(procedure: Procedure, progress: Progress, last: 
   return failures;
 }
 
+/** Undoes, and says for people what came of it. */
+export async function undoAndTell(procedure: Procedure, progress: Progress, last: number): Promise<string> {
+  const canUndo = procedure.steps.slice(0, last + 1).some(({ undo }) => undo);
+  const failures = await undoSteps(procedure, progress, last);
+  if (failures.length > 0) return `; could not be put back: ${failures.join('; ')}`;
+  return canUndo ? '; everything was put back' : '';
+}
+
 async function takeBack(
   procedure: Procedure,
   progress: Progress,
   at: number,
   { thrown }: { thrown: unknown },
 ): Promise<Ending> {
-  const canUndo = procedure.steps.slice(0, at + 1).some((step) => step.undo);
-  const failures = await undoSteps(procedure, progress, at);
+  const aftermath = await undoAndTell(procedure, progress, at);
   const step = procedure.steps[at]?.name ?? '';
-  const aftermath =
-    failures.length > 0
-      ? `; could not be put back: ${failures.join('; ')}`
-      : canUndo
-        ? '; everything was put back'
-        : '';
   const isTimeUp = progress.context.signal.aborted;
   return {
     state: isTimeUp ? 'timed-out' : 'failed',
@@ -187,9 +209,6 @@ function outputOf(thrown: unknown): Pick<Ending, 'output'> {
   const output = thrown instanceof LamplighterError ? thrown.details.output : undefined;
   if (!Array.isArray(output)) return {};
   return {
-    output: output
-      .filter((line) => typeof line === 'string')
-      .map(redact)
-      .slice(-200),
+    output: redactLines(output.filter((line) => typeof line === 'string')).slice(-200),
   };
 }
