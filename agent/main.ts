@@ -38,18 +38,28 @@ function tolerance(host: string): number {
   }
 }
 
+/** Without a policy that holds, the host still lives; it says so where its hash would be. */
+function readWatched(host: string): { units: string[]; policyHash: string } {
+  try {
+    const { policy, hash } = loadPolicy(PATHS.policy, host);
+    return { units: Object.keys(policy.units), policyHash: hash };
+  } catch {
+    return { units: [], policyHash: 'unreadable' };
+  }
+}
+
 async function sendHeartbeat(
   host: string,
   reports: ReportWriter,
   outbox: Outbox,
   dispatcher: Dispatcher,
 ): Promise<void> {
-  const { policy, hash } = loadPolicy(PATHS.policy, host);
+  const { units, policyHash } = readWatched(host);
   const heartbeat = await reports.write({
     type: 'host.heartbeat',
     agentVersion: AGENT_VERSION,
-    policyHash: hash,
-    vitals: await readVitals(Object.keys(policy.units)),
+    policyHash,
+    vitals: await readVitals(units),
     runningCommands: dispatcher.running().map((id) => CommandId.parse(id)),
   });
   await outbox.sendOnce(heartbeat);

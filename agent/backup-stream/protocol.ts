@@ -1,8 +1,6 @@
 // What the runner and its unprivileged child say to each other: argument lists in, one line of JSON out.
 import { z } from 'zod';
 
-export const STREAM_MODES = ['store', 'fetch', 'decode'] as const;
-
 /** What went through: the stored bytes, and the content before compression (the same where there is none). */
 export const StreamResult = z.strictObject({
   bytes: z.int().nonnegative(),

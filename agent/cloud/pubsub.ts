@@ -1,6 +1,7 @@
 // Google's Pub/Sub client as the agent uses it: its own subscription, and the reports topic. Imported when the agent has
 // everything else ready, since the client takes most of its start.
 import { type Message, PubSub, type Subscription } from '@google-cloud/pubsub';
+import { messageOf } from '#shared/errors.ts';
 import type { WireMessage } from '#shared/signing/message.ts';
 
 export interface Inbound {
@@ -31,22 +32,18 @@ export function connectPubsub(options: ConnectionOptions): Connection {
   const topic = client.topic(options.reportsTopic, { batching: { maxMilliseconds: 2 } });
   let subscription: Subscription | undefined;
   let isClosing = false;
-  const open = (handle: (message: Inbound) => Promise<void>, onTrouble: (text: string) => void): void => {
+  const open: Connection['subscribe'] = (handle, onTrouble) => {
     if (isClosing) return;
-    subscription = openSubscription(client, options.subscription);
-    subscription.on('message', (message: Message) => {
-      const { data, attributes, id } = message;
-      handle({ data, attributes, messageId: id }).then(
-        () => message.ack(),
-        (error: Error) => {
-          onTrouble(`take message ${id}: ${error.message}`);
-          message.nack();
-        },
-      );
-    });
-    subscription.on('error', (error: Error) => {
+    const current = openSubscription(client, options.subscription);
+    subscription = current;
+    current.on('message', (message: Message) => void take(message, handle, onTrouble));
+    let isBroken = false;
+    current.on('error', (error: Error) => {
       onTrouble(`subscription ${options.subscription}: ${error.message}`);
-      void subscription?.close().catch(() => undefined);
+      // A broken stream may complain more than once; it is replaced once.
+      if (isBroken) return;
+      isBroken = true;
+      void current.close().catch(() => undefined);
       setTimeout(() => open(handle, onTrouble), REOPEN_AFTER_MS).unref();
     });
   };
@@ -62,6 +59,21 @@ export function connectPubsub(options: ConnectionOptions): Connection {
       await client.close();
     },
   };
+}
+
+async function take(
+  message: Message,
+  handle: (message: Inbound) => Promise<void>,
+  onTrouble: (text: string) => void,
+): Promise<void> {
+  const { data, attributes, id } = message;
+  try {
+    await handle({ data, attributes, messageId: id });
+    message.ack();
+  } catch (error) {
+    onTrouble(`take message ${id}: ${messageOf(error)}`);
+    message.nack();
+  }
 }
 
 function openSubscription(client: PubSub, name: string): Subscription {

@@ -6,6 +6,7 @@ import { CommandEnvelope } from '#shared/command/envelope.ts';
 import type { FinishedReport } from '#shared/command/report.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
+import { redact } from '../host/redact.ts';
 import type { JournalledCommand } from '../journal/journal.ts';
 import { findRead } from '../operations/reads.ts';
 import { judgeCommand } from '../policy/judge.ts';
@@ -26,6 +27,9 @@ export interface DispatchOptions extends FollowOptions {
 type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'result'>;
 
 const RETRY_HANDOVER_MS = 1000;
+/** A runner that took the command in its last moment has made its record by then. */
+const EXPIRY_GRACE_MS = 15_000;
+const MAX_MESSAGE_LENGTH = 4000;
 const RETRY_MS = 2000;
 
 export interface Dispatcher {
@@ -110,7 +114,7 @@ async function decide(
   try {
     ({ policy } = loadPolicy(options.policyFile, options.host));
   } catch (error) {
-    return { state: 'rejected', code: 'not-in-policy', message: messageOf(error).slice(0, 4000) };
+    return { state: 'rejected', code: 'not-in-policy', message: brief(error) };
   }
   const judgement = judgeCommand(envelope, policy);
   if (!judgement.allowed) return { state: 'rejected', code: judgement.code, message: judgement.message };
@@ -122,14 +126,21 @@ async function decide(
       code: 'unknown-operation',
       message: `the agent has no read for ${envelope.operation}`,
     };
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(envelope.timeoutMs)]);
+  const timeUp = AbortSignal.timeout(envelope.timeoutMs);
+  const signal = AbortSignal.any([options.signal, timeUp]);
   try {
     return { state: 'succeeded', result: await read(judgement.spec, { policy, envelope, signal }) };
   } catch (error) {
-    if (signal.aborted)
+    // The agent is being stopped: the next one begins the read again.
+    if (options.signal.aborted) throw error;
+    if (timeUp.aborted)
       return { state: 'timed-out', code: 'timed-out', message: `not done within ${envelope.timeoutMs} ms` };
-    return { state: 'failed', code: 'step-failed', message: messageOf(error).slice(0, 4000) };
+    return { state: 'failed', code: 'step-failed', message: brief(error) };
   }
+}
+
+function brief(error: unknown): string {
+  return redact(messageOf(error)).slice(0, MAX_MESSAGE_LENGTH);
 }
 
 async function handToRunner(
@@ -151,15 +162,14 @@ async function handToRunner(
       options.onTrouble(messageOf(error));
       // No answer is no refusal: its folder tells whether it began.
       if (existsSync(runDir(options.runsDir, envelope.id))) return undefined;
-      const isLate = options.clock().getTime() > Date.parse(envelope.expiresAt);
+      const isLate = options.clock().getTime() > Date.parse(envelope.expiresAt) + EXPIRY_GRACE_MS;
       if (isLate)
         return {
           state: 'expired',
           code: 'expired',
           message: `the runner could not be reached: ${messageOf(error)}`,
         };
-      if (options.signal.aborted) throw error;
-      await sleep(RETRY_HANDOVER_MS);
+      await sleep(RETRY_HANDOVER_MS, undefined, { signal: options.signal });
     }
   }
 }

@@ -8,20 +8,29 @@ import { readUnit } from './systemd.ts';
 const LOOPBACK = '127.0.0.1';
 const ATTEMPT_TIMEOUT_MS = 5000;
 const PAUSE_MS = 200;
+const ATTEMPTS_PER_LOOK = 5;
 
 /** Waits until a service is healthy. Throws `failed` with the last reason when it is not within its time. */
 export async function awaitHealthy(unit: string, health: HealthCheck, signal: AbortSignal): Promise<string> {
   if ('activeForMs' in health) return await staysActive(unit, health.activeForMs, signal);
   const began = Date.now();
   let reason = 'never asked';
-  while (Date.now() - began < health.withinMs) {
+  for (let attempt = 1; Date.now() - began < health.withinMs; attempt++) {
     signal.throwIfAborted();
     const problem = await askOnce(health);
     if (problem === undefined) return `healthy after ${Date.now() - began} ms`;
     reason = problem;
+    if (attempt % ATTEMPTS_PER_LOOK === 0) await refuseFailed(unit);
     await sleep(PAUSE_MS);
   }
   throw new LamplighterError('failed', `check health of ${unit}: ${reason} for ${health.withinMs} ms`);
+}
+
+/** systemd has given the unit up: nothing will come of waiting. */
+async function refuseFailed(unit: string): Promise<void> {
+  const { activeState, subState } = await readUnit(unit);
+  if (activeState === 'failed')
+    throw new LamplighterError('failed', `check health of ${unit}: it is ${activeState} (${subState})`);
 }
 
 async function staysActive(unit: string, activeForMs: number, signal: AbortSignal): Promise<string> {

@@ -2,7 +2,7 @@
 import type { LogLine } from '#shared/operations/service.ts';
 import { parseJournalEntry } from './journal-follow.ts';
 import { runChecked } from './process.ts';
-import { redact } from './redact.ts';
+import { redactLines } from './redact.ts';
 
 const JOURNALCTL = '/usr/bin/journalctl';
 const TIMEOUT_MS = 20_000;
@@ -31,10 +31,9 @@ export async function readJournal(query: JournalQuery): Promise<LogLine[]> {
     timeoutMs: TIMEOUT_MS,
     maxOutputBytes: MAX_OUTPUT_BYTES,
   });
-  return text
-    .split('\n')
-    .flatMap((line) => (line === '' ? [] : (parseJournalEntry(line) ?? [])))
-    .map((line) => ({ ...line, message: redact(line.message).slice(0, MAX_MESSAGE_LENGTH) }));
+  const lines = text.split('\n').flatMap((line) => (line === '' ? [] : (parseJournalEntry(line) ?? [])));
+  const messages = redactLines(lines.map(({ message }) => message));
+  return lines.map((line, i) => ({ ...line, message: (messages[i] ?? '').slice(0, MAX_MESSAGE_LENGTH) }));
 }
 
 /** The lines as text, for the output of a failed command. */

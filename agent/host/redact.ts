@@ -15,6 +15,32 @@ const PATTERNS: readonly [RegExp, string][] = [
   ],
 ];
 
+const KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+const KEY_END = /-----END [A-Z ]*PRIVATE KEY-----/;
+const KEY_BODY = /^[A-Za-z0-9+/=:,\s-]*$/;
+
+/** For lines that come one by one: also hides the body of a private key that is spread over several. */
+export function createLineRedactor(): (line: string) => string {
+  let isInKey = false;
+  return (line) => {
+    if (isInKey && KEY_BODY.test(line)) {
+      isInKey = !KEY_END.test(line);
+      return MARK;
+    }
+    isInKey = KEY_BEGIN.test(line) && !KEY_END.test(line);
+    return redact(line);
+  };
+}
+
+/** Lines without what the patterns find, and without the rest of a private key whose beginning is not among them. */
+export function redactLines(lines: readonly string[]): string[] {
+  const redacted = lines.map(createLineRedactor());
+  const end = lines.findIndex((line) => KEY_END.test(line));
+  if (end < 0 || lines.slice(0, end + 1).some((line) => KEY_BEGIN.test(line))) return redacted;
+  const start = lines.slice(0, end).findLastIndex((line) => !KEY_BODY.test(line)) + 1;
+  return redacted.fill(MARK, start, end + 1);
+}
+
 /** The text without what the patterns find. */
 export function redact(text: string): string {
   return PATTERNS.reduce((kept, [pattern, replacement]) => kept.replace(pattern, replacement), text);

@@ -1,5 +1,5 @@
 // systemctl: reading units as anybody, acting on them as root. The argument lists are pure functions.
-
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { UnitStatus } from '#shared/command/report.ts';
 import { runChecked, runProgram } from './process.ts';
@@ -74,11 +74,12 @@ function toStatus(block: ReadonlyMap<string, string>, clocks: Clocks): UnitStatu
   };
 }
 
-/** What systemd says of these units, in their order. */
+/** What systemd says of these units, in their order, under the names they were asked for (one may be an alias). */
 export async function readUnits(units: readonly string[]): Promise<UnitStatus[]> {
   if (units.length === 0) return [];
-  const args = showArguments(units);
-  return parseShow(await runChecked({ file: SYSTEMCTL, args, timeoutMs: SHOW_TIMEOUT_MS }), readClocks());
+  const text = await runChecked({ file: SYSTEMCTL, args: showArguments(units), timeoutMs: SHOW_TIMEOUT_MS });
+  const statuses = parseShow(text, readClocks());
+  return statuses.map((status, i) => ({ ...status, unit: units[i] ?? status.unit }));
 }
 
 /** What systemd says of one unit. */
@@ -86,6 +87,64 @@ export async function readUnit(unit: string): Promise<UnitStatus> {
   const [status] = await readUnits([unit]);
   if (!status) throw new Error(`read unit ${unit}: systemctl said nothing of it`);
   return status;
+}
+
+/** What a unit is at, beyond its status: enough to tell one start of it from the next. */
+export interface UnitMoment {
+  loadState: string;
+  activeState: string;
+  /** New with each start of the unit; empty when it was never started. */
+  invocationId: string;
+  /** systemd still works on it: a job waits or runs, or it is between two states. */
+  isMoving: boolean;
+}
+
+const MOVING = new Set(['activating', 'deactivating', 'reloading', 'refreshing']);
+
+/** Parses what `systemctl show` says of one unit's moment. */
+export function parseMoment(text: string): UnitMoment {
+  const block = new Map(text.split('\n').map((line) => splitPair(line)));
+  const activeState = block.get('ActiveState') ?? 'unknown';
+  return {
+    loadState: block.get('LoadState') ?? 'unknown',
+    activeState,
+    invocationId: block.get('InvocationID') ?? '',
+    isMoving: MOVING.has(activeState) || Count.parse(block.get('Job')) > 0,
+  };
+}
+
+/** What a unit is at now. */
+export async function readMoment(unit: string): Promise<UnitMoment> {
+  const args = ['show', '--no-pager', '--property=LoadState,ActiveState,InvocationID,Job', '--', unit];
+  return parseMoment(await runChecked({ file: SYSTEMCTL, args, timeoutMs: SHOW_TIMEOUT_MS }));
+}
+
+const SETTLE_POLL_MS = 200;
+
+/** Waits until systemd no longer works on a unit (a job outlives the program that asked for it), at most `withinMs`. */
+export async function awaitSettled(unit: string, withinMs: number): Promise<UnitMoment> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const moment = await readMoment(unit);
+    if (!moment.isMoving || Date.now() >= deadline) return moment;
+    await sleep(SETTLE_POLL_MS);
+  }
+}
+
+/** True when a unit has wholly ended, its clean-up included, or is not known. */
+export async function isUnitOver(unit: string): Promise<boolean> {
+  const { activeState, isMoving } = await readMoment(unit);
+  return !isMoving && activeState !== 'active';
+}
+
+/** True while the whole host is shutting down. */
+export async function isSystemStopping(): Promise<boolean> {
+  const { stdout } = await runProgram({
+    file: SYSTEMCTL,
+    args: ['is-system-running'],
+    timeoutMs: SHOW_TIMEOUT_MS,
+  });
+  return stdout.trim() === 'stopping';
 }
 
 /** Acts on a unit and waits for systemd's job to end. Throws `failed` with what systemctl said. */

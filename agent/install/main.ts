@@ -86,7 +86,7 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   writeUnits();
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', ...STARTED_UNITS);
-  await systemctl('start', 'lamplighter-run.socket');
+  await systemctl('start', 'lamplighter-run.socket', 'lamplighter-recover.timer');
   await systemctl('restart', 'lamplighter-agent.service');
   if (values.json) console.log(JSON.stringify({ host, ...keys }));
   else explain(host, keys);

@@ -15,6 +15,20 @@ RestrictRealtime=yes
 RestrictNamespaces=yes
 SystemCallArchitectures=native`;
 
+/** What root's own work leaves room for: it writes to its state, backups and logs, acts on units, and changes accounts. */
+const ROOT_SANDBOX = `ProtectSystem=full
+ProtectHome=read-only
+PrivateDevices=yes
+DevicePolicy=closed
+ProtectControlGroups=yes
+ProtectHostname=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+SystemCallFilter=@system-service
+SystemCallFilter=~@resources
+SystemCallErrorNumber=EPERM`;
+
 const AGENT = `[Unit]
 Description=Lamplighter agent
 Documentation=https://github.com/lamplighter/lamplighter
@@ -89,20 +103,17 @@ StandardOutput=journal
 StandardError=journal
 # A restore may take hours; each command has a time limit of its own.
 TimeoutStartSec=infinity
-TimeoutStopSec=6h
+# A recovery that takes longer is ended and taken up again by lamplighter-recover.timer.
+TimeoutStopSec=30min
 KillMode=control-group
 OOMScoreAdjust=-200
 TasksMax=256
 ${SANDBOX}
 # The agent's group reads the runs' folders to follow them.
 UMask=0027
-ProtectHome=read-only
-PrivateDevices=yes
-ProtectControlGroups=yes
+${ROOT_SANDBOX}
 # Steps drop to the accounts of postgres and of the uploader, and read what those own.
 CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-SystemCallFilter=@system-service
 `;
 
 const RECOVER = `[Unit]
@@ -117,10 +128,22 @@ EnvironmentFile=-/etc/lamplighter/agent.env
 TimeoutStartSec=6h
 ${SANDBOX}
 UMask=0027
-ProtectHome=read-only
+${ROOT_SANDBOX}
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
 
 [Install]
 WantedBy=multi-user.target
+`;
+
+const RECOVER_TIMER = `[Unit]
+Description=Lamplighter: look for commands whose runner is gone
+
+[Timer]
+OnBootSec=5min
+OnUnitInactiveSec=10min
+
+[Install]
+WantedBy=timers.target
 `;
 
 /** Unit files by name. */
@@ -129,11 +152,13 @@ export const UNITS: Readonly<Record<string, string>> = {
   'lamplighter-run.socket': SOCKET,
   'lamplighter-run@.service': RUNNER,
   'lamplighter-recover.service': RECOVER,
+  'lamplighter-recover.timer': RECOVER_TIMER,
 };
 
 /** Those that are enabled and started. */
 export const STARTED_UNITS = [
   'lamplighter-recover.service',
+  'lamplighter-recover.timer',
   'lamplighter-run.socket',
   'lamplighter-agent.service',
 ] as const;

@@ -1,4 +1,5 @@
 // service.*: what is done about a systemd unit.
+import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import {
   serviceLogs,
@@ -11,8 +12,16 @@ import {
 import type { HealthCheck } from '#shared/runbook/schema.ts';
 import { awaitHealthy } from '../host/health.ts';
 import { readJournal, writeLines } from '../host/journald.ts';
-import { controlArguments, controlUnit, readUnit, type UnitVerb } from '../host/systemd.ts';
-import type { Procedure, Step, StepContext } from '../runner/steps.ts';
+import {
+  awaitSettled,
+  controlArguments,
+  controlUnit,
+  readMoment,
+  readUnit,
+  type UnitMoment,
+  type UnitVerb,
+} from '../host/systemd.ts';
+import type { Probe, Procedure, Step, StepContext } from '../runner/steps.ts';
 import type { Plan, Read } from './twin.ts';
 
 const JOURNAL_LINES = 50;
@@ -44,24 +53,36 @@ function checkUnit({ unit }: UnitSpec): Step {
     name: 'check-unit',
     describe: () => `see that systemd knows ${unit}`,
     run: async () => {
-      const { loadState, activeState, mainPid } = await readUnit(unit);
+      const { loadState, activeState, invocationId } = await readMoment(unit);
       if (loadState !== 'loaded') {
         throw new LamplighterError('not-found', `find unit ${unit}: systemd says ${loadState}`, {
           details: { outcome: 'unknown-unit' },
         });
       }
-      return { data: { activeState, mainPid, atMs: Date.now() }, detail: `${unit} is ${activeState}` };
+      return { data: { invocationId }, detail: `${unit} is ${activeState}` };
     },
     isRepeatable: true,
   };
 }
 
-/** When the step began, as the first step of the procedure noted it. */
-function beganAtMs(context: StepContext): number {
-  const data = context.data.get('check-unit');
-  return typeof data === 'object' && data !== null && 'atMs' in data && typeof data.atMs === 'number'
-    ? data.atMs
-    : 0;
+const Before = z.object({ invocationId: z.string() });
+
+/** Whether the verb took effect, from what the unit is at now and which start of it ran before. */
+export function judgeAction(verb: UnitVerb, before: string | undefined, now: UnitMoment): Probe {
+  // A reload leaves no trace.
+  if (verb === 'reload') return 'cannot-tell';
+  const isNewStart = before !== undefined && now.invocationId !== '' && now.invocationId !== before;
+  if (now.isMoving) return verb === 'restart' && isNewStart ? 'done' : 'cannot-tell';
+  if (verb === 'stop') return now.activeState === 'active' ? 'not-done' : 'done';
+  if (now.activeState !== 'active') return 'not-done';
+  if (verb === 'start') return 'done';
+  if (before === undefined) return 'cannot-tell';
+  return isNewStart ? 'done' : 'not-done';
+}
+
+async function probeAction(verb: UnitVerb, unit: string, context: StepContext): Promise<Probe> {
+  const before = Before.safeParse(context.data.get('check-unit')).data?.invocationId;
+  return judgeAction(verb, before, await awaitSettled(unit, SYSTEMCTL_TIMEOUT_MS));
 }
 
 function actOn({ unit }: UnitSpec, verb: UnitVerb): Step {
@@ -74,14 +95,7 @@ function actOn({ unit }: UnitSpec, verb: UnitVerb): Step {
       );
       return {};
     },
-    probe: async (context) => {
-      const { activeState, activeSince } = await readUnit(unit);
-      if (verb === 'stop') return activeState === 'inactive' ? 'done' : 'not-done';
-      if (verb === 'reload') return 'cannot-tell';
-      if (activeState !== 'active') return 'not-done';
-      if (verb === 'start') return 'done';
-      return activeSince !== null && Date.parse(activeSince) >= beganAtMs(context) ? 'done' : 'not-done';
-    },
+    probe: (context) => probeAction(verb, unit, context),
   };
 }
 
@@ -93,7 +107,11 @@ function checkHealth({ unit, health }: UnitSpec): Step {
       const detail = await awaitHealthy(unit, health, signal).catch((thrown) =>
         failWithJournal(unit, 'unhealthy', thrown),
       );
-      return { data: await readUnit(unit), detail };
+      const status = await readUnit(unit);
+      // Whatever answered on the port, it was not this unit.
+      if (status.activeState !== 'active')
+        await failWithJournal(unit, 'unhealthy', new Error(`${unit} answers but is ${status.activeState}`));
+      return { data: status, detail };
     },
     isRepeatable: true,
   };

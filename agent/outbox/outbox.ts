@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#shared/errors.ts';
 import { toWire, type WireMessage } from '#shared/signing/message.ts';
-import type { Journal, OutgoingReport } from '../journal/journal.ts';
+import type { Journal, OutgoingReport, QueuedReport } from '../journal/journal.ts';
 
 export interface Outbox {
   /** Says that something was queued. */
@@ -21,7 +21,9 @@ export interface OutboxOptions {
 
 const BATCH = 20;
 const MIN_BACKOFF_MS = 500;
-const MAX_BACKOFF_MS = 30_000;
+const MAX_BACKOFF_MS = 15_000;
+/** What is not sent by then is sent by the next agent: it stands in the journal. */
+const CLOSE_WITHIN_MS = 5000;
 
 function dress(host: string, report: OutgoingReport): WireMessage {
   return toWire('report', report.signed, {
@@ -37,14 +39,19 @@ function dress(host: string, report: OutgoingReport): WireMessage {
 export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions): Outbox {
   const stop = new AbortController();
   let wake = (): void => undefined;
+  const sendInOrder = async (reports: readonly QueuedReport[]): Promise<void> => {
+    for (const report of reports) {
+      await publish(dress(host, report));
+      journal.sent(report.seq);
+    }
+  };
   const sendBatch = async (): Promise<boolean> => {
     const batch = journal.queued(BATCH);
-    await Promise.all(
-      batch.map(async (report) => {
-        await publish(dress(host, report));
-        journal.sent(report.seq);
-      }),
-    );
+    // What is about one command goes in its order; commands do not wait for each other.
+    const bySubject = Map.groupBy(batch, ({ subject }) => subject);
+    const outcomes = await Promise.allSettled([...bySubject.values()].map(sendInOrder));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
     return batch.length > 0;
   };
   const run = async (): Promise<void> => {
@@ -70,7 +77,7 @@ export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions
     close: async () => {
       stop.abort();
       wake();
-      await running;
+      await Promise.race([running, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
     },
   };
 }

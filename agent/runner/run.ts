@@ -139,7 +139,9 @@ async function takeUp(runner: Runner, envelope: CommandEnvelope): Promise<Ending
   const prepared = prepare(runner, envelope);
   const refused = 'refused' in prepared ? prepared.refused : lock(runner, prepared.locks, envelope);
   if (refused || 'refused' in prepared) {
-    const message = brief(`interrupted in ${last.step}, and it may not be taken up: ${refused?.message ?? ''}`);
+    const message = brief(
+      `interrupted in ${last.step}, and it may not be taken up: ${refused?.message ?? ''}`,
+    );
     return { state: 'unknown', code: 'interrupted', message };
   }
   return await recoverProcedure(executionOf(runner, envelope, prepared));

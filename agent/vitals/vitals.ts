@@ -21,12 +21,38 @@ function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-const MOUNTS = ['/', '/opt/app', '/var/lib/postgresql'];
+const DISK_TYPES = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2fs', 'zfs', 'bcachefs']);
+const MAX_DISKS = 16;
+
+/**
+ * Mount points of real disks from /proc/self/mountinfo (proc_pid_mountinfo(5)): the root and, of each other device, the
+ * shortest, since a sandbox shows the same disk many times.
+ */
+export function parseMounts(mountinfo: string): string[] {
+  const byDevice = new Map<string, string>();
+  for (const line of mountinfo.split('\n')) {
+    const [, , device = '', , mount = '', ...rest] = line.split(' ');
+    const type = rest[rest.indexOf('-') + 1] ?? '';
+    if (mount !== '/' && !DISK_TYPES.has(type)) continue;
+    const known = byDevice.get(device);
+    if (known === undefined || mount.length < known.length) byDevice.set(device, unescapeMount(mount));
+  }
+  const others = [...byDevice.values()].filter((mount) => mount !== '/').toSorted();
+  return ['/', ...others].slice(0, MAX_DISKS);
+}
+
+/** Space, tab, newline and backslash are written as octal numbers. */
+function unescapeMount(mount: string): string {
+  return mount.replace(/\\([0-7]{3})/g, (_match, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}
 
 /** Reads the host's vitals; a unit or mount that can't be read is left out. */
 export async function readVitals(units: readonly string[]): Promise<Vitals> {
   const memory = readFileSync('/proc/meminfo', 'utf8');
-  const disks = await Promise.all(MOUNTS.map((mount) => readDisk(mount).catch(() => undefined)));
+  const mounts = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const disks = await Promise.all(mounts.map((mount) => readDisk(mount).catch(() => undefined)));
   const [one = 0, five = 0, fifteen = 0] = loadavg();
   return {
     bootId: readBootId(),
