@@ -71,13 +71,19 @@ const Before = z.object({ invocationId: z.string() });
 export function judgeAction(verb: UnitVerb, before: string | undefined, now: UnitMoment): Probe {
   // A reload leaves no trace.
   if (verb === 'reload') return 'cannot-tell';
-  const isNewStart = before !== undefined && now.invocationId !== '' && now.invocationId !== before;
-  if (now.isMoving) return verb === 'restart' && isNewStart ? 'done' : 'cannot-tell';
-  if (verb === 'stop') return now.activeState === 'active' ? 'not-done' : 'done';
-  if (now.activeState !== 'active') return 'not-done';
-  if (verb === 'start') return 'done';
+  if (verb === 'restart') return judgeRestart(before, now);
+  if (now.isMoving) return 'cannot-tell';
+  return (now.activeState === 'active') === (verb === 'start') ? 'done' : 'not-done';
+}
+
+function judgeRestart(
+  before: string | undefined,
+  { invocationId, activeState, isMoving }: UnitMoment,
+): Probe {
   if (before === undefined) return 'cannot-tell';
-  return isNewStart ? 'done' : 'not-done';
+  const isNewStart = invocationId !== '' && invocationId !== before;
+  if (isMoving) return isNewStart ? 'done' : 'cannot-tell';
+  return isNewStart && activeState === 'active' ? 'done' : 'not-done';
 }
 
 async function probeAction(verb: UnitVerb, unit: string, context: StepContext): Promise<Probe> {

@@ -63,11 +63,13 @@ async function recoverOwn(instance: string): Promise<void> {
   await recoverRuns(own);
 }
 
+async function isOwnerGone(owner: string): Promise<boolean> {
+  return owner === '' || (await isUnitOver(`lamplighter-run@${owner}.service`));
+}
+
 async function recoverOrphans(): Promise<void> {
   const unfinished = unfinishedRuns(PATHS.runs);
-  const isOrphan = await Promise.all(
-    unfinished.map(({ owner }) => owner === '' || isUnitOver(`lamplighter-run@${owner}.service`)),
-  );
+  const isOrphan = await Promise.all(unfinished.map(({ owner }) => isOwnerGone(owner)));
   await recoverRuns(unfinished.filter((_run, i) => isOrphan[i]));
   pruneRuns(PATHS.runs, Date.now() - KEEP_RUNS_MS);
 }
