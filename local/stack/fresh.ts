@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { reapLeftovers } from '#local/host/leftovers.ts';
 import { LamplighterError } from '#shared/errors.ts';
+import { databaseDir } from './home.ts';
 
 /** Forgets the state of earlier runs. Refuses a directory that does not look like a home of ours. */
 export async function removeHome(dir: string): Promise<void> {
@@ -15,6 +16,7 @@ export async function removeHome(dir: string): Promise<void> {
     );
   }
   await reapLeftovers(join(home, 'host'));
+  await rm(databaseDir(home), { recursive: true, force: true });
   for (const entry of readdirSync(home)) {
     if (entry !== 'stack.lock') await rm(join(home, entry), { recursive: true, force: true });
   }

@@ -1,7 +1,8 @@
 // Where the local stack keeps its state, and who may use it: one stack per home, told by a lock file that a crash can't
 // leave behind for good.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 
@@ -19,12 +20,27 @@ export interface StackHome {
 }
 
 const DIRECTORY_MODE = 0o700;
+const HOME_MODE = 0o711;
+const OTHERS_ENTER = 0o001;
+
+function isReachable(dir: string): boolean {
+  const parent = dirname(dir);
+  return parent === dir || ((statSync(parent).mode & OTHERS_ENTER) !== 0 && isReachable(parent));
+}
+
+/** Where PostgreSQL's account can reach its data: in the home, or, below a closed directory such as /root, in /var/lib. */
+export function databaseDir(homeDir: string): string {
+  const dir = resolve(homeDir);
+  if (process.getuid?.() !== 0 || isReachable(dir)) return join(dir, 'postgres');
+  const tag = createHash('sha256').update(dir).digest('hex').slice(0, 12);
+  return join('/var/lib', `lamplighter-stack-${tag}`);
+}
 
 /** Makes the home's directories; only their owner may look inside, since keys and tokens lie there. */
 export function openHome(dir: string): StackHome {
   const home: StackHome = {
     dir,
-    postgres: join(dir, 'postgres'),
+    postgres: databaseDir(dir),
     pubsub: join(dir, 'pubsub'),
     gcs: join(dir, 'gcs'),
     host: join(dir, 'host'),
@@ -33,7 +49,9 @@ export function openHome(dir: string): StackHome {
     keys: join(dir, 'keys'),
     lampConfig: join(dir, 'lamp.json'),
   };
-  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  mkdirSync(dir, { recursive: true });
+  // Entered by others, not listed: PostgreSQL runs under an account of its own and must reach its directory.
+  chmodSync(dir, HOME_MODE);
   for (const part of [home.pubsub, home.gcs, home.host, home.mail, home.logs, home.keys]) {
     mkdirSync(part, { recursive: true, mode: DIRECTORY_MODE });
   }
