@@ -82,6 +82,9 @@ async function assemble(
   const client = createControlClient(cloud.url, cloud.token);
   await client.enrolHost(HOST_NAME, enrolment);
   await client.applyRunbook(demoRunbook(machine.address));
+  options.onStep('waiting for the first answer from the host');
+  // The whole way there and back; and its end makes the agent send a heartbeat at once.
+  await client.runCommand({ operation: 'host.vitals', params: { host: HOST_NAME } });
   writeFileSync(home.lampConfig, JSON.stringify({ url: cloud.url, token: cloud.token }), { mode: 0o600 });
   cloud.startTicking();
   return {
