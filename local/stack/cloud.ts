@@ -53,6 +53,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Starts the cloud's stand-ins and the functions; everything started is added to `closing`. */
 export async function startCloud(options: CloudOptions, closing: Closing): Promise<Cloud> {
+  // This process runs Google's clients without credentials: they need not look for a metadata server.
+  process.env.METADATA_SERVER_DETECTION = 'none';
   const mint = createTokenMint();
   options.onStep('starting the database, Pub/Sub, storage and mail');
   const database = await openStore(options, closing);
