@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildAgent } from '#agent/build.ts';
+import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { ensureSystemPackages } from '#local/setup/packages.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { removeHome } from './stack/fresh.ts';
@@ -69,8 +70,18 @@ function say(text: string): void {
   console.log(`${new Date().toISOString().slice(11, 19)}  ${text}`);
 }
 
+/** The demo's host needs namespaces; without the right to make them there is one clear answer. */
+function ensureHostCanRun(): void {
+  const { systemdHost } = detectCapabilities();
+  if (systemdHost === true) return;
+  throw new LamplighterError('unavailable', `start the demo's host: ${systemdHost}`, {
+    hint: 'It boots a systemd of its own, for which Linux wants root: run `sudo npm start`, or use a Linux VM.',
+  });
+}
+
 async function start(flags: Flags): Promise<Stack> {
   ensureSystemPackages();
+  ensureHostCanRun();
   const began = Date.now();
   if (flags.isFresh) await removeHome(flags.homeDir);
   const agentDir = join(ROOT, 'dist', 'agent');
