@@ -15,7 +15,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     verb: 'status',
     usage: '',
-    summary: 'Show hosts, services, checks, alerts, commands and backup',
+    summary: 'Show hosts, services, checks, alerts and backups',
     load: () => import('./status.ts'),
   },
   shortFor('start', 'service.start', 'SERVICE', 'lamp start web'),

@@ -36,7 +36,7 @@ export type BackupSummary = z.infer<typeof BackupSummary>;
 
 export const backupRun = defineOperation({
   name: 'backup.run',
-  summary: 'Back up the database, its roles and the configuration files',
+  summary: 'Back up the database, its roles and configuration',
   risk: 'change',
   params: z.strictObject({}),
   spec: z.strictObject({ database: PgIdentifier, localRetentionDays: z.int().min(1) }),
