@@ -1,0 +1,246 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { recoverProcedure } from '#agent/runner/recover.ts';
+import type { StepEntry } from '#agent/runner/step-record.ts';
+import { type Execution, type Procedure, runProcedure, type Step } from '#agent/runner/steps.ts';
+import { CommandEnvelope } from '#shared/command/envelope.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { Policy } from '#shared/policy/policy.ts';
+
+const AT = '2026-11-23T10:00:00.000Z';
+const envelope = CommandEnvelope.parse({
+  v: 1,
+  id: '0197c2aa-0000-7000-8000-000000000001',
+  host: 'web-1',
+  operation: 'service.restart',
+  params: {},
+  spec: {},
+  dryRun: false,
+  actor: { kind: 'token', name: 'alice', role: 'operator' },
+  runbookVersion: 1,
+  issuedAt: AT,
+  expiresAt: AT,
+  timeoutMs: 1000,
+});
+const policy = Policy.parse({ version: 1, host: 'web-1', operations: [], units: {} });
+const signer = { keyId: 'k', sign: () => Promise.resolve(new Uint8Array()) };
+
+let done: string[];
+beforeEach(() => {
+  done = [];
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A step that notes that it ran, and that it was undone. */
+function step(name: string, change: Partial<Step> = {}): Step {
+  return {
+    name,
+    describe: () => name,
+    run: () => {
+      done.push(name);
+      return Promise.resolve({ data: `${name}-data` });
+    },
+    undo: () => {
+      done.push(`undo ${name}`);
+      return Promise.resolve();
+    },
+    ...change,
+  };
+}
+
+const failing = (error: unknown): Partial<Step> => ({ run: () => Promise.reject(error) });
+
+function execution(procedure: Procedure, before: StepEntry[] = [], signal = new AbortController().signal) {
+  const written: string[] = [];
+  const run: Execution = {
+    procedure,
+    context: { envelope, policy, signer, signal },
+    writer: {
+      write: ({ step: name, phase, ok }) => written.push(`${name} ${phase}${ok === false ? ' failed' : ''}`),
+    },
+    before,
+    onStuck: (name) => done.push(`stuck in ${name}`),
+  };
+  return { run, written };
+}
+
+const procedure = (steps: Step[], change: Partial<Procedure> = {}): Procedure => ({
+  steps,
+  result: ({ data }) => Object.fromEntries(data),
+  ...change,
+});
+
+const entry = (seq: number, name: string, phase: StepEntry['phase'], ok?: boolean): StepEntry => ({
+  seq,
+  at: AT,
+  step: name,
+  phase,
+  ...(ok === undefined ? {} : { ok }),
+  ...(ok ? { data: `${name}-data` } : {}),
+});
+
+describe('run', () => {
+  test('each step in order, recorded before and after; later steps see what earlier ones returned', async () => {
+    const { run, written } = execution(procedure([step('a'), step('b')]));
+    expect(await runProcedure(run)).toEqual({ state: 'succeeded', result: { a: 'a-data', b: 'b-data' } });
+    expect(done).toEqual(['a', 'b']);
+    expect(written).toEqual(['a begin', 'a end', 'b begin', 'b end']);
+  });
+
+  test('a step that fails is undone too, and those before it, newest first', async () => {
+    const steps = [step('a'), step('b'), step('c', failing(new Error('no'))), step('d')];
+    const { run, written } = execution(procedure(steps));
+    expect(await runProcedure(run)).toMatchObject({
+      state: 'failed',
+      code: 'step-failed',
+      message: 'c: no; everything was put back',
+    });
+    expect(done).toEqual(['a', 'b', 'undo c', 'undo b', 'undo a']);
+    expect(written.slice(5)).toEqual([
+      'c end failed',
+      'c undo-begin',
+      'c undo-end',
+      'b undo-begin',
+      'b undo-end',
+      'a undo-begin',
+      'a undo-end',
+    ]);
+  });
+
+  test('an undo that fails is told and does not keep the others from it', async () => {
+    const stubborn = step('b', { undo: () => Promise.reject(new Error('stuck disk')) });
+    const { run } = execution(procedure([step('a'), stubborn, step('c', failing(new Error('no')))]));
+    expect(await runProcedure(run)).toMatchObject({
+      state: 'failed',
+      message: 'c: no; could not be put back: b: stuck disk',
+    });
+    expect(done).toContain('undo a');
+  });
+
+  test('a failure carries its code and its output, without secrets', async () => {
+    const error = new LamplighterError('failed', 'it is down', {
+      details: { outcome: 'unhealthy', output: ['PASSWORD=hunter2', 'fine'] },
+    });
+    const { run } = execution(procedure([step('a', { ...failing(error), undo: undefined as never })]));
+    expect(await runProcedure(run)).toEqual({
+      state: 'failed',
+      code: 'unhealthy',
+      message: 'a: it is down',
+      output: ['PASSWORD=[REDACTED]', 'fine'],
+    });
+  });
+
+  test('when the time is up the rest is not begun, and what was done is put back without a limit', async () => {
+    const stop = new AbortController();
+    const slow = step('a', {
+      run: () => {
+        stop.abort();
+        return Promise.resolve({});
+      },
+    });
+    const { run } = execution(procedure([slow, step('b')]), [], stop.signal);
+    expect(await runProcedure(run)).toMatchObject({ state: 'timed-out', code: 'timed-out' });
+    expect(done).toEqual(['undo b', 'undo a']);
+  });
+
+  test('a step that goes on a minute after its time is up ends the runner', async () => {
+    vi.useFakeTimers();
+    const stop = new AbortController();
+    const deaf = step('deaf', { run: () => new Promise(() => undefined) });
+    const { run } = execution(procedure([deaf]), [], stop.signal);
+    void runProcedure(run);
+    await vi.advanceTimersByTimeAsync(10);
+    stop.abort();
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(done).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(done).toEqual(['stuck in deaf']);
+  });
+});
+
+describe('recovery after a crash', () => {
+  const probing = (answer: 'done' | 'not-done' | 'cannot-tell'): Partial<Step> => ({
+    probe: () => Promise.resolve(answer),
+  });
+  const inB = [entry(1, 'a', 'begin'), entry(2, 'a', 'end', true), entry(3, 'b', 'begin')];
+
+  test.each([
+    ['between two steps: goes on with the next', inB.slice(0, 2), {}, ['b', 'c'], 'succeeded'],
+    ['in a step that happened: goes on after it', inB, probing('done'), ['c'], 'succeeded'],
+    ['in a step that may be done again: does it again', inB, { isRepeatable: true }, ['b', 'c'], 'succeeded'],
+    ['in a step that did not happen: undoes', inB, probing('not-done'), ['undo b', 'undo a'], 'failed'],
+    ['in a step that nobody can tell of: says so', inB, probing('cannot-tell'), [], 'unknown'],
+    ['in a step without a probe: says so', inB, {}, [], 'unknown'],
+    [
+      'in a step whose probe fails: says so',
+      inB,
+      { probe: () => Promise.reject(new Error('no')) },
+      [],
+      'unknown',
+    ],
+    [
+      'after a step failed: undoes',
+      [...inB, entry(4, 'b', 'end', false)],
+      {},
+      ['undo b', 'undo a'],
+      'failed',
+    ],
+    [
+      'while undoing: undoes all of it again',
+      [...inB, entry(4, 'b', 'end', false), entry(5, 'b', 'undo-begin')],
+      probing('done'),
+      ['undo b', 'undo a'],
+      'failed',
+    ],
+  ] as [string, StepEntry[], Partial<Step>, string[], string][])(
+    '%s',
+    async (_name, before, change, did, state) => {
+      const { run } = execution(procedure([step('a'), step('b', change), step('c')]), before);
+      expect(await recoverProcedure(run)).toMatchObject({ state });
+      expect(done).toEqual(did);
+    },
+  );
+
+  test('the result is whole: what the interrupted run had returned counts', async () => {
+    const { run } = execution(procedure([step('a'), step('b')]), inB.slice(0, 2));
+    expect(await recoverProcedure(run)).toMatchObject({ result: { a: 'a-data', b: 'b-data' } });
+  });
+
+  test('a procedure may ask for undoing whatever the probe would say', async () => {
+    const all = procedure([step('a'), step('b', probing('done'))], { afterCrash: () => 'undo' });
+    const { run } = execution(all, inB);
+    expect(await recoverProcedure(run)).toMatchObject({
+      state: 'failed',
+      code: 'interrupted',
+      message: 'interrupted in b; everything was put back',
+    });
+    expect(done).toEqual(['undo b', 'undo a']);
+  });
+
+  test('what made it fail before the crash stays the reason', async () => {
+    const before = [...inB, { ...entry(4, 'b', 'end', false), detail: 'disk full' }];
+    const { run } = execution(procedure([step('a'), step('b')]), before);
+    expect(await recoverProcedure(run)).toMatchObject({
+      code: 'step-failed',
+      message: 'b: disk full; everything was put back',
+    });
+  });
+
+  test('a step that this version does not know is never done over from the start', async () => {
+    const { run } = execution(procedure([step('a'), step('z')]), inB);
+    expect(await recoverProcedure(run)).toMatchObject({ state: 'unknown' });
+    expect(done).toEqual([]);
+  });
+
+  test('a recovery that is itself interrupted each time gives up', async () => {
+    const note = (seq: number): StepEntry => ({
+      ...entry(seq, 'b', 'note'),
+      detail: 'interrupted here; taken up again',
+    });
+    const before = [...inB, ...[4, 5, 6, 7, 8].map(note)];
+    const { run } = execution(procedure([step('a'), step('b', { isRepeatable: true })]), before);
+    expect(await recoverProcedure(run)).toMatchObject({ state: 'unknown', code: 'interrupted' });
+    expect(done).toEqual([]);
+  });
+});
