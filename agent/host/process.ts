@@ -53,9 +53,11 @@ export function startProgram(
   });
 }
 
-/** Runs a program to its end. A program that fails is not an error here: the caller reads `code`. Throws `failed` when it can't be started. */
+/** Runs a program to its end. A program that fails is not an error here: the caller reads `code`. Throws `failed` when it can't be started, `timed-out` when its signal was there before. */
 export function runProgram(options: ProgramOptions): Promise<ProgramResult> {
   const maxBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+  if (options.signal?.aborted)
+    return Promise.reject(new LamplighterError('timed-out', `start program ${options.file}: stopped before`));
   return new Promise((resolve, reject) => {
     const child = startProgram(options, ['pipe', 'pipe', 'pipe']);
     const output = { stdout: collect(child.stdout, maxBytes), stderr: collect(child.stderr, maxBytes) };

@@ -17,7 +17,8 @@ const PATTERNS: readonly [RegExp, string][] = [
 
 const KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 const KEY_END = /-----END [A-Z ]*PRIVATE KEY-----/;
-const KEY_BODY = /^[A-Za-z0-9+/=:,\s-]*$/;
+// Base64, a header of an old encrypted key, or the end.
+const KEY_BODY = /^\s*([A-Za-z0-9+/=]*|[A-Z][A-Za-z-]+: \S+|-----END [A-Z ]*PRIVATE KEY-----)\s*$/;
 
 /** For lines that come one by one: also hides the body of a private key that is spread over several. */
 export function createLineRedactor(): (line: string) => string {

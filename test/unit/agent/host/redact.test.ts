@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { createLineRedactor, redact, redactLines } from '#agent/host/redact.ts';
+
+test.each([
+  ['a URL', 'postgres://app:hunter2@db:5432/x', 'postgres://app:[REDACTED]@db:5432/x'],
+  ['a bearer token', 'Authorization: Bearer abcdef0123456789', 'Authorization: Bearer [REDACTED]'],
+  ['an assignment', 'PGPASSWORD=hunter2 psql', 'PGPASSWORD=[REDACTED] psql'],
+  ['JSON', '{"password": "hunter2", "user": "app"}', '{"password": "[REDACTED]", "user": "app"}'],
+  ['YAML', 'api_key: hunter2', 'api_key: [REDACTED]'],
+  ['an age identity', 'AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQ', '[REDACTED]'],
+  [
+    'a key on one line',
+    'x -----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY----- y',
+    'x -----BEGIN PRIVATE KEY----- [REDACTED] y',
+  ],
+])('hides the secret in %s', (_name, text, expected) => {
+  expect(redact(text)).toBe(expected);
+});
+
+test.each([
+  'GET /api/engines 200 12 ms',
+  'a password is needed',
+  'listening on http://127.0.0.1:8080',
+  'token bucket is full',
+  '-----BEGIN CERTIFICATE-----',
+])('leaves "%s"', (text) => {
+  expect(redact(text)).toBe(text);
+});
+
+describe('a private key over several lines', () => {
+  const KEY = ['-----BEGIN EC PRIVATE KEY-----', 'MHcCAQEE', 'abc=', '-----END EC PRIVATE KEY-----'];
+
+  test('is hidden wholly, and what is around it stays', () => {
+    const lines = redactLines(['before', ...KEY, 'after']);
+    expect(lines).toEqual([
+      'before',
+      '-----BEGIN EC PRIVATE KEY----- [REDACTED]',
+      '[REDACTED]',
+      '[REDACTED]',
+      '[REDACTED]',
+      'after',
+    ]);
+  });
+
+  test('is hidden when its beginning was cut off', () => {
+    expect(redactLines(['GET / 200', ...KEY.slice(1), 'after'])).toEqual([
+      'GET / 200',
+      '[REDACTED]',
+      '[REDACTED]',
+      '[REDACTED]',
+      'after',
+    ]);
+  });
+
+  test('that never ends does not hide the rest of the log', () => {
+    const line = createLineRedactor();
+    expect([...KEY.slice(0, 2), 'GET /api 200 (ok)', 'PASSWORD=hunter2'].map(line)).toEqual([
+      '-----BEGIN EC PRIVATE KEY----- [REDACTED]',
+      '[REDACTED]',
+      'GET /api 200 (ok)',
+      'PASSWORD=[REDACTED]',
+    ]);
+  });
+});
+
+test('is quick on hostile text', () => {
+  const began = performance.now();
+  redact(`${'a'.repeat(50_000)}://${'b:'.repeat(50_000)}`);
+  redact('-----BEGIN PRIVATE KEY-----'.repeat(2000));
+  redact('password='.repeat(10_000));
+  expect(performance.now() - began).toBeLessThan(2000);
+});

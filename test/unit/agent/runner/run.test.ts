@@ -1,0 +1,269 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { pruneRuns, unfinishedRuns } from '#agent/runner/left-over.ts';
+import { openLocks } from '#agent/runner/locks.ts';
+import { admitHandover, carryOut, type Runner, recover } from '#agent/runner/run.ts';
+import { createRun, openStepWriter, readReport, readSteps, runDir } from '#agent/runner/step-record.ts';
+import { CommandEnvelope } from '#shared/command/envelope.ts';
+import { FinishedReport } from '#shared/command/report.ts';
+import { CommandId } from '#shared/names.ts';
+import { isSignatureValid, type SignedBytes } from '#shared/signing/dsse.ts';
+import { keySigner } from '#shared/signing/key-signer.ts';
+import { makeKey } from '#test/fixtures/deps.ts';
+
+const ISSUED = Date.parse('2026-11-23T10:00:00.000Z');
+const controlPlane = makeKey();
+const runnerKey = makeKey();
+const ID = CommandId.parse('0197c2aa-0000-7000-8000-000000000001');
+
+let dir: string;
+let nowMs: number;
+let runner: Runner;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'lamplighter-runner-'));
+  nowMs = ISSUED;
+  mkdirSync(join(dir, 'runs'));
+  writePolicy({ alertLogs: [join(dir, 'alerts.jsonl')] });
+  runner = {
+    host: 'web-1',
+    runsDir: join(dir, 'runs'),
+    policyFile: join(dir, 'policy.yaml'),
+    pinnedKeys: [controlPlane.publicKey],
+    signer: keySigner(runnerKey.privatePem),
+    locks: openLocks(join(dir, 'locks.db'), () => false),
+    clock: () => new Date(nowMs),
+    onStuck: () => undefined,
+  };
+});
+afterEach(() => {
+  runner.locks.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function writePolicy(change: object): void {
+  const policy = { version: 1, host: 'web-1', operations: ['alert.append'], units: {}, ...change };
+  writeFileSync(join(dir, 'policy.yaml'), stringify(policy));
+}
+
+function envelopeOf(change: object = {}): object {
+  return {
+    v: 1,
+    id: ID,
+    host: 'web-1',
+    operation: 'alert.append',
+    params: {},
+    spec: {
+      path: join(dir, 'alerts.jsonl'),
+      alert: {
+        id: '5b0c1f6e-6f0f-4a57-9d4c-3b3f5a3f5a3f',
+        at: '2026-11-23T10:00:00.000Z',
+        event: 'firing',
+        level: 'WARNING',
+        severity: 'P3',
+        kind: 'check',
+        host: 'web-1',
+        summary: 'down',
+      },
+    },
+    dryRun: false,
+    actor: { kind: 'channel', name: 'log', role: 'responder' },
+    runbookVersion: 1,
+    issuedAt: new Date(ISSUED).toISOString(),
+    expiresAt: new Date(ISSUED + 60_000).toISOString(),
+    timeoutMs: 5000,
+    ...change,
+  };
+}
+
+async function sign(envelope: object, pem = controlPlane.privatePem): Promise<SignedBytes> {
+  const signer = keySigner(pem);
+  const payload = Buffer.from(JSON.stringify(envelope));
+  return { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+}
+
+function report(): FinishedReport {
+  const signed = readReport(runner.runsDir, ID);
+  if (!signed) throw new Error('there is no report');
+  expect(isSignatureValid('report', signed, [runnerKey.publicKey])).toBe(true);
+  return FinishedReport.parse(JSON.parse(Buffer.from(signed.payload).toString()));
+}
+
+const appended = () =>
+  existsSync(join(dir, 'alerts.jsonl')) ? readFileSync(join(dir, 'alerts.jsonl'), 'utf8') : '';
+
+async function run(change: object = {}): Promise<FinishedReport> {
+  const { envelope } = admitHandover(runner, await sign(envelopeOf(change)), 'me');
+  if (!envelope) throw new Error('not admitted');
+  await carryOut(runner, envelope);
+  return report();
+}
+
+describe('hand-over', () => {
+  test('is taken once: the record is there before the answer', async () => {
+    const signed = await sign(envelopeOf());
+    expect(admitHandover(runner, signed, 'me')).toMatchObject({ answer: { accepted: true } });
+    expect(unfinishedRuns(runner.runsDir)).toMatchObject([{ owner: 'me', envelope: { id: ID } }]);
+    expect(admitHandover(runner, signed, 'you')).toMatchObject({
+      answer: { accepted: false, reason: 'replayed' },
+    });
+    expect(unfinishedRuns(runner.runsDir)).toMatchObject([{ owner: 'me' }]);
+  });
+
+  test.each([
+    ['a stolen agent invents one', {}, makeKey().privatePem, 0, 'bad-signature'],
+    ['it comes too late', {}, undefined, 60_001, 'expired'],
+    ['it is for another host', { host: 'web-2' }, undefined, 0, 'wrong-host'],
+    ['it is from the future', { issuedAt: '2026-11-23T10:00:50.000Z' }, undefined, 0, 'issued-in-future'],
+  ])('is refused when %s', async (_name, change, pem, laterMs, reason) => {
+    nowMs += laterMs;
+    const { answer, envelope } = admitHandover(runner, await sign(envelopeOf(change), pem), 'me');
+    expect(answer).toMatchObject({ accepted: false, reason });
+    expect(envelope).toBeUndefined();
+    expect(unfinishedRuns(runner.runsDir)).toEqual([]);
+  });
+});
+
+describe('carried out', () => {
+  test('with a signed report and a record of each step', async () => {
+    expect(await run()).toMatchObject({
+      state: 'succeeded',
+      result: { appended: true },
+      steps: [{ name: 'append', outcome: 'done' }],
+    });
+    expect(appended().split('\n')).toHaveLength(2);
+    expect(readSteps(runner.runsDir, ID).map(({ phase }) => phase)).toEqual(['begin', 'end']);
+    expect(unfinishedRuns(runner.runsDir)).toEqual([]);
+  });
+
+  test('a dry run only tells', async () => {
+    expect(await run({ dryRun: true })).toMatchObject({
+      state: 'succeeded',
+      result: { plan: [{ step: 'append', does: `append one line to ${dir}/alerts.jsonl` }] },
+    });
+    expect(appended()).toBe('');
+  });
+
+  test.each([
+    ['does not list it', { operations: [] }, 'not-in-policy'],
+    ['withholds its target', { alertLogs: [] }, 'not-in-policy'],
+    ['is for another host', { host: 'web-2' }, 'not-in-policy'],
+    ['is not valid', { operations: 'all' }, 'not-in-policy'],
+  ])("not when root's policy %s", async (_name, change, code) => {
+    writePolicy(change);
+    expect(await run()).toMatchObject({ state: 'rejected', code, steps: [] });
+    expect(appended()).toBe('');
+  });
+
+  test('not while another command holds its lock, and its own is free afterwards', async () => {
+    runner.locks.acquire([`file:${dir}/alerts.jsonl`], 'another');
+    expect(await run()).toMatchObject({ state: 'rejected', code: 'busy' });
+    runner.locks.release('another');
+    expect(runner.locks.acquire([`file:${dir}/alerts.jsonl`], 'third')).toEqual({ acquired: true });
+  });
+
+  test('what fails is told as failed', async () => {
+    const path = join(dir, 'nowhere/alerts.jsonl');
+    writePolicy({ alertLogs: [path] });
+    const { spec } = CommandEnvelope.parse(envelopeOf());
+    expect(await run({ spec: { ...spec, path } })).toMatchObject({ state: 'failed', code: 'step-failed' });
+  });
+});
+
+describe('recovered', () => {
+  async function interrupted(change: object = {}): Promise<CommandEnvelope> {
+    const { envelope } = admitHandover(runner, await sign(envelopeOf(change)), 'me');
+    if (!envelope) throw new Error('not admitted');
+    return envelope;
+  }
+  const begin = () =>
+    openStepWriter(runner.runsDir, ID, runner.clock).write({ step: 'append', phase: 'begin' });
+
+  test('in the middle of a step that may be done again: it is, though its time to start is over', async () => {
+    const envelope = await interrupted();
+    begin();
+    nowMs += 3_600_000;
+    await recover(runner, envelope);
+    expect(report()).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('before its first step and in time: it starts', async () => {
+    await recover(runner, await interrupted());
+    expect(report()).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('before its first step and too late: it has expired and nothing is done', async () => {
+    const envelope = await interrupted();
+    nowMs += 60_001;
+    await recover(runner, envelope);
+    expect(report()).toMatchObject({ state: 'expired', code: 'expired' });
+    expect(appended()).toBe('');
+  });
+
+  test.each([
+    ['allows it no more', { alertLogs: [] }],
+    ['cannot be read', { version: 9 }],
+  ])('when the policy %s: it did begin, so nobody can call it rejected', async (_name, change) => {
+    const envelope = await interrupted();
+    begin();
+    writePolicy(change);
+    await recover(runner, envelope);
+    expect(report()).toMatchObject({ state: 'unknown', code: 'interrupted' });
+    expect(appended()).toBe('');
+  });
+
+  test('after the last step, before the report: only the report is written', async () => {
+    const envelope = await interrupted();
+    begin();
+    const data = { path: 'p', appended: true };
+    openStepWriter(runner.runsDir, ID, runner.clock).write({ step: 'append', phase: 'end', ok: true, data });
+    await recover(runner, envelope);
+    expect(report()).toMatchObject({ state: 'succeeded', result: data });
+    expect(appended()).toBe('');
+  });
+});
+
+describe('the record', () => {
+  test('a line that a crash cut short is left out, and the next is not glued to it', async () => {
+    createRun(runner.runsDir, ID, await sign(envelopeOf()), 'me');
+    const file = join(runDir(runner.runsDir, ID), 'steps.ndjson');
+    openStepWriter(runner.runsDir, ID, runner.clock).write({ step: 'a', phase: 'begin' });
+    appendFileSync(file, '{"seq":2,"at":"2026-');
+    openStepWriter(runner.runsDir, ID, runner.clock).write({ step: 'a', phase: 'end', ok: true });
+    expect(readSteps(runner.runsDir, ID).map(({ seq, phase }) => [seq, phase])).toEqual([
+      [1, 'begin'],
+      [2, 'end'],
+    ]);
+  });
+
+  test('a folder that is not whole, or whose name is no id, is no run', () => {
+    mkdirSync(join(runner.runsDir, `.${ID}.123`));
+    mkdirSync(join(runner.runsDir, ID));
+    mkdirSync(join(runner.runsDir, 'lost+found'));
+    expect(unfinishedRuns(runner.runsDir)).toEqual([]);
+  });
+
+  test('is forgotten long after its end, never before it', async () => {
+    await run();
+    pruneRuns(runner.runsDir, Date.now() - 1000);
+    expect(readReport(runner.runsDir, ID)).toBeDefined();
+    utimesSync(join(runDir(runner.runsDir, ID), 'report.json'), 1, 1);
+    pruneRuns(runner.runsDir, Date.now() - 1000);
+    expect(existsSync(runDir(runner.runsDir, ID))).toBe(false);
+    createRun(runner.runsDir, ID, await sign(envelopeOf()), 'me');
+    pruneRuns(runner.runsDir, Date.now() + 1000);
+    expect(unfinishedRuns(runner.runsDir)).toHaveLength(1);
+  });
+});
