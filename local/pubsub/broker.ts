@@ -13,7 +13,7 @@ interface Live {
   subscription: Subscription;
   queue: Queue;
   matches: Predicate;
-  stopPush?: (() => Promise<void>) | undefined;
+  stopPush: () => Promise<void>;
 }
 
 export interface Broker {
@@ -35,116 +35,155 @@ export interface Broker {
 
 /** Opens a broker over what the storage has. */
 export function openBroker(storage: PubsubStorage, mintIdToken: MintIdToken | undefined): Broker {
-  const topics = new Map(storage.topics().map((topic) => [topic.name, topic]));
-  const lives = new Map<string, Live>();
+  return new StoredBroker(storage, mintIdToken);
+}
 
-  const findTopic = (name: string): Topic => topics.get(name) ?? fail(notFound(lastPart(name)));
-  const find = (name: string): Live => lives.get(name) ?? fail(notFound(lastPart(name)));
-  const publish = (topic: string, messages: readonly InMessage[]): string[] => {
-    const receivers = [...lives.values()].filter(({ subscription }) => subscription.topic === topic);
+class StoredBroker implements Broker {
+  readonly #storage: PubsubStorage;
+  readonly #mintIdToken: MintIdToken | undefined;
+  readonly #topics: Map<string, Topic>;
+  readonly #lives = new Map<string, Live>();
+
+  constructor(storage: PubsubStorage, mintIdToken: MintIdToken | undefined) {
+    this.#storage = storage;
+    this.#mintIdToken = mintIdToken;
+    this.#topics = new Map(storage.topics().map((topic) => [topic.name, topic]));
+    for (const subscription of storage.subscriptions()) this.#bring(subscription);
+  }
+
+  topic(name: string): Topic {
+    return this.#topics.get(name) ?? fail(notFound(lastPart(name)));
+  }
+
+  topics(): Topic[] {
+    return [...this.#topics.values()];
+  }
+
+  createTopic(topic: Topic): Topic {
+    if (this.#topics.has(topic.name)) throw alreadyExists(lastPart(topic.name));
+    return this.#keepTopic(topic);
+  }
+
+  updateTopic(topic: Topic): Topic {
+    return this.#keepTopic({ ...this.topic(topic.name), ...topic });
+  }
+
+  deleteTopic(name: string): void {
+    this.topic(name);
+    this.#topics.delete(name);
+    this.#storage.removeTopic(name);
+    // Its subscriptions stay and keep what they have.
+    for (const live of this.#lives.values()) {
+      if (live.subscription.topic !== name) continue;
+      live.subscription = { ...live.subscription, topic: DELETED_TOPIC };
+      this.#storage.putSubscription(live.subscription);
+    }
+  }
+
+  subscription(name: string): Subscription {
+    return this.#find(name).subscription;
+  }
+
+  subscriptions(): Subscription[] {
+    return [...this.#lives.values()].map(({ subscription }) => subscription);
+  }
+
+  createSubscription(subscription: Subscription): Subscription {
+    if (this.#lives.has(subscription.name)) throw alreadyExists(lastPart(subscription.name));
+    this.topic(subscription.topic);
+    this.#storage.putSubscription(subscription);
+    return this.#bring(subscription).subscription;
+  }
+
+  async updateSubscription(subscription: Subscription): Promise<Subscription> {
+    const live = this.#find(subscription.name);
+    this.#storage.putSubscription(subscription);
+    live.subscription = subscription;
+    live.queue.update(subscription);
+    await live.stopPush();
+    this.#push(live);
+    return subscription;
+  }
+
+  async deleteSubscription(name: string): Promise<void> {
+    const live = this.#find(name);
+    this.#lives.delete(name);
+    this.#storage.removeSubscription(name);
+    await live.stopPush();
+    live.queue.close();
+  }
+
+  queue(name: string): Queue {
+    return this.#find(name).queue;
+  }
+
+  publish(topic: string, messages: readonly InMessage[]): string[] {
+    this.topic(topic);
+    const receivers = [...this.#lives.values()].filter(({ subscription }) => subscription.topic === topic);
     const owed = messages.map((message) => ({
       message,
       subscriptions: receivers
         .filter(({ matches }) => matches(message.attributes))
         .map(({ subscription }) => subscription.name),
     }));
-    const stored = storage.publish(owed, Date.now());
+    const stored = this.#storage.publish(owed, Date.now());
     for (const [i, message] of stored.entries()) {
-      for (const name of owed[i]?.subscriptions ?? []) lives.get(name)?.queue.add({ message, attempts: 0 });
+      for (const name of owed[i]?.subscriptions ?? [])
+        this.#lives.get(name)?.queue.add({ message, attempts: 0 });
     }
     return stored.map(({ id }) => id);
-  };
-  const bury = (source: Subscription, message: StoredMessage, attempts: number): void => {
-    const topic = source.deadLetterPolicy?.deadLetterTopic;
-    if (!topic || !topics.has(topic)) return;
-    publish(topic, [
-      {
-        ...message,
-        attributes: { ...message.attributes, ...deadLetterAttributes(source, message, attempts) },
-      },
-    ]);
-  };
-  const push = (live: Live): void => {
-    if (live.subscription.pushConfig?.pushEndpoint) {
-      live.stopPush = startPushLoop(live.subscription, live.queue, mintIdToken);
-    }
-  };
-  const bring = (subscription: Subscription): Live => {
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#lives.values()].map((live) => live.stopPush()));
+    for (const live of this.#lives.values()) live.queue.close();
+    this.#storage.close();
+  }
+
+  #find(name: string): Live {
+    return this.#lives.get(name) ?? fail(notFound(lastPart(name)));
+  }
+
+  #keepTopic(topic: Topic): Topic {
+    this.#topics.set(topic.name, topic);
+    this.#storage.putTopic(topic);
+    return topic;
+  }
+
+  #bring(subscription: Subscription): Live {
     const { name } = subscription;
     const live: Live = {
       subscription,
       matches: compileFilter(subscription.filter),
       queue: createQueue(subscription, {
-        onAttempt: (id, attempts) => storage.attempted(name, id, attempts),
-        onSettled: (id) => storage.settled(name, id),
-        onDead: (message, attempts) => bury(live.subscription, message, attempts),
+        onAttempt: (id, attempts) => this.#storage.attempted(name, id, attempts),
+        onSettled: (id) => this.#storage.settled(name, id),
+        onDead: (message, attempts) => this.#bury(live.subscription, message, attempts),
       }),
+      stopPush: stopNothing,
     };
-    lives.set(name, live);
-    for (const pending of storage.pending(name)) live.queue.add(pending);
-    push(live);
+    this.#lives.set(name, live);
+    for (const pending of this.#storage.pending(name)) live.queue.add(pending);
+    this.#push(live);
     return live;
-  };
-  const change = async (subscription: Subscription): Promise<Subscription> => {
-    const live = find(subscription.name);
-    storage.putSubscription(subscription);
-    live.subscription = subscription;
-    live.queue.update(subscription);
-    await live.stopPush?.();
-    live.stopPush = undefined;
-    push(live);
-    return subscription;
-  };
-  for (const subscription of storage.subscriptions()) bring(subscription);
-  return {
-    topic: findTopic,
-    topics: () => [...topics.values()],
-    createTopic: (topic) => {
-      if (topics.has(topic.name)) throw alreadyExists(lastPart(topic.name));
-      return keepTopic(topic, topics, storage);
-    },
-    updateTopic: (topic) => keepTopic({ ...findTopic(topic.name), ...topic }, topics, storage),
-    deleteTopic: (name) => {
-      findTopic(name);
-      topics.delete(name);
-      storage.removeTopic(name);
-      // Its subscriptions stay and keep what they have.
-      for (const live of lives.values()) {
-        if (live.subscription.topic !== name) continue;
-        live.subscription = { ...live.subscription, topic: DELETED_TOPIC };
-        storage.putSubscription(live.subscription);
-      }
-    },
-    subscription: (name) => find(name).subscription,
-    subscriptions: () => [...lives.values()].map(({ subscription }) => subscription),
-    createSubscription: (subscription) => {
-      if (lives.has(subscription.name)) throw alreadyExists(lastPart(subscription.name));
-      findTopic(subscription.topic);
-      storage.putSubscription(subscription);
-      return bring(subscription).subscription;
-    },
-    updateSubscription: change,
-    deleteSubscription: async (name) => {
-      const live = find(name);
-      lives.delete(name);
-      storage.removeSubscription(name);
-      await live.stopPush?.();
-      live.queue.close();
-    },
-    queue: (name) => find(name).queue,
-    publish: (topic, messages) => publish(findTopic(topic).name, messages),
-    close: async () => {
-      await Promise.all([...lives.values()].map((live) => live.stopPush?.()));
-      for (const live of lives.values()) live.queue.close();
-      storage.close();
-    },
-  };
+  }
+
+  #push(live: Live): void {
+    live.stopPush = live.subscription.pushConfig?.pushEndpoint
+      ? startPushLoop(live.subscription, live.queue, this.#mintIdToken)
+      : stopNothing;
+  }
+
+  #bury(source: Subscription, message: StoredMessage, attempts: number): void {
+    const topic = source.deadLetterPolicy?.deadLetterTopic;
+    if (!topic || !this.#topics.has(topic)) return;
+    const attributes = { ...message.attributes, ...deadLetterAttributes(source, message, attempts) };
+    this.publish(topic, [{ ...message, attributes }]);
+  }
 }
 
-function keepTopic(topic: Topic, topics: Map<string, Topic>, storage: PubsubStorage): Topic {
-  topics.set(topic.name, topic);
-  storage.putTopic(topic);
-  return topic;
+function stopNothing(): Promise<void> {
+  return Promise.resolve();
 }
 
 function fail(error: Error): never {

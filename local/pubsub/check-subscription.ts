@@ -10,27 +10,22 @@ function checkRange(what: string, value: number, min: number, max: number): void
     throw invalidArgument(`Invalid ${what}: ${value}, must be between ${min} and ${max}`);
 }
 
-/** Checks a subscription and fills in Google's defaults. Throws INVALID_ARGUMENT. */
-export function checkSubscription(subscription: Subscription): Subscription {
-  checkSubscriptionName(subscription.name);
-  checkTopicName(subscription.topic);
-  compileFilter(subscription.filter);
-  const ackDeadlineSeconds = subscription.ackDeadlineSeconds || limits.MIN_ACK_DEADLINE_S;
-  checkRange('ack deadline', ackDeadlineSeconds, limits.MIN_ACK_DEADLINE_S, limits.MAX_ACK_DEADLINE_S);
-  const retentionMs = toMs(subscription.messageRetentionDuration) ?? limits.DEFAULT_RETENTION_MS;
+function checkPushEndpoint(endpoint: string): void {
+  if (endpoint !== '' && !URL.canParse(endpoint)) {
+    throw invalidArgument(`Invalid push endpoint given (endpoint=${endpoint})`);
+  }
+}
+
+function checkTimes({ messageRetentionDuration, retryPolicy }: Subscription): void {
+  const retentionMs = toMs(messageRetentionDuration) ?? limits.DEFAULT_RETENTION_MS;
   checkRange('message retention (ms)', retentionMs, limits.MIN_RETENTION_MS, limits.MAX_RETENTION_MS);
-  for (const backoff of [
-    subscription.retryPolicy?.minimumBackoff,
-    subscription.retryPolicy?.maximumBackoff,
-  ]) {
+  for (const backoff of [retryPolicy?.minimumBackoff, retryPolicy?.maximumBackoff]) {
     checkRange('backoff (ms)', toMs(backoff) ?? 0, 0, limits.MAX_BACKOFF_MS);
   }
-  const endpoint = subscription.pushConfig?.pushEndpoint ?? '';
-  if (endpoint !== '' && !URL.canParse(endpoint))
-    throw invalidArgument(`Invalid push endpoint given (endpoint=${endpoint})`);
-  const checked = { ...subscription, ackDeadlineSeconds };
-  const dead = subscription.deadLetterPolicy;
-  if (!dead?.deadLetterTopic) return { ...checked, deadLetterPolicy: null };
+}
+
+function checkDeadLetters(dead: Subscription['deadLetterPolicy']): Subscription['deadLetterPolicy'] {
+  if (!dead?.deadLetterTopic) return null;
   checkTopicName(dead.deadLetterTopic);
   const maxDeliveryAttempts = dead.maxDeliveryAttempts || limits.MIN_DELIVERY_ATTEMPTS;
   checkRange(
@@ -39,5 +34,21 @@ export function checkSubscription(subscription: Subscription): Subscription {
     limits.MIN_DELIVERY_ATTEMPTS,
     limits.MAX_DELIVERY_ATTEMPTS,
   );
-  return { ...checked, deadLetterPolicy: { ...dead, maxDeliveryAttempts } };
+  return { ...dead, maxDeliveryAttempts };
+}
+
+/** Checks a subscription and fills in Google's defaults. Throws INVALID_ARGUMENT. */
+export function checkSubscription(subscription: Subscription): Subscription {
+  checkSubscriptionName(subscription.name);
+  checkTopicName(subscription.topic);
+  compileFilter(subscription.filter);
+  const ackDeadlineSeconds = subscription.ackDeadlineSeconds || limits.MIN_ACK_DEADLINE_S;
+  checkRange('ack deadline', ackDeadlineSeconds, limits.MIN_ACK_DEADLINE_S, limits.MAX_ACK_DEADLINE_S);
+  checkTimes(subscription);
+  checkPushEndpoint(subscription.pushConfig?.pushEndpoint ?? '');
+  return {
+    ...subscription,
+    ackDeadlineSeconds,
+    deadLetterPolicy: checkDeadLetters(subscription.deadLetterPolicy),
+  };
 }

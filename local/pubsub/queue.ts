@@ -43,107 +43,142 @@ export interface Queue {
   close(): void;
 }
 
-/** A queue for a subscription; `now` and timers are the process's own. */
-export function createQueue(initial: Subscription, events: QueueEvents): Queue {
-  let subscription = initial;
-  const entries = new Map<string, Entry>();
-  const leases = new Map<string, Entry>();
-  const listeners = new Set<() => void>();
-  let timer: NodeJS.Timeout | undefined;
+/** A queue for a subscription; clock and timers are the process's own. */
+export function createQueue(subscription: Subscription, events: QueueEvents): Queue {
+  return new SubscriptionQueue(subscription, events);
+}
 
-  const announce = (): void => {
-    for (const listener of listeners) listener();
-  };
-  const settle = (entry: Entry): void => {
-    entries.delete(entry.message.id);
-    events.onSettled(entry.message.id);
-  };
-  const giveBack = (entry: Entry): void => {
-    if (entry.lease) leases.delete(entry.lease.ackId);
-    delete entry.lease;
-    const dead = subscription.deadLetterPolicy;
-    if (dead?.deadLetterTopic && entry.attempts >= dead.maxDeliveryAttempts) {
-      events.onDead(entry.message, entry.attempts);
-      settle(entry);
-    } else {
-      entry.availableMs = Date.now() + backoffMs(subscription.retryPolicy, entry.attempts);
-    }
-  };
-  const expireLeases = (): void => {
-    const now = Date.now();
-    for (const entry of leases.values()) if (entry.lease && entry.lease.untilMs <= now) giveBack(entry);
-  };
-  const schedule = (): void => {
-    clearTimeout(timer);
-    const now = Date.now();
-    const times = [...entries.values()]
-      .map(({ lease, availableMs }) => lease?.untilMs ?? availableMs)
-      .filter((time) => time > now);
-    if (times.length === 0) return;
-    // setTimeout may fire a millisecond early.
-    timer = setTimeout(
-      () => {
-        expireLeases();
-        announce();
-        schedule();
-      },
-      Math.min(...times) - now + 1,
+class SubscriptionQueue implements Queue {
+  #subscription: Subscription;
+  readonly #events: QueueEvents;
+  readonly #entries = new Map<string, Entry>();
+  readonly #leases = new Map<string, Entry>();
+  readonly #listeners = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(subscription: Subscription, events: QueueEvents) {
+    this.#subscription = subscription;
+    this.#events = events;
+  }
+
+  add({ message, attempts }: PendingMessage): void {
+    this.#entries.set(message.id, { message, attempts, availableMs: 0 });
+    this.#announce();
+  }
+
+  take(max: number, deadlineMs: number): Delivery[] {
+    this.#expireLeases();
+    this.#dropExpired();
+    const isOrdered = this.#subscription.enableMessageOrdering;
+    const taken = deliverable(this.#entries.values(), isOrdered, max).map((entry) =>
+      this.#lease(entry, deadlineMs),
     );
-    timer.unref();
-  };
-  const dropExpired = (): void => {
-    const oldest = Date.now() - (toMs(subscription.messageRetentionDuration) ?? DEFAULT_RETENTION_MS);
-    for (const entry of entries.values())
-      if (!entry.lease && entry.message.publishedMs < oldest) settle(entry);
-  };
-  const lease = (entry: Entry, deadlineMs: number): Delivery => {
+    this.#schedule();
+    return taken;
+  }
+
+  ack(ackId: string): void {
+    const entry = this.#leases.get(ackId);
+    if (!entry) return;
+    this.#leases.delete(ackId);
+    this.#settle(entry);
+    // The next message of its ordering key may go now.
+    this.#announce();
+  }
+
+  modifyDeadline(ackId: string, deadlineMs: number): void {
+    const entry = this.#leases.get(ackId);
+    if (!entry?.lease) return;
+    if (deadlineMs > 0) entry.lease.untilMs = Date.now() + deadlineMs;
+    else this.#giveBack(entry);
+    this.#schedule();
+    this.#announce();
+  }
+
+  isLeased(ackId: string): boolean {
+    return this.#leases.has(ackId);
+  }
+
+  onReady(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  update(changed: Subscription): void {
+    this.#subscription = changed;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #announce(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #settle(entry: Entry): void {
+    this.#entries.delete(entry.message.id);
+    this.#events.onSettled(entry.message.id);
+  }
+
+  #giveBack(entry: Entry): void {
+    if (entry.lease) this.#leases.delete(entry.lease.ackId);
+    delete entry.lease;
+    const { deadLetterPolicy: dead, retryPolicy } = this.#subscription;
+    if (dead?.deadLetterTopic && entry.attempts >= dead.maxDeliveryAttempts) {
+      this.#events.onDead(entry.message, entry.attempts);
+      this.#settle(entry);
+    } else {
+      entry.availableMs = Date.now() + backoffMs(retryPolicy, entry.attempts);
+    }
+  }
+
+  #expireLeases(): void {
+    const now = Date.now();
+    for (const entry of this.#leases.values()) {
+      if (entry.lease && entry.lease.untilMs <= now) this.#giveBack(entry);
+    }
+  }
+
+  #dropExpired(): void {
+    const retentionMs = toMs(this.#subscription.messageRetentionDuration) ?? DEFAULT_RETENTION_MS;
+    const oldest = Date.now() - retentionMs;
+    for (const entry of this.#entries.values()) {
+      // In the order in which they were published: the first that is young enough ends it.
+      if (entry.message.publishedMs >= oldest) return;
+      if (!entry.lease) this.#settle(entry);
+    }
+  }
+
+  #lease(entry: Entry, deadlineMs: number): Delivery {
     entry.attempts += 1;
     const ackId = `${entry.message.id}-${entry.attempts}-${randomUUID()}`;
     entry.lease = { ackId, untilMs: Date.now() + deadlineMs };
-    leases.set(ackId, entry);
-    events.onAttempt(entry.message.id, entry.attempts);
+    this.#leases.set(ackId, entry);
+    this.#events.onAttempt(entry.message.id, entry.attempts);
     return { ackId, message: entry.message, attempt: entry.attempts };
-  };
-  return {
-    add: ({ message, attempts }) => {
-      entries.set(message.id, { message, attempts, availableMs: 0 });
-      announce();
-    },
-    take: (max, deadlineMs) => {
-      expireLeases();
-      dropExpired();
-      const taken = deliverable(entries.values(), subscription.enableMessageOrdering, max).map((entry) =>
-        lease(entry, deadlineMs),
-      );
-      schedule();
-      return taken;
-    },
-    ack: (ackId) => {
-      const entry = leases.get(ackId);
-      if (!entry) return;
-      leases.delete(ackId);
-      settle(entry);
-      // The next message of its ordering key may go now.
-      announce();
-    },
-    modifyDeadline: (ackId, deadlineMs) => {
-      const entry = leases.get(ackId);
-      if (!entry?.lease) return;
-      if (deadlineMs > 0) entry.lease.untilMs = Date.now() + deadlineMs;
-      else giveBack(entry);
-      schedule();
-      announce();
-    },
-    isLeased: (ackId) => leases.has(ackId),
-    onReady: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    update: (changed) => {
-      subscription = changed;
-    },
-    close: () => clearTimeout(timer),
-  };
+  }
+
+  /** Wakes up when the next lease runs out or the next backoff ends. */
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const now = Date.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const { lease, availableMs } of this.#entries.values()) {
+      const time = lease?.untilMs ?? availableMs;
+      if (time > now && time < next) next = time;
+    }
+    if (next === Number.POSITIVE_INFINITY) return;
+    // setTimeout may fire a millisecond early.
+    this.#timer = setTimeout(() => this.#wake(), next - now + 1);
+    this.#timer.unref();
+  }
+
+  #wake(): void {
+    this.#expireLeases();
+    this.#announce();
+    this.#schedule();
+  }
 }
 
 /** The entries that may go out now, oldest first; with ordering, of each key only its oldest. */

@@ -7,7 +7,7 @@ import { invalidArgument } from './fault.ts';
 import { MAX_ACK_DEADLINE_S, MIN_ACK_DEADLINE_S } from './limits.ts';
 import { checkSubscriptionName } from './names.ts';
 import type { Queue } from './queue.ts';
-import { toReceivedMessage } from './subscriber-service.ts';
+import { toReceivedMessage } from './received-message.ts';
 import { asFault } from './unary.ts';
 
 const Request = z.object({

@@ -9,8 +9,8 @@ import { invalidArgument } from './fault.ts';
 import { MAX_ACK_DEADLINE_S } from './limits.ts';
 import { checkProject, checkSubscriptionName } from './names.ts';
 import { pageOf } from './paging.ts';
-import type { Delivery } from './queue.ts';
-import { PushConfig, Subscription, toPubsubMessage } from './resources.ts';
+import { toReceivedMessage } from './received-message.ts';
+import { PushConfig, Subscription } from './resources.ts';
 import { streamingPull } from './streaming-pull.ts';
 import { unary, unimplemented } from './unary.ts';
 
@@ -31,15 +31,6 @@ const Update = z.object({
 /** How long an empty pull waits for a message; Google's answers empty after a while too. */
 const PULL_WAIT_MS = 5000;
 const FIXED_FIELDS = new Set(['name', 'topic', 'filter', 'enableMessageOrdering']);
-
-/** How a delivery leaves; the attempt is told only where a dead-letter policy is set, as Google does. */
-export function toReceivedMessage({ ackId, message, attempt }: Delivery, subscription: Subscription) {
-  return {
-    ackId,
-    message: toPubsubMessage(message),
-    deliveryAttempt: subscription.deadLetterPolicy ? attempt : 0,
-  };
-}
 
 function camelCase(path: string): string {
   return path.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -9,10 +9,14 @@ export function unary<T extends z.ZodType>(
   handle: (request: z.infer<T>) => unknown,
 ): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
-    answer(schema, call.request, handle).then(
-      (value) => callback(null, value ?? {}),
-      (error: unknown) => callback(asFault(error)),
-    );
+    const settle = async (): Promise<void> => {
+      try {
+        callback(null, (await answer(schema, call.request, handle)) ?? {});
+      } catch (error) {
+        callback(asFault(error));
+      }
+    };
+    void settle();
   };
 }
 

@@ -8,7 +8,7 @@ import { playTour } from '#local/stack/tour.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
 
 const { systemdHost } = detectCapabilities();
-const emulator = await findGoogleEmulator();
+const emulator = findGoogleEmulator();
 const reason = emulator ? JSON.stringify(systemdHost) : "Google's Pub/Sub emulator is not on this machine";
 const BUNDLES = join(import.meta.dirname, '../../dist/functions');
 

@@ -21,7 +21,11 @@ const plan = {
 describe('the boot plan', () => {
   test('puts the overlay on the whole machine, with no path of ours among its options', () => {
     expect(overlayArguments({ ...plan, bootDir: '/a,b/boot' })).toEqual([
-      ...['-t', 'overlay', 'overlay', '-o', 'lowerdir=/,upperdir=upper,workdir=work'],
+      '-t',
+      'overlay',
+      'overlay',
+      '-o',
+      'lowerdir=/,upperdir=upper,workdir=work',
       '/a,b/boot/root',
     ]);
   });
