@@ -139,7 +139,8 @@ describe.each(TARGETS)('Pub/Sub: $name', ({ isOurs, isHere, start }) => {
     const names: string[] = [];
     let query: object | null = { pageSize: 1, autoPaginate: false };
     while (query !== null) {
-      const [page, next = null] = await topic.getSubscriptions(query);
+      const answer: [Subscription[], (object | null)?, unknown?] = await topic.getSubscriptions(query);
+      const [page, next = null] = answer;
       expect(page.length).toBeLessThanOrEqual(1);
       names.push(...page.map(({ name }) => name));
       query = next;
