@@ -21,7 +21,7 @@ export function handleObjectFinalised(deps: Deps): Handler {
     const host = HostName.safeParse(object?.host);
     // Other objects are none of our business; the manifest is the last one of a backup.
     if (!object || !host.success || object.file !== MANIFEST_FILE) return {};
-    await orderVerification(deps, { host: host.data, backupId: object.backupId, isForced: false });
+    await orderVerification(deps, { host: host.data, backupId: object.backupId });
     return {};
   });
 }

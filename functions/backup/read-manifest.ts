@@ -1,11 +1,11 @@
 // The manifest of a backup as it lies in the bucket, believed only when the host's runner signed it for this very backup.
 import { createHash } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
-import { BackupManifest, backupObject, MANIFEST_FILE } from '#shared/backup/manifest.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { openDsse, parsePublicKey } from '#shared/signing/dsse.ts';
-import type { Deps } from '../deps.ts';
-import { listHostKeys } from '../store/hosts.ts';
+import { BackupManifest, backupObject, MANIFEST_FILE, PART_FILES } from '#shared/backup/manifest.ts';
+import { DsseEnvelope, openDsse, parsePublicKey } from '#shared/signing/dsse.ts';
+import type { Queryable } from '../store/database.ts';
+import { type HostKey, listHostKeys } from '../store/hosts.ts';
+import { findObject, type ObjectMetadata } from './bucket-object.ts';
 
 export type ManifestFinding =
   | { found: true; manifest: BackupManifest; sha256: string }
@@ -14,61 +14,73 @@ export type ManifestFinding =
 /** A manifest of thousands of tables stays far below this. */
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 
-function isStatus(error: unknown, status: number): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === status;
-}
-
-/** The object's bytes, or undefined when there is none. Throws `unavailable` when the bucket could not be asked. */
-async function readObject(bucket: Bucket, object: string): Promise<Buffer | undefined> {
+function parseJson(bytes: Uint8Array): unknown {
   try {
-    const [bytes] = await bucket
-      .file(object)
-      .download({ start: 0, end: MAX_MANIFEST_BYTES, validation: false });
-    return bytes;
-  } catch (cause) {
-    if (isStatus(cause, 404)) return undefined;
-    // A range of an empty object can't be satisfied.
-    if (isStatus(cause, 416)) return Buffer.alloc(0);
-    throw new LamplighterError('unavailable', `read ${object}: ${messageOf(cause)}`, {
-      retryable: true,
-      cause,
-    });
-  }
-}
-
-function openSigned(text: string, pems: readonly string[]): Uint8Array | undefined {
-  try {
-    return openDsse('manifest', text, pems.map(parsePublicKey));
+    return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch {
     return undefined;
   }
 }
 
-/** Reads and judges the manifest. */
+/** A key that was retired still stands for what came before; when that was, the bucket says, not the host. */
+function isInForce({ retiredAt }: HostKey, { timeCreated }: ObjectMetadata): boolean {
+  return retiredAt === null || timeCreated <= retiredAt;
+}
+
+/** The payload, or why it is not to be believed. */
+function openManifest(bytes: Buffer, host: string, keys: readonly HostKey[]): Uint8Array | string {
+  const document = DsseEnvelope.safeParse(parseJson(bytes));
+  if (!document.success) return 'not a signed document';
+  const opened = openDsse(
+    'manifest',
+    bytes.toString('utf8'),
+    keys.map(({ pem }) => parsePublicKey(pem)),
+  );
+  const keyIds = document.data.signatures.map(({ keyid }) => keyid).join(', ');
+  return opened ?? `not signed by the runner of ${host} (it names key ${keyIds.slice(0, 100)})`;
+}
+
+function judgeManifest(
+  payload: Uint8Array,
+  wanted: { host: string; backupId: string },
+): BackupManifest | string {
+  const parsed = BackupManifest.safeParse(parseJson(payload));
+  if (!parsed.success) return 'signed, but not a manifest of a known form';
+  const { host, backupId, parts } = parsed.data;
+  if (host !== wanted.host || backupId !== wanted.backupId) {
+    return `it is the manifest of backup ${backupId} of ${host}`;
+  }
+  const names = parts.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  return twice === undefined ? parsed.data : `it names ${PART_FILES[twice]} twice`;
+}
+
+/** Reads and judges the manifest. Throws `unavailable` when the bucket could not be asked. */
 export async function readManifest(
-  deps: Pick<Deps, 'db'>,
+  db: Queryable,
   bucket: Bucket,
   wanted: { host: string; backupId: string },
 ): Promise<ManifestFinding> {
-  const bytes = await readObject(bucket, backupObject(wanted.host, wanted.backupId, MANIFEST_FILE));
-  if (!bytes) return { found: false, faults: ['manifest.json: not in the bucket'], sha256: null };
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const bad = (fault: string): ManifestFinding => ({
+  const found = await findObject(bucket, backupObject(wanted.host, wanted.backupId, MANIFEST_FILE));
+  const bad = (fault: string, sha256: string | null = null): ManifestFinding => ({
     found: false,
-    faults: [`manifest.json: ${fault}`],
+    faults: [`${MANIFEST_FILE}: ${fault}`],
     sha256,
   });
-  if (bytes.length === 0) return bad('empty');
-  const keys = await listHostKeys(deps.db, wanted.host, 'runner');
-  const payload = openSigned(
-    bytes.toString('utf8'),
-    keys.map(({ pem }) => pem),
+  if (!found) return bad('not in the bucket');
+  if (found.size === 0) return bad('empty');
+  if (found.size > MAX_MANIFEST_BYTES) return bad(`of ${found.size} bytes, which no manifest has`);
+  const pieces: Buffer[] = [];
+  for await (const piece of found.read()) pieces.push(piece);
+  const bytes = Buffer.concat(pieces);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const keys = await listHostKeys(db, wanted.host, 'runner');
+  const payload = openManifest(
+    bytes,
+    wanted.host,
+    keys.filter((key) => isInForce(key, found)),
   );
-  if (!payload) return bad(`not signed by the runner of ${wanted.host}`);
-  const manifest = BackupManifest.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
-  if (!manifest.success) return bad('signed, but not a manifest of a known form');
-  const { host, backupId } = manifest.data;
-  if (host !== wanted.host || backupId !== wanted.backupId)
-    return bad(`it is the manifest of backup ${backupId} of ${host}`);
-  return { found: true, manifest: manifest.data, sha256 };
+  if (typeof payload === 'string') return bad(payload, sha256);
+  const manifest = judgeManifest(payload, wanted);
+  return typeof manifest === 'string' ? bad(manifest, sha256) : { found: true, manifest, sha256 };
 }

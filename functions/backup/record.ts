@@ -1,18 +1,26 @@
-// A backup that a host reports is known from then on, whether or not its objects ever come: one whose manifest never came
-// is found by the daily round.
+// A backup that a host reports is known from then on, and its proof asked for, whether or not its objects ever come.
 import type { FinishedReport } from '#shared/command/report.ts';
+import { HostName } from '#shared/names.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import type { Deps } from '../deps.ts';
-import { insertBackup } from '../store/backups.ts';
+import { findBackup, insertBackup } from '../store/backups.ts';
+import { orderVerification } from './request.ts';
 
-/** Records a finished `backup.run`; the same report twice does no harm. */
-export async function recordBackup(deps: Pick<Deps, 'db'>, report: FinishedReport): Promise<void> {
+/**
+ * Records a finished `backup.run`; the same report twice does no harm. Throws `unavailable` when its verification could not
+ * be asked for: the event of its manifest may have been lost, or there is no manifest.
+ */
+export async function recordBackup(
+  deps: Pick<Deps, 'db' | 'publisher' | 'clock'>,
+  report: FinishedReport,
+): Promise<void> {
   const summary = BackupSummary.safeParse(report.result);
-  if (!summary.success) return;
+  const host = HostName.safeParse(report.host);
+  if (!summary.success || !host.success) return;
   const { backupId, database, bytes, tables, rows, durationMs } = summary.data;
   const finishedAt = new Date(report.at);
   await insertBackup(deps.db, {
-    host: report.host,
+    host: host.data,
     id: backupId,
     database,
     commandId: report.commandId,
@@ -22,4 +30,6 @@ export async function recordBackup(deps: Pick<Deps, 'db'>, report: FinishedRepor
     tables,
     rows,
   });
+  const known = await findBackup(deps.db, { host: host.data, id: backupId });
+  if (known?.isRoundOpen) await orderVerification(deps, { host: host.data, backupId });
 }

@@ -1,18 +1,14 @@
-// Asks for a verification: a message that is pushed to `verify`, and pushed again until it was done.
+// Asks for a verification: a round is opened, and a message pushed to `verify`, and pushed again until the round is closed.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { BackupId, HostName } from '#shared/names.ts';
 import { VERIFICATIONS_TOPIC } from '#shared/topology.ts';
 import type { Deps } from '../deps.ts';
-import { findBackupsById } from '../store/backups.ts';
+import { findBackupsById, openRound, type StoredBackup } from '../store/backups.ts';
 
-export const VerificationOrder = z.strictObject({
-  host: HostName,
-  backupId: BackupId,
-  /** Go through all of it again, whatever was found before. */
-  isForced: z.boolean().default(false),
-});
+/** The message: which backup to go on with. */
+export const VerificationOrder = z.object({ host: HostName, backupId: BackupId });
 export type VerificationOrder = z.infer<typeof VerificationOrder>;
 
 /** Publishes an order. Throws `unavailable` when Pub/Sub did not take it. */
@@ -25,7 +21,7 @@ export async function orderVerification(
     attributes: {
       'ce-specversion': '1.0',
       'ce-id': randomUUID(),
-      'ce-source': '//lamplighter/backups',
+      'ce-source': 'lamplighter/backups',
       'ce-type': 'dev.lamplighter.verification.v1',
       'ce-time': deps.clock().toISOString(),
       'ce-subject': `${order.host}/${order.backupId}`,
@@ -34,18 +30,24 @@ export async function orderVerification(
   });
 }
 
-/** A person asks for a backup to be verified again. Throws `not-found`. */
-export async function requestVerification(
-  deps: Pick<Deps, 'db' | 'publisher' | 'clock'>,
-  id: string,
+type RequestDeps = Pick<Deps, 'db' | 'publisher' | 'clock'>;
+
+/** Has a backup gone through again, all of it. One that is being gone through stays at that. */
+export async function verifyAgain(
+  deps: RequestDeps,
+  { host, id }: Pick<StoredBackup, 'host' | 'id'>,
 ): Promise<void> {
+  await openRound(deps.db, { host, id });
+  await orderVerification(deps, { host, backupId: id });
+}
+
+/** A person asks for a backup to be verified again. Throws `not-found`. */
+export async function requestVerification(deps: RequestDeps, id: string): Promise<void> {
   const found = await findBackupsById(deps.db, id);
   if (found.length === 0) {
     throw new LamplighterError('not-found', `find backup ${id}: there is no such backup`, {
       hint: '`lamp backups` lists them.',
     });
   }
-  for (const { host, id: backupId } of found) {
-    await orderVerification(deps, { host: HostName.parse(host), backupId, isForced: true });
-  }
+  for (const backup of found) await verifyAgain(deps, backup);
 }

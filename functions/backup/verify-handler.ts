@@ -1,13 +1,12 @@
 // Entry point `verify`: one backup by a pushed order, or the daily round of the scheduler.
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { HostName } from '#shared/names.ts';
 import { parsePush } from '../cloud/push.ts';
 import type { Deps } from '../deps.ts';
 import type { Answer, Handler } from '../http.ts';
 import { privateHandler } from '../private.ts';
-import { listDueBackups } from '../store/backups.ts';
-import { orderVerification, VerificationOrder } from './request.ts';
+import { startDailyRound } from './daily-round.ts';
+import { VerificationOrder } from './request.ts';
 import { type VerifyDeps, verifyBackup } from './verify.ts';
 
 const DailyRound = z.strictObject({ all: z.literal(true) });
@@ -20,13 +19,10 @@ export function handleVerify(deps: Deps): Handler {
   });
 }
 
-/** Each backup of the round gets an order of its own: retried alone, and none waits for another. */
 async function startRound(deps: Deps): Promise<Answer> {
-  const due = await listDueBackups(deps.db);
-  for (const { host, id } of due) {
-    await orderVerification(deps, { host: HostName.parse(host), backupId: id, isForced: true });
-  }
-  return { body: { ordered: due.length } };
+  const { db, clock, publisher } = deps;
+  const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
+  return { body: { ordered: await startDailyRound({ db, clock, publisher, bucket }) } };
 }
 
 async function verifyPushed(deps: Deps, body: unknown): Promise<Answer> {
@@ -36,7 +32,7 @@ async function verifyPushed(deps: Deps, body: unknown): Promise<Answer> {
     return {};
   }
   const outcome = await verifyBackup(await verifyDeps(deps), order);
-  deps.log.info('backup verified', { host: order.host, backupId: order.backupId, outcome });
+  deps.log.info('verification ended', { host: order.host, backupId: order.backupId, outcome });
   return {};
 }
 

@@ -1,15 +1,17 @@
 // Proves a backup from what is in the bucket, part by part; cut short, it goes on where it was.
-import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
 import { type BackupManifest, PART_FILES } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
-import * as store from '../store/backups.ts';
+import { listPartProofs, savePartProof } from '../store/backup-parts.ts';
+import { findBackup, insertBackup, type NewBackup, type StoredBackup, saveProof } from '../store/backups.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { alertCorruptBackup } from '../watch/backup.ts';
-import { type Crc32cFactory, checkPart } from './check-part.ts';
-import { readManifest } from './read-manifest.ts';
+import { checkPart } from './check-part.ts';
+import { withLease } from './lease.ts';
+import type { Crc32cFactory } from './meter.ts';
+import { type ManifestFinding, readManifest } from './read-manifest.ts';
 import type { VerificationOrder } from './request.ts';
 
 export type VerifyDeps = Pick<Deps, 'db' | 'clock' | 'publisher'> & {
@@ -17,36 +19,33 @@ export type VerifyDeps = Pick<Deps, 'db' | 'clock' | 'publisher'> & {
   createCrc32c: Crc32cFactory;
 };
 
-/** Longer than a call may take; a killed verification is taken up again after this. */
-const LEASE_MS = 15 * 60 * 1000;
-/** A message delivered twice finds the proof just made. */
-const FRESH_MS = 60 * 1000;
+/** After this no further part is begun: Pub/Sub waits ten minutes for an answer, then sends again. */
+const BUDGET_MS = 8 * 60_000;
+/** One line per fault; a dump that lost a thousand tables need not say so a thousand times. */
+const MAX_FAULTS = 100;
+const MAX_AUDITED_FAULTS = 20;
 
-/** Verifies one backup and records the proof. Throws `busy` (retryable) while somebody else does. */
+/**
+ * Goes on with a backup's open round and closes it with a proof; the outcome in words. Throws retryably: `busy` while
+ * somebody else is at it, `unavailable` when the bucket fails or the time is up.
+ */
 export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): Promise<string> {
-  const { host, backupId: id } = order;
-  const finding = await readManifest(deps, deps.bucket, order);
-  if (finding.found) await store.insertBackup(deps.db, fromManifest(finding.manifest));
-  const [known] = (await store.findBackupsById(deps.db, id)).filter((backup) => backup.host === host);
-  // Nothing that this host ever reported or signed: whoever wrote the object, it is no backup of ours.
-  if (!known) return await refuseForeign(deps, order, finding.found ? [] : finding.faults);
-  const now = deps.clock();
-  if (!order.isForced && known.proofAt && now.getTime() - known.proofAt.getTime() < FRESH_MS)
-    return 'proven just now';
-  const lease = { host, id, owner: randomUUID(), now, until: new Date(now.getTime() + LEASE_MS) };
-  if (!(await store.acquireBackupLease(deps.db, lease))) {
-    throw new LamplighterError('busy', `verify backup ${id}: it is being verified`, { retryable: true });
-  }
-  try {
-    if (order.isForced) await store.deletePartProofs(deps.db, host, id);
-    const faults = finding.found ? await checkParts(deps, finding.manifest, finding.sha256) : finding.faults;
-    return await conclude(deps, order, faults, finding.sha256);
-  } finally {
-    await store.releaseBackupLease(deps.db, lease);
-  }
+  const finding = await readManifest(deps.db, deps.bucket, order);
+  if (finding.found) await insertBackup(deps.db, fromManifest(finding.manifest));
+  const key = { host: order.host, id: order.backupId };
+  const known = await findBackup(deps.db, key);
+  if (!known) return await refuseUnknown(deps, order, finding.found ? [] : finding.faults);
+  if (!known.isRoundOpen) return 'proven before';
+  return await withLease(deps, key, async (owner) => {
+    // Between the look and the lease another may have closed the round.
+    const backup = await findBackup(deps.db, key);
+    if (!backup?.isRoundOpen) return 'proven before';
+    const faults = finding.found ? await checkParts(deps, backup, finding) : finding.faults;
+    return await conclude(deps, backup, { owner, faults, manifestSha256: finding.sha256 });
+  });
 }
 
-function fromManifest(manifest: BackupManifest): store.NewBackup {
+function fromManifest(manifest: BackupManifest): NewBackup {
   return {
     host: manifest.host,
     id: manifest.backupId,
@@ -60,64 +59,86 @@ function fromManifest(manifest: BackupManifest): store.NewBackup {
   };
 }
 
+type FoundManifest = Extract<ManifestFinding, { found: true }>;
+
 async function checkParts(
   deps: VerifyDeps,
-  manifest: BackupManifest,
-  manifestSha256: string,
+  { host, id, round }: StoredBackup,
+  { manifest, sha256: manifestSha256 }: FoundManifest,
 ): Promise<string[]> {
-  const { host, backupId: id } = manifest;
-  const proven = new Map(
-    (await store.listPartProofs(deps.db, host, id, manifestSha256)).map(({ part, faults }) => [part, faults]),
-  );
+  const proven = await listPartProofs(deps.db, { host, id, round, manifestSha256 });
+  const deadline = deps.clock().getTime() + BUDGET_MS;
   const missing = Object.entries(PART_FILES).filter(
     ([name]) => !manifest.parts.some((part) => part.name === name),
   );
   const faults = missing.map(([, file]) => `${file}: the manifest has no such part`);
   for (const part of manifest.parts) {
-    let found = proven.get(part.name);
-    if (!found) {
-      found = await checkPart(deps.bucket, manifest, part, deps.createCrc32c);
-      await store.savePartProof(deps.db, {
-        host,
-        id,
-        part: part.name,
-        manifestSha256,
-        faults: found,
-        at: deps.clock(),
+    const before = proven.get(part.name);
+    if (before) {
+      faults.push(...before);
+      continue;
+    }
+    if (deps.clock().getTime() > deadline) {
+      throw new LamplighterError('unavailable', `verify backup ${id}: goes on with ${part.name}`, {
+        retryable: true,
       });
     }
+    const { faults: found, ...which } = await checkPart(deps.bucket, manifest, part, deps.createCrc32c);
+    const proof = { host, id, round, part: part.name, manifestSha256, object: part.object };
+    await savePartProof(deps.db, { ...proof, ...which, faults: found, at: deps.clock() });
     faults.push(...found);
   }
   return faults;
 }
 
+interface Conclusion {
+  owner: string;
+  faults: readonly string[];
+  manifestSha256: string | null;
+}
+
 async function conclude(
   deps: VerifyDeps,
-  order: VerificationOrder,
-  faults: readonly string[],
-  manifestSha256: string | null,
+  { host, id, round }: StoredBackup,
+  { owner, faults: all, manifestSha256 }: Conclusion,
 ): Promise<string> {
-  const { host, backupId: id } = order;
-  const at = deps.clock();
+  const faults = all.slice(0, MAX_FAULTS);
   const state = faults.length === 0 ? 'verified' : 'corrupt';
+  // The alert first: killed between the two, the round is still open and the alert is raised only once.
+  if (state === 'corrupt') await alert(deps, { host, backupId: id }, faults);
+  const at = deps.clock();
   await deps.db.transaction(async (tx) => {
-    await store.saveProof(tx, { host, id, state, at, faults, manifestSha256 });
-    const detail = { host, faults: faults.slice(0, 20) };
-    await appendAudit(tx, { at, actor: 'verify', action: `backup.${state}`, target: id, detail });
+    if (!(await saveProof(tx, { host, id, owner, round, state, at, faults, manifestSha256 }))) {
+      throw new LamplighterError('busy', `verify backup ${id}: the lease was lost`, {
+        retryable: true,
+        details: { status: 503 },
+      });
+    }
+    const detail = { host, round, faults: faults.slice(0, MAX_AUDITED_FAULTS) };
+    await appendAudit(tx, { at, actor: 'function:verify', action: `backup.${state}`, target: id, detail });
   });
-  const current = await findRunbook(deps.db);
-  if (state === 'corrupt' && current)
-    await alertCorruptBackup(deps, { host, backupId: id, faults }, current.runbook);
   return state;
 }
 
-async function refuseForeign(
+async function alert(
+  deps: VerifyDeps,
+  { host, backupId }: { host: string; backupId: string },
+  faults: readonly string[],
+): Promise<void> {
+  const current = await findRunbook(deps.db);
+  if (!current || !(host in current.runbook.hosts)) return;
+  await alertCorruptBackup(deps, { host, backupId, faults }, current.runbook);
+}
+
+/** Nothing that this host ever reported or signed: whoever wrote the object, it is no backup, but somebody should know. */
+async function refuseUnknown(
   deps: VerifyDeps,
   { host, backupId }: VerificationOrder,
   faults: readonly string[],
 ): Promise<string> {
+  await alert(deps, { host, backupId }, faults);
   await deps.db.transaction(async (tx) => {
-    const entry = { at: deps.clock(), actor: 'verify', action: 'backup.refused', target: backupId };
+    const entry = { at: deps.clock(), actor: 'function:verify', action: 'backup.refused', target: backupId };
     await appendAudit(tx, { ...entry, detail: { host, faults } });
   });
   return 'refused: not a backup that this host made';

@@ -1,13 +1,13 @@
-// Backups, the proofs of their parts, and the lease of whoever verifies one.
+// Backups and what is proven of them. A verification is a round: open while `round` is ahead of `proven_round`.
 import { z } from 'zod';
-import { BackupId } from '#shared/names.ts';
+import { BackupId, HostName } from '#shared/names.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
-export const ProofState = z.enum(['pending', 'verified', 'corrupt']);
+const ProofState = z.enum(['pending', 'verified', 'corrupt']);
 
 export const StoredBackup = z.object({
-  host: z.string(),
+  host: HostName,
   id: BackupId,
   database: z.string(),
   startedAt: z.date(),
@@ -18,11 +18,13 @@ export const StoredBackup = z.object({
   proofState: ProofState,
   proofAt: z.date().nullable(),
   faults: z.array(z.string()),
+  round: z.number(),
+  isRoundOpen: z.boolean(),
 });
 export type StoredBackup = z.infer<typeof StoredBackup>;
 
 const COLUMNS = `host, id, database, started_at AS "startedAt", finished_at AS "finishedAt", bytes, tables, rows,
-  proof_state AS "proofState", proof_at AS "proofAt", faults`;
+  proof_state AS "proofState", proof_at AS "proofAt", faults, round, round > proven_round AS "isRoundOpen"`;
 
 export interface NewBackup {
   host: string;
@@ -36,7 +38,13 @@ export interface NewBackup {
   rows: number;
 }
 
-/** Keeps a backup once; what was known of it stays. */
+/** A backup's key. */
+export interface BackupKey {
+  host: string;
+  id: string;
+}
+
+/** Keeps a backup once, with its first round open; what was known of it stays. */
 export async function insertBackup(db: Queryable, backup: NewBackup): Promise<void> {
   await db.query(
     `INSERT INTO backups (host, id, database, command_id, started_at, finished_at, bytes, tables, rows)
@@ -60,7 +68,7 @@ export async function listBackups(db: Queryable, limit: number): Promise<StoredB
   return await queryRows(
     db,
     StoredBackup,
-    `SELECT ${COLUMNS} FROM backups ORDER BY finished_at DESC LIMIT $1`,
+    `SELECT ${COLUMNS} FROM backups ORDER BY finished_at DESC, id DESC LIMIT $1`,
     [limit],
   );
 }
@@ -68,6 +76,14 @@ export async function listBackups(db: Queryable, limit: number): Promise<StoredB
 /** Backups with this id, of whatever host. */
 export async function findBackupsById(db: Queryable, id: string): Promise<StoredBackup[]> {
   return await queryRows(db, StoredBackup, `SELECT ${COLUMNS} FROM backups WHERE id = $1 ORDER BY host`, [
+    id,
+  ]);
+}
+
+/** The backup, or undefined when it is not known. */
+export async function findBackup(db: Queryable, { host, id }: BackupKey): Promise<StoredBackup | undefined> {
+  return await queryRow(db, StoredBackup, `SELECT ${COLUMNS} FROM backups WHERE host = $1 AND id = $2`, [
+    host,
     id,
   ]);
 }
@@ -82,33 +98,45 @@ export async function latestVerifiedBackup(db: Queryable, host: string): Promise
   );
 }
 
-/** The backups that a daily round looks at: each host's newest, and all that are still to be proven. */
+/** The backups that a daily round goes through again: each host's newest, and those whose round was never closed. */
 export async function listDueBackups(db: Queryable): Promise<StoredBackup[]> {
   return await queryRows(
     db,
     StoredBackup,
-    `SELECT ${COLUMNS} FROM backups b WHERE proof_state = 'pending'
-       OR finished_at = (SELECT max(finished_at) FROM backups n WHERE n.host = b.host)`,
+    `SELECT ${COLUMNS} FROM backups b WHERE round > proven_round
+       OR id = (SELECT n.id FROM backups n WHERE n.host = b.host ORDER BY n.finished_at DESC, n.id DESC LIMIT 1)
+     ORDER BY host, id`,
   );
 }
 
-/** Takes the right to verify a backup until a time; false while somebody else has it. */
-export async function acquireBackupLease(
-  db: Queryable,
-  key: { host: string; id: string; owner: string; now: Date; until: Date },
-): Promise<boolean> {
+/** Opens a round unless one is open. */
+export async function openRound(db: Queryable, { host, id }: BackupKey): Promise<void> {
+  await db.query(
+    'UPDATE backups SET round = round + 1 WHERE host = $1 AND id = $2 AND round = proven_round',
+    [host, id],
+  );
+}
+
+export interface Lease extends BackupKey {
+  owner: string;
+  now: Date;
+  until: Date;
+}
+
+/** Takes, or keeps, the right to verify a backup until a time; false while somebody else has it. */
+export async function holdLease(db: Queryable, { host, id, owner, now, until }: Lease): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE backups SET lease_owner = $3, lease_until = $5
      WHERE host = $1 AND id = $2 AND (lease_until IS NULL OR lease_until < $4 OR lease_owner = $3)`,
-    [key.host, key.id, key.owner, key.now, key.until],
+    [host, id, owner, now, until],
   );
   return rowCount === 1;
 }
 
 /** Gives the right back. */
-export async function releaseBackupLease(
+export async function releaseLease(
   db: Queryable,
-  { host, id, owner }: { host: string; id: string; owner: string },
+  { host, id, owner }: BackupKey & { owner: string },
 ): Promise<void> {
   await db.query(
     'UPDATE backups SET lease_owner = NULL, lease_until = NULL WHERE host = $1 AND id = $2 AND lease_owner = $3',
@@ -116,55 +144,30 @@ export async function releaseBackupLease(
   );
 }
 
-export interface Proof {
-  host: string;
-  id: string;
+export interface Proof extends BackupKey {
+  owner: string;
+  round: number;
   state: 'verified' | 'corrupt';
   at: Date;
   faults: readonly string[];
   manifestSha256: string | null;
 }
 
-/** Records what a verification found. */
-export async function saveProof(db: Queryable, proof: Proof): Promise<void> {
-  await db.query(
-    `UPDATE backups SET proof_state = $3, proof_at = $4, faults = $5, manifest_sha256 = $6 WHERE host = $1 AND id = $2`,
-    [proof.host, proof.id, proof.state, proof.at, toJson(proof.faults), proof.manifestSha256],
+/** Closes a round with what it found; false when the lease was lost or the round was closed meanwhile. */
+export async function saveProof(db: Queryable, proof: Proof): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE backups SET proof_state = $5, proof_at = $6, faults = $7, manifest_sha256 = $8, proven_round = $4
+     WHERE host = $1 AND id = $2 AND lease_owner = $3 AND round = $4 AND proven_round < $4`,
+    [
+      proof.host,
+      proof.id,
+      proof.owner,
+      proof.round,
+      proof.state,
+      proof.at,
+      toJson(proof.faults),
+      proof.manifestSha256,
+    ],
   );
-}
-
-const PartProof = z.object({ part: z.string(), faults: z.array(z.string()) });
-
-/** Parts that were gone through for this very manifest. */
-export async function listPartProofs(db: Queryable, host: string, id: string, manifestSha256: string) {
-  return await queryRows(
-    db,
-    PartProof,
-    'SELECT part, faults FROM backup_part_proofs WHERE host = $1 AND backup_id = $2 AND manifest_sha256 = $3',
-    [host, id, manifestSha256],
-  );
-}
-
-export interface NewPartProof {
-  host: string;
-  id: string;
-  part: string;
-  manifestSha256: string;
-  faults: readonly string[];
-  at: Date;
-}
-
-/** Records that a part was gone through. */
-export async function savePartProof(db: Queryable, proof: NewPartProof): Promise<void> {
-  await db.query(
-    `INSERT INTO backup_part_proofs (host, backup_id, part, manifest_sha256, faults, checked_at) VALUES ($1, $2, $3, $4, $5, $6)
-     ON CONFLICT (host, backup_id, part) DO UPDATE SET
-       manifest_sha256 = excluded.manifest_sha256, faults = excluded.faults, checked_at = excluded.checked_at`,
-    [proof.host, proof.id, proof.part, proof.manifestSha256, toJson(proof.faults), proof.at],
-  );
-}
-
-/** Forgets the parts' proofs, so that all of it is gone through again. */
-export async function deletePartProofs(db: Queryable, host: string, id: string): Promise<void> {
-  await db.query('DELETE FROM backup_part_proofs WHERE host = $1 AND backup_id = $2', [host, id]);
+  return rowCount === 1;
 }

@@ -1,0 +1,35 @@
+// The right to verify a backup: held by one, kept as long as that one lives, taken over soon after it was killed.
+import { randomUUID } from 'node:crypto';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Deps } from '../deps.ts';
+import { type BackupKey, holdLease, releaseLease } from '../store/backups.ts';
+
+const LEASE_MS = 3 * 60_000;
+const RENEW_EVERY_MS = 45_000;
+
+/** Runs `work` with the lease; throws `busy` (retryable, 503) while somebody else has it. */
+export async function withLease<T>(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  key: BackupKey,
+  work: (owner: string) => Promise<T>,
+): Promise<T> {
+  const owner = randomUUID();
+  const hold = (): Promise<boolean> => {
+    const now = clock();
+    return holdLease(db, { ...key, owner, now, until: new Date(now.getTime() + LEASE_MS) });
+  };
+  if (!(await hold())) {
+    throw new LamplighterError('busy', `verify backup ${key.id}: it is being verified`, {
+      retryable: true,
+      details: { status: 503 },
+    });
+  }
+  // One that can't be renewed is noticed at the end: nothing is concluded without the lease.
+  const timer = setInterval(() => void hold().catch(() => undefined), RENEW_EVERY_MS);
+  try {
+    return await work(owner);
+  } finally {
+    clearInterval(timer);
+    await releaseLease(db, { ...key, owner });
+  }
+}
