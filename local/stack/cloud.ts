@@ -62,7 +62,8 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
   closing.add('identity', () => identity.close());
   const mail = await startMailServer({ host: LOOPBACK, port: 0, dir: options.home.mail });
   closing.add('mail', () => mail.close());
-  const pubsubAddress = options.pubsubAddress ?? (await openPubsub(options, mint, closing));
+  const elsewhere = options.pubsubAddress?.replace('0.0.0.0', options.bindAddress);
+  const pubsubAddress = elsewhere ?? (await openPubsub(options, mint, closing));
   const places = await choosePlaces(options);
   const gcs = await openStorage(options, mint, places, closing);
   await provision(options, mint, places, pubsubAddress, closing);

@@ -21,7 +21,7 @@ export interface StackOptions {
   functionsSource: string;
   /** The agent's unpacked archive. */
   agentDir: string;
-  /** Address of another Pub/Sub, such as Google's emulator, in place of ours. */
+  /** Another Pub/Sub, such as Google's emulator, in place of ours; 0.0.0.0 as its host stands for our side of the link. */
   pubsubAddress?: string;
   onStep(text: string): void;
   onTrouble(text: string): void;
@@ -82,11 +82,10 @@ async function assemble(
   const client = createControlClient(cloud.url, cloud.token);
   await client.enrolHost(HOST_NAME, enrolment);
   await client.applyRunbook(demoRunbook(machine.address));
-  options.onStep('waiting for the first answer from the host');
-  // The whole way there and back; and its end makes the agent send a heartbeat at once.
-  await client.runCommand({ operation: 'host.vitals', params: { host: HOST_NAME } });
-  writeFileSync(home.lampConfig, JSON.stringify({ url: cloud.url, token: cloud.token }), { mode: 0o600 });
   cloud.startTicking();
+  options.onStep('waiting for the first answer from the host');
+  await awaitFirstAnswer(client);
+  writeFileSync(home.lampConfig, JSON.stringify({ url: cloud.url, token: cloud.token }), { mode: 0o600 });
   return {
     home,
     url: cloud.url,
@@ -96,6 +95,19 @@ async function assemble(
     cloud,
     webhookSecret: keys.webhookSecret,
   };
+}
+
+/** The whole way there and back; and its end makes the agent send a heartbeat at once. */
+async function awaitFirstAnswer(client: ControlClient): Promise<void> {
+  const { state, message } = await client.runCommand({
+    operation: 'host.vitals',
+    params: { host: HOST_NAME },
+  });
+  if (state === 'succeeded') return;
+  throw new LamplighterError(
+    'unavailable',
+    `reach the agent on ${HOST_NAME}: ${state}: ${message ?? 'no answer'}`,
+  );
 }
 
 /** The demo's runbook with the address that the host got. */
