@@ -1,9 +1,12 @@
 // The control plane's side of the local stack: database, Pub/Sub, storage, identities, mail, functions, scheduler.
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
-import { openDatabase } from '#functions/store/database.ts';
+import { z } from 'zod';
+import { type Database, openDatabase } from '#functions/store/database.ts';
 import { migrate } from '#functions/store/migrate.ts';
-import { createToken } from '#functions/store/tokens.ts';
+import { createToken, findToken, findTokenByName } from '#functions/store/tokens.ts';
 import { startGcs } from '#local/gcs/server.ts';
 import { startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint, type TokenMint } from '#local/identity/token-mint.ts';
@@ -97,11 +100,25 @@ async function openStore({ home }: CloudOptions, closing: Closing): Promise<{ ur
   const db = openDatabase(url);
   try {
     await migrate(db);
-    const token = await createToken(db, { name: `local-${process.pid}-${Date.now()}`, role: 'admin' });
-    return { url, token };
+    return { url, token: await keepToken(db, home.lampConfig) };
   } finally {
     await db.close();
   }
+}
+
+const LampConfig = z.object({ token: z.string() });
+
+/** The token that `lamp` has from an earlier run, while it holds; else a new one. */
+async function keepToken(db: Database, lampConfig: string): Promise<string> {
+  if (existsSync(lampConfig)) {
+    const kept = LampConfig.safeParse(JSON.parse(readFileSync(lampConfig, 'utf8')));
+    if (kept.success && (await findToken(db, kept.data.token))) return kept.data.token;
+  }
+  const isTaken = await findTokenByName(db, 'local');
+  return await createToken(db, {
+    name: isTaken ? `local-${randomUUID().slice(0, 8)}` : 'local',
+    role: 'admin',
+  });
 }
 
 async function openPubsub(options: CloudOptions, mint: TokenMint, closing: Closing): Promise<string> {

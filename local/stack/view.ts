@@ -26,7 +26,8 @@ function painter(useColour: boolean): Painter {
 }
 
 function cell(text: string, width: number): string {
-  return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
+  // The last character of a cell stays free, so that columns never touch.
+  return text.length >= width ? `${text.slice(0, width - 2)}… ` : text.padEnd(width);
 }
 
 /** Seconds, minutes, hours or days since `at`, in one unit. */
@@ -52,7 +53,7 @@ function commandLine(command: CommandView, now: string, paint: Painter): string 
   const tone = isGood ? 'good' : command.finishedAt === null ? 'warn' : 'bad';
   const age = `${ageOf(command.requestedAt, now)} ago`;
   const why = isGood ? '' : (command.message ?? '');
-  return `  ${paint('dim', cell(age, 11))}${cell(command.operation, 17)}${cell(subjectOf(command), 14)}${paint(tone, cell(command.state, 12))}${paint('dim', `${command.actor.name}  ${why}`)}`;
+  return `  ${paint('dim', cell(age, 11))}${cell(command.operation, 17)}${cell(subjectOf(command), 24)}${paint(tone, cell(command.state, 12))}${paint('dim', `${command.actor.name}  ${why}`)}`;
 }
 
 function subjectOf(command: CommandView): string {
