@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostMachine } from '#local/host/machine.ts';
 import { installPlatform } from '#local/platform/install.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { createClosing } from './closing.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import { type ControlClient, createControlClient } from './control-client.ts';
