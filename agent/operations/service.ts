@@ -159,18 +159,18 @@ export const reads: Record<string, Read> = {
   [serviceLogs.name]: async (spec) => {
     const query = serviceLogs.spec.parse(spec);
     const lines = await readJournal(query);
-    return fitMessage(lines, query.lines);
+    return fitMessage(lines);
   },
 };
 
 /** A report must fit a Pub/Sub message with room to spare; the newest lines are kept. */
 const MAX_RESULT_BYTES = 4 * 1024 * 1024;
 
-function fitMessage<T>(lines: T[], wanted: number): { lines: T[]; truncated: boolean } {
+function fitMessage<T>(lines: T[]): { lines: T[]; truncated: boolean } {
   let bytes = 0;
   const kept = lines.toReversed().filter((line) => {
     bytes += Buffer.byteLength(JSON.stringify(line));
     return bytes <= MAX_RESULT_BYTES;
   });
-  return { lines: kept.toReversed(), truncated: kept.length < lines.length || lines.length >= wanted };
+  return { lines: kept.toReversed(), truncated: kept.length < lines.length };
 }
