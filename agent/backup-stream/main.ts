@@ -1,14 +1,14 @@
 // The only part of a backup that has the network, and an account that has nothing else: it compresses, hashes, and writes
 // to the local file and to the bucket in one pass. What must stay secret is encrypted before it gets here.
-import { createWriteStream, writeSync } from 'node:fs';
+import { createReadStream, createWriteStream, writeSync } from 'node:fs';
 import { PassThrough, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
-import { messageOf } from '#shared/errors.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { openObjectStore } from '../cloud/storage.ts';
 import { createMeter } from './digest.ts';
-import { LOCAL_FD, RESULT_FD, type StreamResult } from './protocol.ts';
+import { APPROVAL, APPROVAL_FD, EXIT_NOT_FOUND, LOCAL_FD, RESULT_FD, type StreamResult } from './protocol.ts';
 
 const ZSTD_LEVEL = 3;
 
@@ -29,6 +29,14 @@ function need(name: 'bucket' | 'object'): string {
   return value;
 }
 
+/** Waits until the runner says that all programs before this one ended well: their end alone looks the same when they were killed. */
+async function awaitApproval(): Promise<void> {
+  let said = '';
+  for await (const chunk of createReadStream('', { fd: APPROVAL_FD, encoding: 'utf8' }))
+    said += String(chunk);
+  if (said !== APPROVAL) throw new Error('what was sent is not whole');
+}
+
 /** Writes to both; the slower sets the pace, and either's failure ends it. */
 async function writeBoth(source: NodeJS.ReadableStream, local: Writable, remote: Writable): Promise<void> {
   const toLocal = new PassThrough();
@@ -38,6 +46,7 @@ async function writeBoth(source: NodeJS.ReadableStream, local: Writable, remote:
       const waits = [toLocal, toRemote].filter((branch) => !branch.write(chunk)).map(drained);
       if (waits.length > 0) await Promise.all(waits);
     }
+    await awaitApproval();
     toLocal.end();
     toRemote.end();
   };
@@ -67,11 +76,12 @@ async function store(): Promise<StreamResult> {
   const local = values.local
     ? createWriteStream('', { fd: LOCAL_FD, autoClose: true })
     : new PassThrough().resume();
-  await Promise.all([
+  const [bucketCrc32c] = await Promise.all([
+    // First, since it says what was stored and why not.
+    finished,
     pipeline(process.stdin, content.stream, encode, stored.stream),
     writeBoth(stored.stream, local, remote),
   ]);
-  const bucketCrc32c = await finished;
   const { bytes, sha256, crc32c } = stored.result();
   if (bucketCrc32c !== crc32c)
     throw new Error(`the bucket says CRC32C ${bucketCrc32c || 'nothing'}, sent ${crc32c}`);
@@ -105,5 +115,5 @@ try {
   process.exit(0);
 } catch (error) {
   console.error(messageOf(error));
-  process.exit(1);
+  process.exit(error instanceof LamplighterError && error.code === 'not-found' ? EXIT_NOT_FOUND : 1);
 }

@@ -15,3 +15,8 @@ export type StreamResult = z.infer<typeof StreamResult>;
 export const LOCAL_FD = 3;
 /** File descriptor of the result line. */
 export const RESULT_FD = 4;
+/** File descriptor on which the runner says that what it sent is whole (store). Whatever ends without is not stored. */
+export const APPROVAL_FD = 5;
+export const APPROVAL = 'whole\n';
+/** Exit code when the bucket has no such object (fetch). */
+export const EXIT_NOT_FOUND = 4;

@@ -16,10 +16,27 @@ export function createCrc32c(): Crc32cDigest {
   return { update: (chunk) => crc.update(chunk), digest: () => crc.toString() };
 }
 
+/** A multiple of 256 KiB. */
+const CHUNK_BYTES = 16 * 1024 * 1024;
+
 export interface ObjectStore {
   /** Opens an object for writing; it exists once `finished` resolves with the CRC32C that the bucket computed. Never overwrites. */
   create(object: string): { stream: Writable; finished: Promise<string> };
-  read(object: string): Readable;
+  /** Its bytes. Throws `not-found` when there is no such object. */
+  read(object: string): AsyncGenerator<Buffer>;
+}
+
+function isMissing(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 404;
+}
+
+async function* readAll(stream: Readable, object: string): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of stream) yield chunk;
+  } catch (cause) {
+    const code = isMissing(cause) ? 'not-found' : 'unavailable';
+    throw new LamplighterError(code, `read ${object}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** A bucket; STORAGE_API_ENDPOINT points the client elsewhere (the local stack). */
@@ -32,6 +49,8 @@ export function openObjectStore(bucketName: string, apiEndpoint: string | undefi
       const file = bucket.file(object);
       const stream = file.createWriteStream({
         resumable: true,
+        // In chunks that are kept until the bucket has them: a connection that breaks does not cost the whole upload.
+        chunkSize: CHUNK_BYTES,
         // Generation 0: only where there is no such object yet.
         preconditionOpts: { ifGenerationMatch: 0 },
         // We hash what we send ourselves and compare with what the bucket says; twice would be waste.
@@ -51,6 +70,6 @@ export function openObjectStore(bucketName: string, apiEndpoint: string | undefi
       finished.catch(() => undefined);
       return { stream, finished };
     },
-    read: (object) => bucket.file(object).createReadStream({ validation: false }),
+    read: (object) => readAll(bucket.file(object).createReadStream({ validation: false }), object),
   };
 }

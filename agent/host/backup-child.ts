@@ -1,23 +1,25 @@
 // Starts the unprivileged child of a backup and joins it to other programs by kernel pipes: no byte of a dump passes
 // through the runner.
 import type { ChildProcess } from 'node:child_process';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { LamplighterError } from '#shared/errors.ts';
-import { StreamResult } from '../backup-stream/protocol.ts';
+import { APPROVAL, APPROVAL_FD, EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
 import { findAccount, UPLOAD_ACCOUNT } from './accounts.ts';
-import { type Account, startProgram } from './process.ts';
+import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from './joined.ts';
+import { startProgram } from './process.ts';
 
 const NODE = '/opt/lamplighter/bin/node';
 const STREAM = '/opt/lamplighter/lib/backup-stream.mjs';
-
-interface Ended {
-  code: number | null;
-  said: string;
-}
+const NAME = 'backup-stream';
 
 export interface BackupChild {
   process: ChildProcess;
-  /** What went through. Throws `failed` with the child's last words. */
+  /** What it reads is whole (store): only now the object comes into being. Without it there will be none. */
+  approve(): void;
+  /** Ends it when what it reads is not whole; false when it had ended by itself. */
+  abandon(): boolean;
+  ended: Promise<Ended>;
+  /** What went through, once it has ended. Throws `failed` with the child's last words, `not-found` when there is no such object. */
   result(): Promise<StreamResult>;
 }
 
@@ -29,28 +31,15 @@ export interface ChildStreams {
   local?: number;
 }
 
-const MAX_SAID = 4000;
-
-/** Waits for a program's end and keeps the last of what it said on stderr. */
-export function awaitEnd(child: ChildProcess): Promise<Ended> {
-  let said = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-MAX_SAID);
-  });
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve({ code: null, said: error.message }));
-    child.once('close', (code) => resolve({ code, said: said.trim() }));
-  });
-}
-
-/** Throws `failed` unless a program ended well. */
-export async function mustEndWell(name: string, ended: Promise<Ended>): Promise<void> {
-  const { code, said } = await ended;
-  if (code !== 0)
-    throw new LamplighterError(
-      'failed',
-      `run ${name}: exit ${code ?? 'by a signal'}${said ? `: ${said}` : ''}`,
-    );
+function collectResult(child: ChildProcess): () => string {
+  let line = '';
+  const results = child.stdio[RESULT_FD];
+  if (results && 'setEncoding' in results) {
+    results.setEncoding('utf8').on('data', (text: string) => {
+      line += text;
+    });
+  }
+  return () => line;
 }
 
 /** Starts the child in a mode, as its own account. */
@@ -59,31 +48,37 @@ export async function startBackupChild(
   streams: ChildStreams,
   signal: AbortSignal,
 ): Promise<BackupChild> {
-  const account: Account = await findAccount(UPLOAD_ACCOUNT);
   const endpoint = process.env.STORAGE_API_ENDPOINT;
   const child = startProgram(
     {
       file: NODE,
       args: ['--no-deprecation', '--disable-warning=ExperimentalWarning', STREAM, ...args],
-      account,
+      account: await findAccount(UPLOAD_ACCOUNT),
       env: { HOME: '/nonexistent', ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }) },
     },
-    [streams.stdin, streams.stdout, 'pipe', streams.local ?? 'ignore', 'pipe'],
+    [streams.stdin, streams.stdout, 'pipe', streams.local ?? 'ignore', 'pipe', 'pipe'],
   );
-  const kill = (): void => void child.kill('SIGKILL');
-  signal.addEventListener('abort', kill, { once: true });
-  const ended = awaitEnd(child).finally(() => signal.removeEventListener('abort', kill));
-  let line = '';
-  const results = child.stdio[4];
-  if (results && 'setEncoding' in results)
-    results.setEncoding('utf8').on('data', (text: string) => {
-      line += text;
-    });
+  killOnAbort(child, signal);
+  const ended = awaitEnd(NAME, child);
+  const line = collectResult(child);
+  const pipes: readonly (Readable | Writable | null | undefined)[] = child.stdio;
+  const approval = pipes[APPROVAL_FD];
+  // It may have ended before it is told anything.
+  for (const stream of [approval, child.stdin]) stream?.on('error', () => undefined);
   return {
     process: child,
+    ended,
+    abandon: () => child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'),
+    approve: () => {
+      if (approval && 'end' in approval) approval.end(APPROVAL);
+    },
     result: async () => {
-      await mustEndWell('backup-stream', ended);
-      return StreamResult.parse(JSON.parse(line));
+      const end = await ended;
+      if (end.code === EXIT_NOT_FOUND) {
+        throw new LamplighterError('not-found', `run ${NAME}: ${end.said}`);
+      }
+      mustHaveEndedWell([end]);
+      return StreamResult.parse(JSON.parse(line()));
     },
   };
 }

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { LamplighterError } from '#shared/errors.ts';
 import { PgIdentifier } from '#shared/names.ts';
 import { findAccount } from './accounts.ts';
+import { killOnAbort } from './joined.ts';
 import { type Account, runChecked, startProgram } from './process.ts';
 
 export interface Cluster {
@@ -48,6 +49,14 @@ export interface SqlOptions {
   signal?: AbortSignal;
 }
 
+/** As the environment of each session, so that no setting of a database or role gets in between: names are looked up in
+ * pg_catalog alone, waiting for a lock has an end, and nothing else is cut short. */
+const SESSION_ENV = {
+  PGOPTIONS:
+    '-c search_path= -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=600000',
+};
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
 /** Runs statements and returns what they print, fields separated by `|`, one row a line. Text goes through stdin, never argv. */
 export async function runSql(
   sql: string,
@@ -57,8 +66,10 @@ export async function runSql(
     file: postgresProgram('psql'),
     args: [...PSQL_FLAGS, ...clusterArguments(cluster), '-d', PgIdentifier.parse(database)],
     account: await postgresAccount(),
-    input: sql,
+    env: SESSION_ENV,
+    input: `${sql}\n`,
     timeoutMs,
+    maxOutputBytes: MAX_OUTPUT_BYTES,
     ...(signal ? { signal } : {}),
   });
   return output.split('\n').filter((line) => line !== '');
@@ -74,13 +85,24 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** Counts the rows of every ordinary table in one go: SQL that prints schema, table and count as JSON lines. */
-export const COUNT_ROWS = `SELECT format('SELECT json_build_object(''schema'', %L, ''table'', %L, ''rows'', count(*)) FROM %I.%I;',
-    n.nspname, c.relname, n.nspname, c.relname)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
-    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')
-  ORDER BY 1`;
+/**
+ * Counts the rows of every table whose rows pg_dump writes: prints a JSON object with schema, table and rows for each. Not
+ * those of children (ONLY), nor of an extension's own tables, but what an extension marks as its users' (extconfig).
+ */
+export const COUNT_ROWS = `SELECT format(
+    'SELECT json_build_object(''schema'', %L::text, ''table'', %L::text, ''rows'', count(*)) FROM ONLY %I.%I %s',
+    n.nspname, c.relname, n.nspname, c.relname, coalesce(own.condition, ''))
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (
+    SELECT x.extcondition[i] AS condition FROM pg_extension x, generate_subscripts(x.extconfig, 1) i
+    WHERE x.extconfig[i] = c.oid) own ON true
+  WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    AND (own.condition IS NOT NULL OR NOT EXISTS (
+      SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
+  ORDER BY n.nspname, c.relname
+\\gexec`;
 
 export interface SnapshotSession {
   /** Name for pg_dump's --snapshot. */
@@ -100,10 +122,11 @@ export async function openSnapshot(options: SqlOptions): Promise<SnapshotSession
       file: postgresProgram('psql'),
       args: [...PSQL_FLAGS, ...clusterArguments(cluster), '-d', PgIdentifier.parse(database)],
       account: await postgresAccount(),
+      env: SESSION_ENV,
     },
     ['pipe', 'pipe', 'pipe'],
   );
-  signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+  killOnAbort(child, signal);
   const query = createDialogue(child);
   await query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;');
   const [snapshot] = await query('SELECT pg_export_snapshot();');

@@ -2,8 +2,9 @@
 // bucket, in one pass.
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { z } from 'zod';
-import { type BackupPart, TableCount } from '#shared/backup/manifest.ts';
-import { awaitEnd, mustEndWell, startBackupChild } from '../host/backup-child.ts';
+import { BackupPart, TableCount } from '#shared/backup/manifest.ts';
+import { startBackupChild } from '../host/backup-child.ts';
+import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import {
   type Cluster,
   COUNT_ROWS,
@@ -24,7 +25,7 @@ export interface DumpOrder {
 }
 
 export const DumpResult = z.object({
-  part: z.custom<BackupPart>((value) => typeof value === 'object' && value !== null),
+  part: BackupPart,
   tables: z.array(TableCount),
   serverVersion: z.string(),
 });
@@ -37,6 +38,7 @@ export function dumpArguments(cluster: Cluster, database: string, snapshot: stri
   return [
     '--format=custom',
     '--compress=0',
+    '--lock-wait-timeout=10min',
     `--snapshot=${snapshot}`,
     ...clusterArguments(cluster),
     `--dbname=${database}`,
@@ -49,9 +51,7 @@ export async function dumpDatabase(order: DumpOrder): Promise<DumpResult> {
   const session = await openSnapshot({ cluster, database, signal });
   try {
     const [serverVersion = ''] = await session.query('SHOW server_version;');
-    const statements = await session.query(`${COUNT_ROWS};`);
-    const counted = statements.length === 0 ? [] : await session.query(statements.join('\n'));
-    const tables = counted.map((line) => TableCount.parse(JSON.parse(line)));
+    const tables = (await session.query(COUNT_ROWS)).map((line) => TableCount.parse(JSON.parse(line)));
     const part = await streamDump(order, session.snapshot);
     return { part, tables, serverVersion };
   } finally {
@@ -76,11 +76,15 @@ async function streamDump(
       },
       ['ignore', sink ?? 'ignore', 'pipe'],
     );
-    signal.addEventListener('abort', () => dump.kill('SIGKILL'), { once: true });
+    killOnAbort(dump, signal);
     // The pipe is theirs now: held open here as well, the child would never see its end.
     sink?.destroy();
-    const ended = awaitEnd(dump);
-    const [, result] = await Promise.all([mustEndWell('pg_dump', ended), child.result()]);
+    const dumped = await awaitEnd('pg_dump', dump);
+    // A dump that was cut off ends like one that is whole: only its exit code tells.
+    if (dumped.code === 0) child.approve();
+    else if (!child.abandon()) mustHaveEndedWell([dumped, await child.ended]);
+    mustHaveEndedWell([dumped]);
+    const result = await child.result();
     fsyncSync(local);
     return { name: 'database', object, encoding: 'pg_dump-custom+zstd', ...result };
   } finally {

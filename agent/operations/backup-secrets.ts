@@ -5,43 +5,50 @@ import { existsSync } from 'node:fs';
 import { Encrypter } from 'age-encryption';
 import type { BackupPart } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { awaitEnd, mustEndWell, startBackupChild } from '../host/backup-child.ts';
+import { startBackupChild } from '../host/backup-child.ts';
+import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import { type Cluster, clusterArguments, postgresAccount, postgresProgram } from '../host/postgres.ts';
-import { runChecked, startProgram } from '../host/process.ts';
+import { startProgram } from '../host/process.ts';
 import { writeDurably } from '../runner/durable.ts';
 
-const TIMEOUT_MS = 120_000;
 const MAX_CONTENT_BYTES = 64 * 1024 * 1024;
 const LOCAL_MODE = 0o600;
 
 /** Roles and tablespaces as pg_dumpall writes them. */
 export async function readGlobals(cluster: Cluster, signal: AbortSignal): Promise<Buffer> {
-  const text = await runChecked({
-    file: postgresProgram('pg_dumpall'),
-    args: ['--globals-only', ...clusterArguments(cluster)],
-    account: await postgresAccount(),
-    timeoutMs: TIMEOUT_MS,
-    maxOutputBytes: MAX_CONTENT_BYTES,
+  return await readOutput(
+    'pg_dumpall',
+    {
+      file: postgresProgram('pg_dumpall'),
+      args: ['--globals-only', ...clusterArguments(cluster)],
+      account: await postgresAccount(),
+    },
     signal,
-  });
-  return Buffer.from(text);
+  );
 }
 
-/** A tar of the configuration files that exist; the paths that do not are told. */
+/** A tar of the configuration files that exist (an empty one when none does); the paths that do not are told. */
 export async function readConfiguration(
   paths: readonly string[],
+  signal: AbortSignal,
 ): Promise<{ tar: Buffer; missing: string[] }> {
   const missing = paths.filter((path) => !existsSync(path));
   const present = paths.filter((path) => existsSync(path)).map((path) => path.slice(1));
-  if (present.length === 0)
-    throw new LamplighterError('not-found', 'read configuration files: none of them exists');
-  const child = startProgram(
-    {
-      file: '/usr/bin/tar',
-      args: ['--create', '--file=-', '--directory=/', '--numeric-owner', '--', ...present],
-    },
-    ['ignore', 'pipe', 'pipe'],
-  );
+  const args = ['--create', '--file=-', '--directory=/', '--numeric-owner'];
+  // tar makes no archive of nothing unless it is told to read the names from nowhere.
+  const names = present.length === 0 ? ['--files-from=/dev/null'] : ['--', ...present];
+  const tar = await readOutput('tar', { file: '/usr/bin/tar', args: [...args, ...names] }, signal);
+  return { tar, missing };
+}
+
+/** All that a program prints. Throws `failed` when it fails or prints too much: a part of it would not be a backup. */
+async function readOutput(
+  name: string,
+  program: Parameters<typeof startProgram>[0],
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const child = startProgram(program, ['ignore', 'pipe', 'pipe']);
+  killOnAbort(child, signal);
   const chunks: Buffer[] = [];
   let bytes = 0;
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -49,8 +56,14 @@ export async function readConfiguration(
     if (bytes > MAX_CONTENT_BYTES) child.kill('SIGKILL');
     else chunks.push(chunk);
   });
-  await mustEndWell('tar', awaitEnd(child));
-  return { tar: Buffer.concat(chunks), missing };
+  const ended = await awaitEnd(name, child);
+  if (bytes > MAX_CONTENT_BYTES) {
+    throw new LamplighterError('failed', `run ${name}: more than ${MAX_CONTENT_BYTES} bytes`, {
+      hint: "Name fewer or smaller files in the policy's configPaths.",
+    });
+  }
+  mustHaveEndedWell([ended]);
+  return Buffer.concat(chunks);
 }
 
 export interface SecretOrder {
@@ -100,7 +113,7 @@ export async function uploadBytes(
     { stdin: 'pipe', stdout: 'ignore' },
     signal,
   );
-  child.process.stdin?.on('error', () => undefined);
   child.process.stdin?.end(bytes);
+  child.approve();
   return await child.result();
 }

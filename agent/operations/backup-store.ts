@@ -1,8 +1,18 @@
 // The local copies of backups: root's directory, one folder per backup; one without a manifest does not count.
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { MANIFEST_FILE } from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
+import { renameDurably, writeDurably } from '../runner/durable.ts';
 
 // The agent's group may see which backups there are, not read them.
 const DIRECTORY_MODE = 0o750;
@@ -65,4 +75,42 @@ export function chooseExpired(
 /** Removes a local backup; one that is not there is fine. */
 export function removeLocalBackup(localDir: string, backupId: BackupId): void {
   rmSync(localBackupDir(localDir, backupId), { recursive: true, force: true });
+}
+
+/** Removes what a command that did not end well left: its folder is known by the command's id, whenever it was made. */
+export function removeLeftover(localDir: string, commandId: string): void {
+  const isOf = (backupId: string): boolean => backupId.endsWith(`-${commandId.slice(-6)}`);
+  const [left, ...others] = listLocalBackups(localDir).filter(
+    ({ backupId, isWhole }) => isOf(backupId) && !isWhole,
+  );
+  // Two of the same ending would be two commands; better to keep both than to remove the wrong one.
+  if (left && others.length === 0) removeLocalBackup(localDir, left.backupId);
+}
+
+/** The manifest before the bucket has it; under its real name the backup would count. */
+const UNPUBLISHED_FILE = `${MANIFEST_FILE}.unpublished`;
+const FILE_MODE = 0o600;
+
+/** Writes the manifest so that it is on the disk but does not count yet. */
+export function writeUnpublished(localDir: string, backupId: BackupId, text: string): void {
+  writeDurably(join(localBackupDir(localDir, backupId), UNPUBLISHED_FILE), text, FILE_MODE);
+}
+
+/** The manifest as it was written, counting or not; undefined when there is none. */
+export function readUnpublished(localDir: string, backupId: BackupId): string | undefined {
+  const dir = localBackupDir(localDir, backupId);
+  const file = [UNPUBLISHED_FILE, MANIFEST_FILE].map((name) => join(dir, name)).find(existsSync);
+  return file === undefined ? undefined : readFileSync(file, 'utf8');
+}
+
+/** Makes the manifest, and with it the backup, count; again does no harm. */
+export function publishLocally(localDir: string, backupId: BackupId): void {
+  const dir = localBackupDir(localDir, backupId);
+  if (existsSync(join(dir, MANIFEST_FILE))) return;
+  renameDurably(join(dir, UNPUBLISHED_FILE), join(dir, MANIFEST_FILE));
+}
+
+/** The manifest of a whole backup. */
+export function readPublished(localDir: string, backupId: BackupId): string {
+  return readFileSync(join(localBackupDir(localDir, backupId), MANIFEST_FILE), 'utf8');
 }

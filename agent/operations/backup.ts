@@ -1,49 +1,25 @@
 // backup.run and backup.list.
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
-import {
-  BackupManifest,
-  BackupPart,
-  backupIdFor,
-  backupObject,
-  MANIFEST_FILE,
-  PART_FILES,
-} from '#shared/backup/manifest.ts';
-import { LamplighterError } from '#shared/errors.ts';
-import { BackupId } from '#shared/names.ts';
-import { type BackupSummary, backupList, backupRun } from '#shared/operations/backup.ts';
+import { backupIdFor, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { backupList, backupRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
-import { encodeDsse } from '#shared/signing/dsse.ts';
 import { AGENT_ACCOUNT, findAccount } from '../host/accounts.ts';
-import { type Cluster, postgresProgram, runSql } from '../host/postgres.ts';
-import { runChecked } from '../host/process.ts';
-import { writeDurably } from '../runner/durable.ts';
+import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
-import { DumpResult, dumpDatabase } from './backup-dump.ts';
-import { readConfiguration, readGlobals, storeSecret, uploadBytes } from './backup-secrets.ts';
+import { dumpDatabase } from './backup-dump.ts';
+import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
+import { readConfiguration, readGlobals, storeSecret } from './backup-secrets.ts';
 import {
   chooseExpired,
   listLocalBackups,
   localBackupDir,
   makeLocalBackup,
+  removeLeftover,
   removeLocalBackup,
 } from './backup-store.ts';
 import type { Plan, Read } from './twin.ts';
-
-interface BackupTerms {
-  host: string;
-  database: string;
-  cluster: Cluster;
-  localRetentionDays: number;
-  policy: NonNullable<Policy['backup']>;
-}
-
-const Prepared = z.object({ backupId: BackupId, startedAt: z.string() });
-
-function prepared(context: StepContext): z.infer<typeof Prepared> {
-  return Prepared.parse(context.data.get('prepare'));
-}
 
 function placeOf(terms: BackupTerms, context: StepContext, part: keyof typeof PART_FILES) {
   const { backupId } = prepared(context);
@@ -62,17 +38,13 @@ function prepareStep(terms: BackupTerms): Step {
     name: 'prepare',
     describe: () => `make a folder under ${policy.localDir}, when the disk has room for ${database}`,
     run: async ({ envelope, signal }) => {
-      const [size = '0'] = await runSql(`SELECT pg_database_size('${database}');`, {
-        cluster,
-        database,
-        signal,
-      });
+      const size = await readSize(cluster, database, signal);
       const startedAt = new Date();
       const backupId = backupIdFor(startedAt, envelope.id);
       makeLocalBackup(policy.localDir, backupId, (await findAccount(AGENT_ACCOUNT)).gid);
       const { bavail, bsize } = statfsSync(policy.localDir);
       // A compressed dump is smaller than the database; half of it is what we have seen at most.
-      if (bavail * bsize < Number(size) / 2) {
+      if (bavail * bsize < size / 2) {
         throw new LamplighterError(
           'unavailable',
           `back up ${database}: ${bavail * bsize} bytes free under ${policy.localDir}, the database has ${size}`,
@@ -80,12 +52,16 @@ function prepareStep(terms: BackupTerms): Step {
       }
       return { data: { backupId, startedAt: startedAt.toISOString() }, detail: backupId };
     },
-    undo: (context) => {
-      const data = Prepared.safeParse(context.data.get('prepare'));
-      if (data.success) removeLocalBackup(policy.localDir, data.data.backupId);
+    undo: ({ envelope }) => {
+      removeLeftover(policy.localDir, envelope.id);
       return Promise.resolve();
     },
   };
+}
+
+async function readSize(cluster: Cluster, database: string, signal: AbortSignal): Promise<number> {
+  const sql = `SELECT pg_database_size(${quoteText(database)});`;
+  return Number((await runSql(sql, { cluster, database, signal }))[0]);
 }
 
 function databaseStep(terms: BackupTerms): Step {
@@ -128,7 +104,7 @@ function configStep(terms: BackupTerms): Step {
     name: 'config',
     describe: () => `tar ${configPaths.join(' ')}, encrypted (age), to disk and to the bucket`,
     run: async (context) => {
-      const { tar, missing } = await readConfiguration(configPaths);
+      const { tar, missing } = await readConfiguration(configPaths, context.signal);
       const data = await storeSecret({
         ...placeOf(terms, context, 'config'),
         name: 'config',
@@ -137,66 +113,6 @@ function configStep(terms: BackupTerms): Step {
       });
       return { data, ...(missing.length > 0 ? { detail: `not there: ${missing.join(', ')}` } : {}) };
     },
-  };
-}
-
-async function writeManifest(terms: BackupTerms, context: StepContext): Promise<BackupManifest> {
-  const { backupId, startedAt } = prepared(context);
-  const { part, tables, serverVersion } = DumpResult.parse(context.data.get('database'));
-  const version = await runChecked({
-    file: postgresProgram('pg_dump'),
-    args: ['--version'],
-    timeoutMs: 10_000,
-  });
-  return BackupManifest.parse({
-    v: 1,
-    backupId,
-    commandId: context.envelope.id,
-    host: terms.host,
-    database: terms.database,
-    serverVersion,
-    pgDumpVersion: version.trim(),
-    startedAt,
-    finishedAt: new Date().toISOString(),
-    parts: [part, ...['globals', 'config'].map((name) => BackupPart.parse(context.data.get(name)))],
-    tables,
-  });
-}
-
-function manifestStep(terms: BackupTerms): Step {
-  return {
-    name: 'manifest',
-    describe: () => "write the manifest, signed with the runner's key, last",
-    run: async (context) => {
-      const manifest = await writeManifest(terms, context);
-      const payload = Buffer.from(JSON.stringify(manifest));
-      const { signer, signal } = context;
-      const text = encodeDsse('manifest', {
-        payload,
-        signature: await signer.sign('manifest', payload),
-        keyId: signer.keyId,
-      });
-      const object = backupObject(terms.host, manifest.backupId, MANIFEST_FILE);
-      await uploadBytes(Buffer.from(text), { bucket: terms.policy.bucket, object, signal });
-      writeDurably(
-        join(localBackupDir(terms.policy.localDir, manifest.backupId), MANIFEST_FILE),
-        text,
-        0o600,
-      );
-      return { data: summarise(manifest, object) };
-    },
-  };
-}
-
-function summarise(manifest: BackupManifest, manifestObject: string): BackupSummary {
-  return {
-    backupId: manifest.backupId,
-    database: manifest.database,
-    bytes: manifest.parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    tables: manifest.tables.length,
-    rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
-    durationMs: Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt),
-    manifestObject,
   };
 }
 
@@ -212,7 +128,7 @@ function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
         try {
           removeLocalBackup(policy.localDir, backupId);
         } catch (error) {
-          note(`could not remove ${backupId}: ${error instanceof Error ? error.message : String(error)}`);
+          note(`could not remove ${backupId}: ${messageOf(error)}`);
         }
       }
       return Promise.resolve({ detail: `${expired.length} removed` });
@@ -241,9 +157,9 @@ export const procedures: Record<string, Plan> = {
         manifestStep(terms),
         retentionStep(terms),
       ],
-      result: ({ data }) => data.get('manifest'),
+      result: (context) => context.data.get('manifest') ?? readSummary(terms, context),
       // A dump that was cut off can't be gone on with; once the manifest is there, all is.
-      afterCrash: (step) => (step === 'retention' ? 'go-on' : 'undo'),
+      afterCrash: (step) => (step === 'retention' || step === 'manifest' ? 'go-on' : 'undo'),
     };
   },
 };

@@ -1,15 +1,22 @@
 // Where a restore takes a backup from: the local copy when it is whole, else the bucket; believed only when its manifest
 // carries this host's own signature and every byte is as the manifest says.
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { BackupManifest, backupObject, MANIFEST_FILE, PART_FILES } from '#shared/backup/manifest.ts';
-import { LamplighterError } from '#shared/errors.ts';
+import {
+  BackupManifest,
+  type BackupPart,
+  backupObject,
+  MANIFEST_FILE,
+  PART_FILES,
+} from '#shared/backup/manifest.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { BackupId } from '#shared/names.ts';
 import { openDsse, parsePublicKey } from '#shared/signing/dsse.ts';
 import { PATHS } from '../config/paths.ts';
-import { startBackupChild } from '../host/backup-child.ts';
+import { isNotFound } from '../host/joined.ts';
+import { fetchText, fetchToFile } from './backup-fetch.ts';
 import { localBackupDir } from './backup-store.ts';
 
 export interface Wanted {
@@ -18,6 +25,8 @@ export interface Wanted {
   backupId: BackupId;
   bucket: string;
   localDir: string;
+  /** A directory of this restore's own, made when it is needed. */
+  workDir: string;
   signal: AbortSignal;
 }
 
@@ -57,72 +66,74 @@ async function hashFile(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The local copy's manifest and dump, or undefined when it is not whole. */
-async function findLocal(wanted: Wanted): Promise<Found | undefined> {
-  const dir = localBackupDir(wanted.localDir, wanted.backupId);
-  const manifestFile = join(dir, MANIFEST_FILE);
-  const dumpFile = join(dir, PART_FILES.database);
-  if (!existsSync(manifestFile) || !existsSync(dumpFile)) return undefined;
-  try {
-    const manifest = readManifest(readFileSync(manifestFile, 'utf8'), wanted);
-    const part = manifest.parts.find(({ name }) => name === 'database');
-    return part && (await hashFile(dumpFile)) === part.sha256
-      ? { manifest, dumpFile, from: 'the local copy' }
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 export interface Found {
   manifest: BackupManifest;
   dumpFile: string;
+  /** For people: where it was taken from. */
   from: string;
 }
 
-async function download(wanted: Wanted, file: string, to: string): Promise<string> {
-  const fd = openSync(to, 'w', 0o600);
+/** The part that is restored. Throws `corrupt` when there is none. */
+export function databasePart({ parts, backupId }: BackupManifest): BackupPart {
+  const part = parts.find(({ name }) => name === 'database');
+  if (part) return part;
+  throw new LamplighterError('corrupt', `check backup ${backupId}: its manifest names no database`, CORRUPT);
+}
+
+/** The local copy's manifest and dump; a string says why it will not do. */
+async function findLocal(wanted: Wanted): Promise<Found | string> {
+  const dir = localBackupDir(wanted.localDir, wanted.backupId);
+  const [manifestFile, dumpFile] = [join(dir, MANIFEST_FILE), join(dir, PART_FILES.database)];
+  if (!existsSync(manifestFile) || !existsSync(dumpFile)) return 'there is no local copy';
   try {
-    const args = [
-      'fetch',
-      '--bucket',
-      wanted.bucket,
-      '--object',
-      backupObject(wanted.host, wanted.backupId, file),
-    ];
-    const child = await startBackupChild(args, { stdin: 'ignore', stdout: fd }, wanted.signal);
-    return (await child.result()).sha256;
-  } catch (cause) {
-    throw new LamplighterError(
-      'not-found',
-      `fetch ${file} of backup ${wanted.backupId}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        cause,
-        details: { outcome: 'backup-not-found' },
-      },
-    );
-  } finally {
-    closeSync(fd);
+    const manifest = readManifest(readFileSync(manifestFile, 'utf8'), wanted);
+    const isWhole = (await hashFile(dumpFile)) === databasePart(manifest).sha256;
+    return isWhole ? { manifest, dumpFile, from: 'the local copy' } : 'the local copy is damaged';
+  } catch (error) {
+    return `the local copy is damaged: ${messageOf(error)}`;
   }
 }
 
+async function findInBucket(wanted: Wanted): Promise<Found> {
+  const { host, backupId, bucket, signal, workDir } = wanted;
+  const place = (file: string) => ({ bucket, object: backupObject(host, backupId, file), signal });
+  const missing = (file: string) =>
+    new LamplighterError('not-found', `fetch ${file} of backup ${backupId}: not in the bucket`, {
+      details: { outcome: 'backup-not-found' },
+    });
+  const text = await fetchText(place(MANIFEST_FILE));
+  if (text === undefined) throw missing(MANIFEST_FILE);
+  const manifest = readManifest(text, wanted);
+  const part = databasePart(manifest);
+  mkdirSync(workDir, { recursive: true, mode: 0o700 });
+  needRoom(workDir, part.bytes, `fetch backup ${backupId}`);
+  const dumpFile = join(workDir, PART_FILES.database);
+  const { sha256 } = await fetchToFile(place(PART_FILES.database), dumpFile).catch((error: unknown) => {
+    throw isNotFound(error) ? missing(PART_FILES.database) : error;
+  });
+  if (part.sha256 === sha256) return { manifest, dumpFile, from: 'the bucket' };
+  throw new LamplighterError(
+    'corrupt',
+    `check backup ${backupId}: the dump in the bucket is not what the manifest says`,
+    CORRUPT,
+  );
+}
+
+/** Throws `unavailable` when a file system has less room than is needed. */
+export function needRoom(path: string, bytes: number, purpose: string): void {
+  const { bavail, bsize } = statfsSync(path);
+  if (bavail * bsize >= bytes) return;
+  throw new LamplighterError(
+    'unavailable',
+    `${purpose}: ${bavail * bsize} bytes free under ${path}, ${bytes} needed`,
+    { hint: 'Make room on the disk and try again.' },
+  );
+}
+
 /** Finds the backup and checks all of what is needed of it, before anything is touched. */
-export async function findBackup(wanted: Wanted): Promise<Found> {
+export async function findBackup(wanted: Wanted, note: (text: string) => void): Promise<Found> {
   const local = await findLocal(wanted);
-  if (local) return local;
-  const dir = join(localBackupDir(wanted.localDir, wanted.backupId), 'fetched');
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  await download(wanted, MANIFEST_FILE, join(dir, MANIFEST_FILE));
-  const manifest = readManifest(readFileSync(join(dir, MANIFEST_FILE), 'utf8'), wanted);
-  const dumpFile = join(dir, PART_FILES.database);
-  const sha256 = await download(wanted, PART_FILES.database, dumpFile);
-  const part = manifest.parts.find(({ name }) => name === 'database');
-  if (part?.sha256 !== sha256) {
-    throw new LamplighterError(
-      'corrupt',
-      `check backup ${wanted.backupId}: the dump in the bucket is not what the manifest says`,
-      CORRUPT,
-    );
-  }
-  return { manifest, dumpFile, from: 'the bucket' };
+  if (typeof local !== 'string') return local;
+  note(`${local}; fetching it from the bucket`);
+  return await findInBucket(wanted);
 }

@@ -1,9 +1,10 @@
 // restore.run: checked first, restored beside the old database, swapped by rename; whatever fails, everything is put back
 // and the services run again.
-import { statfsSync } from 'node:fs';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { BackupManifest } from '#shared/backup/manifest.ts';
-import { LamplighterError } from '#shared/errors.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { restoreRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { awaitHealthy } from '../host/health.ts';
@@ -11,7 +12,9 @@ import { type Cluster, runSql } from '../host/postgres.ts';
 import { controlUnit } from '../host/systemd.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
 import {
+  admitSessions,
   checkRows,
+  copyProperties,
   createFreshDatabase,
   dropFreshDatabase,
   fillDatabase,
@@ -21,7 +24,7 @@ import {
   swapBack,
   swapDatabases,
 } from './restore-database.ts';
-import { findBackup } from './restore-source.ts';
+import { databasePart, findBackup, needRoom } from './restore-source.ts';
 import type { HostContext, Plan } from './twin.ts';
 
 const UNIT_TIMEOUT_MS = 100_000;
@@ -40,49 +43,56 @@ function checked(context: StepContext): z.infer<typeof Checked> {
   return Checked.parse(context.data.get('check-backup'));
 }
 
-function checkBackupStep({ spec, host, policy, cluster }: RestoreTerms): Step {
+function checkBackupStep(terms: RestoreTerms): Step {
+  const { spec, host, policy, cluster } = terms;
   const { backupId, database, confirm } = spec;
   return {
     name: 'check-backup',
     describe: () => `check signature and hashes of ${backupId}, and the room on the disk`,
-    run: async ({ signal }) => {
+    run: async ({ signal, note }) => {
       if (confirm !== database) {
         throw new LamplighterError('refused', `restore ${database}: not confirmed`, {
           details: { outcome: 'confirmation-missing' },
         });
       }
       const { bucket, localDir } = policy;
-      const { manifest, dumpFile, from } = await findBackup({
-        host,
-        database,
-        backupId,
-        bucket,
-        localDir,
-        signal,
-      });
+      const wanted = { host, database, backupId, bucket, localDir, workDir: workDirOf(terms), signal };
+      const { manifest, dumpFile, from } = await findBackup(wanted, note);
       const [dataDir = '/var/lib/postgresql'] = await runSql('SHOW data_directory;', {
         cluster,
         database: 'postgres',
         signal,
       });
-      const needed = manifest.parts.find(({ name }) => name === 'database')?.contentBytes ?? 0;
-      const { bavail, bsize } = statfsSync(dataDir);
-      if (bavail * bsize < needed) {
-        throw new LamplighterError(
-          'unavailable',
-          `restore ${database}: ${bavail * bsize} bytes free under ${dataDir}, the backup holds ${needed}`,
-        );
-      }
+      const content = databasePart(manifest);
+      needRoom(dataDir, content.contentBytes, `restore ${database}`);
       return { data: { manifest, dumpFile }, detail: `from ${from}` };
     },
+    undo: () => Promise.resolve(removeWorkDir(terms)),
   };
 }
 
+/** For what is fetched from the bucket; removed at the end, whatever the end is. */
+function workDirOf({ policy, names }: RestoreTerms): string {
+  return join(policy.localDir, `.${names.fresh}`);
+}
+
+function removeWorkDir(terms: RestoreTerms): void {
+  rmSync(workDirOf(terms), { recursive: true, force: true });
+}
+
+/** All of them are tried; throws `unhealthy` with those that do not run. */
 async function startServices({ spec }: RestoreTerms, signal: AbortSignal): Promise<void> {
+  const failures: string[] = [];
   for (const { unit, health } of spec.services.toReversed()) {
-    await controlUnit('start', unit, UNIT_TIMEOUT_MS, signal);
-    await awaitHealthy(unit, health, signal);
+    try {
+      await controlUnit('start', unit, UNIT_TIMEOUT_MS, signal);
+      await awaitHealthy(unit, health, signal);
+    } catch (error) {
+      failures.push(messageOf(error));
+    }
   }
+  if (failures.length === 0) return;
+  throw new LamplighterError('failed', failures.join('; '), { details: { outcome: 'unhealthy' } });
 }
 
 async function stopServices({ spec }: RestoreTerms, signal: AbortSignal): Promise<void> {
@@ -119,8 +129,20 @@ function fillStep({ names, cluster }: RestoreTerms): Step {
     name: 'restore-database',
     describe: () => `zstd -d | pg_restore --exit-on-error into ${names.fresh}`,
     run: async (context) => {
-      await fillDatabase(cluster, names.fresh, checked(context).dumpFile, context.signal);
-      return {};
+      const { manifest, dumpFile } = checked(context);
+      const { contentSha256 } = await fillDatabase(cluster, names.fresh, dumpFile, context.signal);
+      const expected = databasePart(manifest);
+      // Between the check and now the file may have been changed: what went in is what counts.
+      if (contentSha256 !== expected.contentSha256) {
+        throw new LamplighterError(
+          'corrupt',
+          `restore ${names.fresh}: the dump is not what the manifest says`,
+          {
+            details: { outcome: 'corrupt-backup' },
+          },
+        );
+      }
+      return { detail: `${expected.contentBytes} bytes` };
     },
   };
 }
@@ -143,6 +165,7 @@ function swapStep({ names, cluster }: RestoreTerms): Step {
     describe: () =>
       `rename ${names.database} to ${names.kept} and ${names.fresh} to ${names.database}, in one transaction`,
     run: async () => {
+      await copyProperties(cluster, names);
       await swapDatabases(cluster, names);
       return { detail: `the old database is kept as ${names.kept}` };
     },
@@ -157,11 +180,29 @@ function startStep(terms: RestoreTerms): Step {
     describe: () => 'start the services in the reverse order, each until it is healthy',
     isRepeatable: true,
     run: async ({ signal }) => {
+      await admitSessions(terms.cluster, terms.names);
       await startServices(terms, signal);
       return {};
     },
     // Stopped again, so that the old database can be put back under them.
     undo: ({ signal }) => stopServices(terms, signal),
+  };
+}
+
+function cleanUpStep(terms: RestoreTerms): Step {
+  return {
+    name: 'clean-up',
+    describe: () => 'remove what was fetched from the bucket',
+    isRepeatable: true,
+    run: ({ note }) => {
+      try {
+        removeWorkDir(terms);
+      } catch (error) {
+        // No reason to take a good restore back.
+        note(`could not remove ${workDirOf(terms)}: ${messageOf(error)}`);
+      }
+      return Promise.resolve({});
+    },
   };
 }
 
@@ -180,16 +221,24 @@ function restoreTerms(input: unknown, { policy, envelope }: HostContext): Restor
 }
 
 const Rows = z.object({ rows: z.int() });
-const AFTER_SWAP = new Set(['swap', 'start-services']);
+const AFTER_SWAP = new Set(['swap', 'start-services', 'clean-up']);
 
 /** Procedures of the runner. */
 export const procedures: Record<string, Plan> = {
   [restoreRun.name]: (input, context) => {
     const terms = restoreTerms(input, context);
     const { spec, names } = terms;
-    const steps = [checkBackupStep, stopStep, createStep, fillStep, checkRowsStep, swapStep, startStep].map(
-      (make) => make(terms),
-    );
+    const makers = [
+      checkBackupStep,
+      stopStep,
+      createStep,
+      fillStep,
+      checkRowsStep,
+      swapStep,
+      startStep,
+      cleanUpStep,
+    ];
+    const steps = makers.map((make) => make(terms));
     return {
       steps,
       result: (done) => ({

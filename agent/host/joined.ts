@@ -1,0 +1,51 @@
+// Programs that are joined by pipes: each must end well, and what each said of its failure is told together.
+import type { ChildProcess } from 'node:child_process';
+import { LamplighterError } from '#shared/errors.ts';
+
+const MAX_SAID = 4000;
+
+/** Kills a program when the signal comes, or has come. */
+export function killOnAbort(child: ChildProcess, signal: AbortSignal | undefined): void {
+  const kill = (): void => void child.kill('SIGKILL');
+  if (signal?.aborted) kill();
+  signal?.addEventListener('abort', kill, { once: true });
+  child.once('close', () => signal?.removeEventListener('abort', kill));
+}
+
+export interface Ended {
+  name: string;
+  code: number | null;
+  /** The last of its stderr. */
+  said: string;
+}
+
+/** Waits for a program's end and keeps the last of what it said on stderr. Never rejects. */
+export function awaitEnd(name: string, child: ChildProcess): Promise<Ended> {
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-MAX_SAID);
+  });
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ name, code: null, said: error.message }));
+    child.once('close', (code) => resolve({ name, code, said: said.trim() }));
+  });
+}
+
+function tell({ name, code, said }: Ended): string {
+  return `${name}: exit ${code ?? 'by a signal'}${said === '' ? '' : `: ${said}`}`;
+}
+
+/** Throws `failed` with what each said unless all have ended well. A broken pipe is told last: it is never the cause. */
+export function mustHaveEndedWell(ended: readonly Ended[]): void {
+  const failed = ended.filter(({ code }) => code !== 0);
+  if (failed.length === 0) return;
+  const isEcho = ({ said }: Ended): boolean =>
+    /broken pipe|connection reset by peer|EPIPE|ECONNRESET/i.test(said);
+  const told = failed.toSorted((a, b) => Number(isEcho(a)) - Number(isEcho(b))).map(tell);
+  throw new LamplighterError('failed', `run ${told.join('; ')}`);
+}
+
+/** True for the error of something that is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof LamplighterError && error.code === 'not-found';
+}

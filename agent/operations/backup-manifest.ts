@@ -1,0 +1,107 @@
+// The manifest of a backup: composed of what the steps before found, signed, and published last.
+import { z } from 'zod';
+import { BackupManifest, BackupPart, backupObject, MANIFEST_FILE } from '#shared/backup/manifest.ts';
+import { BackupId } from '#shared/names.ts';
+import type { BackupSummary } from '#shared/operations/backup.ts';
+import type { Policy } from '#shared/policy/policy.ts';
+import { DsseEnvelope, encodeDsse } from '#shared/signing/dsse.ts';
+import { type Cluster, postgresProgram } from '../host/postgres.ts';
+import { runChecked } from '../host/process.ts';
+import type { Step, StepContext } from '../runner/steps.ts';
+import { DumpResult } from './backup-dump.ts';
+import { fetchText } from './backup-fetch.ts';
+import { uploadBytes } from './backup-secrets.ts';
+import { publishLocally, readPublished, readUnpublished, writeUnpublished } from './backup-store.ts';
+
+/** What one backup is made from. */
+export interface BackupTerms {
+  host: string;
+  database: string;
+  cluster: Cluster;
+  localRetentionDays: number;
+  policy: NonNullable<Policy['backup']>;
+}
+
+const Prepared = z.object({ backupId: BackupId, startedAt: z.string() });
+
+/** What the first step made. */
+export function prepared(context: StepContext): z.infer<typeof Prepared> {
+  return Prepared.parse(context.data.get('prepare'));
+}
+
+async function composeManifest(terms: BackupTerms, context: StepContext): Promise<BackupManifest> {
+  const { backupId, startedAt } = prepared(context);
+  const { part, tables, serverVersion } = DumpResult.parse(context.data.get('database'));
+  const version = await runChecked({
+    file: postgresProgram('pg_dump'),
+    args: ['--version'],
+    timeoutMs: 10_000,
+  });
+  return BackupManifest.parse({
+    v: 1,
+    backupId,
+    commandId: context.envelope.id,
+    host: terms.host,
+    database: terms.database,
+    serverVersion,
+    pgDumpVersion: version.trim(),
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    parts: [part, ...['globals', 'config'].map((name) => BackupPart.parse(context.data.get(name)))],
+    tables,
+  });
+}
+
+/** The last step that a backup needs: with it, it counts. */
+export function manifestStep(terms: BackupTerms): Step {
+  const { bucket, localDir } = terms.policy;
+  const objectOf = (backupId: BackupId): string => backupObject(terms.host, backupId, MANIFEST_FILE);
+  return {
+    name: 'manifest',
+    describe: () => "write the manifest, signed with the runner's key, last",
+    run: async (context) => {
+      const manifest = await composeManifest(terms, context);
+      const payload = Buffer.from(JSON.stringify(manifest));
+      const { signer, signal } = context;
+      const text = encodeDsse('manifest', {
+        payload,
+        signature: await signer.sign('manifest', payload),
+        keyId: signer.keyId,
+      });
+      const { backupId } = manifest;
+      writeUnpublished(localDir, backupId, text);
+      await uploadBytes(Buffer.from(text), { bucket, object: objectOf(backupId), signal });
+      publishLocally(localDir, backupId);
+      return { data: summarise(manifest, objectOf(backupId)) };
+    },
+    // Once the bucket has it the backup is whole, whatever became of the runner.
+    probe: async (context) => {
+      const { backupId } = prepared(context);
+      const text = await fetchText({ bucket, object: objectOf(backupId), signal: context.signal });
+      if (text === undefined) return 'not-done';
+      return text === readUnpublished(localDir, backupId) ? 'done' : 'cannot-tell';
+    },
+  };
+}
+
+/** The result, from the manifest as it stands on the disk: after a crash nobody remembers what the step returned. */
+export function readSummary(terms: BackupTerms, context: StepContext): BackupSummary {
+  const { backupId } = prepared(context);
+  publishLocally(terms.policy.localDir, backupId);
+  const text = readPublished(terms.policy.localDir, backupId);
+  const { payload } = DsseEnvelope.parse(JSON.parse(text));
+  const manifest = BackupManifest.parse(JSON.parse(Buffer.from(payload, 'base64').toString('utf8')));
+  return summarise(manifest, backupObject(terms.host, backupId, MANIFEST_FILE));
+}
+
+function summarise(manifest: BackupManifest, manifestObject: string): BackupSummary {
+  return {
+    backupId: manifest.backupId,
+    database: manifest.database,
+    bytes: manifest.parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    tables: manifest.tables.length,
+    rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
+    durationMs: Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt),
+    manifestObject,
+  };
+}

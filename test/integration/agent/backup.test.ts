@@ -1,0 +1,230 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Decrypter } from 'age-encryption';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkPart } from '#functions/backup/check-part.ts';
+import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
+import { BackupManifest, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
+import { BackupSummary } from '#shared/operations/backup.ts';
+import { openDsse } from '#shared/signing/dsse.ts';
+import { AWKWARD_ROWS, createAwkwardDatabase } from '#test/fixtures/awkward-database.ts';
+import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
+
+const BACKUP = { database: 'awkward', localRetentionDays: 30 };
+
+describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () => {
+  let lab: HostLab;
+
+  beforeAll(async () => {
+    lab = await openHostLab(['awkward', 'big', 'missing']);
+    await lab.cluster.query('postgres', 'CREATE DATABASE big');
+    await lab.cluster.query(
+      'big',
+      `CREATE TABLE filler AS SELECT g AS id, repeat(md5(g::text), 12) AS body FROM generate_series(1, 250000) g`,
+    );
+    await createAwkwardDatabase(lab.cluster, 'awkward');
+  });
+  afterAll(async () => {
+    await lab?.close();
+  });
+
+  async function objects(): Promise<string[]> {
+    return (await lab.bucket.getFiles())[0].map(({ name }) => name);
+  }
+
+  async function backUp(): Promise<BackupSummary> {
+    const ending = await lab.start('backup.run', BACKUP).ended();
+    expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded' });
+    return BackupSummary.parse(ending.result);
+  }
+
+  async function readManifest({ backupId }: BackupSummary): Promise<BackupManifest> {
+    const [text] = await lab.bucket.file(backupObject('web-1', backupId, 'manifest.json')).download();
+    expect(readFileSync(join(lab.localDir, backupId, 'manifest.json'), 'utf8')).toBe(text.toString());
+    const payload = openDsse('manifest', text.toString(), [lab.runner.publicKey]);
+    return BackupManifest.parse(JSON.parse(Buffer.from(payload!).toString()));
+  }
+
+  async function waitFor<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+    for (let attempt = 0; attempt < 4000; attempt++) {
+      const found = await look();
+      if (found !== undefined) return found;
+      await sleep(5);
+    }
+    throw new Error('what was waited for did not come');
+  }
+
+  /** Kills the program of that name which works on the database `big`. */
+  async function killProcess(program: string): Promise<void> {
+    const mark = program === 'node' ? 'backup-stream.mjs' : '--dbname=big';
+    const pid = await waitFor(() =>
+      readdirSync('/proc').find((name) => {
+        if (!/^\d+$/.test(name)) return false;
+        try {
+          const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+          return words[0]?.endsWith(`/${program}`) && words.some((word) => word.endsWith(mark));
+        } catch {
+          return false;
+        }
+      }),
+    );
+    process.kill(Number(pid), 'SIGKILL');
+  }
+
+  async function endSession(application: string): Promise<void> {
+    await waitFor(async () => {
+      const sql = `SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE application_name = '${application}' AND query LIKE 'COPY %'`;
+      return (await lab.cluster.query('postgres', sql))[0]?.done === true ? true : undefined;
+    });
+  }
+
+  test('a backup is whole on disk and in the bucket, and the cloud can prove it', async () => {
+    const summary = await backUp();
+    const manifest = await readManifest(summary);
+    const counted = manifest.tables.map(({ schema, table, rows }) => [JSON.stringify([schema, table]), rows]);
+    expect(Object.fromEntries(counted)).toEqual(AWKWARD_ROWS);
+    expect(readdirSync(join(lab.localDir, summary.backupId)).toSorted()).toEqual([
+      'config.tar.age',
+      'database.dump.zst',
+      'globals.sql.age',
+      'manifest.json',
+    ]);
+    for (const part of manifest.parts) {
+      expect((await checkPart(lab.bucket, manifest, part, createRunningCrc32c)).faults).toEqual([]);
+      const local = readFileSync(join(lab.localDir, summary.backupId, PART_FILES[part.name]));
+      expect(local.equals((await lab.bucket.file(part.object).download())[0])).toBe(true);
+    }
+    const decrypter = new Decrypter();
+    decrypter.addIdentity(lab.ageIdentity);
+    const globals = readFileSync(join(lab.localDir, summary.backupId, 'globals.sql.age'));
+    expect(await decrypter.decrypt(globals, 'text')).toContain('CREATE ROLE keeper;');
+  });
+
+  const CHECKSUMS = `SELECT md5(string_agg(s::text, E'\\n' ORDER BY id)) AS scalars,
+    (SELECT md5(string_agg(w::text, '' ORDER BY id)) FROM app.wide w) AS wide,
+    (SELECT count(*) FROM pg_largeobject_metadata) AS objects,
+    (SELECT last_value FROM app.counter) AS counter FROM app.scalars s`;
+
+  async function databases(): Promise<string[]> {
+    const rows = await lab.cluster.query(
+      'postgres',
+      'SELECT datname FROM pg_database WHERE NOT datistemplate',
+    );
+    return rows.map(({ datname }) => String(datname)).toSorted();
+  }
+
+  function restore(backupId: string, spec: Record<string, unknown> = {}) {
+    const terms = { backupId, database: 'awkward', confirm: 'awkward', services: [], ...spec };
+    return lab.start('restore.run', terms);
+  }
+
+  test.each(['the local copy', 'the bucket'])('a restore from %s brings everything back', async (from) => {
+    const { query } = lab.cluster;
+    await query(
+      'postgres',
+      `ALTER DATABASE awkward SET search_path = '"$user"', 'app'; ALTER DATABASE awkward SET work_mem = '5MB';
+      REVOKE ALL ON DATABASE awkward FROM PUBLIC; GRANT CONNECT ON DATABASE awkward TO keeper; ALTER DATABASE awkward OWNER TO keeper;
+      COMMENT ON DATABASE awkward IS 'it''s awkward'; ALTER ROLE keeper IN DATABASE awkward SET app.mode = 'quiet';`,
+    );
+    const properties = `SELECT d.datacl::text, pg_get_userbyid(datdba) AS owner, shobj_description(d.oid, 'pg_database') AS comment,
+      (SELECT array_agg(s.setrole::regrole::text || s.setconfig::text ORDER BY s.setrole) FROM pg_db_role_setting s WHERE s.setdatabase = d.oid) AS settings
+      FROM pg_database d WHERE datname = 'awkward'`;
+    const before = [await query('awkward', CHECKSUMS), await query('postgres', properties)];
+    const { backupId } = await backUp();
+    if (from === 'the bucket') {
+      const file = join(lab.localDir, backupId, 'database.dump.zst');
+      const bytes = readFileSync(file);
+      bytes[bytes.length >> 1]! ^= 1;
+      writeFileSync(file, bytes);
+    }
+    await query('awkward', 'DROP TABLE app.scalars CASCADE; DELETE FROM app.wide');
+    const existing = await databases();
+    const run = restore(backupId);
+    const ending = await run.ended();
+    expect(ending, JSON.stringify(ending)).toMatchObject({
+      state: 'succeeded',
+      result: { backupId, tables: 12, rows: 2092, keptAs: `awkward_before_${run.commandId.slice(-6)}` },
+    });
+    expect(ending.steps.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual(
+      [
+        'check-backup',
+        'stop-services',
+        'create-database',
+        'restore-database',
+        'check-rows',
+        'swap',
+        'start-services',
+        'clean-up',
+      ].map((name) => `${name} done`),
+    );
+    expect(ending.steps[0]?.detail).toBe(`from ${from}`);
+    expect([await query('awkward', CHECKSUMS), await query('postgres', properties)]).toEqual(before);
+    expect(await databases()).toEqual([...existing, `awkward_before_${run.commandId.slice(-6)}`].toSorted());
+    expect(readdirSync(lab.localDir).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  describe('a backup that goes wrong leaves nothing that counts', () => {
+    async function fails(spec = BACKUP, policy = lab.policy): Promise<string> {
+      const [onDisk, inBucket] = [readdirSync(lab.localDir), await objects()];
+      const ending = await lab.start('backup.run', spec, policy).ended();
+      expect(ending.state).toBe('failed');
+      expect(readdirSync(lab.localDir)).toEqual(onDisk);
+      expect((await objects()).filter((name) => !inBucket.includes(name) && !name.endsWith('.age'))).toEqual(
+        [],
+      );
+      return ending.message ?? '';
+    }
+
+    test('a database that does not exist', async () => {
+      expect(await fails({ ...BACKUP, database: 'missing' })).toMatch(/database "missing" does not exist/);
+    });
+
+    test.each<[string, () => Promise<unknown>, RegExp]>([
+      ['pg_dump that is killed', () => killProcess('pg_dump'), /run pg_dump: exit by a signal/],
+      [
+        'pg_dump that loses its session',
+        () => endSession('pg_dump'),
+        /run pg_dump: exit 1: .*table "filler" failed/s,
+      ],
+      ['a child that is killed', () => killProcess('node'), /backup-stream: exit by a signal/],
+    ])('%s', async (_name, harm, fault) => {
+      const harmed = harm();
+      expect(await fails({ ...BACKUP, database: 'big' })).toMatch(fault);
+      await harmed;
+    });
+
+    test('a bucket that is not there', async () => {
+      const policy = { ...lab.policy, backup: { ...lab.policy.backup!, bucket: 'no-such-bucket' } };
+      expect(await fails(BACKUP, policy)).toMatch(/backup-stream: exit 1: store hosts\/web-1\/.*404/);
+    });
+  });
+
+  test('a restore that goes wrong puts everything back', async () => {
+    const { query } = lab.cluster;
+    const { backupId } = await backUp();
+    const before = [await query('awkward', CHECKSUMS), await databases()];
+    await query('awkward', 'CREATE TABLE app.later (id integer)');
+    // The role that owns a table is gone from the cluster: pg_restore fails in the middle.
+    await query('awkward', 'REASSIGN OWNED BY keeper TO postgres; DROP OWNED BY keeper; DROP ROLE keeper');
+    const ending = await restore(backupId).ended();
+    expect(ending).toMatchObject({ state: 'failed', code: 'step-failed' });
+    expect(ending.message).toMatch(
+      /pg_restore: exit 1: .*role "keeper" does not exist.*everything was put back/s,
+    );
+    expect([await query('awkward', CHECKSUMS), await databases()]).toEqual(before);
+    await query('awkward', 'DROP TABLE app.later; CREATE ROLE keeper');
+  });
+
+  test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+    ['another name was typed', { confirm: 'other' }, { code: 'confirmation-missing' }],
+    ['there is no such backup', { backupId: '20200101T000000Z-abcdef' }, { code: 'backup-not-found' }],
+  ])('a restore is refused before anything is touched: %s', async (_name, spec, outcome) => {
+    const before = await databases();
+    expect(await restore('20200101T000000Z-abcdef', spec).ended()).toMatchObject({
+      state: 'failed',
+      ...outcome,
+    });
+    expect(await databases()).toEqual(before);
+  });
+});
