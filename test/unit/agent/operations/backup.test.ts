@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { dumpArguments } from '#agent/operations/backup-dump.ts';
+import { chooseExpired, type LocalBackup, startOf } from '#agent/operations/backup-store.ts';
+import { restoreArguments, restoreNames } from '#agent/operations/restore-database.ts';
+import { BackupId, PgIdentifier } from '#shared/names.ts';
+
+const CLUSTER = { socketDir: '/var/run/postgresql', port: 5432 };
+
+function local(day: string, isWhole = true): LocalBackup {
+  return { backupId: BackupId.parse(`${day}T020000Z-abcdef`), bytes: 1, isWhole };
+}
+
+test('pg_dump and pg_restore are asked by socket, without a password, in the snapshot that was counted', () => {
+  expect(dumpArguments(CLUSTER, 'analytics', '00000003-0000001B-1')).toEqual([
+    '--format=custom',
+    '--compress=0',
+    '--lock-wait-timeout=10min',
+    '--snapshot=00000003-0000001B-1',
+    '-h',
+    '/var/run/postgresql',
+    '-p',
+    '5432',
+    '--no-password',
+    '--dbname=analytics',
+  ]);
+  expect(restoreArguments(CLUSTER, 'analytics_restore_1f3a9c')).toEqual([
+    '--exit-on-error',
+    '-h',
+    '/var/run/postgresql',
+    '-p',
+    '5432',
+    '--no-password',
+    '--dbname=analytics_restore_1f3a9c',
+  ]);
+});
+
+test('a restore has the same names whenever it is asked for them, and PostgreSQL takes them', () => {
+  const id = '0197c2aa-0000-7000-8000-0000001f3a9c';
+  expect(restoreNames('analytics', id)).toEqual({
+    database: 'analytics',
+    fresh: 'analytics_restore_1f3a9c',
+    kept: 'analytics_before_1f3a9c',
+  });
+  const long = restoreNames('a'.repeat(63), id);
+  for (const name of [long.fresh, long.kept]) expect(PgIdentifier.parse(name)).toBe(name);
+});
+
+test.each<[string, LocalBackup[], string[]]>([
+  ['nothing', [], []],
+  ['the young ones stay', [local('20261120'), local('20261122')], []],
+  ['the old ones go', [local('20261001'), local('20261020'), local('20261122')], ['20261001', '20261020']],
+  ['the newest whole one stays, however old', [local('20260101'), local('20260201')], ['20260101']],
+  ['one without a manifest keeps nothing', [local('20260101'), local('20261122', false)], []],
+  ['one without a manifest goes when it is old', [local('20260101', false), local('20260201')], ['20260101']],
+])('retention of 30 days: %s', (_name, backups, expired) => {
+  const now = Date.parse('2026-11-23T10:00:00Z');
+  expect(chooseExpired(backups, 30, now)).toEqual(expired.map((day) => `${day}T020000Z-abcdef`));
+});
+
+test('a backup tells when it began by its id', () => {
+  expect(startOf(BackupId.parse('20261123T020304Z-1f3a9c'))).toBe(Date.parse('2026-11-23T02:03:04Z'));
+});
