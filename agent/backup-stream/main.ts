@@ -11,6 +11,8 @@ import { createMeter } from './digest.ts';
 import { APPROVAL, APPROVAL_FD, EXIT_NOT_FOUND, LOCAL_FD, RESULT_FD, type StreamResult } from './protocol.ts';
 
 const ZSTD_LEVEL = 3;
+/** Programs write a few kilobytes at a time; each trip through a stream and the compressor's thread costs the same for a lot. */
+const PIECE_BYTES = 512 * 1024;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -27,6 +29,22 @@ function need(name: 'bucket' | 'object'): string {
   const value = values[name];
   if (value === undefined || value === '') throw new Error(`--${name} is missing`);
   return value;
+}
+
+/** What comes in, in pieces worth the trip. */
+async function* readInput(): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    const piece: Buffer = chunk;
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes < PIECE_BYTES) continue;
+    yield Buffer.concat(pieces, bytes);
+    pieces = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(pieces, bytes);
 }
 
 /** Waits until the runner says that all programs before this one ended well: their end alone looks the same when they were killed. */
@@ -66,6 +84,7 @@ async function store(): Promise<StreamResult> {
   const stored = createMeter({ withCrc32c: true });
   const encode = values.compress
     ? createZstdCompress({
+        chunkSize: PIECE_BYTES,
         params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
       })
     : new PassThrough();
@@ -79,7 +98,7 @@ async function store(): Promise<StreamResult> {
   const [bucketCrc32c] = await Promise.all([
     // First, since it says what was stored and why not.
     finished,
-    pipeline(process.stdin, content.stream, encode, stored.stream),
+    pipeline(readInput(), content.stream, encode, stored.stream),
     writeBoth(stored.stream, local, remote),
   ]);
   const { bytes, sha256, crc32c } = stored.result();
@@ -100,7 +119,8 @@ async function fetchObject(): Promise<StreamResult> {
 async function decode(): Promise<StreamResult> {
   const stored = createMeter({ withCrc32c: true });
   const content = createMeter({ withCrc32c: false });
-  await pipeline(process.stdin, stored.stream, createZstdDecompress(), content.stream, process.stdout);
+  const decompress = createZstdDecompress({ chunkSize: PIECE_BYTES });
+  await pipeline(readInput(), stored.stream, decompress, content.stream, process.stdout);
   const { bytes: contentBytes, sha256: contentSha256 } = content.result();
   return { ...stored.result(), contentBytes, contentSha256 };
 }

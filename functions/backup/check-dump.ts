@@ -8,6 +8,9 @@ import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { type DecodedArchive, decodeArchive } from './archive/decode.ts';
 import { createMeter } from './meter.ts';
 
+/** Decompressed at once; every piece is a trip through several streams. */
+const PIECE_BYTES = 512 * 1024;
+
 type TableName = Pick<BackupManifest['tables'][number], 'schema' | 'table'>;
 
 /** A dot may be part of a name: only both together are a key. */
@@ -51,8 +54,10 @@ async function decodeStored(stored: Readable, part: BackupPart, manifest: Backup
     }
   }
   try {
-    const decoded = await pipeline(stored, createZstdDecompress(), (content: AsyncIterable<Buffer>) =>
-      decodeArchive(metered(content)),
+    const decoded = await pipeline(
+      stored,
+      createZstdDecompress({ chunkSize: PIECE_BYTES }),
+      (content: AsyncIterable<Buffer>) => decodeArchive(metered(content)),
     );
     const faults = compareTables(manifest.tables, decoded);
     const isSame = meter.bytes() === part.contentBytes && meter.sha256() === part.contentSha256;
