@@ -5,13 +5,16 @@ import type { Stack } from '#local/stack/stack.ts';
 import { type Row, spreadOf } from './report.ts';
 import { onStack, timeMs } from './stack.ts';
 
-const PLAIN = '/var/lib/postgresql/bench.sql.gz';
+const PLAIN = '/tmp/bench.sql.gz';
 
 // The shell is the runbook's, on the demo's host: it is what is being measured against.
 async function shell(stack: Stack, line: string): Promise<void> {
-  const { code, stderr } = await stack.machine.run(['/bin/bash', '-o', 'pipefail', '-c', line], {
-    user: 'postgres',
-  });
+  const { code, stderr } = await stack.machine.run(
+    ['/usr/bin/env', '--chdir=/', '/bin/bash', '-o', 'pipefail', '-c', line],
+    {
+      user: 'postgres',
+    },
+  );
   if (code !== 0) throw new Error(`${line}: ${stderr}`);
 }
 
