@@ -6,7 +6,8 @@ import {
   type BucketRecord,
   toBucketResource,
 } from './bucket-schema.ts';
-import { invalid } from './fault.ts';
+import type { Bucket } from './bucket-store.ts';
+import { invalid, StorageFault } from './fault.ts';
 import { type Exchange, parseInput, readJsonBody, sendEmpty, sendJson } from './http-input.ts';
 import { MAX_PAGE_RESULTS } from './limits.ts';
 import { assertPreconditions, Preconditions } from './precondition.ts';
@@ -38,17 +39,21 @@ export async function createBucket(exchange: Exchange, storage: Storage): Promis
 
 type Base = Partial<BucketRecord> & { defaultEventBasedHold: boolean };
 
-/** What a client wrote over what was there; null removes, and a locked policy can only grow. */
+/** What a client wrote over what was there; null removes. Throws 403 when a locked policy would keep for less long. */
 function applyInput<T extends Base>(base: T, input: BucketInput, now: string): T {
   const { retentionPolicy, versioning: _versioning, name: _name, ...rest } = input;
+  const isLocked = base.retentionPolicy?.isLocked ?? false;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const changed: T = { ...base, ...given };
   if (retentionPolicy === undefined) return changed;
+  // cloud.google.com/storage/docs/bucket-lock#policy-locks
+  if (isLocked && (retentionPolicy?.retentionPeriod ?? 0) < (base.retentionPolicy?.retentionPeriod ?? 0))
+    throw new StorageFault(403, 'Cannot reduce or remove the period of a locked Retention Policy.');
   if (retentionPolicy === null) {
     delete changed.retentionPolicy;
     return changed;
   }
-  return { ...changed, retentionPolicy: { ...retentionPolicy, effectiveTime: now, isLocked: false } };
+  return { ...changed, retentionPolicy: { ...retentionPolicy, effectiveTime: now, isLocked } };
 }
 
 export function showBucket(exchange: Exchange, storage: Storage, name: string): void {
@@ -78,14 +83,43 @@ export async function patchBucket(exchange: Exchange, storage: Storage, name: st
   assertBucketConditions(exchange, bucket.record, 'write');
   const input = await readJsonBody(exchange.request, BucketInput);
   assertSupported(input);
-  const now = storage.clock().toISOString();
-  const metageneration = String(BigInt(bucket.record.metageneration) + 1n);
-  await storage.buckets.save(bucket, {
-    ...applyInput(bucket.record, input, now),
-    metageneration,
-    updated: now,
+  await revise(exchange, storage, bucket, (record, now) => applyInput(record, input, now));
+}
+
+/** From here on the retention period can only grow. */
+export async function lockRetentionPolicy(exchange: Exchange, storage: Storage, name: string): Promise<void> {
+  const bucket = storage.buckets.get(name);
+  if (exchange.query['ifMetagenerationMatch'] === undefined)
+    throw new StorageFault(400, 'Required parameter: ifMetagenerationMatch', { reason: 'required' });
+  assertBucketConditions(exchange, bucket.record, 'write');
+  await revise(exchange, storage, bucket, (record) => {
+    if (!record.retentionPolicy) throw invalid('The bucket has no retention policy to lock.');
+    return { ...record, retentionPolicy: { ...record.retentionPolicy, isLocked: true } };
   });
+}
+
+async function revise(
+  exchange: Exchange,
+  storage: Storage,
+  bucket: Bucket,
+  change: (record: BucketRecord, now: string) => BucketRecord,
+): Promise<void> {
+  const updated = storage.clock().toISOString();
+  const metageneration = String(BigInt(bucket.record.metageneration) + 1n);
+  await storage.buckets.save(bucket, { ...change(bucket.record, updated), metageneration, updated });
   sendJson(exchange.response, 200, toBucketResource(bucket.record, exchange.baseUrl));
+}
+
+/** Google's command-line clients ask for it before most of their work. */
+export function showStorageLayout(exchange: Exchange, storage: Storage, name: string): void {
+  const { record } = storage.buckets.get(name);
+  sendJson(exchange.response, 200, {
+    kind: 'storage#storageLayout',
+    bucket: record.name,
+    location: record.location,
+    locationType: 'region',
+    hierarchicalNamespace: { enabled: false },
+  });
 }
 
 export async function deleteBucket(exchange: Exchange, storage: Storage, name: string): Promise<void> {

@@ -59,6 +59,13 @@ export function sendJson(response: ServerResponse, status: number, body: object)
     .end(bytes);
 }
 
+export function sendText(response: ServerResponse, status: number, text: string): void {
+  const bytes = Buffer.from(text);
+  response
+    .writeHead(status, { 'content-type': 'text/html; charset=UTF-8', 'content-length': bytes.length })
+    .end(bytes);
+}
+
 export function sendEmpty(
   response: ServerResponse,
   status: number,

@@ -12,10 +12,12 @@ export interface MultipartUpload {
   media: AsyncIterable<Buffer>;
 }
 
-/** Throws 400 when there is no boundary. */
+/** Throws 400 when there is no boundary. Google's Python clients put it in single quotes. */
 export function boundaryOf(contentType: string | undefined): string {
-  const match = /^multipart\/[^;]+;.*boundary=(?:"([^"]{1,200})"|([^\s;,]{1,200}))/i.exec(contentType ?? '');
-  const boundary = match?.[1] ?? match?.[2];
+  const match = /^multipart\/[^;]+;.*boundary=(?:"([^"]{1,200})"|'([^']{1,200})'|([^\s;,]{1,200}))/i.exec(
+    contentType ?? '',
+  );
+  const boundary = match?.[1] ?? match?.[2] ?? match?.[3];
   if (!boundary)
     throw invalid('A multipart upload needs a Content-Type of multipart/related with a boundary.');
   return boundary;

@@ -1,6 +1,15 @@
 // Which request does what. Both forms of a path are taken: with /storage/v1, and without, as clients send it when they
 // are told of an emulator.
-import { createBucket, deleteBucket, listBuckets, patchBucket, showBucket } from './bucket-routes.ts';
+import {
+  createBucket,
+  deleteBucket,
+  listBuckets,
+  lockRetentionPolicy,
+  patchBucket,
+  showBucket,
+  showStorageLayout,
+} from './bucket-routes.ts';
+import { composeObject, copyObject, rewriteObject } from './copy-routes.ts';
 import { downloadObject } from './download.ts';
 import { StorageFault, unsupported } from './fault.ts';
 import type { Exchange } from './http-input.ts';
@@ -26,14 +35,20 @@ function methodNotAllowed(method: string | undefined): never {
 }
 
 const OBJECT_PATH = /^(?:\/download)?(?:\/storage\/v1)?\/b\/([^/]+)\/o\/([^/]+)$/;
+const COMPOSE_PATH = /^(?:\/storage\/v1)?\/b\/([^/]+)\/o\/([^/]+)\/compose$/;
+const COPY_PATH = /^(?:\/storage\/v1)?\/b\/([^/]+)\/o\/([^/]+)\/(rewriteTo|copyTo)\/b\/([^/]+)\/o\/([^/]+)$/;
+const BUCKET_ACTION_PATH = /^(?:\/storage\/v1)?\/b\/([^/]+)\/(lockRetentionPolicy|storageLayout)$/;
 const OBJECTS_PATH = /^(?:\/storage\/v1)?\/b\/([^/]+)\/o\/?$/;
 const BUCKET_PATH = /^(?:\/storage\/v1)?\/b\/([^/]+)\/?$/;
 const BUCKETS_PATH = /^(?:\/storage\/v1)?\/b\/?$/;
 const UPLOAD_PATH = /^\/(?:resumable\/)?upload\/storage\/v1\/b\/([^/]+)\/o\/?$/;
+const ENCRYPTION_HEADER = /^x-goog-(?:copy-source-)?encryption-/;
 const XML_PATH = /^\/([^/]+)\/(.+)$/;
 
 /** Does what a request asks. Throws `StorageFault`. */
 export function route(exchange: Exchange, storage: Storage, path: string): Answer {
+  if (Object.keys(exchange.request.headers).some((name) => ENCRYPTION_HEADER.test(name)))
+    throw unsupported('customer-supplied encryption keys');
   const upload = UPLOAD_PATH.exec(path);
   if (upload?.[1]) return routeUpload(exchange, storage, decode(upload[1]));
   const object = OBJECT_PATH.exec(path);
@@ -43,12 +58,38 @@ export function route(exchange: Exchange, storage: Storage, path: string): Answe
   const bucket = BUCKET_PATH.exec(path);
   if (bucket?.[1]) return routeBucket(exchange, storage, decode(bucket[1]));
   if (BUCKETS_PATH.test(path)) return routeBuckets(exchange, storage);
+  return routeAction(exchange, storage, path);
+}
+
+/** What the API writes as a verb behind the resource. */
+function routeAction(exchange: Exchange, storage: Storage, path: string): Answer {
+  const { method } = exchange.request;
+  const [, bucket, action] = BUCKET_ACTION_PATH.exec(path) ?? [];
+  if (bucket && action === 'storageLayout' && method === 'GET')
+    return showStorageLayout(exchange, storage, decode(bucket));
+  if (method !== 'POST') return routeXml(exchange, storage, path);
+  if (bucket) return lockRetentionPolicy(exchange, storage, decode(bucket));
+  const [, composedIn, composed] = COMPOSE_PATH.exec(path) ?? [];
+  if (composedIn && composed) return composeObject(exchange, storage, decode(composedIn), decode(composed));
+  const copy = COPY_PATH.exec(path);
+  if (copy) return routeCopy(exchange, storage, copy);
   return routeXml(exchange, storage, path);
+}
+
+function routeCopy(exchange: Exchange, storage: Storage, path: RegExpExecArray): Answer {
+  const [, sourceBucket = '', sourceObject = '', action, bucket = '', object = ''] = path;
+  const ends = {
+    sourceBucket: decode(sourceBucket),
+    sourceObject: decode(sourceObject),
+    bucket: decode(bucket),
+    object: decode(object),
+  };
+  return action === 'copyTo' ? copyObject(exchange, storage, ends) : rewriteObject(exchange, storage, ends);
 }
 
 function routeUpload(exchange: Exchange, storage: Storage, bucket: string): Answer {
   const { method } = exchange.request;
-  const { upload_id: session, uploadType } = exchange.query;
+  const { upload_id: session, uploadType = 'multipart' } = exchange.query;
   if (session !== undefined) {
     if (method === 'PUT' || method === 'POST') return continueResumable(exchange, storage);
     return method === 'DELETE' ? cancelResumable(exchange, storage) : methodNotAllowed(method);
@@ -57,7 +98,7 @@ function routeUpload(exchange: Exchange, storage: Storage, bucket: string): Answ
   if (uploadType === 'media') return uploadMedia(exchange, storage, bucket);
   if (uploadType === 'multipart') return uploadMultipart(exchange, storage, bucket);
   if (uploadType === 'resumable') return startResumable(exchange, storage, bucket);
-  throw new StorageFault(400, `Unknown uploadType: ${uploadType ?? ''}`);
+  throw new StorageFault(400, `Unknown uploadType: ${uploadType}`);
 }
 
 function routeObject(exchange: Exchange, storage: Storage, bucket: string, name: string): Answer {

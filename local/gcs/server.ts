@@ -1,12 +1,18 @@
 // Stands in for Google Cloud Storage: the JSON API that Google's own clients speak, on loopback, objects on disk. Differs
-// from production: no IAM, no versions of an object beside the live one, no compose, copy or batch, no signed URLs,
-// `fields` and projections are ignored, a retention policy can't be locked.
+// from production:
+// - no authentication, IAM, ACLs or signed URLs: whoever reaches the port may do everything;
+// - one version per object: no versioning, no soft delete; a lifecycle is stored and shown, never carried out;
+// - no customer-supplied keys, batch requests, matchGlob, retention per object; the XML API only reads. What is missing
+//   and would be missed is answered 501;
+// - `fields` and projections are ignored; update (PUT) is taken as patch;
+// - a copy ends in one call, whatever its size; a new request to an upload session ends the one before it;
+// - of all events only object.finalized, tried again sooner than by Eventarc, and for as long (limits.ts).
 import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { EventTarget, MintIdToken } from './event-delivery.ts';
 import { StorageFault } from './fault.ts';
-import { type Exchange, sendEmpty, sendJson } from './http-input.ts';
+import { sendEmpty, sendJson, sendText } from './http-input.ts';
 import { route } from './router.ts';
 import { openStorage, type Storage } from './storage.ts';
 
@@ -25,21 +31,24 @@ export interface GcsServer {
   /** What `apiEndpoint` of the client is set to. */
   url: string;
   setEventTarget(target: EventTarget | undefined): void;
+  /** Ends the connections and waits until what was decided is on the disk. */
   close(): Promise<void>;
 }
 
-function writeFault(response: ServerResponse, thrown: unknown): void {
+function writeFault(response: ServerResponse, thrown: unknown, isMedia: boolean): void {
   const fault =
     thrown instanceof StorageFault
       ? thrown
       : new StorageFault(500, 'We encountered an internal error. Please try again.');
-  if (!(thrown instanceof StorageFault)) console.error(thrown);
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
+  if (!(thrown instanceof StorageFault)) console.error(thrown);
   for (const [name, value] of Object.entries(fault.headers)) response.setHeader(name, value);
   if (fault.status === 304) sendEmpty(response, 304);
+  // Production answers a failed download with the bare message, which the client makes its error's.
+  else if (isMedia) sendText(response, fault.status, fault.message);
   else sendJson(response, fault.status, fault.toBody());
 }
 
@@ -49,20 +58,28 @@ async function serve(
   storage: Storage,
   baseUrl: string,
 ): Promise<void> {
+  // A connection that breaks is the client's business; the handler learns of it where it reads or writes.
+  response.on('error', () => undefined);
+  const { pathname, query } = parseTarget(request.url ?? '/');
   try {
-    const url = parseUrl(request.url ?? '/', baseUrl);
-    const exchange: Exchange = { request, response, query: Object.fromEntries(url.searchParams), baseUrl };
-    await route(exchange, storage, url.pathname);
+    await route({ request, response, query, baseUrl: originOf(request) ?? baseUrl }, storage, pathname);
   } catch (thrown) {
-    writeFault(response, thrown);
+    writeFault(response, thrown, query['alt'] === 'media');
     // The rest of a refused body is taken and dropped, so that the client reads the answer and keeps its connection.
     request.resume();
   }
 }
 
-function parseUrl(path: string, baseUrl: string): URL {
-  if (!URL.canParse(path, baseUrl)) throw new StorageFault(400, 'The request URL is malformed.');
-  return new URL(path, baseUrl);
+/** A client may reach this server through a forwarded port: what it is told to come back to is what it called. */
+function originOf(request: IncomingMessage): string | undefined {
+  const { host = '' } = request.headers;
+  return /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host) ? `http://${host}` : undefined;
+}
+
+/** Not by `URL`: it would resolve an object named `..` against the path before it. */
+function parseTarget(target: string): { pathname: string; query: Record<string, string> } {
+  const [, pathname = '/', search = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/.exec(target) ?? [];
+  return { pathname, query: Object.fromEntries(new URLSearchParams(search)) };
 }
 
 /** Starts the server; its data outlives it. */
@@ -76,8 +93,10 @@ export async function startGcs(options: GcsOptions): Promise<GcsServer> {
     mintIdToken: options.mintIdToken,
   });
   // Uploads may take hours: no limit on a whole request.
+  const underWay = new Set<Promise<void>>();
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    void serve(request, response, storage, baseUrl);
+    const work = serve(request, response, storage, baseUrl).finally(() => underWay.delete(work));
+    underWay.add(work);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -89,8 +108,10 @@ export async function startGcs(options: GcsOptions): Promise<GcsServer> {
     url: baseUrl,
     setEventTarget: (target) => storage.events.setTarget(target),
     close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await closed;
+      await Promise.all(underWay);
       await storage.events.close();
     },
   };

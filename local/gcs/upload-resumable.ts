@@ -1,6 +1,6 @@
 // Resumable uploads: cloud.google.com/storage/docs/performing-resumable-uploads. A session's requests take turns; a new
 // one ends the one before it, whose connection its client must have given up.
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { parseContentRange, type UploadRange } from './byte-range.ts';
@@ -173,6 +173,7 @@ async function finish(exchange: Exchange, storage: Storage, session: UploadSessi
       uploadId: record.id,
     });
     await storage.sessions.save(session, { done });
+    await rm(session.dataPath, { force: true });
   } catch (thrown) {
     // Refused for good: the client has to start over.
     if (thrown instanceof StorageFault && !thrown.retryable) await storage.sessions.remove(session);

@@ -1,0 +1,98 @@
+// What no client of Google's would send. After each of these the server still serves and stores nothing of it.
+import { connect } from 'node:net';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type RunningGcs, runGcs } from './running-server.ts';
+
+let gcs: RunningGcs;
+beforeAll(async () => {
+  gcs = await runGcs();
+  await gcs.bucket.file('live').save('content', { resumable: false });
+});
+afterEach(async () => {
+  expect((await gcs.bucket.file('live').download())[0].toString()).toBe('content');
+  expect((await gcs.bucket.getFiles())[0].map(({ name }) => name)).toEqual(['live']);
+});
+afterAll(() => gcs.close());
+
+const O = '/storage/v1/b/backups/o';
+const UPLOAD = '/upload/storage/v1/b/backups/o';
+
+test.each([
+  ['GET', '/', undefined, 404],
+  ['GET', '/storage/v1', undefined, 404],
+  ['GET', '/storage/v1/b/nosuch', undefined, 404],
+  ['GET', '/storage/v1/b/nosuch/o', undefined, 404],
+  ['GET', `${O}/nosuch`, undefined, 404],
+  ['GET', `${O}/%zz`, undefined, 400],
+  ['GET', `${O}/%ff%fe`, undefined, 400],
+  ['GET', `${O}?maxResults=many`, undefined, 400],
+  ['GET', `${O}?pageToken=*`, undefined, 400],
+  ['GET', `${O}?matchGlob=**`, undefined, 501],
+  ['GET', `${O}/live?generation=1`, undefined, 404],
+  ['GET', `${O}/live?ifGenerationMatch=-`, undefined, 400],
+  ['PUT', O, undefined, 405],
+  ['PATCH', `${O}/live`, '{"metadata":', 400],
+  ['PATCH', `${O}/live`, '{"metadata":[1]}', 400],
+  ['PATCH', `${O}/live`, '{"contentType":"a\\r\\nx-evil: 1"}', 400],
+  ['PATCH', `${O}/live`, 'x'.repeat(1_100_000), 413],
+  ['PATCH', '/storage/v1/b/backups', '{"retentionPolicy":{"retentionPeriod":"-1"}}', 400],
+  ['PATCH', '/storage/v1/b/backups', '{"lifecycle":"x"}', 400],
+  ['POST', '/storage/v1/b', '{"name":"x/../../y"}', 400],
+  ['POST', '/storage/v1/b', '[]', 400],
+  ['POST', `${O}/x/compose`, '{"sourceObjects":[]}', 400],
+  ['POST', `${O}/x/compose`, '{"sourceObjects":[{"name":"nosuch"}]}', 404],
+  ['POST', `${O}/nosuch/rewriteTo/b/backups/o/x`, '{}', 404],
+  ['POST', `${UPLOAD}?uploadType=media`, 'x', 400],
+  ['POST', `${UPLOAD}?uploadType=multipart&name=x`, 'x', 400],
+  ['POST', `${UPLOAD}?uploadType=other&name=x`, 'x', 400],
+  ['POST', `${UPLOAD}?uploadType=resumable&name=x`, '{"metadata":1}', 400],
+  ['PUT', `${UPLOAD}?uploadType=resumable&upload_id=../../etc`, 'x', 404],
+  ['POST', '/batch/storage/v1', 'x', 501],
+])('%s %s', async (method, path, body, status) => {
+  const answer = await fetch(`${gcs.server.url}${path}`, { method, ...(body === undefined ? {} : { body }) });
+  expect(await answer.json()).toMatchObject({
+    error: { code: status, message: expect.any(String), errors: [{ domain: 'global' }] },
+  });
+  expect(answer.status).toBe(status);
+});
+
+test('refuses a key of the customer rather than storing without it', async () => {
+  const answer = await fetch(`${gcs.server.url}${UPLOAD}?uploadType=media&name=x`, {
+    method: 'POST',
+    body: 'x',
+    headers: { 'x-goog-encryption-algorithm': 'AES256' },
+  });
+  expect(answer.status).toBe(501);
+});
+
+/** Everything that comes back until the server closes, or for 200 ms. */
+function sendRaw(bytes: string): Promise<string> {
+  const { hostname, port } = new URL(gcs.server.url);
+  return new Promise((resolve) => {
+    let received = '';
+    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    socket.on('data', (chunk) => {
+      received += chunk.toString();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(received));
+    setTimeout(() => socket.destroy(), 200);
+  });
+}
+
+const POST = `POST ${UPLOAD}?uploadType=media&name=half HTTP/1.1\r\nHost: x\r\n`;
+test.each([
+  ['no HTTP at all', '\u0000\u0001garbage\r\n\r\n', /^HTTP\/1.1 400/],
+  ['a path outside', 'GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', / 404 /],
+  [
+    'an object named .. does not mean its bucket',
+    'DELETE /storage/v1/b/backups/o/.. HTTP/1.1\r\nHost: x\r\n\r\n',
+    / 404 /,
+  ],
+  ['a host that is none', 'GET /storage/v1/b HTTP/1.1\r\nHost: a/b?c\r\n\r\n', / 200 /],
+  ['a body shorter than its length', `${POST}Content-Length: 100\r\n\r\nshort`, /^$/],
+  ['a chunk that is cut', `${POST}Transfer-Encoding: chunked\r\n\r\nff\r\nshort`, /^$/],
+  ['a chunk that is none', `${POST}Transfer-Encoding: chunked\r\n\r\nzz\r\nshort`, /400|^$/],
+])('%s', async (_what, bytes, expected) => {
+  expect(await sendRaw(bytes)).toMatch(expected);
+});
