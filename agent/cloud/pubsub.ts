@@ -1,6 +1,6 @@
 // Google's Pub/Sub client as the agent uses it: its own subscription, and the reports topic. Imported when the agent has
 // everything else ready, since the client takes most of its start.
-import { type Message, PubSub, type Subscription } from '@google-cloud/pubsub';
+import { Duration, type Message, PubSub, type Subscription } from '@google-cloud/pubsub';
 import { messageOf } from '#shared/errors.ts';
 import type { WireMessage } from '#shared/signing/message.ts';
 
@@ -25,11 +25,28 @@ export interface ConnectionOptions {
 
 const MAX_MESSAGES = 20;
 const REOPEN_AFTER_MS = 2000;
+/** The client's own terms (ten minutes, with pauses of up to one) would make reports late after a short outage. */
+const PUBLISH_RETRY = {
+  backoffSettings: {
+    initialRetryDelayMillis: 100,
+    retryDelayMultiplier: 2,
+    maxRetryDelayMillis: 2000,
+    initialRpcTimeoutMillis: 10_000,
+    rpcTimeoutMultiplier: 1,
+    maxRpcTimeoutMillis: 10_000,
+    totalTimeoutMillis: 20_000,
+  },
+};
+/** gRPC's own pause between attempts grows to two minutes: longer than a heartbeat may be missing. */
+const CHANNEL = { 'grpc.max_reconnect_backoff_ms': 5000 };
 
 /** Opens the client; PUBSUB_EMULATOR_HOST points it elsewhere, as Google's clients do. */
 export function connectPubsub(options: ConnectionOptions): Connection {
-  const client = new PubSub({ projectId: options.projectId });
-  const topic = client.topic(options.reportsTopic, { batching: { maxMilliseconds: 2 } });
+  const client = new PubSub({ projectId: options.projectId, ...CHANNEL });
+  const topic = client.topic(options.reportsTopic, {
+    batching: { maxMilliseconds: 2 },
+    gaxOpts: { retry: PUBLISH_RETRY },
+  });
   let subscription: Subscription | undefined;
   let isClosing = false;
   const open: Connection['subscribe'] = (handle, onTrouble) => {
@@ -81,6 +98,7 @@ function openSubscription(client: PubSub, name: string): Subscription {
     flowControl: { maxMessages: MAX_MESSAGES },
     // Acks go out at once: an ack that waits is a command delivered twice when the agent dies meanwhile.
     batching: { maxMessages: 1, maxMilliseconds: 1 },
-    streamingOptions: { maxStreams: 1 },
+    // By default the pauses between attempts to pull grow to a minute.
+    streamingOptions: { maxStreams: 1, retryMaxBackoff: Duration.from({ seconds: 5 }) },
   });
 }
