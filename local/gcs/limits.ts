@@ -18,6 +18,9 @@ export const SESSION_LIFETIME_MS = 7 * 24 * 60 * 60 * 1_000;
 /** Both the default and the most of a page: cloud.google.com/storage/docs/json_api/v1/objects/list */
 export const MAX_PAGE_RESULTS = 1_000;
 
+/** cloud.google.com/storage/docs/composite-objects */
+export const MAX_COMPOSE_SOURCES = 32;
+
 /** 100 years: cloud.google.com/storage/docs/bucket-lock#retention-periods */
 export const MAX_RETENTION_PERIOD_S = 3_155_760_000;
 
