@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -114,6 +114,21 @@ test('loses none over a restart, not even before the new process knows the targe
   gcs.server.setEventTarget({ url: target.url });
   await until(() => expect(queued()).toEqual([]));
   expect(target.deliveries.map(({ data }) => String(data['name'])).toSorted()).toEqual(['after', 'before']);
+});
+
+test('after a kill around a commit, tells of the object that is there and not of one that is not', async () => {
+  gcs.server.setEventTarget({ url: 'http://127.0.0.1:9/' });
+  for (const name of ['there', 'gone']) await gcs.bucket.file(name).save('x', { resumable: false });
+  await until(() => expect(queued()).toHaveLength(2));
+  await gcs.bucket.file('gone').delete();
+  const directory = join(gcs.dataDir, 'events');
+  for (const file of queued())
+    renameSync(join(directory, file), join(directory, file.replace('ready-', 'prepared-')));
+  await gcs.restart();
+  gcs.server.setEventTarget({ url: target.url });
+  await until(() => expect(target.deliveries).toHaveLength(1));
+  expect(target.deliveries[0]?.data['name']).toBe('there');
+  await until(() => expect(queued()).toEqual([]));
 });
 
 test('without a target there is no event', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -135,6 +135,18 @@ test('goes on after the server was killed in the middle of an upload', { timeout
   const answer = await put(after, `bytes 524288-*/${bytes.length}`, bytes.subarray(524_288));
   expect(await answer.json()).toMatchObject(checksumsOf(bytes));
   await second.kill();
+});
+
+test('knows after a kill between the object and its session that the upload is done', async () => {
+  const bytes = bytesOf(300_000);
+  const uri = await open('done', '{"preconditionOpts":{"ifGenerationMatch":0}}');
+  const object = await (await put(uri, 'bytes 0-*/*', bytes)).json();
+  const path = join(gcs.dataDir, 'uploads', `${new URL(uri).searchParams.get('upload_id')}.json`);
+  const { done: _done, ...asBefore } = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify(asBefore));
+  await gcs.restart();
+  const again = await put(uri, 'bytes */*');
+  expect([again.status, await again.json()]).toEqual([200, object]);
 });
 
 test('leaves no bytes behind but those of live objects', async () => {
