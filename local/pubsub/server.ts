@@ -26,6 +26,8 @@ export interface PubsubServer {
   close(): Promise<void>;
 }
 
+const KEEPALIVE_EVERY_MS = 2000;
+const KEEPALIVE_TIMEOUT_MS = 2000;
 const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
 
 /** Starts the server. */
@@ -35,6 +37,9 @@ export async function startPubsub(options: PubsubOptions): Promise<PubsubServer>
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    // A host whose plug was pulled says no farewell: without asking, its stream would go on taking messages.
+    'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   });
   server.addService(publisher, publisherService(broker));
   server.addService(subscriber, subscriberService(broker));
