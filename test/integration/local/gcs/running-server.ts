@@ -51,13 +51,15 @@ const SERVER_PROGRAM = `
   import { startGcs } from '#local/gcs/server.ts';
   const { url } = await startGcs({ host: '127.0.0.1', dataDir: process.argv[1] });
   console.log(url);
+  // A test that fails before it kills takes its server with it.
+  process.stdin.on('end', () => process.exit()).resume();
 `;
 
 /** A server in a process of its own: to be killed with -9, or to have its memory measured. */
 export async function spawnGcs(dataDir: string): Promise<SpawnedGcs> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER_PROGRAM, dataDir], {
     cwd: join(import.meta.dirname, '../../../..'),
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [line] = await once(child.stdout, 'data');
   return {
