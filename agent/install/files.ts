@@ -7,9 +7,12 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -128,7 +131,18 @@ export function removeFiles(): void {
     PATHS.runnerKey,
     PATHS.runnerPublicKey,
   ]) {
-    rmSync(path, { recursive: true, force: true });
+    removeTree(path);
   }
-  rmSync(dirname(PATHS.socket), { recursive: true, force: true });
+  removeTree(dirname(PATHS.socket));
+}
+
+/** A directory that is a mount point is only emptied: it can't go while it is one. */
+function removeTree(path: string): void {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return rmSync(path, { force: true });
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error;
+  }
 }

@@ -266,5 +266,16 @@ describe.skipIf(systemdHost !== true)(
       expect(await score('lamplighter-agent.service')).toBeLessThanOrEqual(1.5);
       expect(await score('lamplighter-run@x.service')).toBeLessThanOrEqual(3);
     });
+
+    test('uninstalled, nothing runs and nothing is left but the policy and the record', async () => {
+      const installer = '/opt/lamplighter-package/bin/node /opt/lamplighter-package/lib/install.mjs';
+      await host.sh(`${installer} --uninstall`);
+      const left = await host.sh(
+        'find /etc/lamplighter /opt/lamplighter /run/lamplighter ! -type d 2>/dev/null',
+      );
+      expect(left).toBe('/etc/lamplighter/policy.yaml');
+      expect(await host.sh('ls /var/lib/lamplighter/runs | wc -l')).not.toBe('0');
+      expect(await host.sh('systemctl list-units --all --no-legend "lamplighter*"')).toBe('');
+    });
   },
 );
