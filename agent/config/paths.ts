@@ -1,16 +1,43 @@
 // Where things are on a host. The installer makes them; agent and runner find them here.
+import { join } from 'node:path';
+import { LamplighterError } from '#shared/errors.ts';
+import { AbsolutePath } from '#shared/names.ts';
+
+/**
+ * Where the host's files begin. Always `/`, but for a platform without root's rights (the local stack's, under its
+ * supervisor), whose files all lie below a directory of its user. Root never takes another root from its environment.
+ */
+export function hostRoot(given: string | undefined, uid: number | undefined): string {
+  if (given === undefined || given === '') return '/';
+  if (uid === 0)
+    throw new LamplighterError('refused', `use ${given} as the host's root: not when running as root`);
+  return AbsolutePath.parse(given);
+}
+
+const ROOT = hostRoot(process.env.LAMPLIGHTER_ROOT, process.getuid?.());
+
+/** False on a platform without root's rights: there is one account, and it owns everything. */
+export const HAS_ACCOUNTS = ROOT === '/';
+
+/** A path of the host as this process must name it. */
+export function onHost(path: string): string {
+  return join(ROOT, path);
+}
 
 export const PATHS = {
-  program: '/opt/lamplighter',
-  config: '/etc/lamplighter/agent.yaml',
-  policy: '/etc/lamplighter/policy.yaml',
-  pinnedKeys: '/etc/lamplighter/pinned-keys',
-  agentKey: '/etc/lamplighter/agent.key',
-  runnerKey: '/etc/lamplighter/runner.key',
-  runnerPublicKey: '/etc/lamplighter/runner.pub',
-  environment: '/etc/lamplighter/agent.env',
-  agentState: '/var/lib/lamplighter/agent',
-  runs: '/var/lib/lamplighter/runs',
-  locks: '/var/lib/lamplighter/locks.db',
-  socket: '/run/lamplighter/run.sock',
+  program: onHost('/opt/lamplighter'),
+  config: onHost('/etc/lamplighter/agent.yaml'),
+  policy: onHost('/etc/lamplighter/policy.yaml'),
+  pinnedKeys: onHost('/etc/lamplighter/pinned-keys'),
+  agentKey: onHost('/etc/lamplighter/agent.key'),
+  runnerKey: onHost('/etc/lamplighter/runner.key'),
+  runnerPublicKey: onHost('/etc/lamplighter/runner.pub'),
+  environment: onHost('/etc/lamplighter/agent.env'),
+  agentState: onHost('/var/lib/lamplighter/agent'),
+  runs: onHost('/var/lib/lamplighter/runs'),
+  locks: onHost('/var/lib/lamplighter/locks.db'),
+  socket: onHost('/run/lamplighter/run.sock'),
+  units: onHost('/etc/systemd/system'),
+  systemctl: onHost('/usr/bin/systemctl'),
+  journalctl: onHost('/usr/bin/journalctl'),
 } as const;

@@ -1,5 +1,6 @@
 // The two accounts of a host: the agent's, and the one that alone carries backups over the network.
-import { runChecked, runProgram } from './process.ts';
+import { HAS_ACCOUNTS } from '../config/paths.ts';
+import { type Account, runChecked, runProgram } from './process.ts';
 
 export const AGENT_ACCOUNT = 'lamplighter';
 export const UPLOAD_ACCOUNT = 'lamplighter-backup';
@@ -15,8 +16,9 @@ async function exists(name: string): Promise<boolean> {
   return code === 0;
 }
 
-/** Makes the accounts that are missing. */
+/** Makes the accounts that are missing, where there are accounts. */
 export async function ensureAccounts(): Promise<void> {
+  if (!HAS_ACCOUNTS) return;
   for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT]) {
     if (await exists(name)) continue;
     const args = [
@@ -33,8 +35,14 @@ export async function ensureAccounts(): Promise<void> {
   }
 }
 
-/** uid and gid of an account. */
-export async function findAccount(name: string): Promise<{ uid: number; gid: number }> {
+/** Whoever runs this: root on a host. */
+export function ownAccount(): Account {
+  return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+}
+
+/** uid and gid of an account; the own one where there is no other. */
+export async function findAccount(name: string): Promise<Account> {
+  if (!HAS_ACCOUNTS) return ownAccount();
   const line = await runChecked({ file: '/usr/bin/getent', args: ['passwd', name], timeoutMs: TIMEOUT_MS });
   const [, , uid, gid] = line.split(':');
   return { uid: Number(uid), gid: Number(gid) };

@@ -4,12 +4,13 @@ import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { LamplighterError } from '#shared/errors.ts';
 import { APPROVAL, APPROVAL_FD, EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
+import { PATHS } from '../config/paths.ts';
 import { findAccount, UPLOAD_ACCOUNT } from './accounts.ts';
 import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from './joined.ts';
 import { startProgram } from './process.ts';
 
-const NODE = '/opt/lamplighter/bin/node';
-const STREAM = '/opt/lamplighter/lib/backup-stream.mjs';
+const NODE = `${PATHS.program}/bin/node`;
+const STREAM = `${PATHS.program}/lib/backup-stream.mjs`;
 const NAME = 'backup-stream';
 
 export interface BackupChild {

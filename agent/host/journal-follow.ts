@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { LogLine } from '#shared/operations/service.ts';
+import { PATHS } from '../config/paths.ts';
 import { startProgram } from './process.ts';
 
 export interface JournalFollow {
@@ -19,7 +20,6 @@ export interface FollowedJournal {
   stop(): Promise<void>;
 }
 
-const JOURNALCTL = '/usr/bin/journalctl';
 const KILL_AFTER_MS = 2000;
 const MAX_COMPLAINT_LENGTH = 500;
 /** A longer line of JSON is not parsed: one entry could be hundreds of megabytes. */
@@ -65,7 +65,7 @@ function messageText(message: string | number[] | null): string {
 /** Starts following. */
 export function followJournal(follow: JournalFollow): FollowedJournal {
   const args = journalFollowArgs(follow.unit, follow.lines);
-  const child = startProgram({ file: JOURNALCTL, args }, ['ignore', 'pipe', 'pipe']);
+  const child = startProgram({ file: PATHS.journalctl, args }, ['ignore', 'pipe', 'pipe']);
   const { stdout, stderr } = child;
   if (!stdout || !stderr) throw new LamplighterError('internal', 'follow journal: no pipe to journalctl');
   let isStopped = false;

@@ -1,10 +1,10 @@
 // journalctl: the last lines of a unit's journal, parsed and redacted.
 import type { LogLine } from '#shared/operations/service.ts';
+import { PATHS } from '../config/paths.ts';
 import { parseJournalEntry } from './journal-follow.ts';
 import { runChecked } from './process.ts';
 import { redactLines } from './redact.ts';
 
-const JOURNALCTL = '/usr/bin/journalctl';
 const TIMEOUT_MS = 20_000;
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 const MAX_MESSAGE_LENGTH = 4000;
@@ -26,7 +26,7 @@ export function journalArguments({ unit, lines, since }: JournalQuery): string[]
 export async function readJournal(query: JournalQuery): Promise<LogLine[]> {
   const args = journalArguments(query);
   const text = await runChecked({
-    file: JOURNALCTL,
+    file: PATHS.journalctl,
     args,
     timeoutMs: TIMEOUT_MS,
     maxOutputBytes: MAX_OUTPUT_BYTES,

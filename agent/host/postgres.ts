@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { LamplighterError } from '#shared/errors.ts';
 import { PgIdentifier } from '#shared/names.ts';
+import { onHost } from '../config/paths.ts';
 import { findAccount } from './accounts.ts';
 import { killOnAbort } from './joined.ts';
 import { type Account, runChecked, startProgram } from './process.ts';
@@ -13,7 +14,7 @@ export interface Cluster {
   port: number;
 }
 
-const DEBIAN_DIR = '/usr/lib/postgresql';
+const DEBIAN_DIR = onHost('/usr/lib/postgresql');
 const PSQL_FLAGS = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
 
 /** Absolute path of one of PostgreSQL's programs, of the newest version installed: pg_dump must not be older than the server. */
@@ -23,7 +24,7 @@ export function postgresProgram(name: 'psql' | 'pg_dump' | 'pg_dumpall' | 'pg_re
     : [];
   const file = [
     ...versions.map((version) => `${DEBIAN_DIR}/${version}/bin/${name}`),
-    `/usr/bin/${name}`,
+    onHost(`/usr/bin/${name}`),
   ].find(existsSync);
   if (file) return file;
   throw new LamplighterError(

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { UnitStatus } from '#shared/command/report.ts';
+import { PATHS } from '../config/paths.ts';
 import { runChecked, runProgram } from './process.ts';
 
-const SYSTEMCTL = '/usr/bin/systemctl';
 const SHOW_TIMEOUT_MS = 10_000;
 const PROPERTIES = [
   'Id',
@@ -77,7 +77,11 @@ function toStatus(block: ReadonlyMap<string, string>, clocks: Clocks): UnitStatu
 /** What systemd says of these units, in their order, under the names they were asked for (one may be an alias). */
 export async function readUnits(units: readonly string[]): Promise<UnitStatus[]> {
   if (units.length === 0) return [];
-  const text = await runChecked({ file: SYSTEMCTL, args: showArguments(units), timeoutMs: SHOW_TIMEOUT_MS });
+  const text = await runChecked({
+    file: PATHS.systemctl,
+    args: showArguments(units),
+    timeoutMs: SHOW_TIMEOUT_MS,
+  });
   const statuses = parseShow(text, readClocks());
   return statuses.map((status, i) => ({ ...status, unit: units[i] ?? status.unit }));
 }
@@ -116,7 +120,7 @@ export function parseMoment(text: string): UnitMoment {
 /** What a unit is at now. */
 export async function readMoment(unit: string): Promise<UnitMoment> {
   const args = ['show', '--no-pager', '--property=LoadState,ActiveState,InvocationID,Job', '--', unit];
-  return parseMoment(await runChecked({ file: SYSTEMCTL, args, timeoutMs: SHOW_TIMEOUT_MS }));
+  return parseMoment(await runChecked({ file: PATHS.systemctl, args, timeoutMs: SHOW_TIMEOUT_MS }));
 }
 
 const SETTLE_POLL_MS = 200;
@@ -140,7 +144,7 @@ export async function isUnitOver(unit: string): Promise<boolean> {
 /** True while the whole host is shutting down. */
 export async function isSystemStopping(): Promise<boolean> {
   const { stdout } = await runProgram({
-    file: SYSTEMCTL,
+    file: PATHS.systemctl,
     args: ['is-system-running'],
     timeoutMs: SHOW_TIMEOUT_MS,
   });
@@ -156,10 +160,14 @@ export async function controlUnit(
 ): Promise<void> {
   // A unit that failed too often in a row refuses to start until its counter is reset: whoever asks for a start wants one.
   if (verb === 'start' || verb === 'restart') {
-    await runProgram({ file: SYSTEMCTL, args: ['reset-failed', '--', unit], timeoutMs: SHOW_TIMEOUT_MS });
+    await runProgram({
+      file: PATHS.systemctl,
+      args: ['reset-failed', '--', unit],
+      timeoutMs: SHOW_TIMEOUT_MS,
+    });
   }
   await runChecked({
-    file: SYSTEMCTL,
+    file: PATHS.systemctl,
     args: controlArguments(verb, unit),
     timeoutMs,
     ...(signal ? { signal } : {}),

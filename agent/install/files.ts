@@ -20,16 +20,15 @@ import { stringify } from 'yaml';
 import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
 import { commandsTopic } from '#shared/topology.ts';
 import { PATHS } from '../config/paths.ts';
+import { ownAccount } from '../host/accounts.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { UNITS } from './units.ts';
 
-const UNIT_DIR = '/etc/systemd/system';
-
 /** Makes directories with exactly this mode, whatever the umask. */
-function makeDirectory(path: string, mode: number, gid = 0): void {
+function makeDirectory(path: string, mode: number, gid = ownAccount().gid): void {
   mkdirSync(path, { recursive: true, mode });
   chmodSync(path, mode);
-  chownSync(path, 0, gid);
+  chownSync(path, ownAccount().uid, gid);
 }
 
 function writeOwned(file: string, content: string, mode: number): void {
@@ -58,9 +57,9 @@ export function installPrograms(packageDir: string): void {
 
 /** Directories of agent and runner. */
 export function makeDirectories(agentGid: number): void {
-  makeDirectory('/etc/lamplighter', 0o755);
+  makeDirectory(dirname(PATHS.config), 0o755);
   makeDirectory(PATHS.pinnedKeys, 0o755);
-  makeDirectory('/var/lib/lamplighter', 0o755);
+  makeDirectory(dirname(PATHS.runs), 0o755);
   // The agent reads the runs' folders to follow them; only root writes there.
   makeDirectory(PATHS.runs, 0o2750, agentGid);
 }
@@ -116,12 +115,12 @@ export function ensureKeys(): { agentKeys: string[]; runnerKeys: string[] } {
 
 /** Writes the unit files. */
 export function writeUnits(): void {
-  for (const [name, text] of Object.entries(UNITS)) writeOwned(join(UNIT_DIR, name), text, 0o644);
+  for (const [name, text] of Object.entries(UNITS)) writeOwned(join(PATHS.units, name), text, 0o644);
 }
 
 /** Removes everything but the record of what was done (/var/lib/lamplighter) and root's policy. */
 export function removeFiles(): void {
-  for (const name of Object.keys(UNITS)) rmSync(join(UNIT_DIR, name), { force: true });
+  for (const name of Object.keys(UNITS)) rmSync(join(PATHS.units, name), { force: true });
   for (const path of [
     PATHS.program,
     PATHS.config,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
+import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, ensureAccounts, findAccount } from '../host/accounts.ts';
 import { runChecked, runProgram } from '../host/process.ts';
 import {
@@ -31,11 +32,10 @@ Installs the Lamplighter agent and runner on this machine, or brings them up to 
   --help              this text
 `;
 
-const SYSTEMCTL = '/usr/bin/systemctl';
 const TIMEOUT_MS = 60_000;
 
 async function systemctl(...args: string[]): Promise<void> {
-  await runChecked({ file: SYSTEMCTL, args, timeoutMs: TIMEOUT_MS });
+  await runChecked({ file: PATHS.systemctl, args, timeoutMs: TIMEOUT_MS });
 }
 
 const OPTIONS = {
@@ -61,7 +61,7 @@ function checkEnvironment(lines: readonly string[]): void {
 
 async function uninstall(): Promise<void> {
   for (const unit of STARTED_UNITS.toReversed()) {
-    await runProgram({ file: SYSTEMCTL, args: ['disable', '--now', unit], timeoutMs: TIMEOUT_MS });
+    await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', unit], timeoutMs: TIMEOUT_MS });
   }
   removeFiles();
   await systemctl('daemon-reload');
@@ -105,7 +105,8 @@ function parse() {
 try {
   const values = parse();
   if (values.help) console.log(HELP);
-  else if (process.getuid?.() !== 0) throw new LamplighterError('not-allowed', 'install agent: needs root');
+  else if (HAS_ACCOUNTS && process.getuid?.() !== 0)
+    throw new LamplighterError('not-allowed', 'install agent: needs root');
   else if (values.uninstall) await uninstall();
   else await install(values);
 } catch (error) {

@@ -1,7 +1,8 @@
 // The systemd units of agent and runner, as texts. What `systemd-analyze security` says of them is kept low.
+import { PATHS } from '../config/paths.ts';
 
-const NODE = '/opt/lamplighter/bin/node --no-deprecation --disable-warning=ExperimentalWarning';
-const LIB = '/opt/lamplighter/lib';
+const NODE = `${PATHS.program}/bin/node --no-deprecation --disable-warning=ExperimentalWarning`;
+const LIB = `${PATHS.program}/lib`;
 
 /** What both are denied. Node's compiler needs memory that is writable and executable, so that one stays allowed. */
 const SANDBOX = `NoNewPrivileges=yes
@@ -32,7 +33,6 @@ SystemCallErrorNumber=EPERM`;
 
 const AGENT = `[Unit]
 Description=Lamplighter agent
-Documentation=https://github.com/lamplighter/lamplighter
 After=network-online.target lamplighter-recover.service
 Wants=network-online.target
 StartLimitIntervalSec=0
@@ -42,9 +42,9 @@ User=lamplighter
 Group=lamplighter
 SupplementaryGroups=systemd-journal adm
 # It holds little for long: small young generations keep its memory a fifth lower.
-ExecStart=${NODE} --max-semi-space-size=1 ${LIB}/agent.mjs --config /etc/lamplighter/agent.yaml
-EnvironmentFile=-/etc/lamplighter/agent.env
-LoadCredential=agent.key:/etc/lamplighter/agent.key
+ExecStart=${NODE} --max-semi-space-size=1 ${LIB}/agent.mjs --config ${PATHS.config}
+EnvironmentFile=-${PATHS.environment}
+LoadCredential=agent.key:${PATHS.agentKey}
 StateDirectory=lamplighter/agent
 StateDirectoryMode=0700
 Restart=always
@@ -79,7 +79,7 @@ Description=Lamplighter runner's socket
 After=lamplighter-recover.service
 
 [Socket]
-ListenStream=/run/lamplighter/run.sock
+ListenStream=${PATHS.socket}
 SocketUser=root
 SocketGroup=lamplighter
 SocketMode=0660
@@ -99,7 +99,7 @@ CollectMode=inactive-or-failed
 ExecStart=${NODE} ${LIB}/runner.mjs run --instance %i
 # Ended without a report, however: what it left is brought to an end.
 ExecStopPost=${NODE} ${LIB}/runner.mjs recover --instance %i
-EnvironmentFile=-/etc/lamplighter/agent.env
+EnvironmentFile=-${PATHS.environment}
 StandardInput=socket
 StandardOutput=journal
 StandardError=journal
@@ -126,7 +126,7 @@ Before=lamplighter-run.socket lamplighter-agent.service
 [Service]
 Type=oneshot
 ExecStart=${NODE} ${LIB}/runner.mjs recover --all
-EnvironmentFile=-/etc/lamplighter/agent.env
+EnvironmentFile=-${PATHS.environment}
 TimeoutStartSec=6h
 ${SANDBOX}
 UMask=0027

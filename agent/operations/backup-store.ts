@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { MANIFEST_FILE } from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
+import { ownAccount } from '../host/accounts.ts';
 import { renameDurably, writeDurably } from '../runner/durable.ts';
 
 // The agent's group may see which backups there are, not read them.
@@ -35,7 +36,7 @@ export function makeLocalBackup(localDir: string, backupId: BackupId, gid: numbe
   const dir = localBackupDir(localDir, backupId);
   mkdirSync(dir);
   for (const path of [localDir, dir]) {
-    chownSync(path, 0, gid);
+    chownSync(path, ownAccount().uid, gid);
     chmodSync(path, DIRECTORY_MODE);
   }
 }

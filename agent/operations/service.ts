@@ -10,6 +10,7 @@ import {
   serviceStop,
 } from '#shared/operations/service.ts';
 import type { HealthCheck } from '#shared/runbook/schema.ts';
+import { PATHS } from '../config/paths.ts';
 import { awaitHealthy } from '../host/health.ts';
 import { readJournal, writeLines } from '../host/journald.ts';
 import {
@@ -94,7 +95,7 @@ async function probeAction(verb: UnitVerb, unit: string, context: StepContext): 
 function actOn({ unit }: UnitSpec, verb: UnitVerb): Step {
   return {
     name: verb,
-    describe: () => `/usr/bin/systemctl ${controlArguments(verb, unit).join(' ')}`,
+    describe: () => `${PATHS.systemctl} ${controlArguments(verb, unit).join(' ')}`,
     run: async ({ signal }) => {
       await controlUnit(verb, unit, SYSTEMCTL_TIMEOUT_MS, signal).catch((thrown) =>
         failWithJournal(unit, 'step-failed', thrown),

@@ -1,9 +1,10 @@
 // How the host is: load, memory, disks, and the units that its policy names. Everything from /proc, statfs and one call
 // of systemctl.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { loadavg, uptime } from 'node:os';
+import { freemem, loadavg, totalmem, uptime } from 'node:os';
 import type { Vitals } from '#shared/command/report.ts';
+import { onHost } from '../config/paths.ts';
 import { readUnits } from '../host/systemd.ts';
 
 /** Bytes of a field of /proc/meminfo, which counts in KiB. */
@@ -18,7 +19,19 @@ async function readDisk(mount: string): Promise<Vitals['disks'][number]> {
 }
 
 function readBootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return readFileSync(onHost('/proc/sys/kernel/random/boot_id'), 'utf8').trim();
+}
+
+/** The kernel's own account; Node's where there is no /proc (macOS). */
+function readMemory(): Vitals['memory'] {
+  if (!existsSync('/proc/meminfo')) return { totalBytes: totalmem(), availableBytes: freemem() };
+  const text = readFileSync('/proc/meminfo', 'utf8');
+  return { totalBytes: parseMemory(text, 'MemTotal'), availableBytes: parseMemory(text, 'MemAvailable') };
+}
+
+function readMounts(): string[] {
+  const file = '/proc/self/mountinfo';
+  return existsSync(file) ? parseMounts(readFileSync(file, 'utf8')) : ['/'];
 }
 
 const DISK_TYPES = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2fs', 'zfs', 'bcachefs']);
@@ -50,18 +63,13 @@ function unescapeMount(mount: string): string {
 
 /** Reads the host's vitals; a unit or mount that can't be read is left out. */
 export async function readVitals(units: readonly string[]): Promise<Vitals> {
-  const memory = readFileSync('/proc/meminfo', 'utf8');
-  const mounts = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
-  const disks = await Promise.all(mounts.map((mount) => readDisk(mount).catch(() => undefined)));
+  const disks = await Promise.all(readMounts().map((mount) => readDisk(mount).catch(() => undefined)));
   const [one = 0, five = 0, fifteen = 0] = loadavg();
   return {
     bootId: readBootId(),
     uptimeS: uptime(),
     load: [one, five, fifteen],
-    memory: {
-      totalBytes: parseMemory(memory, 'MemTotal'),
-      availableBytes: parseMemory(memory, 'MemAvailable'),
-    },
+    memory: readMemory(),
     disks: disks.filter((disk) => disk !== undefined),
     units: await readUnits(units).catch(() => []),
   };
