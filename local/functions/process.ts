@@ -28,7 +28,7 @@ const FRAMEWORK = join(
   dirname(createRequire(import.meta.url).resolve('@google-cloud/functions-framework')),
   'main.js',
 );
-const BIND_ADDRESS = join(import.meta.dirname, 'bind-address.mjs');
+const PRELOADED = ['bind-address.mjs', 'end-with-parent.mjs'].map((name) => join(import.meta.dirname, name));
 const RESTART_DELAY_MS = 500;
 const START_DEADLINE_MS = 30_000;
 const STOP_GRACE_MS = 5000;
@@ -62,11 +62,12 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionP
 }
 
 function spawnFramework(options: FunctionOptions, log: WriteStream): ChildProcess {
-  const args = ['--disable-warning=ExperimentalWarning', '--import', BIND_ADDRESS, FRAMEWORK];
+  const preload = PRELOADED.flatMap((file) => ['--import', file]);
+  const args = ['--disable-warning=ExperimentalWarning', ...preload, FRAMEWORK];
   args.push(`--target=${options.target}`, `--source=${options.source}`, `--port=${options.port}`);
   const child = spawn(process.execPath, args, {
     env: { ...options.env, LAMPLIGHTER_BIND_ADDRESS: options.address, NODE_ENV: 'production' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   child.stdout?.pipe(log, { end: false });
   child.stderr?.pipe(log, { end: false });
