@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildAgent } from '#agent/build.ts';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
-import { ensureSystemPackages } from '#local/setup/packages.ts';
+import { chooseHost } from '#local/setup/choose-host.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { removeHome } from './stack/fresh.ts';
 import { lockHome } from './stack/home.ts';
@@ -21,6 +20,7 @@ through signed messages, backed up and proven. Everything runs on this machine.
   --home DIR    where the state is kept (default .lamplighter)
   --port N      port of the API on 127.0.0.1 (default 8321)
   --tick S      seconds between two looks from outside (default 10; Cloud Scheduler's least is 60)
+  --supervised  run the host under a small supervisor, without systemd, where that is not the only way
   --plain       lines instead of the live view
   --help        this text
 `;
@@ -31,6 +31,7 @@ interface Flags {
   isTour: boolean;
   isFresh: boolean;
   isPlain: boolean;
+  isSupervised: boolean;
   homeDir: string;
   apiPort: number;
   tickMs: number;
@@ -43,6 +44,7 @@ function parseFlags(args: string[]): Flags | undefined {
       tour: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
       plain: { type: 'boolean', default: false },
+      supervised: { type: 'boolean', default: false },
       home: { type: 'string', default: join(ROOT, '.lamplighter') },
       port: { type: 'string', default: '8321' },
       tick: { type: 'string', default: '10' },
@@ -53,6 +55,7 @@ function parseFlags(args: string[]): Flags | undefined {
   return {
     isTour: values.tour,
     isFresh: values.fresh,
+    isSupervised: values.supervised,
     isPlain: values.plain || !process.stdout.isTTY,
     homeDir: values.home,
     apiPort: parseWhole('--port', values.port, 65_535),
@@ -70,21 +73,13 @@ function say(text: string): void {
   console.log(`${new Date().toISOString().slice(11, 19)}  ${text}`);
 }
 
-/** The demo's host needs namespaces; without the right to make them there is one clear answer. */
-function ensureHostCanRun(): void {
-  const { systemdHost } = detectCapabilities();
-  if (systemdHost === true) return;
-  throw new LamplighterError('unavailable', `start the demo's host: ${systemdHost}`, {
-    hint: 'It boots a systemd of its own, for which Linux wants root: run `sudo npm start`, or use a Linux VM.',
-  });
-}
-
 async function start(flags: Flags): Promise<Stack> {
-  ensureSystemPackages();
-  ensureHostCanRun();
+  const { kind, why } = chooseHost(flags.isSupervised);
+  if (why !== undefined)
+    say(`the host runs under a small supervisor, without systemd and its isolation (${why})`);
   const began = Date.now();
   if (flags.isFresh) await removeHome(flags.homeDir);
-  const agentDir = join(ROOT, 'dist', 'agent');
+  const agentDir = join(flags.homeDir, 'agent');
   await buildAgent(agentDir);
   const stack = await startStack({
     homeDir: flags.homeDir,
@@ -92,6 +87,7 @@ async function start(flags: Flags): Promise<Stack> {
     tickMs: flags.tickMs,
     functionsSource: join(ROOT, 'functions', 'index.ts'),
     agentDir,
+    hostKind: kind,
     onStep: say,
     onTrouble: (text) => say(`trouble: ${text}`),
   });

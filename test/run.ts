@@ -1,11 +1,12 @@
 // `npm test`: everything, against real parts. The last line is `N passed, N failed, N skipped`, alone on its line,
 // whatever happened to the runner.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { whyNeverHost } from '#local/setup/capabilities.ts';
 import { ensureSystemPackages } from '#local/setup/packages.ts';
 import { messageOf } from '#shared/errors.ts';
 
@@ -41,24 +42,39 @@ function tallyOf(reportFile: string, code: number): Tally {
   };
 }
 
-async function main(args: string[]): Promise<Tally> {
-  const isLong = args.includes('--long');
-  if (isLong) process.env.LAMPLIGHTER_LONG_TESTS = '1';
+/** Why only the unit tests can run here, or undefined; installs what is missing where that is allowed. */
+function whyUnitOnly(): string | undefined {
   try {
-    ensureSystemPackages();
+    ensureSystemPackages(whyNeverHost() === undefined ? 'systemd' : 'supervised');
+    return undefined;
   } catch (error) {
-    // Without the parts there is nothing to test against; the message says what to install.
-    console.error(messageOf(error));
-    return { passed: 0, failed: 1, skipped: 0 };
+    return messageOf(error);
   }
+}
+
+/** The test files that need real parts. */
+function listRealTests(): string[] {
+  return globSync('{integration,e2e,fault}/**/*.test.ts', { cwd: import.meta.dirname });
+}
+
+async function main(args: string[]): Promise<Tally> {
+  if (args.includes('--long')) process.env.LAMPLIGHTER_LONG_TESTS = '1';
+  const chosen = args.filter((arg) => arg !== '--long');
+  const why = whyUnitOnly();
+  if (why === undefined) return await run(chosen);
+  const tally = await run(['--project', 'unit', ...chosen]);
+  const left = listRealTests().length;
+  console.error(
+    `${why}\nSkipped for that: ${left} test files (integration, e2e, fault). Only the unit tests ran.`,
+  );
+  return { ...tally, skipped: tally.skipped + left };
+}
+
+async function run(args: string[]): Promise<Tally> {
   const dir = mkdtempSync(join(tmpdir(), 'lamplighter-test-'));
   try {
     const reportFile = join(dir, 'report.json');
-    const code = await runVitest(
-      reportFile,
-      args.filter((arg) => arg !== '--long'),
-    );
-    return tallyOf(reportFile, code);
+    return tallyOf(reportFile, await runVitest(reportFile, args));
   } catch (error) {
     console.error(`read test report: ${messageOf(error)}`);
     return { passed: 0, failed: 1, skipped: 0 };

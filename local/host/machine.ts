@@ -8,9 +8,10 @@ import { LamplighterError } from '#shared/errors.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { openCgroup, removeCgroup } from './cgroup.ts';
 import { childrenOf } from './children.ts';
+import type { HostMachine } from './host-machine.ts';
 import { reapLeftovers } from './leftovers.ts';
 import { closeLink, connectHost, type HostLink, openLink, setCable } from './network.ts';
-import { BASE_ENV, type RunOptions, type RunResult, runProgram } from './run-program.ts';
+import { BASE_ENV, runProgram } from './run-program.ts';
 
 export interface HostOptions {
   stateDir: string;
@@ -20,33 +21,6 @@ export interface HostOptions {
   /** More directories of this machine that the host must see empty, beside people's homes and `stateDir`. */
   hiddenPaths?: readonly string[];
   log(text: string): void;
-}
-
-export interface RunAs extends RunOptions {
-  /** Account on the host; default root. */
-  user?: string;
-}
-
-export interface HostMachine {
-  readonly name: string;
-  /** Where the host is reached from outside. */
-  readonly address: string;
-  /** Our side of its link: what listens here, the host can reach. */
-  readonly gatewayAddress: string;
-  /** The host's root, seen from outside; changes with each boot. */
-  readonly rootPath: string;
-  /** PID of the host's systemd, seen from outside. */
-  readonly pid: number;
-  /** Runs a program on the host and waits for it. */
-  run(argv: readonly string[], options?: RunAs): Promise<RunResult>;
-  /** Starts a program on the host. */
-  spawn(argv: readonly string[], options?: { user?: string }): ChildProcess;
-  /** Pulls the plug (PID 1 is killed, nothing is synced) and boots again from the same disk. */
-  reboot(): Promise<void>;
-  cutNetwork(): Promise<void>;
-  restoreNetwork(): Promise<void>;
-  /** Shuts the host down and removes its link; the disk stays. */
-  powerOff(): Promise<void>;
 }
 
 interface Boot {
@@ -69,8 +43,16 @@ export async function bootHost(given: HostOptions): Promise<HostMachine> {
   const link = await openLink(options.stateDir);
   try {
     let boot = await bootOnce(options, link);
+    const run: HostMachine['run'] = (argv, runOptions = {}) =>
+      runProgram(NSENTER, enterArguments(boot.pid, argv, runOptions.user), {
+        ...runOptions,
+        end: endEntered,
+      });
     return {
+      kind: 'systemd',
       name: options.name,
+      path: (path) => path,
+      port: (port) => port,
       address: link.address,
       gatewayAddress: link.gatewayAddress,
       get rootPath() {
@@ -79,11 +61,12 @@ export async function bootHost(given: HostOptions): Promise<HostMachine> {
       get pid() {
         return boot.pid;
       },
-      run: (argv, runOptions = {}) =>
-        runProgram(NSENTER, enterArguments(boot.pid, argv, runOptions.user), {
-          ...runOptions,
-          end: endEntered,
-        }),
+      run,
+      giveTo: async (account, paths) => {
+        const { code, stderr } = await run(['/bin/chown', '-R', `${account}:${account}`, ...paths]);
+        if (code !== 0)
+          throw new LamplighterError('failed', `give ${paths.join(', ')} to ${account}: ${stderr.trim()}`);
+      },
       spawn: (argv, { user } = {}) =>
         spawn(NSENTER, enterArguments(boot.pid, argv, user), {
           stdio: ['pipe', 'pipe', 'pipe'],

@@ -8,6 +8,8 @@ export interface RunOptions {
 }
 
 interface ProgramOptions extends RunOptions {
+  /** Default: whoever calls. */
+  account?: { uid: number; gid: number };
   /** How the program is ended when its time is up; by default it is killed. */
   end?(child: ChildProcess): void;
 }
@@ -36,6 +38,7 @@ export function runProgram(
     const child = spawn(file, args, {
       env: { ...BASE_ENV, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      ...options.account,
     });
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {

@@ -12,46 +12,20 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { HostMachine } from '#local/host/machine.ts';
-import type { RunResult } from '#local/host/run-program.ts';
-import { findPostgresBinDir } from '#local/setup/capabilities.ts';
-import { LamplighterError } from '#shared/errors.ts';
-import { APPS, appUnit, ENVIRONMENT, NGINX_SITE } from './files.ts';
+import type { HostMachine } from '#local/host/host-machine.ts';
+import { baseOf } from './base.ts';
+import { APPS, appUnit, ENVIRONMENT, nginxSite } from './files.ts';
 import { writeOldLogs } from './old-logs.ts';
+import { psqlOn } from './psql.ts';
+import { runOn } from './run-on.ts';
 
-const SYSTEMCTL = '/bin/systemctl';
-
-/** The unit of the demo's database on this machine's PostgreSQL version, e.g. `postgresql@15-main.service`. */
-export function postgresUnit(): string {
-  return `postgresql@${postgresVersion()}-main.service`;
-}
-
-function postgresVersion(): string {
-  const binDir = findPostgresBinDir();
-  if (!binDir)
-    throw new LamplighterError('unavailable', 'find PostgreSQL: no server under /usr/lib/postgresql');
-  return basename(dirname(binDir));
-}
-
-async function runOn(
-  machine: HostMachine,
-  argv: string[],
-  options: { user?: string; input?: string } = {},
-): Promise<RunResult> {
-  const result = await machine.run(argv, { ...options, timeoutMs: 120_000 });
-  if (result.code === 0) return result;
-  const said = result.stderr.trim() || result.stdout.trim();
-  throw new LamplighterError(
-    'failed',
-    `install platform on ${machine.name}: ${argv.join(' ')}: ${said.slice(-1000)}`,
-  );
-}
+const SYSTEMCTL = '/usr/bin/systemctl';
 
 /** Installs the product and starts it: nginx, three services, PostgreSQL with its data. */
 export async function installPlatform(machine: HostMachine): Promise<void> {
-  await makeAccount(machine);
+  await baseOf(machine).makeAccount(machine);
   await Promise.all([writePrograms(machine), installDatabase(machine)]);
   writeUnits(machine);
   await runOn(machine, [SYSTEMCTL, 'daemon-reload']);
@@ -60,26 +34,9 @@ export async function installPlatform(machine: HostMachine): Promise<void> {
   await runOn(machine, [SYSTEMCTL, 'restart', ...units]);
 }
 
-async function makeAccount(machine: HostMachine): Promise<void> {
-  const { code } = await machine.run(['/usr/bin/getent', 'passwd', 'app']);
-  if (code !== 0) {
-    await runOn(machine, [
-      '/usr/sbin/useradd',
-      '--system',
-      '--user-group',
-      '--home-dir',
-      '/opt/app',
-      '--shell',
-      '/usr/sbin/nologin',
-      'app',
-    ]);
-  }
-}
-
 async function writePrograms(machine: HostMachine): Promise<void> {
   const app = join(machine.rootPath, 'opt/app');
-  for (const dir of ['bin', 'current', 'logs', 'backups', 'incoming'])
-    mkdirSync(join(app, dir), { recursive: true });
+  for (const dir of ['bin', 'current', 'logs', 'incoming']) mkdirSync(join(app, dir), { recursive: true });
   writeOldLogs(join(app, 'logs'), Date.now());
   // Beside and renamed: a program that still runs from an earlier start can't be written over.
   copyFileSync(process.execPath, join(app, 'bin/node.new'), constants.COPYFILE_FICLONE);
@@ -102,56 +59,60 @@ async function writePrograms(machine: HostMachine): Promise<void> {
   });
   const environment = join(app, '.env');
   if (!existsSync(environment)) writeFileSync(environment, ENVIRONMENT, { mode: 0o600 });
-  await runOn(machine, [
-    '/bin/chown',
-    '-R',
-    'app:app',
-    '/opt/app/logs',
-    '/opt/app/incoming',
-    '/opt/app/.env',
-  ]);
-  await runOn(machine, ['/bin/chmod', '0700', '/opt/app/backups']);
+  await makeBackupDir(machine);
+  await machine.giveTo('app', ['/opt/app/logs', '/opt/app/incoming', '/opt/app/.env']);
+}
+
+/** Root's, and nobody else's; what it holds belongs to the agent's account too. */
+async function makeBackupDir(machine: HostMachine): Promise<void> {
+  const dir = '/opt/app/backups';
+  const isNew = mkdirSync(join(machine.rootPath, dir), { recursive: true, mode: 0o700 }) !== undefined;
+  if (isNew) await machine.giveTo('root', [dir]);
 }
 
 async function installDatabase(machine: HostMachine): Promise<void> {
-  const version = postgresVersion();
-  if (!existsSync(join(machine.rootPath, `etc/postgresql/${version}/main/postgresql.conf`))) {
-    await runOn(machine, ['/usr/bin/pg_createcluster', version, 'main']);
-  }
-  await runOn(machine, [SYSTEMCTL, 'daemon-reload']);
-  await runOn(machine, [SYSTEMCTL, 'enable', '--quiet', '--now', postgresUnit()]);
+  await baseOf(machine).startPostgres(machine);
   const asPostgres = (args: string[], input?: string) =>
-    runOn(machine, ['/usr/bin/psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...args], {
+    runOn(machine, [...psqlOn(machine), ...args], {
       user: 'postgres',
       ...(input === undefined ? {} : { input }),
     });
-  const roles = await asPostgres(['-c', "SELECT 1 FROM pg_roles WHERE rolname = 'app'"]);
-  if (roles.stdout.trim() === '') await asPostgres(['-c', 'CREATE ROLE app LOGIN']);
+  const roles = await asPostgres(['-d', 'postgres', '-c', "SELECT 1 FROM pg_roles WHERE rolname = 'app'"]);
+  if (roles.stdout.trim() === '') await asPostgres(['-d', 'postgres', '-c', 'CREATE ROLE app LOGIN']);
   const databases = await asPostgres([
+    '-d',
+    'postgres',
     '-c',
     "SELECT datname FROM pg_database WHERE datname LIKE 'analytics%'",
   ]);
   if (databases.stdout.split('\n').includes('analytics')) return;
   // Filled under another name and renamed: a start that is cut short leaves no half of it.
-  await asPostgres(['-c', 'DROP DATABASE IF EXISTS analytics_seeding']);
+  await asPostgres(['-d', 'postgres', '-c', 'DROP DATABASE IF EXISTS analytics_seeding']);
   await asPostgres([
+    '-d',
+    'postgres',
     '-c',
     "CREATE DATABASE analytics_seeding OWNER app TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'",
   ]);
   const seed = `SET ROLE app;\n${readFileSync(join(import.meta.dirname, 'seed.sql'), 'utf8')}`;
   await asPostgres(['-d', 'analytics_seeding'], seed);
-  await asPostgres(['-c', 'ALTER DATABASE analytics_seeding RENAME TO analytics']);
+  await asPostgres(['-d', 'postgres', '-c', 'ALTER DATABASE analytics_seeding RENAME TO analytics']);
 }
 
 function writeUnits(machine: HostMachine): void {
   const root = machine.rootPath;
+  const base = baseOf(machine);
   for (const app of APPS)
-    writeFileSync(join(root, `etc/systemd/system/app-${app}.service`), appUnit(app, postgresUnit()));
+    writeFileSync(
+      join(root, `etc/systemd/system/app-${app}.service`),
+      appUnit(app, base.postgresUnit(), machine),
+    );
   const sites = join(root, 'etc/nginx/sites-enabled');
   mkdirSync(sites, { recursive: true });
   for (const site of readdirSync(sites)) rmSync(join(sites, site));
   mkdirSync(join(root, 'etc/nginx/sites-available'), { recursive: true });
-  writeFileSync(join(root, 'etc/nginx/sites-available/app'), NGINX_SITE);
+  writeFileSync(join(root, 'etc/nginx/sites-available/app'), nginxSite(machine));
   symlinkSync('../sites-available/app', join(sites, 'app'));
   mkdirSync(join(root, 'var/log/nginx'), { recursive: true });
+  base.prepareNginx(machine);
 }

@@ -1,12 +1,11 @@
 // What goes wrong on the demo platform, on purpose, and how one tells that it is whole again.
 import { z } from 'zod';
-import type { HostMachine } from '#local/host/machine.ts';
+import type { HostMachine } from '#local/host/host-machine.ts';
 import { LamplighterError } from '#shared/errors.ts';
-
-const PSQL = '/usr/bin/psql';
+import { psqlOn } from './psql.ts';
 
 async function query(machine: HostMachine, sql: string): Promise<string> {
-  const argv = [PSQL, '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', 'analytics'];
+  const argv = [...psqlOn(machine), '-d', 'analytics'];
   const { code, stdout, stderr } = await machine.run(argv, {
     user: 'postgres',
     input: sql,
@@ -19,7 +18,7 @@ async function query(machine: HostMachine, sql: string): Promise<string> {
 
 /** Kills app-web so that systemd leaves it down, as after an out-of-memory kill. */
 export async function breakWeb(machine: HostMachine): Promise<void> {
-  const argv = ['/bin/systemctl', 'kill', '--signal=SIGKILL', 'app-web.service'];
+  const argv = ['/usr/bin/systemctl', 'kill', '--signal=SIGKILL', 'app-web.service'];
   const { code, stderr } = await machine.run(argv);
   if (code !== 0) throw new LamplighterError('failed', `kill app-web: ${stderr.trim()}`);
 }

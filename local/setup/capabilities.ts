@@ -1,58 +1,29 @@
-// What this machine has and allows: the programs the local stack needs, and whether a host with its own systemd can run.
+// What this machine allows: whether a host with its own systemd can run here.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-export interface SystemProgram {
-  /** What it is for, as a person would say. */
-  purpose: string;
-  /** Found when one of these exists. */
-  paths: readonly string[];
-  /** Debian and Ubuntu package that has it. */
-  debian: string;
-  /** Only for the host with its own systemd. */
-  isForHost: boolean;
-}
-
-const PROGRAMS: readonly SystemProgram[] = [
-  { purpose: 'systemd', paths: ['/lib/systemd/systemd'], debian: 'systemd', isForHost: true },
-  { purpose: 'D-Bus', paths: ['/usr/bin/dbus-daemon'], debian: 'dbus', isForHost: true },
-  { purpose: 'nginx', paths: ['/usr/sbin/nginx'], debian: 'nginx', isForHost: true },
-  { purpose: 'ip', paths: ['/sbin/ip', '/usr/sbin/ip'], debian: 'iproute2', isForHost: true },
-  { purpose: 'ps', paths: ['/bin/ps', '/usr/bin/ps'], debian: 'procps', isForHost: true },
-  { purpose: 'time zones', paths: ['/usr/share/zoneinfo/Europe/London'], debian: 'tzdata', isForHost: true },
-];
-const POSTGRES: SystemProgram = { purpose: 'PostgreSQL', paths: [], debian: 'postgresql', isForHost: false };
+import { findMissingPrograms } from './programs.ts';
 
 const PROBE_DEADLINE_MS = 10_000;
-const DEBIAN_POSTGRES_DIR = '/usr/lib/postgresql';
-
-/** Directory of the newest PostgreSQL server's programs, or undefined. */
-export function findPostgresBinDir(): string | undefined {
-  if (!existsSync(DEBIAN_POSTGRES_DIR)) return undefined;
-  const versions = readdirSync(DEBIAN_POSTGRES_DIR).toSorted((a, b) => Number(b) - Number(a));
-  return versions
-    .map((version) => `${DEBIAN_POSTGRES_DIR}/${version}/bin`)
-    .find((dir) => existsSync(`${dir}/postgres`));
-}
-
-/** The programs that are missing here. */
-export function findMissingPrograms(): SystemProgram[] {
-  const missing = PROGRAMS.filter(({ paths }) => !paths.some((path) => existsSync(path)));
-  return findPostgresBinDir() ? missing : [POSTGRES, ...missing];
-}
 
 export interface Capabilities {
   /** True, or why a host with its own systemd can't run here. */
   systemdHost: true | string;
 }
 
+/** Why no package could make a host with its own systemd run here, or undefined. */
+export function whyNeverHost(): string | undefined {
+  if (process.platform !== 'linux') return `that needs Linux; this is ${process.platform}`;
+  if (process.getuid?.() !== 0) return 'that needs root: sudo npm start';
+  return undefined;
+}
+
 function whyNoHost(): string | undefined {
-  if (process.platform !== 'linux') return `needs Linux; this is ${process.platform}`;
-  if (process.getuid?.() !== 0) return 'needs root';
-  const missing = findMissingPrograms();
-  if (missing.length > 0) return `needs ${missing.map(({ debian }) => debian).join(', ')}`;
+  const never = whyNeverHost();
+  if (never !== undefined) return never;
+  const missing = findMissingPrograms('systemd');
+  if (missing.length > 0) return `that needs ${missing.map(({ debian }) => debian).join(', ')}`;
   return whyNoNamespaces();
 }
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
-import { findMissingPrograms, type SystemProgram } from './capabilities.ts';
+import { findMissingPrograms, type HostKind, type SystemProgram } from './programs.ts';
 
 const APT_GET = '/usr/bin/apt-get';
 const SUDO = '/usr/bin/sudo';
@@ -28,21 +28,21 @@ export function explainMissing(missing: readonly SystemProgram[]): string {
   return [
     `Lamplighter's local stack needs ${names}, and may not install it here (root, or password-less sudo, and apt).`,
     `  Debian, Ubuntu:  sudo apt-get install ${debian}`,
-    '  Fedora:          sudo dnf install postgresql-server nginx iproute procps-ng dbus',
-    '  macOS:           brew install postgresql@17 nginx   (the host then runs without systemd)',
+    '  Fedora:          sudo dnf install postgresql-server nginx            (the host is then a supervised one)',
+    '  macOS:           brew install postgresql@17 nginx   (the host is then a supervised one)',
   ].join('\n');
 }
 
-/** Makes sure that everything needed is there. Throws `unavailable` with the one message when it is not and may not be installed. */
-export function ensureSystemPackages(): void {
-  const missing = findMissingPrograms();
+/** Makes sure that everything needed for a kind of host is there. Throws `unavailable` with the one message when it is not and may not be installed. */
+export function ensureSystemPackages(kind: HostKind): void {
+  const missing = findMissingPrograms(kind);
   if (missing.length === 0) return;
   const prefix = existsSync(APT_GET) ? rootPrefix() : undefined;
   if (!prefix) throw new LamplighterError('unavailable', explainMissing(missing));
   const names = missing.map(({ debian }) => debian);
   console.error(`Installing Debian packages (once): ${names.join(' ')} …`);
   withoutStartingServices(prefix, () => installPackages(prefix, names));
-  const still = findMissingPrograms();
+  const still = findMissingPrograms(kind);
   if (still.length > 0) throw new LamplighterError('unavailable', explainMissing(still));
 }
 

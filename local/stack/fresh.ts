@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { reapLeftovers } from '#local/host/leftovers.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { databaseDir } from './home.ts';
+import { databaseDir, platformDir } from './home.ts';
 
 /** Forgets the state of earlier runs. Refuses a directory that does not look like a home of ours. */
 export async function removeHome(dir: string): Promise<void> {
@@ -16,7 +16,7 @@ export async function removeHome(dir: string): Promise<void> {
     );
   }
   await reapLeftovers(join(home, 'host'));
-  await rm(databaseDir(home), { recursive: true, force: true });
+  for (const dir of [databaseDir(home), platformDir(home)]) await rm(dir, { recursive: true, force: true });
   for (const entry of readdirSync(home)) {
     if (entry !== 'stack.lock') await rm(join(home, entry), { recursive: true, force: true });
   }

@@ -9,6 +9,8 @@ import { LamplighterError } from '#shared/errors.ts';
 export interface StackHome {
   dir: string;
   postgres: string;
+  /** The supervised host's files, where there is one. */
+  platform: string;
   pubsub: string;
   gcs: string;
   host: string;
@@ -28,12 +30,22 @@ function isReachable(dir: string): boolean {
   return parent === dir || ((statSync(parent).mode & OTHERS_ENTER) !== 0 && isReachable(parent));
 }
 
-/** Where PostgreSQL's account can reach its data: in the home, or, below a closed directory such as /root, in /var/lib. */
-export function databaseDir(homeDir: string): string {
+/** Where another account can reach its files: in the home, or, below a closed directory such as /root, in /var/lib. */
+function openPart(homeDir: string, part: string, prefix: string): string {
   const dir = resolve(homeDir);
-  if (process.getuid?.() !== 0 || isReachable(dir)) return join(dir, 'postgres');
+  if (process.getuid?.() !== 0 || isReachable(dir)) return join(dir, part);
   const tag = createHash('sha256').update(dir).digest('hex').slice(0, 12);
-  return join('/var/lib', `lamplighter-stack-${tag}`);
+  return join('/var/lib', `${prefix}-${tag}`);
+}
+
+/** Where the control plane's database lies, which as root runs under an account of its own. */
+export function databaseDir(homeDir: string): string {
+  return openPart(homeDir, 'postgres', 'lamplighter-stack');
+}
+
+/** Where a supervised host lies, which as root runs under an account of its own. */
+export function platformDir(homeDir: string): string {
+  return openPart(homeDir, 'platform', 'lamplighter-platform');
 }
 
 /** Makes the home's directories; only their owner may look inside, since keys and tokens lie there. */
@@ -41,6 +53,7 @@ export function openHome(dir: string): StackHome {
   const home: StackHome = {
     dir,
     postgres: databaseDir(dir),
+    platform: platformDir(dir),
     pubsub: join(dir, 'pubsub'),
     gcs: join(dir, 'gcs'),
     host: join(dir, 'host'),

@@ -1,8 +1,8 @@
 // Puts our agent on the demo host with the installer that production uses, and enrols the keys that it made there.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { HostMachine } from '#local/host/machine.ts';
+import type { HostMachine } from '#local/host/host-machine.ts';
 import { HostEnrolment } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { PROJECT_ID } from './identities.ts';
@@ -28,27 +28,25 @@ export async function installAgent(install: AgentInstall): Promise<HostEnrolment
   cpSync(install.archiveDir, inside, { recursive: true, force: true });
   cpSync(install.pinnedKeyFile, join(inside, 'control-plane.pem'));
   writeFileSync(join(inside, 'policy.yaml'), install.policyText, { mode: 0o644 });
+  await machine.giveTo('root', [PACKAGE_DIR]);
   const args = ['--host', machine.name, '--project', PROJECT_ID];
   args.push(
     '--pinned-key',
-    `${PACKAGE_DIR}/control-plane.pem`,
+    machine.path(`${PACKAGE_DIR}/control-plane.pem`),
     '--policy',
-    `${PACKAGE_DIR}/policy.yaml`,
+    machine.path(`${PACKAGE_DIR}/policy.yaml`),
     '--json',
   );
   args.push('--env', `PUBSUB_EMULATOR_HOST=${install.pubsubAddress}`);
   args.push('--env', `STORAGE_API_ENDPOINT=${install.storageEndpoint}`);
-  const installer = [`${PACKAGE_DIR}/bin/node`, `${PACKAGE_DIR}/lib/install.mjs`, ...args];
-  const { code, stdout, stderr } = await machine.run(installer, { timeoutMs: 60_000 });
+  const root = machine.path('/');
+  if (root !== '/') args.push('--env', `LAMPLIGHTER_ROOT=${root.replace(/\/$/, '')}`);
+  const installer = ['bin/node', 'lib/install.mjs'].map((file) => machine.path(`${PACKAGE_DIR}/${file}`));
+  const { code, stdout, stderr } = await machine.run([...installer, ...args], { timeoutMs: 60_000 });
   if (code !== 0) {
     const said = `${stdout}${stderr}`.trim().split('\n').slice(-5).join('\n');
     throw new LamplighterError('failed', `install agent on ${machine.name}: exit ${code}: ${said}`);
   }
   const answer = InstallerAnswer.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
   return { agentKeys: answer.agentKeys, runnerKeys: answer.runnerKeys };
-}
-
-/** The demo's policy with this home's own age recipient and bucket. */
-export function demoPolicy(templateFile: string, ageRecipient: string): string {
-  return readFileSync(templateFile, 'utf8').replace(/age1q+/, ageRecipient);
 }

@@ -1,15 +1,15 @@
 // The whole system on one machine, started in the order in which the parts need each other. `npm start`, the tour, the
 // benches and the end-to-end tests all start it here.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { HostMachine } from '#local/host/machine.ts';
+import { writeFileSync } from 'node:fs';
+import type { HostMachine } from '#local/host/host-machine.ts';
 import { installPlatform } from '#local/platform/install.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { createClosing } from './closing.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import { type ControlClient, createControlClient } from './control-client.ts';
+import { demoPolicy, demoRunbook } from './demo.ts';
 import { openHome, type StackHome } from './home.ts';
-import { demoPolicy, installAgent } from './host-agent.ts';
+import { installAgent } from './host-agent.ts';
 import { openKeys } from './keys.ts';
 import { openMachine } from './machine.ts';
 
@@ -22,6 +22,8 @@ export interface StackOptions {
   functionsSource: string;
   /** The agent's unpacked archive. */
   agentDir: string;
+  /** Default: a host with its own systemd, which needs root on Linux. */
+  hostKind?: HostMachine['kind'];
   /** Another Pub/Sub, such as Google's emulator, in place of ours; 0.0.0.0 as its host stands for our side of the link. */
   pubsubAddress?: string;
   onStep(text: string): void;
@@ -39,7 +41,6 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-const DEMO = join(import.meta.dirname, '..', 'demo');
 export const HOST_NAME = 'web-1';
 
 /** Starts everything and returns when the host is enrolled and the runbook applied. On failure nothing is left behind. */
@@ -60,8 +61,13 @@ async function assemble(
 ): Promise<Omit<Stack, 'close'>> {
   const home = openHome(options.homeDir);
   const keys = await openKeys(home.keys);
-  options.onStep('booting the host');
-  const machine = await openMachine(home.host, HOST_NAME);
+  options.onStep(options.hostKind === 'supervised' ? 'starting the supervised host' : 'booting the host');
+  const machine = await openMachine({
+    kind: options.hostKind ?? 'systemd',
+    name: HOST_NAME,
+    stateDir: home.host,
+    platformDir: home.platform,
+  });
   closing.add('host', () => machine.powerOff());
   options.onStep('installing the platform on it');
   const platform = installPlatform(machine);
@@ -76,13 +82,13 @@ async function assemble(
     machine,
     archiveDir: options.agentDir,
     pinnedKeyFile: keys.signingPublicKeyFile,
-    policyText: demoPolicy(join(DEMO, 'policy.yaml'), keys.ageRecipient),
+    policyText: demoPolicy(machine, keys.ageRecipient),
     pubsubAddress: cloud.pubsubAddress,
     storageEndpoint: cloud.storageEndpoint,
   });
   const client = createControlClient(cloud.url, cloud.token);
   await client.enrolHost(HOST_NAME, enrolment);
-  await client.applyRunbook(demoRunbook(machine.address));
+  await client.applyRunbook(demoRunbook(machine));
   cloud.startTicking();
   options.onStep('waiting for the first answer from the host');
   await awaitFirstAnswer(client);
@@ -109,9 +115,4 @@ async function awaitFirstAnswer(client: ControlClient): Promise<void> {
     'unavailable',
     `reach the agent on ${HOST_NAME}: ${state}: ${message ?? 'no answer'}`,
   );
-}
-
-/** The demo's runbook with the address that the host got. */
-export function demoRunbook(address: string): string {
-  return readFileSync(join(DEMO, 'runbook.yaml'), 'utf8').replace('203.0.113.10', address);
 }

@@ -19,7 +19,7 @@ const { positionals, values } = parseArgs({
 const [name = ''] = positionals;
 const bench = BENCHES[name];
 if (bench) {
-  ensureSystemPackages();
+  ensureSystemPackages('systemd');
   const rows = await bench(values.quick);
   console.log(writeTable(name, rows));
   if (values.json) console.log(writeJson(name, rows));

@@ -1,10 +1,9 @@
-// The demo product's connection: over the Unix socket, as the account it runs under (peer authentication).
+// The demo product's connection: over the Unix socket that PGHOST and PGPORT name, as the account it runs under.
 import pg from 'pg';
 
 /** A small pool that survives a restart of PostgreSQL. */
 export function openPool(): pg.Pool {
   const pool = new pg.Pool({
-    host: '/var/run/postgresql',
     database: 'analytics',
     user: 'app',
     max: 5,

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openPool } from './database.ts';
 
-const INCOMING = '/opt/app/incoming';
-const DONE = '/opt/app/incoming/done';
-const REFUSED = '/opt/app/incoming/refused';
+const INCOMING = join(process.cwd(), 'incoming');
+const DONE = join(INCOMING, 'done');
+const REFUSED = join(INCOMING, 'refused');
 const POLL_MS = 1000;
 const pool = openPool();
 

@@ -1,8 +1,8 @@
-// app-web: the demo product's JSON API on port 8080.
+// app-web: the demo product's JSON API on the port that its unit names.
 import { createServer, type ServerResponse } from 'node:http';
 import { openPool } from './database.ts';
 
-const PORT = 8080;
+const PORT = Number(process.env.PORT);
 const pool = openPool();
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
@@ -33,7 +33,7 @@ const server = createServer((request, response) => {
     );
 });
 
-server.listen(PORT, () => console.log(`listening on ${PORT}`));
+server.listen(PORT, process.env.LISTEN, () => console.log(`listening on ${PORT}`));
 process.on('SIGTERM', () => {
   server.close(() => void pool.end().then(() => process.exit(0)));
   server.closeIdleConnections();

@@ -5,8 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { APPS, appUnit } from '#local/platform/files.ts';
 import { writeOldLogs } from '#local/platform/old-logs.ts';
 
+const HOST = { kind: 'systemd', path: (path: string) => path, port: (port: number) => port } as const;
+
 test.each(APPS)('app-%s runs unprivileged and stays down after a hard kill', (app) => {
-  const unit = appUnit(app, 'postgresql@15-main.service').split('\n');
+  const unit = appUnit(app, 'postgresql@15-main.service', HOST).split('\n');
   expect(unit).toEqual(
     expect.arrayContaining([
       'User=app',

@@ -3,8 +3,8 @@ import { explainMissing } from '#local/setup/packages.ts';
 
 test('says in one message what is missing and how to install it on each kind of machine', () => {
   const text = explainMissing([
-    { purpose: 'PostgreSQL', paths: [], debian: 'postgresql', isForHost: false },
-    { purpose: 'nginx', paths: [], debian: 'nginx', isForHost: true },
+    { purpose: 'PostgreSQL', debian: 'postgresql', isForHost: false, isThere: () => false },
+    { purpose: 'nginx', debian: 'nginx', isForHost: true, isThere: () => false },
   ]);
   expect(text).toContain('needs PostgreSQL, nginx');
   expect(text).toContain('sudo apt-get install postgresql nginx');

@@ -1,0 +1,41 @@
+// Processes that a supervisor left behind when it was killed where the kernel could not end them with it: told by the
+// host's root, which all of them have in their command line.
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { signalGroup } from './spawn-unit.ts';
+
+const PS_FILES = ['/bin/ps', '/usr/bin/ps'];
+const PATIENCE_MS = 5000;
+const POLL_MS = 100;
+
+/** Process groups whose leader's command line names `root`, from the output of `ps -A -o pid=,pgid=,command=`. */
+export function parseLeaders(text: string, root: string, self: number): number[] {
+  return text.split('\n').flatMap((line) => {
+    const [, pid, pgid, command = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    const isOurs = pid === pgid && Number(pid) !== self && command.includes(`${root}/`);
+    return isOurs ? [Number(pid)] : [];
+  });
+}
+
+async function findLeaders(root: string): Promise<number[]> {
+  for (const file of PS_FILES) {
+    const answer = await promisify(execFile)(file, ['-A', '-o', 'pid=,pgid=,command='], {
+      maxBuffer: 16e6,
+    }).catch(() => undefined);
+    if (answer) return parseLeaders(answer.stdout, root, process.pid);
+  }
+  return [];
+}
+
+/** Ends what is left of an earlier run on this root: asked first, so that a database writes what it holds. */
+export async function reapSupervised(root: string): Promise<void> {
+  for (const pid of await findLeaders(root)) signalGroup(pid, 'SIGINT');
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const left = await findLeaders(root);
+    if (left.length === 0) return;
+    if (Date.now() > deadline) for (const pid of left) signalGroup(pid, 'SIGKILL');
+    await sleep(POLL_MS);
+  }
+}

@@ -1,0 +1,80 @@
+// `npm start` where no systemd can be booted: the same story on a supervised host, by somebody without any rights.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { findMissingPrograms } from '#local/setup/programs.ts';
+import { findFreePort } from '#local/stack/ports.ts';
+import { leftBehind, NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
+
+const MAIN = join(import.meta.dirname, '../../local/main.ts');
+const NOBODY = 65_534;
+const OTHERS_READ = 0o005;
+
+/** Whether an account without rights can read the sources. */
+function isOpen(dir: string): boolean {
+  return dir === dirname(dir) || ((statSync(dir).mode & OTHERS_READ) === OTHERS_READ && isOpen(dirname(dir)));
+}
+
+const canDrop = process.getuid?.() === 0 && isOpen(dirname(MAIN)) && isOpen(dirname(process.execPath));
+const who = canDrop ? 'nobody' : 'the account of the tests';
+const missing = findMissingPrograms('supervised').map(({ debian }) => debian);
+const homeDir = mkdtempSync(join(tmpdir(), 'lamplighter-supervised-'));
+if (canDrop) chownSync(homeDir, NOBODY, NOBODY);
+afterAll(() => rmSync(homeDir, { recursive: true, force: true }));
+
+/** What the stack may leave behind; its host's programs name the short path to their root instead of the home. */
+function observe() {
+  const host = `/tmp/lamplighter-${canDrop ? NOBODY : process.getuid?.()}-`;
+  const before = [homeDir, host].map((marker) => ({ marker, state: observeMachine(marker) }));
+  return () => before.map(({ marker, state }) => leftBehind(state, marker));
+}
+
+const CLEAN = [NOTHING, NOTHING];
+
+async function start(...args: string[]): Promise<{ child: ChildProcess; output: () => string }> {
+  const port = await findFreePort('127.0.0.1');
+  const place = ['--supervised', '--home', homeDir, '--port', String(port), '--tick', '5'];
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...place, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(canDrop ? { uid: NOBODY, gid: NOBODY } : {}),
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  return { child, output: () => output };
+}
+
+describe.skipIf(missing.length > 0)(
+  `npm start without systemd, by ${who} (missing: ${missing.join(', ')})`,
+  () => {
+    test('plays the whole tour, says what it runs on, and leaves nothing behind', async () => {
+      const left = observe();
+      const { child, output } = await start('--tour');
+      const code = await new Promise((resolve) => child.once('exit', resolve));
+      expect(code, output()).toBe(0);
+      expect(output().split('\n')[0]).toMatch(/under a small supervisor, without systemd/);
+      expect(output()).toMatch(/rows, checksum \S+ as before/);
+      expect(output()).toContain('the tour is complete');
+      expect(left()).toEqual(CLEAN);
+    });
+
+    test('killed hard, it leaves no process and no port behind, and starts again', async () => {
+      const left = observe();
+      const first = await start('--plain');
+      await expect.poll(first.output, { timeout: 60_000 }).toContain('Last backup');
+      first.child.kill('SIGKILL');
+      await expect.poll(left, { timeout: 20_000 }).toEqual(CLEAN);
+      const second = await start('--plain');
+      await expect.poll(second.output, { timeout: 60_000 }).toContain('Last backup');
+      const ended = new Promise((resolve) => second.child.once('exit', resolve));
+      second.child.kill('SIGINT');
+      expect(await ended, second.output()).toBe(0);
+      expect(left()).toEqual(CLEAN);
+    });
+  },
+);
