@@ -74,9 +74,12 @@ SystemCallErrorNumber=EPERM
 WantedBy=multi-user.target
 `;
 
+/**
+ * Not ordered after the recovery, as the agent is that uses it: sockets come up before basic.target, services after it, and
+ * systemd would break the circle by starting either the one or the other.
+ */
 const SOCKET = `[Unit]
 Description=Lamplighter runner's socket
-After=lamplighter-recover.service
 
 [Socket]
 ListenStream=${PATHS.socket}
@@ -121,7 +124,7 @@ CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH
 const RECOVER = `[Unit]
 Description=Lamplighter: bring commands that a crash cut short to an end
 After=local-fs.target postgresql.service
-Before=lamplighter-run.socket lamplighter-agent.service
+Before=lamplighter-agent.service
 
 [Service]
 Type=oneshot

@@ -123,6 +123,9 @@ describe.skipIf(systemdHost !== true)(
       const { id } = await host.send({ spec: SLOW });
       await begun(id, 'restart');
       await host.machine.reboot();
+      expect(await host.sh('systemctl is-active lamplighter-run.socket lamplighter-recover.timer')).toBe(
+        'active\nactive',
+      );
       const { report, signedBy } = await host.finished(id);
       // The start that was asked for went down with the host; systemctl may have seen that before it was gone itself.
       expect(report.state).toBe('failed');
