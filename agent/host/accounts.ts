@@ -3,7 +3,7 @@ import { HAS_ACCOUNTS } from '../config/paths.ts';
 import { type Account, runChecked, runProgram } from './process.ts';
 
 export const AGENT_ACCOUNT = 'lamplighter';
-export const UPLOAD_ACCOUNT = 'lamplighter-backup';
+const UPLOAD_ACCOUNT = 'lamplighter-backup';
 
 const TIMEOUT_MS = 30_000;
 
@@ -14,6 +14,11 @@ async function exists(name: string): Promise<boolean> {
     timeoutMs: TIMEOUT_MS,
   });
   return code === 0;
+}
+
+/** The account that carries backups over the network. */
+export function uploadAccount(): Promise<Account> {
+  return findAccount(UPLOAD_ACCOUNT);
 }
 
 /** Makes the accounts that are missing, where there are accounts. */

@@ -5,9 +5,8 @@ import type { Readable, Writable } from 'node:stream';
 import { LamplighterError } from '#shared/errors.ts';
 import { APPROVAL, APPROVAL_FD, EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
 import { PATHS } from '../config/paths.ts';
-import { findAccount, UPLOAD_ACCOUNT } from './accounts.ts';
 import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from './joined.ts';
-import { startProgram } from './process.ts';
+import { type Account, startProgram } from './process.ts';
 
 const NODE = `${PATHS.program}/bin/node`;
 const STREAM = `${PATHS.program}/lib/backup-stream.mjs`;
@@ -43,18 +42,22 @@ function collectResult(child: ChildProcess): () => string {
   return () => line;
 }
 
-/** Starts the child in a mode, as its own account. */
-export async function startBackupChild(
+/**
+ * Starts the child in a mode, as its own account (`uploadAccount`). At once, so that a program it is joined to can be
+ * started in the same turn: the pipe of one that ended in between would be gone.
+ */
+export function startBackupChild(
+  account: Account,
   args: readonly string[],
   streams: ChildStreams,
   signal: AbortSignal,
-): Promise<BackupChild> {
+): BackupChild {
   const endpoint = process.env.STORAGE_API_ENDPOINT;
   const child = startProgram(
     {
       file: NODE,
       args: ['--no-deprecation', '--disable-warning=ExperimentalWarning', STREAM, ...args],
-      account: await findAccount(UPLOAD_ACCOUNT),
+      account,
       env: { HOME: '/nonexistent', ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }) },
     },
     [streams.stdin, streams.stdout, 'pipe', streams.local ?? 'ignore', 'pipe', 'pipe'],

@@ -3,6 +3,7 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { z } from 'zod';
 import { BackupPart, TableCount } from '#shared/backup/manifest.ts';
+import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import {
@@ -65,15 +66,13 @@ async function streamDump(
 ): Promise<BackupPart> {
   const local = openSync(localFile, 'wx', LOCAL_MODE);
   try {
+    const [account, uploader] = [await postgresAccount(), await uploadAccount()];
     const args = ['store', '--bucket', bucket, '--object', object, '--compress', '--local'];
-    const child = await startBackupChild(args, { stdin: 'pipe', stdout: 'ignore', local }, signal);
+    const child = startBackupChild(uploader, args, { stdin: 'pipe', stdout: 'ignore', local }, signal);
     const sink = child.process.stdin;
+    // In the same turn: were the child to end before, its pipe would be gone.
     const dump = startProgram(
-      {
-        file: postgresProgram('pg_dump'),
-        args: dumpArguments(cluster, database, snapshot),
-        account: await postgresAccount(),
-      },
+      { file: postgresProgram('pg_dump'), args: dumpArguments(cluster, database, snapshot), account },
       ['ignore', sink ?? 'ignore', 'pipe'],
     );
     killOnAbort(dump, signal);

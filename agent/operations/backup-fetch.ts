@@ -1,6 +1,7 @@
 // Objects of the host's own backups, fetched from the bucket by the child that has the network.
 import { closeSync, openSync } from 'node:fs';
 import type { StreamResult } from '../backup-stream/protocol.ts';
+import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { isNotFound } from '../host/joined.ts';
 
@@ -20,7 +21,8 @@ function fetchArguments({ bucket, object }: ObjectPlace): string[] {
 
 /** A small object's text; undefined when there is none. Throws `failed` when it could not be fetched. */
 export async function fetchText(place: ObjectPlace): Promise<string | undefined> {
-  const child = await startBackupChild(
+  const child = startBackupChild(
+    await uploadAccount(),
     fetchArguments(place),
     { stdin: 'ignore', stdout: 'pipe' },
     place.signal,
@@ -45,7 +47,8 @@ export async function fetchText(place: ObjectPlace): Promise<string | undefined>
 export async function fetchToFile(place: ObjectPlace, file: string): Promise<StreamResult> {
   const fd = openSync(file, 'w', FILE_MODE);
   try {
-    const child = await startBackupChild(
+    const child = startBackupChild(
+      await uploadAccount(),
       fetchArguments(place),
       { stdin: 'ignore', stdout: fd },
       place.signal,

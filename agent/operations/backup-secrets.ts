@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { Encrypter } from 'age-encryption';
 import type { BackupPart } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
+import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import { type Cluster, clusterArguments, postgresAccount, postgresProgram } from '../host/postgres.ts';
@@ -108,7 +109,8 @@ export async function uploadBytes(
   bytes: Buffer,
   { bucket, object, signal }: { bucket: string; object: string; signal: AbortSignal },
 ) {
-  const child = await startBackupChild(
+  const child = startBackupChild(
+    await uploadAccount(),
     ['store', '--bucket', bucket, '--object', object],
     { stdin: 'pipe', stdout: 'ignore' },
     signal,

@@ -1,7 +1,7 @@
 // service.follow: the journal as it comes, to whoever watches at the live relay.
 import { serviceFollow } from '#shared/operations/service.ts';
 import { followJournal } from '../host/journal-follow.ts';
-import { redact } from '../host/redact.ts';
+import { createLineRedactor } from '../host/redact.ts';
 import { streamToRelay } from '../live/stream.ts';
 import type { Read } from './twin.ts';
 
@@ -14,7 +14,7 @@ export const reads: Record<string, Read> = {
       ticket,
       source: (onLine, onEnd) => followJournal({ unit, lines, onLine, onEnd }),
       signal,
-      redact,
+      redact: createLineRedactor(),
       nowMs: Date.now,
     });
   },

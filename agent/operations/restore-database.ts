@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type BackupManifest, TableCount } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { StreamResult } from '../backup-stream/protocol.ts';
+import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import {
@@ -154,19 +155,16 @@ export async function fillDatabase(
 ): Promise<StreamResult> {
   const source = openSync(dumpFile, 'r');
   try {
+    const [account, uploader] = [await postgresAccount(), await uploadAccount()];
     const restore = startProgram(
-      {
-        file: postgresProgram('pg_restore'),
-        args: restoreArguments(cluster, fresh),
-        account: await postgresAccount(),
-      },
+      { file: postgresProgram('pg_restore'), args: restoreArguments(cluster, fresh), account },
       ['pipe', 'ignore', 'pipe'],
     );
     killOnAbort(restore, signal);
     const ended = awaitEnd('pg_restore', restore);
     const sink = restore.stdin;
     if (!sink) throw new LamplighterError('internal', 'restore: pg_restore has no stdin');
-    const child = await startBackupChild(['decode'], { stdin: source, stdout: sink }, signal);
+    const child = startBackupChild(uploader, ['decode'], { stdin: source, stdout: sink }, signal);
     // The pipe is theirs now: held open here as well, pg_restore would never see its end.
     sink.destroy();
     mustHaveEndedWell(await Promise.all([ended, child.ended]));

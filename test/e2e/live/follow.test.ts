@@ -1,9 +1,10 @@
 // `lamp logs SERVICE -f` from the person's process to journalctl on a real host and back.
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HostMachine } from '#local/host/host-machine.ts';
 import { bootHost } from '#local/host/machine.ts';
@@ -16,6 +17,23 @@ const AGENT_OPERATION = join(import.meta.dirname, '../../../agent/operations/fol
 const UNIT = 'talk.service';
 const TALK = 'for i in $(seq 1 100000); do echo "tick $i password=hunter2"; sleep 0.1; done';
 
+/** Onto the host's own disk: it need not see the sources' directory. */
+async function bringAgentPart({ rootPath }: HostMachine): Promise<void> {
+  const dir = join(rootPath, 'opt/app');
+  copyFileSync(process.execPath, join(dir, 'node'));
+  await build({
+    entryPoints: [AGENT_OPERATION],
+    outfile: join(dir, 'follow.mjs'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    logLevel: 'silent',
+  });
+}
+
 describe.skipIf(systemdHost !== true)(`live logs of a real host (${systemdHost})`, () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'lamplighter-follow-'));
   let machine: HostMachine;
@@ -26,6 +44,7 @@ describe.skipIf(systemdHost !== true)(`live logs of a real host (${systemdHost})
     machine = await bootHost({ stateDir, name: 'web-2', timezone: 'UTC', log: () => undefined });
     relay = await startRelay({ graceMs: 1000 }, machine.gatewayAddress);
     api = await startScriptedApi();
+    await bringAgentPart(machine);
     const started = await machine.run(['/usr/bin/systemd-run', `--unit=${UNIT}`, '/bin/sh', '-c', TALK]);
     expect(started.code).toBe(0);
   });
@@ -40,14 +59,14 @@ describe.skipIf(systemdHost !== true)(`live logs of a real host (${systemdHost})
   function startFollow(ticket: string, relayUrl: string) {
     const spec = JSON.stringify({ unit: UNIT, lines: 2, ticket, relayUrl });
     const program = `
-      const { reads } = await import(${JSON.stringify(AGENT_OPERATION)});
+      const { reads } = await import('/opt/app/follow.mjs');
       const signal = new AbortController().signal;
       console.log(JSON.stringify(await reads['service.follow'](${spec}, { signal })));`;
     const child = machine.spawn([
       // Whoever enters the host stands nowhere in it.
       '/usr/bin/env',
       '--chdir=/',
-      process.execPath,
+      '/opt/app/node',
       '--input-type=module',
       '--eval',
       program,

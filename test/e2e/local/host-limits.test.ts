@@ -20,7 +20,6 @@ function observe(stateDir: string) {
   return rest;
 }
 
-const DIST = join(import.meta.dirname, '../../../dist');
 const Booted = z.object({ pid: z.int(), address: z.string() });
 
 describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
@@ -76,8 +75,7 @@ describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
 
   test("shows the host neither people's files nor the stack's, and lets it set nothing in the kernel", async () => {
     // Not under /tmp, which the host has afresh anyway.
-    mkdirSync(DIST, { recursive: true });
-    const home = mkdtempSync(join(DIST, 'home of, a stack-'));
+    const home = mkdtempSync('/var/lib/home of, a stack-');
     mkdirSync(join(home, 'keys'));
     writeFileSync(join(home, 'keys', 'secret'), 'x');
     const machine = await bootHost({

@@ -91,7 +91,7 @@ describe('refused', () => {
       'lifetime-too-long',
     ],
   ];
-  test.each(table)('%s: %3$s', async (_name, message, reason) => {
+  test.each(table)('%s is refused', async (_name, message, reason) => {
     expect(admitCommand(await message(), facts)).toMatchObject({ admitted: false, reason });
   });
 });
