@@ -8,7 +8,7 @@ export function publicRoutes(
   deps: Pick<Deps, 'config' | 'db' | 'clock' | 'log' | 'signCommand'>,
 ): PublicRoute[] {
   return [
-    { method: 'GET', path: '/healthz', handle: () => Promise.resolve({ body: { ok: true } }) },
+    { method: 'GET', path: '/v1/health', handle: () => Promise.resolve({ body: { ok: true } }) },
     { method: 'POST', path: '/v1/webhooks/:name', handle: (context) => handleWebhook(deps, context) },
   ];
 }

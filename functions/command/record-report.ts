@@ -127,6 +127,24 @@ async function recordCommandReport(
   }
 }
 
+/**
+ * The result when it is one of the operation's. Another, as of an agent of another version, is left out and said: the end
+ * itself is true all the same.
+ */
+function understoodResult(
+  { operation, dryRun }: CommandRecord,
+  { state, result }: FinishedReport,
+): { result?: unknown; message?: string } {
+  const definition = lookUpOperation(operation);
+  if (state !== 'succeeded' || result === undefined || dryRun || !definition) return { result };
+  const parsed = definition.result.safeParse(result);
+  if (parsed.success) return { result: parsed.data };
+  const issue = parsed.error.issues[0];
+  return {
+    message: `its result is left out: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not understood'}`,
+  };
+}
+
 /** Reads end in the agent; of the rest it may only say that they never began. */
 function mayAgentFinish(record: CommandRecord, report: FinishedReport): boolean {
   if (report.state === 'rejected' || report.state === 'expired') return true;
@@ -158,7 +176,7 @@ async function recordFinished(
     at: deps.clock(),
     code: report.code,
     message: report.message,
-    result: report.result,
+    ...understoodResult(record, report),
     steps: report.steps,
     output: report.output,
   });

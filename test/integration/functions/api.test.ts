@@ -95,13 +95,13 @@ describe('without a token', () => {
 
   test('the public routes are these two and no others', () => {
     expect(publicRoutes(deps).map(({ method, path }) => `${method} ${path}`)).toEqual([
-      'GET /healthz',
+      'GET /v1/health',
       'POST /v1/webhooks/:name',
     ]);
   });
 
   test('health answers', async () => {
-    expect(await call('GET', '/healthz')).toMatchObject({ status: 200, answer: { ok: true } });
+    expect(await call('GET', '/v1/health')).toMatchObject({ status: 200, answer: { ok: true } });
   });
 });
 
@@ -179,11 +179,12 @@ describe('commands', () => {
     });
   });
 
-  test('a waiting reader is woken by the report, not by the clock', async () => {
+  // By the clock it would come after this test's time.
+  test('a waiting reader is woken by the report, not by the clock', { timeout: 15_000 }, async () => {
     const asked = await ask('viewer', { operation: 'service.status', params: { service: 'web' } });
     const { id } = CommandView.pick({ id: true }).parse(asked.answer);
     await call('GET', `/v1/commands/${id}?after=2&waitS=0.2`, { role: 'viewer' });
-    const waiting = call('GET', `/v1/commands/${id}?after=2&waitS=20`, { role: 'viewer' });
+    const waiting = call('GET', `/v1/commands/${id}?after=2&waitS=25`, { role: 'viewer' });
     await new Promise((resolve) => setTimeout(resolve, 100));
     const report = Report.parse({
       v: 1,
@@ -193,14 +194,12 @@ describe('commands', () => {
       type: 'command.finished',
       commandId: id,
       state: 'succeeded',
-      result: { a: 1 },
+      message: 'woken',
       steps: [],
     });
-    const startedAt = performance.now();
     await recordReport(deps, await pushedReport(report, keys.agent));
     const { command } = CommandDetail.parse((await waiting).answer);
-    expect(performance.now() - startedAt).toBeLessThan(700);
-    expect(command).toMatchObject({ state: 'succeeded', result: { a: 1 } });
+    expect(command).toMatchObject({ state: 'succeeded', message: 'woken' });
   });
 
   test('a wait that nothing comes to ends by itself', async () => {

@@ -129,6 +129,32 @@ describe('refuses', () => {
     expect(entry?.detail.reason).toBe(reason);
   });
 
+  test("a result that is not the operation's is left out and said; the end counts", async () => {
+    const [odd, good] = [await sentCommand(), await sentCommand()];
+    const unit = {
+      unit: 'app-web.service',
+      loadState: 'loaded',
+      activeState: 'active',
+      subState: 'running',
+      mainPid: 7,
+      restarts: 0,
+      activeSince: null,
+      memoryBytes: null,
+    };
+    await deliver(finished(odd, { result: { unit, healthy: 'yes' } }), keys.runner);
+    await deliver(finished(good, { result: { unit, healthy: true } }), keys.runner);
+    expect(await findCommand(database.db, odd)).toMatchObject({
+      state: 'succeeded',
+      result: null,
+      message: expect.stringContaining('its result is left out: healthy:'),
+    });
+    expect(await findCommand(database.db, good)).toMatchObject({
+      state: 'succeeded',
+      result: { unit, healthy: true },
+      message: null,
+    });
+  });
+
   test('a payload changed by one byte', async () => {
     const id = await sentCommand();
     const pushed = await pushedReport(finished(id, { state: 'failed' }), keys.runner);

@@ -9,7 +9,7 @@ test.each([
   ['/v1/commands/:id', '/v1/commands/', undefined],
   ['/v1/commands/:id', '/v1/commands/a/b', undefined],
   ['/v1/commands', '/V1/commands', undefined],
-  ['/healthz', '//healthz', undefined],
+  ['/v1/health', '//v1/health', undefined],
 ])('%s against %s', (pattern, path, params) => {
   expect(matchPath(pattern, path)).toEqual(params);
 });
