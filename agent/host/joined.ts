@@ -35,13 +35,16 @@ function tell({ name, code, said }: Ended): string {
   return `${name}: exit ${code ?? 'by a signal'}${said === '' ? '' : `: ${said}`}`;
 }
 
+/** Ended because what it wrote was not read: by a signal, or with an error that says so. */
+export function isPipeBroken({ code, said }: Ended): boolean {
+  return code === null || /broken pipe|connection reset by peer|EPIPE|ECONNRESET/i.test(said);
+}
+
 /** Throws `failed` with what each said unless all have ended well. A broken pipe is told last: it is never the cause. */
 export function mustHaveEndedWell(ended: readonly Ended[]): void {
   const failed = ended.filter(({ code }) => code !== 0);
   if (failed.length === 0) return;
-  const isEcho = ({ said }: Ended): boolean =>
-    /broken pipe|connection reset by peer|EPIPE|ECONNRESET/i.test(said);
-  const told = failed.toSorted((a, b) => Number(isEcho(a)) - Number(isEcho(b))).map(tell);
+  const told = failed.toSorted((a, b) => Number(isPipeBroken(a)) - Number(isPipeBroken(b))).map(tell);
   throw new LamplighterError('failed', `run ${told.join('; ')}`);
 }
 

@@ -1,11 +1,12 @@
 // The database's part of a backup: one snapshot, its rows counted, dumped, compressed, hashed, written to disk and to the
 // bucket, in one pass.
 import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { BackupPart, TableCount } from '#shared/backup/manifest.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
-import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
+import { awaitEnd, isPipeBroken, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import {
   type Cluster,
   COUNT_ROWS,
@@ -60,6 +61,9 @@ export async function dumpDatabase(order: DumpOrder): Promise<DumpResult> {
   }
 }
 
+/** How long a child that stopped reading may take to end. */
+const LAST_WORDS_MS = 5000;
+
 async function streamDump(
   { cluster, database, bucket, object, localFile, signal }: DumpOrder,
   snapshot: string,
@@ -81,7 +85,12 @@ async function streamDump(
     const dumped = await awaitEnd('pg_dump', dump);
     // A dump that was cut off ends like one that is whole: only its exit code tells.
     if (dumped.code === 0) child.approve();
-    else if (!child.abandon()) mustHaveEndedWell([dumped, await child.ended]);
+    else {
+      // Nobody read any more: whoever stopped reading is about to say why.
+      if (isPipeBroken(dumped))
+        await Promise.race([child.ended, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+      if (!child.abandon()) mustHaveEndedWell([dumped, await child.ended]);
+    }
     mustHaveEndedWell([dumped]);
     const result = await child.result();
     fsyncSync(local);

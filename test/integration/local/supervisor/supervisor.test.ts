@@ -45,10 +45,11 @@ function journalOf(name: string): string {
   }
 }
 
+/** A zombie that its machine's init does not care for is dead. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
