@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// Google's clients need not look for a metadata server, nor warn that there is none.
+const WITHOUT_METADATA = { METADATA_SERVER_DETECTION: 'none' };
+
 export default defineConfig({
   test: {
     projects: [
@@ -16,6 +19,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           sequence: { groupOrder: 1 },
+          env: WITHOUT_METADATA,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -28,6 +32,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 240_000,
           fileParallelism: false,
+          env: WITHOUT_METADATA,
           sequence: { groupOrder: 2 },
         },
       },

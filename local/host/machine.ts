@@ -12,6 +12,7 @@ import type { HostMachine } from './host-machine.ts';
 import { reapLeftovers } from './leftovers.ts';
 import { closeLink, connectHost, type HostLink, openLink, setCable } from './network.ts';
 import { BASE_ENV, runProgram } from './run-program.ts';
+import { startJanitor } from './start-janitor.ts';
 
 export interface HostOptions {
   stateDir: string;
@@ -41,6 +42,7 @@ export async function bootHost(given: HostOptions): Promise<HostMachine> {
   mkdirSync(join(options.stateDir, 'disk'), { recursive: true, mode: 0o755 });
   await reapLeftovers(options.stateDir);
   const link = await openLink(options.stateDir);
+  const janitor = startJanitor(link);
   try {
     let boot = await bootOnce(options, link);
     const run: HostMachine['run'] = (argv, runOptions = {}) =>
@@ -83,11 +85,13 @@ export async function bootHost(given: HostOptions): Promise<HostMachine> {
       powerOff: async () => {
         await stopBoot(boot, SIGNAL_POWER_OFF);
         await closeLink(link);
+        janitor.dismiss();
         removeCgroup(openCgroup(link.bridge));
         rmSync(join(options.stateDir, 'boot'), { recursive: true, force: true });
       },
     };
   } catch (error) {
+    janitor.dismiss();
     await reapLeftovers(options.stateDir);
     throw error;
   }

@@ -10,14 +10,14 @@ import { reapLeftovers } from '#local/host/leftovers.ts';
 import { bootHost } from '#local/host/machine.ts';
 import { closeLink, openLink } from '#local/host/network.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
-import { observeMachine } from '#test/fixtures/machine-state.ts';
+import { observeMachine, ownLinks } from '#test/fixtures/machine-state.ts';
 
 const { systemdHost } = detectCapabilities();
 const OWNER = join(import.meta.dirname, '../../fixtures/host-owner.ts');
 /** Without the ports: a host's are in its own network namespace, and those out here are other people's. */
 function observe(stateDir: string) {
   const { ports: _, ...rest } = observeMachine(stateDir);
-  return rest;
+  return { ...rest, links: ownLinks(stateDir) };
 }
 
 const Booted = z.object({ pid: z.int(), address: z.string() });
@@ -146,6 +146,8 @@ describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
     });
     const first = Booted.parse(JSON.parse(said));
     owner.kill('SIGKILL');
+    // Before anybody starts there again.
+    await expect.poll(() => ownLinks(stateDir), { timeout: 10_000 }).toEqual([]);
     const machine = await boot('owned');
     expect(machine.address).toBe(first.address);
     await machine.powerOff();

@@ -11,14 +11,14 @@ import { bootHost } from '#local/host/machine.ts';
 import { installPlatform } from '#local/platform/install.ts';
 import { breakWeb, dropTable, platformFingerprint } from '#local/platform/story.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
-import { observeMachine } from '#test/fixtures/machine-state.ts';
+import { observeMachine, ownLinks } from '#test/fixtures/machine-state.ts';
 
 const { systemdHost } = detectCapabilities();
 
 /** Without the ports: a host's are in its own network namespace, and those out here are other people's. */
 function observe(marker: string) {
   const { ports: _, ...rest } = observeMachine(marker);
-  return rest;
+  return { ...rest, links: ownLinks(marker) };
 }
 
 describe.skipIf(systemdHost !== true)(`a host with its own systemd (${systemdHost})`, () => {
