@@ -1,5 +1,7 @@
 // The live view of `npm start`: what one wants to know at a glance, redrawn in place on a terminal, and nowhere else.
+import { escapeForTerminal } from '#cli/output/escape.ts';
 import type { BackupView, CheckView, CommandView, StatusView } from '#shared/api/views.ts';
+import { clipLine } from './clip.ts';
 
 export interface ViewFrame {
   status: StatusView;
@@ -22,7 +24,11 @@ interface Painter {
 }
 
 function painter(useColour: boolean): Painter {
-  return (tone, text) => (useColour ? `\u001b[${CODES[tone][0]}m${text}\u001b[${CODES[tone][1]}m` : text);
+  return (tone, given) => {
+    // Some of it came from elsewhere, such as what a check found: it must not steer the terminal.
+    const text = escapeForTerminal(given);
+    return useColour ? `\u001b[${CODES[tone][0]}m${text}\u001b[${CODES[tone][1]}m` : text;
+  };
 }
 
 function cell(text: string, width: number): string {
@@ -90,12 +96,12 @@ function alertLines(status: StatusView, paint: Painter): string[] {
   });
 }
 
-/** One frame as lines, none wider than the terminal when uncoloured. */
-export function drawFrame({ status, url, useColour }: ViewFrame): string[] {
+/** One frame as lines, none wider than `columns` cells. */
+export function drawFrame({ status, url, columns, useColour }: ViewFrame): string[] {
   const paint = painter(useColour);
   const host = status.hosts[0];
   const heartbeat = host ? `${host.name} heartbeat ${ageOf(host.lastHeartbeatAt, status.at)} ago` : '';
-  return [
+  const lines = [
     `${paint('bold', 'Lamplighter')}  ${paint('dim', `${url}  ${status.at.slice(11, 19)} UTC  ${heartbeat}`)}`,
     '',
     paint('bold', 'Services'),
@@ -113,9 +119,11 @@ export function drawFrame({ status, url, useColour }: ViewFrame): string[] {
     '  npx lamp status      npx lamp restart web      npx lamp backup',
     paint('dim', 'Ctrl-C stops everything; the state is kept.'),
   ];
+  return lines.map((line) => clipLine(line, columns));
 }
 
-/** Writes a frame over the one before it. */
+/** Writes a frame over the one before it; of one that is higher than the terminal, what fits. */
 export function redraw(out: NodeJS.WriteStream, lines: readonly string[]): void {
-  out.write(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\n')}\n\u001b[J`);
+  const fitting = lines.slice(0, Math.max(1, out.rows - 1));
+  out.write(`\u001b[H${fitting.map((line) => `${line}\u001b[K`).join('\n')}\n\u001b[J`);
 }

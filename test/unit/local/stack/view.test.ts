@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { displayWidth } from '#cli/output/width.ts';
 import { ageOf, drawFrame } from '#local/stack/view.ts';
 import { StatusView } from '#shared/api/views.ts';
 
@@ -101,5 +102,20 @@ describe('drawFrame', () => {
         .join(''),
     );
     expect(stripped).toEqual(plain);
+  });
+
+  test('is never wider than the terminal', () => {
+    for (const columns of [20, 40, 80]) {
+      const widths = drawFrame({ ...frame, columns, useColour: false }).map(displayWidth);
+      expect(Math.max(...widths)).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  test('what a check found can not steer the terminal', () => {
+    const [check] = status.checks;
+    if (!check) throw new Error('the sample has no check');
+    const hostile = { ...check, state: 'failing' as const, detail: 'body \u001b[2J\u009b31m gone' };
+    const text = drawFrame({ ...frame, status: { ...status, checks: [hostile] }, useColour: false }).join('');
+    expect(text).toContain('body \\x1b[2J\\x9b31m gone');
   });
 });
