@@ -1,10 +1,19 @@
 // Where the local stack keeps its state, and who may use it: one stack per home, told by a lock file that a crash can't
 // leave behind for good.
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { LamplighterError } from '#shared/errors.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
 
 export interface StackHome {
   dir: string;
@@ -81,10 +90,23 @@ export interface StackLock {
   release(): void;
 }
 
-/** Takes the home's lock. Throws `conflict` naming the running stack's process and address when there is one. */
+/** Makes the home when it is missing. Throws `not-allowed` when it is another's, as after a start with sudo. */
+function mustBeOurs(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o755 });
+    accessSync(dir, constants.W_OK);
+  } catch (cause) {
+    throw new LamplighterError('not-allowed', `use home ${resolve(dir)}: ${messageOf(cause)}`, {
+      hint: 'Start as the user it belongs to (sudo npm start, if that made it), or with --home DIR of your own.',
+      cause,
+    });
+  }
+}
+
+/** Takes the home's lock. Throws `not-allowed` when the home is another's, `conflict` naming the running stack's process and address when there is one. */
 export function lockHome(dir: string): StackLock {
   const file = join(dir, 'stack.lock');
-  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  mustBeOurs(dir);
   const mine: Lock = { pid: process.pid, startTicks: startTicksOf(process.pid) ?? '', url: null };
   for (let attempt = 0; ; attempt++) {
     try {

@@ -31,3 +31,8 @@ test('takes over the lock of a process that is gone, even when its id was given 
   writeFileSync(join(dir, 'stack.lock'), 'half a lo');
   lockHome(dir).release();
 });
+
+test('says which home can not be used, and what to do', () => {
+  writeFileSync(join(dir, 'file'), '');
+  expect(() => lockHome(join(dir, 'file/home'))).toThrow(`use home ${dir}/file/home: ENOTDIR`);
+});
