@@ -5,41 +5,16 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
 import { whyNeverHost } from '#local/setup/capabilities.ts';
 import { ensureSystemPackages } from '#local/setup/packages.ts';
 import { messageOf } from '#shared/errors.ts';
-
-const VitestReport = z.object({
-  numPassedTests: z.int(),
-  numFailedTests: z.int(),
-  numFailedTestSuites: z.int(),
-  numPendingTests: z.int(),
-  numTodoTests: z.int(),
-});
-
-interface Tally {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+import { readOutcome, type Tally } from './outcome.ts';
 
 function runVitest(reportFile: string, args: string[]): Promise<number> {
   const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
   const child = spawn(process.execPath, [vitest, 'run', ...reporters, ...args], { stdio: 'inherit' });
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
-}
-
-function tallyOf(reportFile: string, code: number): Tally {
-  const report = VitestReport.parse(JSON.parse(readFileSync(reportFile, 'utf8')));
-  const failed = report.numFailedTests;
-  return {
-    passed: report.numPassedTests,
-    // A file that could not even be loaded, or a leaked error, has no failed test of its own; it is a failure all the same.
-    failed: failed === 0 && code !== 0 ? 1 : failed,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
 }
 
 /** Why only the unit tests can run here, or undefined; installs what is missing where that is allowed. */
@@ -74,7 +49,10 @@ async function run(args: string[]): Promise<Tally> {
   const dir = mkdtempSync(join(tmpdir(), 'lamplighter-test-'));
   try {
     const reportFile = join(dir, 'report.json');
-    return tallyOf(reportFile, await runVitest(reportFile, args));
+    const code = await runVitest(reportFile, args);
+    const { tally, skipped } = readOutcome(readFileSync(reportFile, 'utf8'), code);
+    for (const line of skipped) console.error(`Skipped: ${line}`);
+    return tally;
   } catch (error) {
     console.error(`read test report: ${messageOf(error)}`);
     return { passed: 0, failed: 1, skipped: 0 };

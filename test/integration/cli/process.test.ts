@@ -101,7 +101,7 @@ function onTerminal(args: string[], type: (shown: string) => string | undefined 
   });
 }
 
-describe.skipIf(!hasScript)('on a terminal', () => {
+describe.skipIf(!hasScript)('on a terminal (needs the script program)', () => {
   beforeEach(() => {
     api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID } }));
     let looks = 0;

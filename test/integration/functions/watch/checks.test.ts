@@ -176,19 +176,22 @@ describe('an HTTP check', () => {
   const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
     all?.some(({ address }) => address === '::1'),
   );
-  test.skipIf(!hasIpv6)('asks once, follows nothing, and puts an IPv6 address in brackets', async () => {
-    let calls = 0;
-    const server: HttpServer = createHttp((req, res) => {
-      calls += 1;
-      res.end(req.headers['user-agent']);
-    });
-    open.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const check = { url: `http://{address}:${port}/`, status: 200, bodyContains: 'lamplighter-watch' };
-    expect(await probeHttp({ address: '::1', check, timeoutMs: 2000 })).toMatchObject({ verdict: 'good' });
-    expect(calls).toBe(1);
-  });
+  test.skipIf(!hasIpv6)(
+    'asks once, follows nothing, and puts an IPv6 address in brackets (needs IPv6)',
+    async () => {
+      let calls = 0;
+      const server: HttpServer = createHttp((req, res) => {
+        calls += 1;
+        res.end(req.headers['user-agent']);
+      });
+      open.push(server);
+      await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const check = { url: `http://{address}:${port}/`, status: 200, bodyContains: 'lamplighter-watch' };
+      expect(await probeHttp({ address: '::1', check, timeoutMs: 2000 })).toMatchObject({ verdict: 'good' });
+      expect(calls).toBe(1);
+    },
+  );
 });
 
 describe('TLS', () => {

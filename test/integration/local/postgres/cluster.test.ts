@@ -119,7 +119,7 @@ test('a lock file with the number of another process does not stop that process'
 });
 
 test.runIf(process.getuid?.() === 0)(
-  'a directory that the server can’t enter is told, with what to do',
+  'a directory that the server can’t enter is told, with what to do (needs root)',
   async () => {
     const closed = join(root, 'closed');
     mkdirSync(closed, { mode: 0o700 });
