@@ -21,8 +21,17 @@ function paintOf(state: CommandView['state'], paint: Palette): Paint {
   return isFinal(state) ? paint.red : paint.yellow;
 }
 
+/** Parameters that name what a command is about. */
+const SUBJECTS = new Set(['service', 'backup', 'host']);
+const MAX_SHOWN_LENGTH = 30;
+
 function shortDescription({ operation, params, dryRun }: CommandView): string {
-  const values = Object.values(params).filter((value) => typeof value === 'string' && value.length <= 30);
+  // What it is about first; the store keeps no order.
+  const isDetail = (key: string): number => Number(!SUBJECTS.has(key));
+  const values = Object.entries(params)
+    .toSorted(([a], [b]) => isDetail(a) - isDetail(b))
+    .map(([, value]) => value)
+    .filter((value) => typeof value === 'string' && value.length <= MAX_SHOWN_LENGTH);
   return [operation, ...values, ...(dryRun ? ['(dry run)'] : [])].join(' ');
 }
 

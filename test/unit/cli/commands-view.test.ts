@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { palette } from '#cli/output/style.ts';
+import { renderCommands } from '#cli/views/commands.ts';
+import { command } from '#test/integration/cli/samples.ts';
+
+test('what a command is about comes before its other parameters', () => {
+  const params = { lines: 20, since: '2026-11-23T13:00:00Z', service: 'web' };
+  const text = renderCommands([command({ operation: 'service.logs', params })], {
+    paint: palette({ env: {} }, false),
+    width: 200,
+    nowMs: Date.parse('2026-11-23T13:05:00Z'),
+  });
+  expect(text).toContain('service.logs web 2026-11-23T13:00:00Z');
+});
