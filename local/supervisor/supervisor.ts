@@ -76,6 +76,11 @@ export class Supervisor {
     return this.#sockets.has(name) || this.#timers.has(name);
   }
 
+  /** True while everything is being stopped, and after that. */
+  isStopping(): boolean {
+    return this.#isDown;
+  }
+
   /** Starts a unit, after the services that it wants. Throws `not-found`, or `failed` when it can't be started. */
   async start(name: string): Promise<void> {
     const file = this.#mustFind(name);

@@ -99,10 +99,18 @@ const VERBS: Readonly<Record<string, Verb>> = {
       if (now) await supervisor.stop(unit);
     }),
   'daemon-reload': () => '',
-  'is-system-running': () => 'running\n',
 };
 
-async function isActive(supervisor: Supervisor, units: readonly string[]): Promise<ProgramAnswer> {
+function systemState(supervisor: Supervisor): ProgramAnswer {
+  const isStopping = supervisor.isStopping();
+  return {
+    code: isStopping ? EXIT.failure : 0,
+    stdout: isStopping ? 'stopping\n' : 'running\n',
+    stderr: '',
+  };
+}
+
+function isActive(supervisor: Supervisor, units: readonly string[]): ProgramAnswer {
   const states = units.map((unit) => describeUnit(supervisor, unit).ActiveState ?? 'unknown');
   const code = states.includes('active') ? 0 : EXIT.notActive;
   return { code, stdout: `${states.join('\n')}\n`, stderr: '' };
@@ -116,7 +124,8 @@ export async function answerSystemctl(
   try {
     const { values, positionals } = parse(argv);
     const [name = '', ...units] = positionals;
-    if (name === 'is-active') return await isActive(supervisor, units);
+    if (name === 'is-active') return isActive(supervisor, units);
+    if (name === 'is-system-running') return systemState(supervisor);
     const verb = VERBS[name];
     if (!verb)
       throw new LamplighterError(

@@ -1,5 +1,5 @@
 // The whole story, as a new user starts it: `npm start -- --tour` as a process of its own, from the sources.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ afterAll(() => rmSync(homeDir, { recursive: true, force: true }));
 
 async function run(
   args: string[],
-  onOutput: (text: string) => void = () => undefined,
+  onOutput: (text: string, child: ChildProcess) => void = () => undefined,
 ): Promise<{ code: number | null; output: string }> {
   const port = await findFreePort('127.0.0.1');
   const child = spawn(
@@ -29,7 +29,7 @@ async function run(
   let output = '';
   const collect = (chunk: Buffer): void => {
     output += chunk.toString();
-    onOutput(output);
+    onOutput(output, child);
   };
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
@@ -72,6 +72,15 @@ describe.skipIf(systemdHost !== true)(
       // The backup that the tour took is still known: state is kept between runs.
       expect(output).toMatch(/\d{8}T\d{6}Z-[0-9a-f]{6}/);
       expect(leftBehind(before, homeDir)).toEqual(NOTHING);
+    });
+
+    test('killed hard, it leaves nothing behind either', async () => {
+      const before = observeMachine(homeDir);
+      const { output } = await run(['--plain'], (text, child) => {
+        if (text.includes('Last backup')) child.kill('SIGKILL');
+      });
+      expect(output).toContain('Last backup');
+      await expect.poll(() => leftBehind(before, homeDir), { timeout: 30_000 }).toEqual(NOTHING);
     });
   },
 );

@@ -181,6 +181,8 @@ test('what is enabled runs again after the plug was pulled', async () => {
   const { mainPid } = stateOf('a.service');
   await supervisor.shutDown('SIGKILL');
   expect(isAlive(mainPid)).toBe(false);
+  const whole = await answerSystemctl(supervisor, ['is-system-running']);
+  expect(whole).toEqual({ code: 1, stdout: 'stopping\n', stderr: '' });
   await supervisor.boot();
   expect(stateOf('a.service').activeState).toBe('active');
   expect(stateOf('b.service').activeState).toBe('inactive');
