@@ -1,17 +1,8 @@
-import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { isExecutable } from '#local/setup/is-executable.ts';
 import { LamplighterError } from '#shared/errors.ts';
 
 const DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** This machine's nginx by its absolute path. Throws `not-found` with what to install. */
 export function findNginx(): string {

@@ -1,6 +1,7 @@
 // Where PostgreSQL's programs are and as whom they run: its server refuses to run as root.
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isExecutable } from '#local/setup/is-executable.ts';
 import { LamplighterError } from '#shared/errors.ts';
 
 export interface PostgresPrograms {
@@ -17,15 +18,6 @@ export interface Account {
 
 const DEBIAN_ROOT = '/usr/lib/postgresql';
 const OTHER_DIRS = ['/usr/bin', '/usr/local/bin', '/usr/local/pgsql/bin', '/opt/homebrew/bin'];
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function debianDirs(): string[] {
   try {
