@@ -32,6 +32,7 @@ export const PATHS = {
   agentKey: onHost('/etc/lamplighter/agent.key'),
   runnerKey: onHost('/etc/lamplighter/runner.key'),
   runnerPublicKey: onHost('/etc/lamplighter/runner.pub'),
+  formerRunnerKeys: onHost('/etc/lamplighter/former-runner-keys'),
   environment: onHost('/etc/lamplighter/agent.env'),
   agentState: onHost('/var/lib/lamplighter/agent'),
   runs: onHost('/var/lib/lamplighter/runs'),

@@ -1,52 +1,56 @@
 // A file of JSON lines on the host, each with an id, each once.
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
 
 const WithId = z.looseObject({ id: z.string() });
 const FILE_MODE = 0o644;
-const NEWLINE = 10;
 
-function hasLine(file: string, id: string): boolean {
-  if (!existsSync(file)) return false;
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .some((line) => {
-      if (!line.includes(id)) return false;
-      try {
-        return WithId.parse(JSON.parse(line)).id === id;
-      } catch {
-        return false;
-      }
-    });
+/** Only so much of the end is looked through: a line that comes twice comes within hours. */
+const MAX_READ_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Opens the log itself. Its directory may belong to the product, which must not lead root elsewhere: no link is followed,
+ * nothing but a plain file of one name is written to, and a pipe does not block. Throws `refused`.
+ */
+function openLog(file: string): number {
+  const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(file, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
+  const stat = fstatSync(fd);
+  if (stat.isFile() && stat.nlink === 1) return fd;
+  closeSync(fd);
+  throw new LamplighterError('refused', `append to ${file}: it is not a plain file of one name`);
 }
 
-function endsCut(fd: number): boolean {
+function readEnd(fd: number): string {
   const { size } = fstatSync(fd);
-  if (size === 0) return false;
-  const last = Buffer.alloc(1);
-  readSync(fd, last, 0, 1, size - 1);
-  return last[0] !== NEWLINE;
+  const bytes = Buffer.alloc(Math.min(size, MAX_READ_BYTES));
+  readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+  return bytes.toString('utf8');
+}
+
+function hasLine(text: string, id: string): boolean {
+  return text.split('\n').some((line) => {
+    if (!line.includes(id)) return false;
+    try {
+      return WithId.parse(JSON.parse(line)).id === id;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Appends a line unless one with its id is there; true when it was appended. Durable when this returns. */
 export function appendLineOnce(file: string, line: { id: string }): boolean {
-  if (hasLine(file, line.id)) return false;
-  const fd = openSync(file, 'a+', FILE_MODE);
+  const fd = openLog(file);
   try {
-    const start = endsCut(fd) ? '\n' : '';
-    writeSync(fd, `${start}${JSON.stringify(line)}\n`);
+    const text = readEnd(fd);
+    if (hasLine(text, line.id)) return false;
+    const isCut = text !== '' && !text.endsWith('\n');
+    writeFileSync(fd, `${isCut ? '\n' : ''}${JSON.stringify(line)}\n`);
     fsyncSync(fd);
+    return true;
   } finally {
     closeSync(fd);
   }
-  return true;
 }

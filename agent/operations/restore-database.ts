@@ -93,7 +93,10 @@ export async function createFreshDatabase(
   );
 }
 
-/** Settings whose value is a list of names: quoted as a whole it would be one name (pg_dump: variable_is_guc_list_quote). */
+/**
+ * Settings whose value is a list of names: quoted as a whole it would be one name (pg_dump: variable_is_guc_list_quote).
+ * What is stored is whatever a session held (`SET … FROM CURRENT` does not quote it), so each name is quoted anew.
+ */
 const LIST_SETTINGS = [
   'local_preload_libraries',
   'search_path',
@@ -102,6 +105,12 @@ const LIST_SETTINGS = [
   'temp_tablespaces',
   'unix_socket_directories',
 ];
+
+/** An expression for the names in a list, each as a string literal; an empty list is one empty name, as PostgreSQL has it. */
+function listOf(value: string): string {
+  return `coalesce((SELECT string_agg(quote_literal(coalesce(replace(m[1], '""', '"'), m[2])), ', ' ORDER BY n)
+    FROM regexp_matches(${value}, '"((?:[^"]|"")*)"|([^,"[:space:]]+)', 'g') WITH ORDINALITY AS names(m, n)), '''''')`;
+}
 
 /** Gives the new database the old one's rights, settings and comment: a dump of a database does not hold them. */
 export async function copyProperties(cluster: Cluster, { database, fresh }: RestoreNames): Promise<void> {
@@ -121,7 +130,7 @@ export async function copyProperties(cluster: Cluster, { database, fresh }: Rest
              ELSE format('ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), ${made}) END,
            split_part(c, '=', 1),
            CASE WHEN split_part(c, '=', 1) IN (${LIST_SETTINGS.map(quoteText).join(', ')})
-             THEN substr(c, strpos(c, '=') + 1) ELSE quote_literal(substr(c, strpos(c, '=') + 1)) END)
+             THEN ${listOf("substr(c, strpos(c, '=') + 1)")} ELSE quote_literal(substr(c, strpos(c, '=') + 1)) END)
          FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c
          WHERE d.datname = ${old}
        UNION ALL
@@ -236,10 +245,14 @@ export async function swapDatabases(cluster: Cluster, names: RestoreNames): Prom
 
 /** Puts the old database back, if it was put aside; lets sessions in again in any case. */
 export async function swapBack(cluster: Cluster, names: RestoreNames): Promise<void> {
-  if (await isSwapped(cluster, names)) {
-    await exchange(cluster, { name: names.database, aside: names.fresh, successor: names.kept });
+  try {
+    if (await isSwapped(cluster, names)) {
+      await exchange(cluster, { name: names.database, aside: names.fresh, successor: names.kept });
+    }
+  } finally {
+    // Also when a session that would not end kept the rename from happening: the services are started either way.
+    await admitSessions(cluster, names);
   }
-  await admitSessions(cluster, names);
 }
 
 /** Lets sessions into the database and the one that is kept: a crash may have come between the swap and this. */

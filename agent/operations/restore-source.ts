@@ -1,7 +1,7 @@
 // Where a restore takes a backup from: the local copy when it is whole, else the bucket; believed only when its manifest
 // carries this host's own signature and every byte is as the manifest says.
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
+import { createHash, type KeyObject } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -32,18 +32,29 @@ export interface Wanted {
 
 const CORRUPT = { details: { outcome: 'corrupt-backup' } };
 
+/** This host's runner key, and those that root put beside it: of the machine that this one replaces. */
+function readRunnerKeys(): KeyObject[] {
+  const former = existsSync(PATHS.formerRunnerKeys) ? readdirSync(PATHS.formerRunnerKeys) : [];
+  const files = former
+    .filter((name) => name.endsWith('.pem'))
+    .map((name) => join(PATHS.formerRunnerKeys, name));
+  return [PATHS.runnerPublicKey, ...files].map((file) => parsePublicKey(readFileSync(file, 'utf8')));
+}
+
 /** Reads a manifest that this host's runner signed for this very backup. Throws `corrupt`. */
 export function readManifest(
   text: string,
   wanted: Pick<Wanted, 'host' | 'database' | 'backupId'>,
 ): BackupManifest {
-  const key = parsePublicKey(readFileSync(PATHS.runnerPublicKey, 'utf8'));
-  const payload = openDsse('manifest', text, [key]);
+  const payload = openDsse('manifest', text, readRunnerKeys());
   if (!payload)
     throw new LamplighterError(
       'corrupt',
       `check backup ${wanted.backupId}: its manifest is not signed by this host's runner`,
-      CORRUPT,
+      {
+        ...CORRUPT,
+        hint: `If the host was installed anew, put its former runner's public key into ${PATHS.formerRunnerKeys}.`,
+      },
     );
   const manifest = BackupManifest.parse(JSON.parse(Buffer.from(payload).toString('utf8')));
   const isOther =
@@ -108,9 +119,11 @@ async function findInBucket(wanted: Wanted): Promise<Found> {
   mkdirSync(workDir, { recursive: true, mode: 0o700 });
   needRoom(workDir, part.bytes, `fetch backup ${backupId}`);
   const dumpFile = join(workDir, PART_FILES.database);
-  const { sha256 } = await fetchToFile(place(PART_FILES.database), dumpFile).catch((error: unknown) => {
+  await fetchToFile(place(PART_FILES.database), dumpFile).catch((error: unknown) => {
     throw isNotFound(error) ? missing(PART_FILES.database) : error;
   });
+  // Root's own look: who fetched it has the network, and its word is not enough.
+  const sha256 = await hashFile(dumpFile);
   if (part.sha256 === sha256) return { manifest, dumpFile, from: 'the bucket' };
   throw new LamplighterError(
     'corrupt',

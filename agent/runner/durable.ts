@@ -1,5 +1,5 @@
 // Files that must be there after a power cut: written beside, synced, renamed, and the directory synced too.
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 function syncDirectory(dir: string): void {
@@ -16,7 +16,8 @@ export function writeDurably(file: string, content: string | Uint8Array, mode: n
   const beside = `${file}.part`;
   const fd = openSync(beside, 'w', mode);
   try {
-    writeSync(fd, typeof content === 'string' ? Buffer.from(content) : content);
+    // Not writeSync: a disk that is nearly full takes a part, and that is no error.
+    writeFileSync(fd, content);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
@@ -34,7 +35,7 @@ export function renameDurably(from: string, to: string): void {
 export function appendDurably(file: string, line: string, mode: number): void {
   const fd = openSync(file, 'a', mode);
   try {
-    writeSync(fd, `${line}\n`);
+    writeFileSync(fd, `${line}\n`);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -1,6 +1,6 @@
 // The runner's entry, root. `run`: one command, handed over on the socket that systemd passed as stdin. `recover`: after a
 // runner ended without a report (ExecStopPost=), at boot and from time to time, brings what it left to an end.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { messageOf } from '#shared/errors.ts';
@@ -13,7 +13,7 @@ import { pruneRuns, type UnfinishedRun, unfinishedRuns } from './left-over.ts';
 import { openLocks } from './locks.ts';
 import { type Runner, recover } from './run.ts';
 import { serveHandover } from './serve.ts';
-import { readReport } from './step-record.ts';
+import { hasReport, runDir } from './step-record.ts';
 
 /** How long the records of runs are kept: far longer than an envelope can live. */
 const KEEP_RUNS_MS = 30 * 24 * 60 * 60 * 1000;
@@ -22,9 +22,14 @@ function say(msg: string, fields: Record<string, unknown> = {}): void {
   console.log(JSON.stringify({ msg, ...fields }));
 }
 
+function sayUnreadable(commandId: string, error: unknown): void {
+  say('the record of a run can not be read', { commandId, error: messageOf(error) });
+}
+
 function isOver(commandId: string): boolean {
   const id = CommandId.safeParse(commandId);
-  return !id.success || readReport(PATHS.runs, id.data) !== undefined;
+  // The folder is made before a lock is taken: one that is gone was cleared away long after its end.
+  return !id.success || !existsSync(runDir(PATHS.runs, id.data)) || hasReport(PATHS.runs, id.data);
 }
 
 function openRunner(): Runner {
@@ -51,12 +56,14 @@ async function recoverRuns(left: readonly UnfinishedRun[]): Promise<void> {
   const runner = openRunner();
   for (const { envelope } of left) {
     say('recovering an interrupted command', { commandId: envelope.id, operation: envelope.operation });
-    await recover(runner, envelope);
+    await recover(runner, envelope).catch((error: unknown) =>
+      say('recovery failed; it is taken up again', { commandId: envelope.id, error: messageOf(error) }),
+    );
   }
 }
 
 async function recoverOwn(instance: string): Promise<void> {
-  const own = unfinishedRuns(PATHS.runs).filter(({ owner }) => owner === instance);
+  const own = unfinishedRuns(PATHS.runs, sayUnreadable).filter(({ owner }) => owner === instance);
   if (own.length === 0) return;
   // Services are being stopped under it, so nothing could be put right now; at boot it is done in peace.
   if (await isSystemStopping()) return say('left for the next boot', { runs: own.length });
@@ -68,7 +75,7 @@ async function isOwnerGone(owner: string): Promise<boolean> {
 }
 
 async function recoverOrphans(): Promise<void> {
-  const unfinished = unfinishedRuns(PATHS.runs);
+  const unfinished = unfinishedRuns(PATHS.runs, sayUnreadable);
   const isOrphan = await Promise.all(unfinished.map(({ owner }) => isOwnerGone(owner)));
   await recoverRuns(unfinished.filter((_run, i) => isOrphan[i]));
   pruneRuns(PATHS.runs, Date.now() - KEEP_RUNS_MS);

@@ -10,6 +10,7 @@ import {
   runFrom,
   type Step,
   undoAndTell,
+  writeIfPossible,
 } from './steps.ts';
 
 const TAKEN_UP = 'interrupted here; taken up again';
@@ -33,7 +34,7 @@ export async function recoverProcedure(execution: Execution): Promise<Ending> {
   const attempts = before.filter(({ detail }) => detail === TAKEN_UP).length;
   if (attempts >= MAX_RECOVERIES)
     return tellUnknown(`interrupted in ${step.name}; ${attempts} recoveries were interrupted as well`);
-  progress.writer.write({ step: step.name, phase: 'note', detail: TAKEN_UP });
+  writeIfPossible(progress.writer, { step: step.name, phase: 'note', detail: TAKEN_UP });
   if (mustUndo(procedure, step, before, last)) return await undoAfterCrash(procedure, progress, at, before);
   if (endOf(before, last)?.ok === true) return await runFrom(procedure, progress, at + 1);
   if (step.isRepeatable) return await runFrom(procedure, progress, at);
@@ -52,12 +53,16 @@ function mustUndo(procedure: Procedure, step: Step, before: readonly StepEntry[]
 
 async function askProbe(procedure: Procedure, progress: Progress, at: number, step: Step): Promise<Ending> {
   const probe = (await step.probe?.(progress.context).catch(() => undefined)) ?? 'cannot-tell';
-  progress.writer.write({ step: step.name, phase: 'note', detail: `looked whether it happened: ${probe}` });
+  writeIfPossible(progress.writer, {
+    step: step.name,
+    phase: 'note',
+    detail: `looked whether it happened: ${probe}`,
+  });
   if (probe === 'not-done') return await undoAfterCrash(procedure, progress, at, []);
   if (probe === 'cannot-tell') {
     return tellUnknown(`interrupted in ${step.name}, and nothing can tell whether it happened`);
   }
-  progress.writer.write({ step: step.name, phase: 'end', ok: true });
+  writeIfPossible(progress.writer, { step: step.name, phase: 'end', ok: true });
   return await runFrom(procedure, progress, at + 1);
 }
 

@@ -1,5 +1,6 @@
 // One command in the runner: verified again with root's own facts, recorded, locked, judged, and carried out.
 import type { KeyObject } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { admitCommand, type RefusalReason } from '#shared/command/admit.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
 import { messageOf } from '#shared/errors.ts';
@@ -96,7 +97,10 @@ interface Prepared {
   procedure: Procedure;
   policy: Policy;
   locks: readonly string[];
+  lockWaitMs: number;
 }
+
+const LOCK_POLL_MS = 100;
 
 /** What the command means here, or why it may not run. */
 function prepare(runner: Runner, envelope: CommandEnvelope): Prepared | { refused: Ending } {
@@ -114,11 +118,22 @@ function prepare(runner: Runner, envelope: CommandEnvelope): Prepared | { refuse
     const message = `the runner has no procedure for ${envelope.operation}`;
     return { refused: { state: 'rejected', code: 'unknown-operation', message } };
   }
-  return { procedure, policy, locks: judgement.operation.locks(judgement.spec) };
+  const { operation, spec } = judgement;
+  return { procedure, policy, locks: operation.locks(spec), lockWaitMs: operation.lockWaitMs ?? 0 };
 }
 
-function lock({ locks }: Runner, names: readonly string[], envelope: CommandEnvelope): Ending | undefined {
-  const lock = locks.acquire(names, envelope.id);
+/** Takes the locks, waiting as long as the operation may; the ending when another command has one. */
+async function lock(
+  { locks }: Runner,
+  { locks: names, lockWaitMs }: Prepared,
+  envelope: CommandEnvelope,
+): Promise<Ending | undefined> {
+  const giveUpAt = Date.now() + lockWaitMs;
+  let lock = locks.acquire(names, envelope.id);
+  while (!lock.acquired && Date.now() < giveUpAt) {
+    await sleep(LOCK_POLL_MS);
+    lock = locks.acquire(names, envelope.id);
+  }
   if (lock.acquired) return undefined;
   const message = `${lock.name} is held by command ${lock.holder}; try again when it has ended`;
   return { state: 'rejected', code: 'busy', message };
@@ -128,7 +143,7 @@ async function start(runner: Runner, envelope: CommandEnvelope): Promise<Ending>
   const prepared = prepare(runner, envelope);
   if ('refused' in prepared) return prepared.refused;
   if (envelope.dryRun) return { state: 'succeeded', result: { plan: describe(prepared.procedure) } };
-  const busy = lock(runner, prepared.locks, envelope);
+  const busy = await lock(runner, prepared, envelope);
   return busy ?? (await runProcedure(executionOf(runner, envelope, prepared)));
 }
 
@@ -137,7 +152,7 @@ async function takeUp(runner: Runner, envelope: CommandEnvelope): Promise<Ending
   const last = readSteps(runner.runsDir, envelope.id).findLast(({ phase }) => phase === 'begin');
   if (!last) return await startLate(runner, envelope);
   const prepared = prepare(runner, envelope);
-  const refused = 'refused' in prepared ? prepared.refused : lock(runner, prepared.locks, envelope);
+  const refused = 'refused' in prepared ? prepared.refused : await lock(runner, prepared, envelope);
   if (refused || 'refused' in prepared) {
     const message = brief(
       `interrupted in ${last.step}, and it may not be taken up: ${refused?.message ?? ''}`,

@@ -13,7 +13,12 @@ export async function serveHandover(socket: Socket, owner: string, openRunner: (
   const { answer: line, envelope } = admitHandover(runner, signed, owner);
   // The agent follows the record, not the socket: it may die without taking the command with it.
   answer(socket, line);
-  if (envelope) await carryOut(runner, envelope);
+  try {
+    if (envelope) await carryOut(runner, envelope);
+  } finally {
+    // A peer that stays must not keep this process.
+    socket.destroySoon();
+  }
 }
 
 function answer(socket: Socket, line: HandoverAnswer): void {
@@ -26,6 +31,8 @@ function readLine(socket: Socket): Promise<string> {
     const timer = setTimeout(() => reject(new Error('no hand-over came')), HANDOVER_DEADLINE_MS);
     const settle = (act: () => void): void => {
       clearTimeout(timer);
+      // Nothing more is read, and so nothing kept, whatever else is sent.
+      socket.removeAllListeners('data').pause();
       act();
     };
     socket.setEncoding('utf8').on('data', (chunk: string) => {

@@ -120,6 +120,11 @@ export function writeReport(runsDir: string, id: CommandId, signed: SignedBytes)
   writeDurably(join(runDir(runsDir, id), 'report.json'), JSON.stringify(encodeSigned(signed)), FILE_MODE);
 }
 
+/** True once the run has ended, whatever became of its report since. */
+export function hasReport(runsDir: string, id: CommandId): boolean {
+  return existsSync(join(runDir(runsDir, id), 'report.json'));
+}
+
 /** The final report, or undefined while there is none. */
 export function readReport(runsDir: string, id: CommandId): SignedBytes | undefined {
   const file = join(runDir(runsDir, id), 'report.json');

@@ -109,13 +109,23 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
   return { state: 'succeeded', result: procedure.result(progress.context) };
 }
 
+/** A disk that is full, as a restore may leave it, must not keep what was done from being put back: undoing makes room. */
+export function writeIfPossible(writer: StepWriter, entry: Parameters<StepWriter['write']>[0]): void {
+  try {
+    writer.write(entry);
+  } catch {
+    // The record then lacks a line; the report tells the end.
+  }
+}
+
 async function runStep(
   step: Step,
   { context, data, writer, onStuck }: Progress,
 ): Promise<{ thrown: unknown } | undefined> {
-  writer.write({ step: step.name, phase: 'begin' });
   const release = watchStop(context.signal, () => onStuck(step.name));
   try {
+    // Not begun unless that is on record.
+    writer.write({ step: step.name, phase: 'begin' });
     context.signal.throwIfAborted();
     const outcome = await step.run(context);
     data.set(step.name, outcome.data);
@@ -123,7 +133,12 @@ async function runStep(
     writer.write({ step: step.name, phase: 'end', ok: true, data: outcome.data, ...detail });
     return undefined;
   } catch (thrown) {
-    writer.write({ step: step.name, phase: 'end', ok: false, detail: brief(messageOf(thrown)) });
+    writeIfPossible(writer, {
+      step: step.name,
+      phase: 'end',
+      ok: false,
+      detail: brief(messageOf(thrown)),
+    });
     return { thrown };
   } finally {
     release();
@@ -150,13 +165,13 @@ async function undoSteps(procedure: Procedure, progress: Progress, last: number)
   const context = { ...progress.context, signal: new AbortController().signal };
   for (const step of procedure.steps.slice(0, last + 1).toReversed()) {
     if (!step.undo) continue;
-    progress.writer.write({ step: step.name, phase: 'undo-begin' });
+    writeIfPossible(progress.writer, { step: step.name, phase: 'undo-begin' });
     try {
       await step.undo(context);
-      progress.writer.write({ step: step.name, phase: 'undo-end', ok: true });
+      writeIfPossible(progress.writer, { step: step.name, phase: 'undo-end', ok: true });
     } catch (thrown) {
       failures.push(`${step.name}: ${messageOf(thrown)}`);
-      progress.writer.write({
+      writeIfPossible(progress.writer, {
         step: step.name,
         phase: 'undo-end',
         ok: false,

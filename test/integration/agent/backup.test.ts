@@ -200,6 +200,32 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () =
     });
   });
 
+  test('a setting that a role left unquoted is only ever a name', async () => {
+    const { query } = lab.cluster;
+    const hostile = 'app, "Mixed", public;ALTER/**/ROLE/**/keeper/**/SUPERUSER;--';
+    await query(
+      'awkward',
+      `SELECT set_config('search_path', '${hostile}', false); ALTER ROLE keeper IN DATABASE awkward SET search_path FROM CURRENT;`,
+    );
+    const { backupId } = await backUp();
+    expect(await restore(backupId).ended()).toMatchObject({ state: 'succeeded' });
+    expect(await query('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'keeper'")).toEqual([
+      { rolsuper: false },
+    ]);
+    const settings = `SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+      WHERE d.datname = 'awkward' AND setrole = 'keeper'::regrole`;
+    expect(await query('postgres', settings)).toEqual([
+      {
+        setconfig: expect.arrayContaining([
+          'search_path=app, "Mixed", "public;ALTER/**/ROLE/**/keeper/**/SUPERUSER;--"',
+        ]),
+      },
+    ]);
+    // What was kept still belongs to the role, which the next test drops.
+    const kept = (await databases()).filter((name) => name.startsWith('awkward_before_'));
+    for (const name of kept) await query('postgres', `DROP DATABASE "${name}"`);
+  });
+
   test('a restore that goes wrong puts everything back', async () => {
     const { query } = lab.cluster;
     const { backupId } = await backUp();

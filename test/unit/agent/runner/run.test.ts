@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { pruneRuns, unfinishedRuns } from '#agent/runner/left-over.ts';
@@ -26,6 +27,11 @@ import { makeKey } from '#test/fixtures/deps.ts';
 const ISSUED = Date.parse('2026-11-23T10:00:00.000Z');
 const controlPlane = makeKey();
 const runnerKey = makeKey();
+/** Every record here can be read. */
+function failOn(id: string, error: unknown): never {
+  throw new Error(`read run ${id}`, { cause: error });
+}
+
 const ID = CommandId.parse('0197c2aa-0000-7000-8000-000000000001');
 
 let dir: string;
@@ -115,11 +121,11 @@ describe('hand-over', () => {
   test('is taken once: the record is there before the answer', async () => {
     const signed = await sign(envelopeOf());
     expect(admitHandover(runner, signed, 'me')).toMatchObject({ answer: { accepted: true } });
-    expect(unfinishedRuns(runner.runsDir)).toMatchObject([{ owner: 'me', envelope: { id: ID } }]);
+    expect(unfinishedRuns(runner.runsDir, failOn)).toMatchObject([{ owner: 'me', envelope: { id: ID } }]);
     expect(admitHandover(runner, signed, 'you')).toMatchObject({
       answer: { accepted: false, reason: 'replayed' },
     });
-    expect(unfinishedRuns(runner.runsDir)).toMatchObject([{ owner: 'me' }]);
+    expect(unfinishedRuns(runner.runsDir, failOn)).toMatchObject([{ owner: 'me' }]);
   });
 
   test.each([
@@ -132,7 +138,7 @@ describe('hand-over', () => {
     const { answer, envelope } = admitHandover(runner, await sign(envelopeOf(change), pem), 'me');
     expect(answer).toMatchObject({ accepted: false, reason });
     expect(envelope).toBeUndefined();
-    expect(unfinishedRuns(runner.runsDir)).toEqual([]);
+    expect(unfinishedRuns(runner.runsDir, failOn)).toEqual([]);
   });
 });
 
@@ -145,7 +151,7 @@ describe('carried out', () => {
     });
     expect(appended().split('\n')).toHaveLength(2);
     expect(readSteps(runner.runsDir, ID).map(({ phase }) => phase)).toEqual(['begin', 'end']);
-    expect(unfinishedRuns(runner.runsDir)).toEqual([]);
+    expect(unfinishedRuns(runner.runsDir, failOn)).toEqual([]);
   });
 
   test('a dry run only tells', async () => {
@@ -168,10 +174,24 @@ describe('carried out', () => {
   });
 
   test('not while another command holds its lock, and its own is free afterwards', async () => {
-    runner.locks.acquire([`file:${dir}/alerts.jsonl`], 'another');
-    expect(await run()).toMatchObject({ state: 'rejected', code: 'busy' });
+    writePolicy({ operations: ['service.restart'], units: { 'app-web.service': ['restart'] } });
+    const order = {
+      operation: 'service.restart',
+      spec: { unit: 'app-web.service', health: { activeForMs: 500 } },
+    };
+    runner.locks.acquire(['unit:app-web.service'], 'another');
+    expect(await run(order)).toMatchObject({ state: 'rejected', code: 'busy' });
     runner.locks.release('another');
-    expect(runner.locks.acquire([`file:${dir}/alerts.jsonl`], 'third')).toEqual({ acquired: true });
+    expect(runner.locks.acquire(['unit:app-web.service'], 'third')).toEqual({ acquired: true });
+  });
+
+  test('an alert waits for the one that is being written', async () => {
+    runner.locks.acquire([`file:${dir}/alerts.jsonl`], 'another');
+    const ended = run();
+    await sleep(250);
+    expect(appended()).toBe('');
+    runner.locks.release('another');
+    expect(await ended).toMatchObject({ state: 'succeeded', result: { appended: true } });
   });
 
   test('what fails is told as failed', async () => {
@@ -252,7 +272,17 @@ describe('the record', () => {
     mkdirSync(join(runner.runsDir, `.${ID}.123`));
     mkdirSync(join(runner.runsDir, ID));
     mkdirSync(join(runner.runsDir, 'lost+found'));
-    expect(unfinishedRuns(runner.runsDir)).toEqual([]);
+    expect(unfinishedRuns(runner.runsDir, failOn)).toEqual([]);
+  });
+
+  test('one that can not be read is told, and does not keep the others from being found', async () => {
+    const other = CommandId.parse('0197c2aa-0000-7000-8000-000000000002');
+    createRun(runner.runsDir, ID, await sign({ v: 99 }), 'me');
+    createRun(runner.runsDir, other, await sign(envelopeOf({ id: other })), 'me');
+    const unreadable: string[] = [];
+    const found = unfinishedRuns(runner.runsDir, (id) => unreadable.push(id));
+    expect(found).toMatchObject([{ envelope: { id: other } }]);
+    expect(unreadable).toEqual([ID]);
   });
 
   test('is forgotten long after its end, never before it', async () => {
@@ -264,6 +294,6 @@ describe('the record', () => {
     expect(existsSync(runDir(runner.runsDir, ID))).toBe(false);
     createRun(runner.runsDir, ID, await sign(envelopeOf()), 'me');
     pruneRuns(runner.runsDir, Date.now() + 1000);
-    expect(unfinishedRuns(runner.runsDir)).toHaveLength(1);
+    expect(unfinishedRuns(runner.runsDir, failOn)).toHaveLength(1);
   });
 });

@@ -108,6 +108,28 @@ describe('run', () => {
     ]);
   });
 
+  test.each(['b begin', 'b end', 'a undo-begin'])(
+    'a record that can not be written (%s) undoes all the same',
+    async (line) => {
+      const steps = [
+        step('a'),
+        step('b'),
+        ...(line === 'a undo-begin' ? [step('c', failing(new Error('no')))] : []),
+      ];
+      const { run } = execution(procedure(steps));
+      const { write } = run.writer;
+      run.writer.write = (entry) => {
+        if (`${entry.step} ${entry.phase}` === line) throw new Error('ENOSPC: no space left on device');
+        write(entry);
+      };
+      expect(await runProcedure(run)).toMatchObject({
+        state: 'failed',
+        message: expect.stringContaining('everything was put back'),
+      });
+      expect(done.at(-1)).toBe('undo a');
+    },
+  );
+
   test('an undo that fails is told and does not keep the others from it', async () => {
     const stubborn = step('b', { undo: () => Promise.reject(new Error('stuck disk')) });
     const { run } = execution(procedure([step('a'), stubborn, step('c', failing(new Error('no')))]));
