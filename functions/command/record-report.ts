@@ -147,7 +147,8 @@ function understoodResult(
 
 /** Reads end in the agent; of the rest it may only say that they never began. */
 function mayAgentFinish(record: CommandRecord, report: FinishedReport): boolean {
-  if (report.state === 'rejected' || report.state === 'expired') return true;
+  const isBefore = record.state === 'requested' || record.state === 'sent' || record.state === 'accepted';
+  if (isBefore && (report.state === 'rejected' || report.state === 'expired')) return true;
   return lookUpOperation(record.operation)?.risk === 'read';
 }
 

@@ -109,19 +109,29 @@ export async function requestCommand(
 }
 
 /** A failure is not the caller's: the command stands, and the watch's tick asks again. */
-async function askToSign(deps: Pick<RequestDeps, 'log' | 'signCommand'>, id: string): Promise<void> {
+async function askToSign(deps: Pick<RequestDeps, 'log' | 'signCommand'>, id: string): Promise<boolean> {
   try {
     await deps.signCommand(id);
+    return true;
   } catch (error) {
     deps.log.error('command could not be signed yet', error, { commandId: id });
+    return false;
   }
 }
 
-/** Asks `sign` again for commands that it could not be asked for; called with every tick of the watch. */
-export async function resendRequestedCommands(deps: RequestDeps): Promise<number> {
+/**
+ * Asks `sign` again for commands that it could not be asked for, until it fails once or the time is up; called with every
+ * tick of the watch. Gives how many were asked for.
+ */
+export async function resendRequestedCommands(deps: RequestDeps, withinMs: number): Promise<number> {
   const ids = await listCommandsIn(deps.db, ['requested']);
-  for (const id of ids) await askToSign(deps, id);
-  return ids.length;
+  const giveUpAt = performance.now() + withinMs;
+  let asked = 0;
+  for (const id of ids) {
+    asked += 1;
+    if (!(await askToSign(deps, id)) || performance.now() > giveUpAt) break;
+  }
+  return asked;
 }
 
 async function keep(deps: RequestDeps, command: NewCommand) {

@@ -29,6 +29,8 @@ function withRole(role: Role, { actor, definition }: StandingQuestion): Standing
 }
 
 async function tokenStanding(db: Queryable, question: StandingQuestion): Promise<Standing> {
+  if (question.definition.name === 'alert.append')
+    return refuse('alerts are appended by their channel alone');
   const token = await findTokenByName(db, question.actor.name);
   return token ? withRole(token.role, question) : refuse(`token ${question.actor.name} was revoked`);
 }
@@ -39,6 +41,7 @@ function webhookStanding(question: StandingQuestion): Standing {
   if (!webhook) return refuse(`the runbook has no webhook ${actor.name}`);
   if (webhook.operation !== definition.name)
     return refuse(`webhook ${actor.name} is bound to ${webhook.operation}`);
+  if (definition.isInternal) return refuse(`no webhook may ask for ${definition.name}`);
   const match = matchWebhookParams(webhook, params);
   return match.ok ? withRole(webhook.role, question) : refuse(match.reason);
 }

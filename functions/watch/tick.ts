@@ -25,6 +25,7 @@ export interface TickReport {
 /** Ticks come every minute: a run of checks ends well before the next. */
 const CHECKS_BUDGET_MS = 45_000;
 const TICK_DEADLINE_MS = 50_000;
+const RESEND_BUDGET_MS = 20_000;
 /** Two ticks may fail before the watcher counts as having been away. */
 const MAX_GAP_MS = 180_000;
 
@@ -49,6 +50,8 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   const checks = current ? [checksPart(deps, current)] : [];
   await Promise.all([
     ...checks.map(run),
+    // Beside the rest: a slow `sign` must keep neither the dead man's switch nor the schedule waiting.
+    run({ name: 'resent', run: () => resendRequestedCommands(deps, RESEND_BUDGET_MS) }),
     inOrder([...deliveryParts(deps), ...(current ? recordParts(deps, current, watchingSince) : [])], run),
   ]);
   return report;
@@ -66,7 +69,6 @@ function checksPart(deps: TickDeps, { runbook }: CurrentRunbook): Part {
 function deliveryParts(deps: TickDeps): Part[] {
   return [
     { name: 'deliveries', run: () => publishOverdue(deps) },
-    { name: 'resent', run: () => resendRequestedCommands(deps) },
     { name: 'swept', run: () => sweepCommands(deps) },
   ];
 }

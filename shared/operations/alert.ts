@@ -15,7 +15,10 @@ export const alertAppend = defineOperation({
   }),
   spec: z.strictObject({ path: AbsolutePath, alert: AlertLine }),
   result: z.strictObject({ path: AbsolutePath, appended: z.boolean() }),
-  timeoutMs: 30_000,
+  timeoutMs: 60_000,
+  // Alerts come together, and none may be lost for that.
+  lockWaitMs: 30_000,
+  isInternal: true,
   isIdempotent: true,
   resolve: ({ channel, alert }, { runbook }) => {
     const found = runbook.channels[channel];

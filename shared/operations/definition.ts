@@ -34,6 +34,10 @@ export interface OperationDefinition<
   spec: S;
   result: R;
   timeoutMs: number;
+  /** How long it waits for its locks before it is refused as busy; without it not at all. */
+  lockWaitMs?: number;
+  /** Only the control plane itself asks for it: no caller, whatever the role. */
+  isInternal?: boolean;
   /** True when doing it twice is the same as doing it once. */
   isIdempotent: boolean;
   /** Throws `LamplighterError` `not-found` or `invalid-input` when the runbook does not have what `params` name. */

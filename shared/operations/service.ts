@@ -144,6 +144,8 @@ export const serviceFollow = defineOperation({
   }),
   result: z.strictObject({ linesSent: z.int() }),
   timeoutMs: 60 * 60_000,
+  // Where the agent dials out to is not for a caller to say: a ticket is asked for instead.
+  isInternal: true,
   isIdempotent: true,
   resolve: ({ service, lines, ticket, relayUrl }, context) => {
     const { host, unit } = findService(service, context);

@@ -28,9 +28,17 @@ function stepInto(node: JsonNode, part: string | number): JsonNode[] {
   });
 }
 
+let schemaOnce: JsonNode | undefined;
+
+/** Made once: a hostile runbook asks for it thousands of times. */
+function schemaRoot(): JsonNode {
+  schemaOnce ??= runbookJsonSchema() as JsonNode;
+  return schemaOnce;
+}
+
 /** Keys allowed in the mapping at `path`; empty when it is none. */
 export function knownKeysAt(path: readonly (string | number)[]): string[] {
-  let nodes: JsonNode[] = [runbookJsonSchema() as JsonNode];
+  let nodes: JsonNode[] = [schemaRoot()];
   for (const part of path) nodes = nodes.flatMap((node) => stepInto(node, part));
   const keys = nodes.flatMap(branchesOf).flatMap((node) => Object.keys(node.properties ?? {}));
   return [...new Set(keys)];

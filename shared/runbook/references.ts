@@ -15,7 +15,10 @@ export interface RunbookFault {
 // Only what points elsewhere, and only as far as it has the right shape: references are checked even when the rest of
 // the document has faults, so that all of them are told at once.
 const name = z.string().optional().catch(undefined);
-const pointers = z.object({ host: name, service: name, operation: name }).optional().catch(undefined);
+const pointers = z
+  .object({ host: name, service: name, operation: name, secret: name })
+  .optional()
+  .catch(undefined);
 const section = z.record(z.string(), pointers).catch({});
 const Outline = z.object({
   hosts: z.record(z.string(), z.unknown()).catch({}),
@@ -90,6 +93,22 @@ function scheduleFaults({ backup }: Outline): RunbookFault[] {
   }
 }
 
+/** A call is signed with its webhook's secret alone: one that two share would hold for both. */
+function secretFaults({ webhooks }: Outline): RunbookFault[] {
+  const first = new Map<string, string>();
+  return Object.entries(webhooks).flatMap(([name, webhook]) => {
+    const secret = webhook?.secret;
+    if (secret === undefined) return [];
+    const other = first.get(secret);
+    if (other === undefined) {
+      first.set(secret, name);
+      return [];
+    }
+    const message = `webhook ${other} has the same secret`;
+    return [{ path: ['webhooks', name, 'secret'], message, hint: 'Give each webhook a secret of its own.' }];
+  });
+}
+
 /** All references that lead nowhere, and schedules that are none. `operations` are the names of the catalogue. */
 export function findReferenceFaults(document: unknown, operations: readonly string[]): RunbookFault[] {
   const outline = Outline.safeParse(document);
@@ -106,5 +125,5 @@ export function findReferenceFaults(document: unknown, operations: readonly stri
       name === undefined || known.includes(name) ? [] : [unknownName(path, noun, name, known)],
     ),
   );
-  return [...faults, ...scheduleFaults(runbook)];
+  return [...faults, ...scheduleFaults(runbook), ...secretFaults(runbook)];
 }

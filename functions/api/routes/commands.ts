@@ -1,7 +1,9 @@
 // Commands: ask for one, list them, follow one.
 import { z } from 'zod';
 import { CommandRequest } from '#shared/api/views.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
+import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import { requestCommand } from '../../command/request.ts';
 import { waitForNews } from '../../command/wait.ts';
 import type { Deps } from '../../deps.ts';
@@ -15,6 +17,11 @@ const DetailQuery = z.strictObject({
   waitS: z.coerce.number().min(0).max(30).default(0),
 });
 
+function refuseInternal(operation: string): void {
+  if (!lookUpOperation(operation)?.isInternal) return;
+  throw new LamplighterError('not-allowed', `ask for ${operation}: only the control plane itself does`);
+}
+
 /** Routes of commands; what an operation takes is checked where it is asked for, so any token may try. */
 export function commandRoutes(
   deps: Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>,
@@ -27,6 +34,7 @@ export function commandRoutes(
       role: 'viewer',
       async handle(context) {
         const { idempotencyKey, ...order } = parseBody(context, CommandRequest);
+        refuseInternal(order.operation);
         const body = await requestCommand(deps, {
           ...order,
           actor: context.actor,

@@ -6,7 +6,7 @@ import { roleNeededFor } from '#shared/role.ts';
 import type { Route } from '../route.ts';
 
 function views(): OperationView[] {
-  return CATALOGUE.map(({ name, summary, risk, params }) => ({
+  return CATALOGUE.filter(({ isInternal }) => !isInternal).map(({ name, summary, risk, params }) => ({
     name,
     summary,
     risk,
@@ -15,7 +15,7 @@ function views(): OperationView[] {
   }));
 }
 
-/** The route of the catalogue. */
+/** The route of the catalogue: what may be asked for. */
 export function operationRoutes(): Route[] {
   return [
     {

@@ -151,10 +151,12 @@ test('answers carry the security headers', async () => {
   expect(headers.get('access-control-allow-origin')).toBeNull();
 });
 
-test('the catalogue is all operations, with the schema of their parameters', async () => {
+test('the catalogue is all operations that may be asked for, with the schema of their parameters', async () => {
   const { answer } = await call('GET', '/v1/operations', { role: 'viewer' });
   const operations = OperationView.array().parse(answer);
-  expect(operations.map(({ name }) => name)).toEqual(OPERATION_NAMES);
+  expect(operations.map(({ name }) => name)).toEqual(
+    OPERATION_NAMES.filter((name) => name !== 'alert.append' && name !== 'service.follow'),
+  );
   expect(operations.find(({ name }) => name === 'service.logs')?.params).toMatchObject({
     type: 'object',
     required: ['service'],
@@ -162,6 +164,16 @@ test('the catalogue is all operations, with the schema of their parameters', asy
 });
 
 describe('commands', () => {
+  test.each([
+    ['service.follow', { service: 'web', ticket: 'A'.repeat(43), relayUrl: 'ws://127.0.0.1:8080/reset' }],
+    ['alert.append', { channel: 'log', alert: {} }],
+  ])('nobody asks for %s but the control plane itself', async (operation, params) => {
+    expect(await ask('admin', { operation, params })).toMatchObject({
+      status: 403,
+      answer: { detail: expect.stringContaining('only the control plane itself') },
+    });
+  });
+
   test('one is asked for, listed and read', async () => {
     const asked = await ask('responder', { operation: 'service.restart', params: { service: 'web' } });
     expect(asked).toMatchObject({ status: 202, answer: { host: 'web-1' } });

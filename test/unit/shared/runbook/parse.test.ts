@@ -105,6 +105,12 @@ describe('a fault has its line, its column, its path and what would be right', (
       { path: 'webhooks.restart-service.operation', hint: 'Did you mean "service.restart"?' },
     ],
     [
+      'a secret that two webhooks share',
+      '    secret: restart-hook',
+      '    secret: restart-hook\n  other: { operation: service.stop, choose: { service: [web] }, role: operator, secret: restart-hook }',
+      { path: 'webhooks.other.secret', hint: 'Give each webhook a secret of its own.' },
+    ],
+    [
       'a misspelt service in a list',
       '[intake, orchestrator, web]',
       '[intake, orchestrater, web]',
