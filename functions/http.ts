@@ -37,15 +37,6 @@ export function bodyOf(req: Request, maxBytes: number): Buffer {
   });
 }
 
-/** Parses a JSON body. Throws `invalid-input`. */
-export function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (error) {
-    throw new LamplighterError('invalid-input', 'read body: it is not JSON', { cause: error });
-  }
-}
-
 function send(res: Response, answer: Answer): void {
   // The one who waits may have gone.
   if (res.headersSent || res.destroyed) return;

@@ -1,13 +1,16 @@
 // The entry points, registered with the functions framework. Nothing heavy is imported before the first request.
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import * as functions from '@google-cloud/functions-framework';
 import type { EntryPointName } from '#shared/topology.ts';
 import { checkConfig } from './config.ts';
 import { createDeps, type Deps } from './deps.ts';
 import type { Handler } from './http.ts';
-import { captureUpgrades } from './live/capture-server.ts';
+import { onListening } from './listening.ts';
 import type { UpgradeHandler } from './live/upgrade.ts';
 import { createLog } from './log.ts';
 import { toProblem } from './problem.ts';
+import { answerRefused } from './refused-request.ts';
 
 type HandlerMaker = (deps: Deps) => Handler;
 
@@ -36,7 +39,9 @@ function lazyHandler(name: EntryPointName): Handler {
       // Handlers answer for themselves: only starting one can fail here, and may work the next time.
       loading = undefined;
       createLog().error('function did not start', error, { entryPoint: name });
-      if (!res.headersSent) res.status(500).json(toProblem(error));
+      if (res.headersSent) return;
+      res.status(500).setHeader('content-type', 'application/problem+json');
+      res.end(JSON.stringify(toProblem(error)));
     }
   };
 }
@@ -46,15 +51,15 @@ function isTarget(name: EntryPointName): boolean {
   return process.env.FUNCTION_TARGET === name || process.argv.includes(`--target=${name}`);
 }
 
-/** The relay answers upgrades, which the framework does not hand to functions; it must listen before the server does. */
-function listenForUpgrades(): void {
+/** The relay answers upgrades, which the framework does not hand to functions. */
+function answerUpgrades(server: Server): void {
   let loading: Promise<UpgradeHandler> | undefined;
   const load = async (): Promise<UpgradeHandler> => {
     checkConfig('live', process.env);
     const { createLiveUpgrades } = await import('./live/handler.ts');
     return createLiveUpgrades(createDeps(process.env)).onUpgrade;
   };
-  captureUpgrades((request, socket, head) => {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     loading ??= load();
     loading.then(
       (onUpgrade) => void onUpgrade(request, socket, head),
@@ -67,5 +72,12 @@ function listenForUpgrades(): void {
   });
 }
 
-if (isTarget('live')) listenForUpgrades();
-for (const name of Object.keys(LOADERS) as EntryPointName[]) functions.http(name, lazyHandler(name));
+for (const name of Object.keys(LOADERS) as EntryPointName[]) {
+  const handler = lazyHandler(name);
+  functions.http(name, handler);
+  if (!isTarget(name)) continue;
+  onListening((server) => {
+    answerRefused(server, handler, createLog());
+    if (name === 'live') answerUpgrades(server);
+  });
+}

@@ -2,15 +2,8 @@
 import { LamplighterError } from '#shared/errors.ts';
 import { type PushMessage, parsePush } from './cloud/push.ts';
 import type { Deps } from './deps.ts';
-import {
-  type Answer,
-  answering,
-  bodyOf,
-  type Handler,
-  MAX_BODY_BYTES,
-  parseJson,
-  type Request,
-} from './http.ts';
+import { type Answer, answering, bodyOf, type Handler, MAX_BODY_BYTES, type Request } from './http.ts';
+import { parseJson } from './json-body.ts';
 
 type PrivateDeps = Pick<Deps, 'verifyCaller' | 'log'>;
 

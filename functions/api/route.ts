@@ -5,7 +5,8 @@ import { z } from 'zod';
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Role } from '#shared/role.ts';
-import { type Answer, parseJson } from '../http.ts';
+import type { Answer } from '../http.ts';
+import { parseJson } from '../json-body.ts';
 
 export type { Answer };
 

@@ -7,7 +7,7 @@ import type { Webhook } from '#shared/runbook/schema.ts';
 import { requestCommand } from '../command/request.ts';
 import { chooseWebhookParams } from '../command/webhook-params.ts';
 import type { Deps } from '../deps.ts';
-import { parseJson } from '../http.ts';
+import { parseJson } from '../json-body.ts';
 import { appendAudit } from '../store/audit.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { claimWebhookCall } from '../store/webhook-calls.ts';

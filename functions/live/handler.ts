@@ -1,4 +1,4 @@
-// Entry point `live`: a WebSocket relay. Upgrades reach it beside the framework (capture-server.ts); plain requests
+// Entry point `live`: a WebSocket relay. Upgrades reach it beside the framework (listening.ts); plain requests
 // only learn that this is one.
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
