@@ -10,6 +10,7 @@ import { advanceCommand, announceCommand, type CommandRecord, lockCommand } from
 import type { Queryable } from '../store/database.ts';
 import { type HostKeyRole, saveHeartbeat } from '../store/hosts.ts';
 import { authenticateReport } from './authenticate-report.ts';
+import { understandResult } from './understand-result.ts';
 
 export type ReportDeps = Pick<Deps, 'db' | 'clock'>;
 
@@ -127,24 +128,6 @@ async function recordCommandReport(
   }
 }
 
-/**
- * The result when it is one of the operation's. Another, as of an agent of another version, is left out and said: the end
- * itself is true all the same.
- */
-function understoodResult(
-  { operation, dryRun }: CommandRecord,
-  { state, result }: FinishedReport,
-): { result?: unknown; message?: string } {
-  const definition = lookUpOperation(operation);
-  if (state !== 'succeeded' || result === undefined || dryRun || !definition) return { result };
-  const parsed = definition.result.safeParse(result);
-  if (parsed.success) return { result: parsed.data };
-  const issue = parsed.error.issues[0];
-  return {
-    message: `its result is left out: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not understood'}`,
-  };
-}
-
 /** Reads end in the agent; of the rest it may only say that they never began. */
 function mayAgentFinish(record: CommandRecord, report: FinishedReport): boolean {
   const isBefore = record.state === 'requested' || record.state === 'sent' || record.state === 'accepted';
@@ -172,13 +155,30 @@ async function recordFinished(
   record: CommandRecord,
   report: FinishedReport,
 ): Promise<boolean> {
-  return await advanceCommand(tx, record, {
-    state: report.state,
-    at: deps.clock(),
-    code: report.code,
-    message: report.message,
-    ...understoodResult(record, report),
-    steps: report.steps,
-    output: report.output,
+  const { state, code, message, result, steps, output } = report;
+  const at = deps.clock();
+  const end = { state, at, code, message, steps, output };
+  if (result === undefined) return await advanceCommand(tx, record, end);
+  const understanding = understandResult(record, result);
+  if (understanding.understood) {
+    return await advanceCommand(tx, record, { ...end, result: understanding.result });
+  }
+  // The end itself is true all the same.
+  const told = [message, `its result was not understood and is left out: ${understanding.fault}`];
+  const isNew = await advanceCommand(tx, record, {
+    ...end,
+    message: told.filter((part) => part !== undefined).join('; '),
   });
+  if (isNew) await auditResult(tx, at, report, understanding.fault);
+  return isNew;
+}
+
+async function auditResult(
+  tx: Queryable,
+  at: Date,
+  { host, commandId, id: reportId }: FinishedReport,
+  reason: string,
+): Promise<void> {
+  const entry = { at, actor: `host:${host}`, action: 'result.refused', target: commandId };
+  await appendAudit(tx, { ...entry, detail: { reason, reportId } });
 }

@@ -9,5 +9,6 @@ export async function runReportHooks(deps: Deps, report: Report): Promise<void> 
   const command = await findCommand(deps.db, report.commandId);
   if (command?.operation !== 'backup.run' || command.state !== 'succeeded' || command.dryRun) return;
   const { recordBackup } = await import('../backup/record.ts');
-  await recordBackup(deps, report);
+  // As it was understood, not as it came.
+  await recordBackup(deps, { ...report, result: command.result });
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { recordReport } from '#functions/command/record-report.ts';
+import { runReportHooks } from '#functions/command/report-hooks.ts';
 import { requestCommand } from '#functions/command/request.ts';
 import { sweepCommands } from '#functions/command/sweep.ts';
 import { listAudit } from '#functions/store/audit.ts';
+import { findBackupsById } from '#functions/store/backups.ts';
 import { listCommandEvents } from '#functions/store/command-events.ts';
 import { findCommand } from '#functions/store/commands.ts';
 import { findHostState } from '#functions/store/hosts.ts';
@@ -39,15 +41,16 @@ beforeEach(() => {
 const ORDERS = {
   restart: { operation: 'service.restart', params: { service: 'web' } },
   status: { operation: 'service.status', params: { service: 'web' } },
+  backup: { operation: 'backup.run', params: {} },
   restore: {
     operation: 'restore.run',
     params: { backup: '20261123T020000Z-1f3a9c', confirm: 'analytics' },
   },
 };
 
-async function sentCommand(order: keyof typeof ORDERS = 'restart'): Promise<CommandId> {
+async function sentCommand(order: keyof typeof ORDERS = 'restart', dryRun = false): Promise<CommandId> {
   const actor = { kind: 'token', name: 'tester', role: 'operator' } as const;
-  return (await requestCommand(deps, { ...ORDERS[order], actor, dryRun: false })).id;
+  return (await requestCommand(deps, { ...ORDERS[order], actor, dryRun })).id;
 }
 
 function head(host = 'web-1') {
@@ -90,6 +93,90 @@ test('a command is followed from acceptance to its end', async () => {
     finishedAt: deps.now,
   });
   expect(await eventsOf(id)).toEqual(['requested', 'sent', 'accepted', 'running', 'step 1', 'succeeded']);
+});
+
+describe('a result', () => {
+  const unit = {
+    unit: 'app-web.service',
+    loadState: 'loaded',
+    activeState: 'active',
+    subState: 'running',
+    mainPid: 7,
+    restarts: 0,
+    activeSince: null,
+    memoryBytes: null,
+  };
+  const resultAudits = async (id: string) =>
+    (await listAudit(database.db, { action: 'result.refused', limit: 500 })).filter(
+      ({ target }) => target === id,
+    );
+
+  test("that is the operation's is kept, without fields that are new to us", async () => {
+    const id = await sentCommand();
+    const result = { unit: { ...unit, cpuPercent: 3 }, healthy: true, warmedUp: [1] };
+    await deliver(finished(id, { result }), keys.runner);
+    expect(await findCommand(database.db, id)).toMatchObject({
+      state: 'succeeded',
+      result: { unit, healthy: true },
+      message: null,
+    });
+    expect((await findCommand(database.db, id))?.result).toEqual({ unit, healthy: true });
+    expect(await resultAudits(id)).toEqual([]);
+  });
+
+  const plan = [{ step: 'restart', does: 'systemctl restart app-web.service' }];
+  const refused: [string, Partial<FinishedReport>, boolean, string][] = [
+    ['of another form', { result: { unit, healthy: 'secret' } }, false, 'healthy:'],
+    ['that is none', { result: 'secret' }, false, 'expected object'],
+    ['of a failure, of another form', { state: 'failed', result: { secret: 1 } }, false, 'unit:'],
+    ["of a dry run that is the operation's", { result: { unit, healthy: true } }, true, 'plan:'],
+  ];
+  test.each(refused)('%s is left out and said; the end counts', async (_name, change, dryRun, fault) => {
+    const id = await sentCommand('restart', dryRun);
+    const report = finished(id, { message: 'as it ended', ...change });
+    await deliver(report, keys.runner);
+    const command = await findCommand(database.db, id);
+    expect(command).toMatchObject({
+      state: report.type === 'command.finished' && report.state,
+      result: null,
+    });
+    expect(command?.message).toContain('as it ended; its result was not understood and is left out: ');
+    expect(command?.message).toContain(fault);
+    const [entry, ...others] = await resultAudits(id);
+    expect(entry).toMatchObject({ actor: 'host:web-1', detail: { reportId: report.id } });
+    expect(others).toEqual([]);
+    expect(JSON.stringify([command, entry])).not.toContain('secret');
+  });
+
+  test('that is left out is written down once, however often it comes', async () => {
+    const id = await sentCommand();
+    const report = finished(id, { result: 7 });
+    await deliver(report, keys.runner);
+    expect(await deliver(report, keys.runner)).toBe('known');
+    expect(await resultAudits(id)).toHaveLength(1);
+  });
+
+  test('of a backup, with a field that is new to us, makes the backup known', async () => {
+    const id = await sentCommand('backup');
+    const backupId = '20261123T020000Z-1f3a9d';
+    const summary = { backupId, database: 'analytics', bytes: 1, tables: 1, rows: 1, durationMs: 1 };
+    const result = { ...summary, manifestObject: 'manifest.json', sequences: 4 };
+    const { report } = await recordReport(deps, await pushedReport(finished(id, { result }), keys.runner));
+    if (report) await runReportHooks(deps, report);
+    expect(await findBackupsById(database.db, backupId)).toMatchObject([{ database: 'analytics' }]);
+  });
+
+  test('of a dry run is its plan', async () => {
+    const id = await sentCommand('restart', true);
+    await deliver(finished(id, { result: { plan } }), keys.runner);
+    expect(await findCommand(database.db, id)).toMatchObject({ result: { plan }, message: null });
+  });
+
+  test('of a dry run of a read is what was read', async () => {
+    const id = await sentCommand('status', true);
+    await deliver(finished(id, { result: { unit } }), keys.agent);
+    expect(await findCommand(database.db, id)).toMatchObject({ result: { unit }, message: null });
+  });
 });
 
 describe('refuses', () => {
@@ -138,33 +225,7 @@ describe('refuses', () => {
     expect(await findCommand(database.db, id)).toMatchObject({ state: 'failed' });
   });
 
-  test("a result that is not the operation's is left out and said; the end counts", async () => {
-    const [odd, good] = [await sentCommand(), await sentCommand()];
-    const unit = {
-      unit: 'app-web.service',
-      loadState: 'loaded',
-      activeState: 'active',
-      subState: 'running',
-      mainPid: 7,
-      restarts: 0,
-      activeSince: null,
-      memoryBytes: null,
-    };
-    await deliver(finished(odd, { result: { unit, healthy: 'yes' } }), keys.runner);
-    await deliver(finished(good, { result: { unit, healthy: true } }), keys.runner);
-    expect(await findCommand(database.db, odd)).toMatchObject({
-      state: 'succeeded',
-      result: null,
-      message: expect.stringContaining('its result is left out: healthy:'),
-    });
-    expect(await findCommand(database.db, good)).toMatchObject({
-      state: 'succeeded',
-      result: { unit, healthy: true },
-      message: null,
-    });
-  });
-
-  test('a payload changed by one byte', async () => {
+    test('a payload changed by one byte', async () => {
     const id = await sentCommand();
     const pushed = await pushedReport(finished(id, { state: 'failed' }), keys.runner);
     const data = Buffer.from(pushed.data.toString().replace('failed', 'railed'));

@@ -1,0 +1,47 @@
+// What a report says a command returned, held against what its operation returns. Pure.
+import { z } from 'zod';
+import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import { oneLine } from '../one-line.ts';
+import type { CommandRecord } from '../store/commands.ts';
+
+export type Understanding = { understood: true; result: unknown } | { understood: false; fault: string };
+
+/** What the runner returns instead of acting. */
+const Plan = z.strictObject({ plan: z.array(z.strictObject({ step: z.string(), does: z.string() })) });
+
+function schemaOf({ operation, dryRun }: Pick<CommandRecord, 'operation' | 'dryRun'>): z.ZodType | undefined {
+  const definition = lookUpOperation(operation);
+  // A read changes nothing, so it is done in a dry run too.
+  return dryRun && definition && definition.risk !== 'read' ? Plan : definition?.result;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** A copy without the keys that the issues call unknown. */
+function withoutUnknownKeys(value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy: unknown = structuredClone(value);
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    let owner = copy;
+    for (const step of issue.path) owner = isObject(owner) ? Reflect.get(owner, step) : undefined;
+    if (isObject(owner)) for (const key of issue.keys) Reflect.deleteProperty(owner, key);
+  }
+  return copy;
+}
+
+/** The result as its operation defines it, or why it is not one. Fields that a newer agent added are dropped. */
+export function understandResult(
+  command: Pick<CommandRecord, 'operation' | 'dryRun'>,
+  result: unknown,
+): Understanding {
+  const schema = schemaOf(command);
+  if (!schema) return { understood: false, fault: `there is no operation ${command.operation}` };
+  const strict = schema.safeParse(result);
+  if (strict.success) return { understood: true, result: strict.data };
+  const parsed = schema.safeParse(withoutUnknownKeys(result, strict.error.issues));
+  if (parsed.success) return { understood: true, result: parsed.data };
+  const { path = [], message = 'of another form' } = parsed.error.issues[0] ?? {};
+  return { understood: false, fault: oneLine(path.length === 0 ? message : `${path.join('.')}: ${message}`) };
+}
