@@ -37,7 +37,7 @@ export async function verifyAgain(
   deps: RequestDeps,
   { host, id }: Pick<StoredBackup, 'host' | 'id'>,
 ): Promise<void> {
-  await openRound(deps.db, { host, id });
+  await openRound(deps.db, { host, id }, deps.clock());
   await orderVerification(deps, { host, backupId: id });
 }
 

@@ -110,10 +110,30 @@ export async function listDueBackups(db: Queryable): Promise<StoredBackup[]> {
 }
 
 /** Opens a round unless one is open. */
-export async function openRound(db: Queryable, { host, id }: BackupKey): Promise<void> {
+export async function openRound(db: Queryable, { host, id }: BackupKey, now: Date): Promise<void> {
   await db.query(
-    'UPDATE backups SET round = round + 1 WHERE host = $1 AND id = $2 AND round = proven_round',
-    [host, id],
+    `UPDATE backups SET round = round + 1, ordered_at = $3
+     WHERE host = $1 AND id = $2 AND round = proven_round`,
+    [host, id, now],
+  );
+}
+
+/**
+ * Takes those whose round is open, that nobody is at, and that nobody asked for since a time; each counts as asked for
+ * now. A host's clock that is ahead of ours does not count.
+ */
+export async function claimOverdueBackups(
+  db: Queryable,
+  { now, orderedBefore }: { now: Date; orderedBefore: Date },
+): Promise<StoredBackup[]> {
+  return await queryRows(
+    db,
+    StoredBackup,
+    `UPDATE backups SET ordered_at = $1
+     WHERE round > proven_round AND (lease_until IS NULL OR lease_until < $1)
+       AND (coalesce(ordered_at, finished_at) <= $2 OR coalesce(ordered_at, finished_at) > $1)
+     RETURNING ${COLUMNS}`,
+    [now, orderedBefore],
   );
 }
 

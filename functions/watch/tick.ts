@@ -2,6 +2,7 @@
 // others are done all the same. Calls at the same time, twice, or after a kill do no harm: whatever changes something
 // takes its own lease or lock.
 import { publishOverdue } from '../alert/outbox.ts';
+import { orderOverdueVerifications } from '../backup/overdue.ts';
 import { type RequestDeps, requestCommand, resendRequestedCommands } from '../command/request.ts';
 import { sweepCommands } from '../command/sweep.ts';
 import { type CurrentRunbook, findRunbook } from '../store/runbooks.ts';
@@ -70,6 +71,7 @@ function deliveryParts(deps: TickDeps): Part[] {
   return [
     { name: 'deliveries', run: () => publishOverdue(deps) },
     { name: 'swept', run: () => sweepCommands(deps) },
+    { name: 'verifications', run: () => orderOverdueVerifications(deps) },
   ];
 }
 

@@ -268,3 +268,14 @@ test('results are kept for two weeks', async () => {
   const kept = await world.rows<{ at: Date }>('SELECT at FROM check_results');
   expect(kept.map(({ at }) => at.toISOString())).toEqual(Array(2).fill('2026-12-08T09:00:00.000Z'));
 });
+
+test('a verification that was lost is asked for again', async () => {
+  const id = '20261123T085900Z-1f3a9c';
+  await world.rows(
+    `INSERT INTO backups (host, id, database, started_at, finished_at, bytes, tables, rows)
+     VALUES ('web-1', $1, 'analytics', $2, $2, 1, 1, 1)`,
+    [id, world.now()],
+  );
+  await minutes(31);
+  expect(world.verifications).toEqual([id]);
+});

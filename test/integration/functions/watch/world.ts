@@ -1,11 +1,13 @@
 // A control plane for tests: a database of its own, a clock that is set by hand, and a publisher that keeps what it gets.
 import { randomUUID } from 'node:crypto';
 import { DeliveryMessage } from '#functions/alert/outbox.ts';
+import { VerificationOrder } from '#functions/backup/request.ts';
 import { createLog } from '#functions/log.ts';
 import { insertRunbook } from '#functions/store/runbooks.ts';
 import type { Probe } from '#functions/watch/checks/probe.ts';
 import type { Finding } from '#functions/watch/checks/verdict.ts';
 import type { TickDeps } from '#functions/watch/tick.ts';
+import { VERIFICATIONS_TOPIC } from '#shared/topology.ts';
 import { createTestDatabase } from '#test/fixtures/postgres.ts';
 
 const START = new Date('2026-11-23T09:00:00.000Z');
@@ -56,6 +58,8 @@ export async function createWorld(runbook = RUNBOOK) {
     published,
     signed,
     script: {} as Script,
+    /** Backups of which a verification was asked for. */
+    verifications: [] as string[],
     publishing: 'works' as 'works' | 'fails',
     signing: 'works' as 'works' | 'fails',
     looks: 0,
@@ -92,8 +96,12 @@ export async function createWorld(runbook = RUNBOOK) {
     clock: () => now,
     log: createLog(() => undefined),
     publisher: {
-      publish: (_topic, { data }) => {
+      publish: (topic, { data }) => {
         if (world.publishing === 'fails') return Promise.reject(new Error('Pub/Sub is down'));
+        if (topic === VERIFICATIONS_TOPIC) {
+          world.verifications.push(VerificationOrder.parse(JSON.parse(data.toString())).backupId);
+          return Promise.resolve('1');
+        }
         published.push(DeliveryMessage.parse(JSON.parse(data.toString())).deliveryId);
         return Promise.resolve('1');
       },
