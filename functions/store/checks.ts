@@ -167,6 +167,24 @@ export async function listCheckResults(db: Queryable, check: string, limit: numb
   return rows.toReversed();
 }
 
+/** Of these checks, the ones without a good or bad result since their time. */
+export async function listUnjudgedChecks(
+  db: Queryable,
+  wanted: readonly { check: string; host: string; since: Date }[],
+): Promise<string[]> {
+  const rows = await queryRows(
+    db,
+    z.object({ check: z.string() }),
+    `SELECT w.check_name AS "check"
+     FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS w (check_name, host, since)
+     WHERE NOT EXISTS (
+       SELECT FROM check_results r
+       WHERE r.check_name = w.check_name AND r.host = w.host AND r.at > w.since AND r.verdict <> 'unknown')`,
+    [wanted.map(({ check }) => check), wanted.map(({ host }) => host), wanted.map(({ since }) => since)],
+  );
+  return rows.map(({ check }) => check);
+}
+
 /** The states of all checks that ever ran. */
 export async function listCheckStates(db: Queryable): Promise<CheckState[]> {
   return await queryRows(db, CheckState, `SELECT ${STATE_COLUMNS} FROM check_states s ORDER BY s.check_name`);

@@ -6,12 +6,13 @@ import {
   type CheckResult,
   type CheckState,
   insertCheckResults,
-  listCheckResults,
   lockHeldCheck,
   settleCheck,
 } from '../store/checks.ts';
 import type { Queryable } from '../store/database.ts';
+import { listEvidence } from './evidence.ts';
 import { standingAfter } from './observe.ts';
+import { settleUnjudged } from './unjudged.ts';
 
 export interface CheckRun {
   name: string;
@@ -19,8 +20,6 @@ export interface CheckRun {
   runId: string;
   results: readonly CheckResult[];
 }
-
-const EVIDENCE_LINES = 8;
 
 /** Records a run; does nothing when its lease was lost to another one. */
 export async function recordRun(deps: AlertDeps, run: CheckRun, runbook: Runbook): Promise<void> {
@@ -33,7 +32,7 @@ export async function recordRun(deps: AlertDeps, run: CheckRun, runbook: Runbook
     await insertCheckResults(tx, run.name, run.check.host, run.results);
     const after = stateAfter(before, run, last);
     await settleCheck(tx, after);
-    return [await followState(tx, run, after, runbook, deps.clock())];
+    return await followState(tx, run, after, runbook, deps.clock());
   });
 }
 
@@ -58,22 +57,19 @@ async function followState(
   { state, detail, blindSince }: CheckState,
   runbook: Runbook,
   now: Date,
-): Promise<AlertChange | undefined> {
-  if (blindSince !== null || state === 'unknown') return undefined;
+): Promise<(AlertChange | undefined)[]> {
+  if (blindSince !== null || state === 'unknown') return [];
   const key = { kind: 'check', host: check.host, subject: name } as const;
   if (state === 'passing') {
-    return await settleAlert(tx, key, `${name} is passing again: ${detail ?? ''}`, runbook, now);
+    return [await settleAlert(tx, key, `${name} is passing again: ${detail ?? ''}`, runbook, now)];
   }
-  const title = `${name} is failing`;
-  const evidence = (await listCheckResults(tx, name, EVIDENCE_LINES)).map(evidenceLine);
-  return await raiseAlert(
-    tx,
-    { ...key, service: check.service, title, reason: detail ?? '', evidence },
-    runbook,
-    now,
-  );
-}
-
-function evidenceLine({ at, verdict, reason }: CheckResult): string {
-  return `${at.toISOString().replace('T', ' ')}  ${verdict}  ${reason}`;
+  const evidence = await listEvidence(tx, name);
+  const facts = {
+    ...key,
+    service: check.service,
+    title: `${name} is failing`,
+    reason: detail ?? '',
+    evidence,
+  };
+  return [await settleUnjudged(tx, key, runbook, now), await raiseAlert(tx, facts, runbook, now)];
 }

@@ -14,6 +14,7 @@ import { retireAlerts } from './retire.ts';
 import { type RunDeps, runDueChecks } from './run.ts';
 import { settleEndedRuns, startDueJobs } from './schedule.ts';
 import { createBudget, withinMs } from './time.ts';
+import { watchUnjudged } from './unjudged.ts';
 
 export type TickDeps = RequestDeps & RunDeps & { latestVerifiedBackup: LatestVerifiedBackup };
 
@@ -85,6 +86,7 @@ function recordParts(deps: TickDeps, current: CurrentRunbook, watchingSince: Dat
   };
   return [
     { name: 'heartbeats', run: () => watchHeartbeats(deps, runbook, watchingSince) },
+    { name: 'unjudged', run: () => watchUnjudged(deps, current, watchingSince) },
     { name: 'jobsEnded', run: () => settleEndedRuns(deps, runbook) },
     { name: 'jobsStarted', run: () => startDueJobs(scheduling, current) },
     { name: 'backups', run: () => watchBackups(deps, current, deps.latestVerifiedBackup) },

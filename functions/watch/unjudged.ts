@@ -1,0 +1,86 @@
+// Checks that nobody could judge for long: the watcher is blind for them, or never gets to them. Such a check neither
+// passes nor fails, so nothing else would say that its target is not watched.
+import type { Check, Runbook } from '#shared/runbook/schema.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import { durationText } from '../alert/text.ts';
+import { type AlertKey, findFiringAlert, lockHostAlerts } from '../store/alerts.ts';
+import { listUnjudgedChecks } from '../store/checks.ts';
+import type { Queryable } from '../store/database.ts';
+import type { CurrentRunbook } from '../store/runbooks.ts';
+import { listEvidence } from './evidence.ts';
+
+const MISSED_PERIODS = 3;
+const MIN_PATIENCE_MS = 10 * 60_000;
+
+/** How long a check may go without a look that says something of its target. */
+export function patienceMs({ everyS }: Pick<Check, 'everyS'>): number {
+  return Math.max(everyS * 1000 * MISSED_PERIODS, MIN_PATIENCE_MS);
+}
+
+function titleOf(name: string): string {
+  return `${name} could not be judged`;
+}
+
+interface Suspect {
+  name: string;
+  check: Check;
+  since: Date;
+}
+
+async function stillUnjudged(db: Queryable, suspects: readonly Suspect[]): Promise<Suspect[]> {
+  const wanted = suspects.map(({ name, check, since }) => ({ check: name, host: check.host, since }));
+  const names = new Set(await listUnjudgedChecks(db, wanted));
+  return suspects.filter(({ name }) => names.has(name));
+}
+
+/**
+ * Raises an alert for each check without a good or bad look for too long. Time counts only while the runbook was in force
+ * and ticks came. An alert that fires for the check already says more, and stays.
+ */
+export async function watchUnjudged(
+  deps: AlertDeps,
+  { runbook, appliedAt }: CurrentRunbook,
+  watchingSince: Date,
+): Promise<AlertChange[]> {
+  const now = deps.clock();
+  const from = Math.max(appliedAt.getTime(), watchingSince.getTime());
+  const suspects = Object.entries(runbook.checks)
+    .map(([name, check]) => ({ name, check, since: new Date(now.getTime() - patienceMs(check)) }))
+    .filter(({ since }) => since.getTime() >= from);
+  const changes: AlertChange[] = [];
+  for (const suspect of await stillUnjudged(deps.db, suspects)) {
+    changes.push(
+      ...(await changeAlerts(deps, async (tx) => {
+        await lockHostAlerts(tx, suspect.check.host);
+        // A run may have judged it meanwhile.
+        if ((await stillUnjudged(tx, [suspect])).length === 0) return [];
+        return [await raise(tx, suspect, runbook, now)];
+      })),
+    );
+  }
+  return changes;
+}
+
+async function raise(
+  tx: Queryable,
+  { name, check }: Suspect,
+  runbook: Runbook,
+  now: Date,
+): Promise<AlertChange | undefined> {
+  const evidence = await listEvidence(tx, name);
+  const reason = `no look at it gave a result for ${durationText(patienceMs(check))}, so nobody knows how it is`;
+  const facts = { kind: 'check', host: check.host, subject: name, service: check.service } as const;
+  return await raiseAlert(tx, { ...facts, title: titleOf(name), reason, evidence }, runbook, now);
+}
+
+/** Ends the alert of a check that is judged again, and fails: that is another alert. */
+export async function settleUnjudged(
+  tx: Queryable,
+  key: AlertKey,
+  runbook: Runbook,
+  now: Date,
+): Promise<AlertChange | undefined> {
+  const alert = await findFiringAlert(tx, key);
+  if (alert?.title !== titleOf(key.subject)) return undefined;
+  return await settleAlert(tx, key, `${key.subject} can be judged again, and is failing`, runbook, now);
+}
