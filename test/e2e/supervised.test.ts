@@ -26,9 +26,10 @@ afterAll(() => rmSync(homeDir, { recursive: true, force: true }));
 
 /** What the stack may leave behind; its host's programs name the short path to their root instead of the home. */
 function observe() {
+  const uid = canDrop ? NOBODY : undefined;
   const host = `/tmp/lamplighter-${canDrop ? NOBODY : process.getuid?.()}-`;
-  const before = [homeDir, host].map((marker) => ({ marker, state: observeMachine(marker) }));
-  return () => before.map(({ marker, state }) => leftBehind(state, marker));
+  const before = [homeDir, host].map((marker) => ({ marker, state: observeMachine(marker, uid) }));
+  return () => before.map(({ marker, state }) => leftBehind(state, marker, uid));
 }
 
 const CLEAN = [NOTHING, NOTHING];
