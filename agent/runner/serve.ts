@@ -7,18 +7,22 @@ const HANDOVER_DEADLINE_MS = 10_000;
 
 /** Serves one connection; `owner` names who carries the command out, for the recovery. Resolves when the command has ended. */
 export async function serveHandover(socket: Socket, owner: string, openRunner: () => Runner): Promise<void> {
+  try {
+    await serve(socket, owner, openRunner);
+  } finally {
+    // Once the answer is out: a peer that stays, or goes on sending, must not keep this process.
+    socket.destroySoon();
+  }
+}
+
+async function serve(socket: Socket, owner: string, openRunner: () => Runner): Promise<void> {
   const signed = parseHandover(await readLine(socket));
   if (!signed) return answer(socket, { accepted: false, reason: 'malformed', detail: 'not a hand-over' });
   const runner = openRunner();
   const { answer: line, envelope } = admitHandover(runner, signed, owner);
   // The agent follows the record, not the socket: it may die without taking the command with it.
   answer(socket, line);
-  try {
-    if (envelope) await carryOut(runner, envelope);
-  } finally {
-    // A peer that stays must not keep this process.
-    socket.destroySoon();
-  }
+  if (envelope) await carryOut(runner, envelope);
 }
 
 function answer(socket: Socket, line: HandoverAnswer): void {
@@ -28,7 +32,8 @@ function answer(socket: Socket, line: HandoverAnswer): void {
 function readLine(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const timer = setTimeout(() => reject(new Error('no hand-over came')), HANDOVER_DEADLINE_MS);
+    const late = (): void => settle(() => reject(new Error('no hand-over came')));
+    const timer = setTimeout(late, HANDOVER_DEADLINE_MS);
     const settle = (act: () => void): void => {
       clearTimeout(timer);
       // Nothing more is read, and so nothing kept, whatever else is sent.
