@@ -14,21 +14,16 @@ const lock = createHash('sha256')
 
 if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== lock) {
   console.error('Installing the npm packages (once; about half a minute) …');
-  // `install`, not `ci`: optional packages of other platforms may be missing from a registry's mirror, and `ci` takes that
-  // for a broken lock file. What is locked is installed as it is locked.
+  // `ci`, not `install`: it installs exactly what is locked and never writes package-lock.json.
   const npm = process.env.npm_execpath;
   const [file, args] = npm ? [process.execPath, [npm]] : ['npm', []];
-  const { status, error } = spawnSync(
-    file,
-    [...args, 'install', '--no-audit', '--no-fund', '--loglevel=error'],
-    {
-      cwd: root,
-      stdio: ['ignore', 2, 2],
-    },
-  );
+  const { status, error } = spawnSync(file, [...args, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   if (status !== 0) {
     console.error(
-      `npm install failed${error ? `: ${error.message}` : ''}. Check that this machine reaches the npm registry, then run it again.`,
+      `npm ci failed${error ? `: ${error.message}` : ''}. Check that this machine reaches the npm registry, then run it again.`,
     );
     process.exit(1);
   }
