@@ -1,5 +1,6 @@
 // Preloaded into each function's process: the functions framework listens on all interfaces, which is right in its
-// container and wrong on somebody's laptop. LAMPLIGHTER_BIND_ADDRESS names the one address to listen on.
+// container and wrong on somebody's laptop. LAMPLIGHTER_BIND_ADDRESS names the one address to listen on. The stack that
+// started the process learns that it listens: a connection that succeeds could be somebody else's.
 import { Server } from 'node:net';
 
 const address = process.env.LAMPLIGHTER_BIND_ADDRESS;
@@ -9,5 +10,6 @@ Server.prototype.listen = function listenOnOneAddress(first, ...rest) {
   const isPort = typeof first === 'number' || (typeof first === 'string' && /^\d+$/.test(first));
   if (!address || !isPort) return listen.call(this, first, ...rest);
   const callback = rest.find((argument) => typeof argument === 'function');
+  this.once('listening', () => process.send?.('listening'));
   return listen.call(this, { port: Number(first), host: address }, callback);
 };

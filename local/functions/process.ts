@@ -2,9 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError } from '#shared/errors.ts';
 
 export interface FunctionOptions {
@@ -33,32 +31,35 @@ const RESTART_DELAY_MS = 500;
 const START_DEADLINE_MS = 30_000;
 const STOP_GRACE_MS = 5000;
 
-/** Starts a function and waits until it accepts connections. Throws `unavailable` with the log file's name when it does not. */
+/** Starts a function and waits until it listens. Throws `unavailable` with the log file's name when it does not. */
 export async function startFunction(options: FunctionOptions): Promise<FunctionProcess> {
   const log = createWriteStream(options.logFile, { flags: 'a' });
   let isClosing = false;
-  let child: ChildProcess | undefined;
-  const start = (): void => {
-    child = spawnFramework(options, log);
+  let child = spawnFramework(options, log);
+  const restartOnExit = (): void => {
     child.once('exit', (code, signal) => {
       if (isClosing) return;
       log.write(`function ${options.target} ended (code ${code}, signal ${signal}); starting it again\n`);
-      setTimeout(() => !isClosing && start(), RESTART_DELAY_MS).unref();
+      setTimeout(() => {
+        if (isClosing) return;
+        child = spawnFramework(options, log);
+        restartOnExit();
+      }, RESTART_DELAY_MS).unref();
     });
   };
-  start();
   const close = async (): Promise<void> => {
     isClosing = true;
-    if (child) await stopChild(child);
+    await stopChild(child);
     await new Promise<void>((resolve) => log.end(resolve));
   };
   try {
-    await waitForPort(options);
+    await awaitListening(child, options);
   } catch (error) {
     await close();
     throw error;
   }
-  return { url: `http://${options.address}:${options.port}`, pid: () => child?.pid, close };
+  restartOnExit();
+  return { url: `http://${options.address}:${options.port}`, pid: () => child.pid, close };
 }
 
 function spawnFramework(options: FunctionOptions, log: WriteStream): ChildProcess {
@@ -83,21 +84,29 @@ async function stopChild(child: ChildProcess): Promise<void> {
   clearTimeout(killer);
 }
 
-async function waitForPort({ target, address, port, logFile }: FunctionOptions): Promise<void> {
-  const deadline = Date.now() + START_DEADLINE_MS;
-  while (Date.now() < deadline) {
-    if (await acceptsConnections(address, port)) return;
-    await sleep(50);
-  }
-  throw new LamplighterError('unavailable', `start function ${target}: no answer on ${address}:${port}`, {
-    hint: `Its log is ${logFile}.`,
-  });
-}
-
-function acceptsConnections(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host, port });
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
+function awaitListening(child: ChildProcess, options: FunctionOptions): Promise<void> {
+  const { target, address, port, logFile } = options;
+  return new Promise((resolve, reject) => {
+    const fail = (cause: string): void => {
+      clearTimeout(timer);
+      reject(
+        new LamplighterError('unavailable', `start function ${target} on ${address}:${port}: ${cause}`, {
+          hint: `Its log is ${logFile}.`,
+        }),
+      );
+    };
+    const timer = setTimeout(
+      () => fail(`it does not listen after ${START_DEADLINE_MS / 1000} s`),
+      START_DEADLINE_MS,
+    );
+    child.once('message', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', (code, signal) => {
+      const how = signal ? `signal ${signal}` : `code ${code}`;
+      fail(`it ended before it listened (${how}); another program may have taken the port`);
+    });
   });
 }

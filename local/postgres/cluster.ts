@@ -14,10 +14,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { findFreePort } from '#local/ports.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { stopLeftover } from './leftover.ts';
 import { type Account, findPostgres, type PostgresPrograms, serverAccount } from './programs.ts';
@@ -60,7 +60,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   if (!existsSync(join(place.data, 'PG_VERSION'))) await initialise(place, programs, account);
   await stopLeftover(place.data, programs, account);
   const password = readFileSync(place.passwordFile, 'utf8').trim();
-  const port = options.port ?? (await findFreePort());
+  const port = options.port ?? (await findFreePort(LOOPBACK));
   const server = spawnServer(place, programs, account, port, options.fsync);
   const url = (database: string) => `postgresql://lamplighter:${password}@${LOOPBACK}:${port}/${database}`;
   const close = () => stopServer(server);
@@ -215,15 +215,4 @@ async function stopServer(server: ChildProcess): Promise<void> {
   const killer = setTimeout(() => server.kill('SIGQUIT'), STOP_DEADLINE_MS);
   await ended;
   clearTimeout(killer);
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, LOOPBACK, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -5,7 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findFreePort } from '#local/stack/ports.ts';
+import { findFreePort } from '#local/ports.ts';
 import { LamplighterError } from '#shared/errors.ts';
 
 export interface GoogleEmulator {

@@ -11,6 +11,7 @@ import { startGcs } from '#local/gcs/server.ts';
 import { startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint, type TokenMint } from '#local/identity/token-mint.ts';
 import { startMailServer } from '#local/mail/server.ts';
+import { findFreePort, holdPort } from '#local/ports.ts';
 import { startCluster } from '#local/postgres/cluster.ts';
 import { startPushBridge } from '#local/pubsub/push-bridge.ts';
 import { startPubsub } from '#local/pubsub/server.ts';
@@ -21,7 +22,6 @@ import { type FunctionPlan, startFunctions, urlOf } from './functions.ts';
 import type { StackHome } from './home.ts';
 import { BACKUP_BUCKET, PROJECT_ID, serviceAccountEmail } from './identities.ts';
 import type { StackKeys } from './keys.ts';
-import { findFreePort } from './ports.ts';
 import { provisionPubsub } from './provision.ts';
 
 export interface CloudOptions {
@@ -122,10 +122,9 @@ async function keepToken(db: Database, lampConfig: string): Promise<string> {
 }
 
 async function openPubsub(options: CloudOptions, mint: TokenMint, closing: Closing): Promise<string> {
-  const port = await findFreePort(options.bindAddress, 8085);
   const server = await startPubsub({
     host: options.bindAddress,
-    port,
+    port: await findFreePort(options.bindAddress, 8085),
     dataDir: options.home.pubsub,
     mintIdToken: mint.mintIdToken,
   });
@@ -154,19 +153,15 @@ async function openStorage(
 }
 
 async function choosePlaces(options: CloudOptions): Promise<FunctionPlan['places']> {
-  const place = async (address: string, preferred: number) => ({
-    address,
-    port: await findFreePort(address, preferred),
-  });
   return {
-    api: await place(LOOPBACK, options.apiPort),
-    live: await place(options.bindAddress, 8090),
-    sign: await place(LOOPBACK, 0),
-    report: await place(LOOPBACK, 0),
-    watch: await place(LOOPBACK, 0),
-    notify: await place(LOOPBACK, 0),
-    'verify-object': await place(LOOPBACK, 0),
-    verify: await place(LOOPBACK, 0),
+    api: await holdPort(LOOPBACK, options.apiPort),
+    live: await holdPort(options.bindAddress, 8090),
+    sign: await holdPort(LOOPBACK),
+    report: await holdPort(LOOPBACK),
+    watch: await holdPort(LOOPBACK),
+    notify: await holdPort(LOOPBACK),
+    'verify-object': await holdPort(LOOPBACK),
+    verify: await holdPort(LOOPBACK),
   };
 }
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
 import type { IdentityServer } from '#local/identity/server.ts';
+import type { HeldPort } from '#local/ports.ts';
 import {
   ENTRY_POINTS,
   type EntryPoint,
@@ -14,8 +15,8 @@ export interface FunctionPlan {
   source: string;
   logsDir: string;
   identity: IdentityServer;
-  /** Where each entry point listens. */
-  places: Record<EntryPointName, { address: string; port: number }>;
+  /** Where each entry point listens; held until it starts. */
+  places: Record<EntryPointName, HeldPort>;
   pubsubAddress: string;
   storageEndpoint: string;
   values: Record<Exclude<FunctionVariable, 'OIDC_AUDIENCE' | 'OIDC_CALLERS'>, string>;
@@ -38,11 +39,15 @@ export async function startFunctions(plan: FunctionPlan): Promise<FunctionProces
 
 async function start(entryPoint: EntryPoint, plan: FunctionPlan): Promise<FunctionProcess> {
   const { name } = entryPoint;
+  const { address, port, release } = plan.places[name];
+  const env = await environmentOf(entryPoint, plan);
+  await release();
   return await startFunction({
     target: name,
     source: plan.source,
-    ...plan.places[name],
-    env: await environmentOf(entryPoint, plan),
+    address,
+    port,
+    env,
     logFile: join(plan.logsDir, `${name}.log`),
   });
 }

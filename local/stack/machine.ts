@@ -4,9 +4,9 @@ import type { HostMachine } from '#local/host/host-machine.ts';
 import { bootHost } from '#local/host/machine.ts';
 import { PORTS } from '#local/platform/files.ts';
 import { findNginx } from '#local/platform/find-nginx.ts';
+import { findFreePort } from '#local/ports.ts';
 import { findPostgres, serverAccount } from '#local/postgres/programs.ts';
 import { openSupervisedHost } from '#local/supervisor/machine.ts';
-import { findFreePort } from './ports.ts';
 
 const TIMEZONE = 'Europe/London';
 const LOOPBACK = '127.0.0.1';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildAgent } from '#agent/build.ts';
-import { findFreePort } from '#local/stack/ports.ts';
+import { findFreePort } from '#local/ports.ts';
 import { type Stack, startStack } from '#local/stack/stack.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -4,8 +4,8 @@ import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { findFreePort } from '#local/ports.ts';
 import { findMissingPrograms } from '#local/setup/programs.ts';
-import { findFreePort } from '#local/stack/ports.ts';
 import { leftBehind, NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
 
 const MAIN = join(import.meta.dirname, '../../local/main.ts');

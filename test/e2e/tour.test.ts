@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { findFreePort } from '#local/ports.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
-import { findFreePort } from '#local/stack/ports.ts';
 import { leftBehind, NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
 
 const MAIN = join(import.meta.dirname, '../../local/main.ts');

@@ -11,9 +11,9 @@ import { createToken } from '#functions/store/tokens.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
 import { type IdentityServer, startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint } from '#local/identity/token-mint.ts';
+import { findFreePort } from '#local/ports.ts';
 import { type PubsubServer, startPubsub } from '#local/pubsub/server.ts';
 import { PROJECT_ID, serviceAccountEmail } from '#local/stack/identities.ts';
-import { findFreePort } from '#local/stack/ports.ts';
 import { provisionPubsub } from '#local/stack/provision.ts';
 import { CommandDetail } from '#shared/api/views.ts';
 import { admitCommand } from '#shared/command/admit.ts';
@@ -54,7 +54,7 @@ beforeAll(async () => {
   token = await createToken(database.db, { name: 'tester', role: 'operator' });
   identity = await startIdentityServer(mint, PROJECT_ID);
   pubsubServer = await startPubsub({ host: '127.0.0.1', mintIdToken: mint.mintIdToken });
-  for (const name of STARTED) urls.set(name, `http://127.0.0.1:${await findFreePort('127.0.0.1', 0)}`);
+  for (const name of STARTED) urls.set(name, `http://127.0.0.1:${await findFreePort('127.0.0.1')}`);
   functions.push(...(await Promise.all(STARTED.map(start))));
   pubsub = new PubSub({ projectId: PROJECT_ID, apiEndpoint: pubsubServer.address, emulatorMode: true });
   await provisionPubsub({
