@@ -1,11 +1,11 @@
 // lamp against the real API under the real functions framework.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createToken } from '#functions/store/tokens.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { findFreePort } from '#local/ports.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 import { lamp } from './scripted-api.ts';
 
@@ -24,14 +24,6 @@ let database: TestDatabase;
 let api: FunctionProcess;
 let folder: string;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
 const tokens = { admin: '', viewer: '', wrong: 'wrong-token' };
 
 beforeAll(async () => {
@@ -43,7 +35,7 @@ beforeAll(async () => {
     target: 'api',
     source: join(import.meta.dirname, '../../../functions/index.ts'),
     address: '127.0.0.1',
-    port: await freePort(),
+    port: await findFreePort('127.0.0.1'),
     env: {
       PATH: process.env['PATH'] ?? '',
       DATABASE_URL: database.url,

@@ -1,7 +1,6 @@
 // Requests that the functions framework would answer by itself, in HTML: each gets our problem details instead.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -12,6 +11,7 @@ import { handleLive } from '#functions/live/handler.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
 import { createToken } from '#functions/store/tokens.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { findFreePort } from '#local/ports.ts';
 import { Problem } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { applyTestRunbook } from '#test/fixtures/control-plane.ts';
@@ -156,20 +156,12 @@ test.each([
   expect({ type, answer }).toMatchObject({ type: 'application/problem+json', answer: { status } });
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
 async function deploy(target: string, env: Record<string, string>): Promise<FunctionProcess> {
   return await startFunction({
     target,
     source: join(import.meta.dirname, '../../../functions/index.ts'),
     address: '127.0.0.1',
-    port: await freePort(),
+    port: await findFreePort('127.0.0.1'),
     env: { ...env, GOOGLE_CLOUD_PROJECT: 'test', PATH: process.env['PATH'] ?? '' },
     logFile: join(folder, `${target}.log`),
   });

@@ -1,11 +1,11 @@
 // The relay as it is deployed: under the real functions framework, in a process of its own.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { streamToRelay } from '#agent/live/stream.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { findFreePort } from '#local/ports.ts';
 import type { LogLine } from '#shared/operations/service.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 import { connect, line, openTicket } from './live-harness.ts';
@@ -14,14 +14,6 @@ let database: TestDatabase;
 let relay: FunctionProcess;
 let folder: string;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
 beforeAll(async () => {
   database = await createTestDatabase();
   folder = mkdtempSync(join(tmpdir(), 'lamplighter-live-'));
@@ -29,7 +21,7 @@ beforeAll(async () => {
     target: 'live',
     source: join(import.meta.dirname, '../../../functions/index.ts'),
     address: '127.0.0.1',
-    port: await freePort(),
+    port: await findFreePort('127.0.0.1'),
     env: { DATABASE_URL: database.url, GOOGLE_CLOUD_PROJECT: 'test', PATH: process.env['PATH'] ?? '' },
     logFile: join(folder, 'live.log'),
   });
