@@ -1,10 +1,11 @@
 // Answers of all functions: security headers, problem details, one log line per request.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request as ExpressRequest, Response } from 'express';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Log } from './log.ts';
 import { toProblem } from './problem.ts';
 
-/** The framework's request: Express's with the bytes of the body. */
+/** The framework's request: Express's with the bytes of the body, which front-door.ts read. */
 export type Request = ExpressRequest & { rawBody?: Buffer };
 export type { Response };
 /** An entry point as the functions framework calls it. */
@@ -17,9 +18,6 @@ export interface Answer {
   headers?: Readonly<Record<string, string>>;
 }
 
-/** More than any request of ours needs; a push message is at most 10 MB before base64. */
-export const MAX_BODY_BYTES = 16 * 1024 * 1024;
-
 const SECURITY_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -28,8 +26,8 @@ const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-/** The body's bytes. Throws `invalid-input` (413) over the limit. */
-export function bodyOf(req: Request, maxBytes: number): Buffer {
+/** The body's bytes. Throws `invalid-input` (413) over a limit that is narrower than the entry point's own. */
+export function bodyOf(req: Request, maxBytes = Number.POSITIVE_INFINITY): Buffer {
   const body = req.rawBody ?? Buffer.alloc(0);
   if (body.byteLength <= maxBytes) return body;
   throw new LamplighterError('invalid-input', `read body: larger than ${maxBytes} bytes`, {
@@ -37,21 +35,29 @@ export function bodyOf(req: Request, maxBytes: number): Buffer {
   });
 }
 
-function send(res: Response, answer: Answer): void {
-  // The one who waits may have gone.
-  if (res.headersSent || res.destroyed) return;
-  res.status(answer.status ?? (answer.body === undefined ? 204 : 200));
-  for (const [name, value] of Object.entries({ ...SECURITY_HEADERS, ...answer.headers }))
-    res.setHeader(name, value);
-  if (answer.body === undefined) {
-    res.end();
-    return;
-  }
-  res.setHeader('content-type', answer.headers?.['content-type'] ?? 'application/json');
-  res.end(JSON.stringify(answer.body));
+/** The path without its query, which may hold a ticket. */
+export function pathOf(req: IncomingMessage): string {
+  return (req.url ?? '').replace(/\?.*$/s, '');
 }
 
-function failureAnswer(thrown: unknown): Answer {
+/** Sets status and headers, and gives the text to write. */
+export function prepareAnswer(res: ServerResponse, answer: Answer): string {
+  res.statusCode = answer.status ?? (answer.body === undefined ? 204 : 200);
+  for (const [name, value] of Object.entries({ ...SECURITY_HEADERS, ...answer.headers }))
+    res.setHeader(name, value);
+  if (answer.body === undefined) return '';
+  res.setHeader('content-type', answer.headers?.['content-type'] ?? 'application/json');
+  return JSON.stringify(answer.body);
+}
+
+function send(res: ServerResponse, answer: Answer): void {
+  // The one who waits may have gone.
+  if (res.headersSent || res.destroyed) return;
+  res.end(prepareAnswer(res, answer));
+}
+
+/** The problem details of what was thrown. */
+export function failureAnswer(thrown: unknown): Answer {
   const problem = toProblem(thrown);
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer';

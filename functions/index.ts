@@ -3,14 +3,15 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import * as functions from '@google-cloud/functions-framework';
 import type { EntryPointName } from '#shared/topology.ts';
+import { MAX_BODY_BYTES } from './body-limits.ts';
 import { checkConfig } from './config.ts';
 import { createDeps, type Deps } from './deps.ts';
+import { openFrontDoor } from './front-door.ts';
 import type { Handler } from './http.ts';
 import { onListening } from './listening.ts';
 import type { UpgradeHandler } from './live/upgrade.ts';
 import { createLog } from './log.ts';
 import { toProblem } from './problem.ts';
-import { answerRefused } from './refused-request.ts';
 
 type HandlerMaker = (deps: Deps) => Handler;
 
@@ -77,7 +78,7 @@ for (const name of Object.keys(LOADERS) as EntryPointName[]) {
   functions.http(name, handler);
   if (!isTarget(name)) continue;
   onListening((server) => {
-    answerRefused(server, handler, createLog());
+    openFrontDoor(server, { maxBodyBytes: MAX_BODY_BYTES[name], log: createLog() });
     if (name === 'live') answerUpgrades(server);
   });
 }

@@ -2,7 +2,7 @@
 import { LamplighterError } from '#shared/errors.ts';
 import { type PushMessage, parsePush } from './cloud/push.ts';
 import type { Deps } from './deps.ts';
-import { type Answer, answering, bodyOf, type Handler, MAX_BODY_BYTES, type Request } from './http.ts';
+import { type Answer, answering, bodyOf, type Handler, type Request } from './http.ts';
 import { parseJson } from './json-body.ts';
 
 type PrivateDeps = Pick<Deps, 'verifyCaller' | 'log'>;
@@ -14,7 +14,7 @@ async function admit(req: Request, deps: PrivateDeps): Promise<Buffer> {
     });
   }
   await deps.verifyCaller(req.headers.authorization);
-  return bodyOf(req, MAX_BODY_BYTES);
+  return bodyOf(req);
 }
 
 /** A private entry point: `run` gets the parsed JSON body (`{}` when empty) after the caller was checked, and gives what is answered. */

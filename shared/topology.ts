@@ -79,6 +79,8 @@ export const ENTRY_POINTS: readonly EntryPoint[] = [
 ];
 
 export const REPORTS_TOPIC = 'reports';
+/** A report is no larger than this as JSON: a journal of 4 MiB (agent/operations/service.ts) and what stands around it. */
+export const MAX_REPORT_BYTES = 6 * 1024 * 1024;
 export const ALERTS_TOPIC = 'alerts';
 export const VERIFICATIONS_TOPIC = 'verifications';
 export const DEAD_LETTER_TOPIC = 'dead-letters';

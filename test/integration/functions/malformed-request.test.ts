@@ -88,8 +88,8 @@ describe('what the body is not is told as a problem', () => {
     ['a list', { body: '[]' }, 400, 'expected object'],
     ['not UTF-8', { body: NOT_UTF8 }, 400, 'it is not UTF-8'],
     ['nested too deep', { body: DEEP }, 400, 'nested'],
-    ['too large', { body: `{"operation":"${'x'.repeat(2 * 1024 * 1024)}"}` }, 413, 'larger than'],
-    ['too large and no JSON', { body: 'x'.repeat(2 * 1024 * 1024) }, 413, 'larger than'],
+    ['too large', { body: `{"operation":"${'x'.repeat(1.5 * 1024 * 1024)}"}` }, 413, 'larger than'],
+    ['too large and no JSON', { body: 'x'.repeat(1.5 * 1024 * 1024) }, 413, 'larger than'],
     [
       'of another charset',
       { body: '{}', headers: { 'content-type': 'application/json; charset=latin1' } },
@@ -97,7 +97,7 @@ describe('what the body is not is told as a problem', () => {
       'charset',
     ],
     ['of an unknown encoding', { body: '{}', headers: { 'content-encoding': 'rot13' } }, 415, 'encoding'],
-    ['not what its encoding says', { body: '{}', headers: { 'content-encoding': 'gzip' } }, 400, 'read body'],
+    ['packed', { body: gzipSync('{}'), headers: { 'content-encoding': 'gzip' } }, 415, 'encoding'],
     [
       'a form of too many fields',
       {
@@ -126,13 +126,6 @@ describe('what the body is not is told as a problem', () => {
 test('of a key that is given twice the last one counts', async () => {
   const body = '{"operation":"service.nothing","operation":"service.status","params":{"service":"web"}}';
   expect(await postAsViewer({ body })).toMatchObject({ status: 202 });
-});
-
-test('a body that is packed rightly is read', async () => {
-  const body = gzipSync('{"operation":"service.status","params":{"service":"web"}}');
-  expect(await postAsViewer({ body, headers: { 'content-encoding': 'gzip' } })).toMatchObject({
-    status: 202,
-  });
 });
 
 test('who may not ask is told that first', async () => {
