@@ -41,6 +41,17 @@ export class LamplighterError extends Error {
   }
 }
 
+/** What the operator does next: the error's own hint, or the nearest one among its causes. */
+export function hintOf(thrown: unknown): string | undefined {
+  let error = thrown;
+  // Bounded, since a chain of causes may be a ring.
+  for (let depth = 0; depth < 10 && error instanceof Error; depth += 1) {
+    if (error instanceof LamplighterError && error.hint !== undefined) return error.hint;
+    error = error.cause;
+  }
+  return undefined;
+}
+
 /** The message of anything that was thrown, for logs and results. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

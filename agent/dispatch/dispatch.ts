@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandEnvelope } from '#shared/command/envelope.ts';
 import type { FinishedReport } from '#shared/command/report.ts';
-import { messageOf } from '#shared/errors.ts';
+import { hintOf, messageOf } from '#shared/errors.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 import { redact } from '../host/redact.ts';
 import type { JournalledCommand } from '../journal/journal.ts';
 import { findRead } from '../operations/reads.ts';
-import { judgeCommand } from '../policy/judge.ts';
+import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { runDir } from '../runner/step-record.ts';
 import { type FollowOptions, followRun } from './follow-run.ts';
@@ -24,12 +24,13 @@ export interface DispatchOptions extends FollowOptions {
   onSettled(): void;
 }
 
-type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'result'>;
+type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'hint' | 'result'>;
 
 const RETRY_HANDOVER_MS = 1000;
 /** A runner that took the command in its last moment has made its record by then. */
 const EXPIRY_GRACE_MS = 15_000;
 const MAX_MESSAGE_LENGTH = 4000;
+const MAX_HINT_LENGTH = 2000;
 const RETRY_MS = 2000;
 
 export interface Dispatcher {
@@ -114,10 +115,10 @@ async function decide(
   try {
     ({ policy } = loadPolicy(options.policyFile, options.host));
   } catch (error) {
-    return { state: 'rejected', code: 'not-in-policy', message: brief(error) };
+    return { state: 'rejected', code: 'not-in-policy', ...tell(error) };
   }
   const judgement = judgeCommand(envelope, policy);
-  if (!judgement.allowed) return { state: 'rejected', code: judgement.code, message: judgement.message };
+  if (!judgement.allowed) return { state: 'rejected', ...judgement.refusal };
   if (judgement.operation.risk !== 'read') return await handToRunner(envelope, signed, options);
   const read = findRead(envelope.operation);
   if (!read)
@@ -125,6 +126,7 @@ async function decide(
       state: 'rejected',
       code: 'unknown-operation',
       message: `the agent has no read for ${envelope.operation}`,
+      hint: UPDATE_AGENT,
     };
   const timeUp = AbortSignal.timeout(envelope.timeoutMs);
   const signal = AbortSignal.any([options.signal, timeUp]);
@@ -135,12 +137,17 @@ async function decide(
     if (options.signal.aborted) throw error;
     if (timeUp.aborted)
       return { state: 'timed-out', code: 'timed-out', message: `not done within ${envelope.timeoutMs} ms` };
-    return { state: 'failed', code: 'step-failed', message: brief(error) };
+    return { state: 'failed', code: 'step-failed', ...tell(error) };
   }
 }
 
-function brief(error: unknown): string {
-  return redact(messageOf(error)).slice(0, MAX_MESSAGE_LENGTH);
+/** Message and hint of what was thrown, as a report carries them. */
+function tell(error: unknown): Pick<Finish, 'message' | 'hint'> {
+  const hint = hintOf(error);
+  return {
+    message: redact(messageOf(error)).slice(0, MAX_MESSAGE_LENGTH),
+    ...(hint === undefined ? {} : { hint: redact(hint).slice(0, MAX_HINT_LENGTH) }),
+  };
 }
 
 async function handToRunner(
@@ -168,6 +175,7 @@ async function handToRunner(
           state: 'expired',
           code: 'expired',
           message: `the runner could not be reached: ${messageOf(error)}`,
+          hint: 'On the host: systemctl status lamplighter-run.socket',
         };
       await sleep(RETRY_HANDOVER_MS, undefined, { signal: options.signal });
     }

@@ -18,6 +18,7 @@ import {
   runSql,
 } from '../host/postgres.ts';
 import { startProgram } from '../host/process.ts';
+import { adviseOnRestore } from './restore-advice.ts';
 
 /** Counting and analysing everything takes as long as it takes; the command has a limit of its own. */
 const CHECK_TIMEOUT_MS = 6 * 3_600_000;
@@ -178,6 +179,8 @@ export async function fillDatabase(
     sink.destroy();
     mustHaveEndedWell(await Promise.all([ended, child.ended]));
     return await child.result();
+  } catch (thrown) {
+    throw adviseOnRestore(thrown);
   } finally {
     closeSync(source);
   }

@@ -77,7 +77,8 @@ async function undoAfterCrash(
   // It had failed by itself and was cut short while it was being put back: the reason is the failure.
   if (failed) {
     const message = brief(`${failed.step}: ${failed.detail ?? 'failed'}${aftermath}`);
-    return { state: 'failed', code: 'step-failed', message };
+    const hint = failed.hint === undefined ? {} : { hint: failed.hint };
+    return { state: 'failed', code: 'step-failed', message, ...hint };
   }
   const message = brief(`interrupted in ${procedure.steps[at]?.name ?? ''}${aftermath}`);
   return { state: 'failed', code: 'interrupted', message };

@@ -7,13 +7,13 @@ import { messageOf } from '#shared/errors.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
 import { planProcedure } from '../operations/procedures.ts';
-import { judgeCommand } from '../policy/judge.ts';
+import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { finishRun } from './finish.ts';
 import type { Locks } from './locks.ts';
 import { recoverProcedure } from './recover.ts';
 import { createRun, openStepWriter, readSteps } from './step-record.ts';
-import { brief, type Ending, type Execution, type Procedure, runProcedure } from './steps.ts';
+import { brief, type Ending, type Execution, hintFor, type Procedure, runProcedure } from './steps.ts';
 
 export interface Runner {
   host: string;
@@ -87,7 +87,12 @@ async function settle(
   reachEnding: () => Promise<Ending>,
 ): Promise<void> {
   const ending = await reachEnding().catch(
-    (thrown: unknown): Ending => ({ state: 'failed', code: 'internal', message: brief(messageOf(thrown)) }),
+    (thrown: unknown): Ending => ({
+      state: 'failed',
+      code: 'internal',
+      message: brief(messageOf(thrown)),
+      ...hintFor(thrown),
+    }),
   );
   await finishRun(runner.runsDir, envelope, ending, runner.signer, runner.clock());
   runner.locks.release(envelope.id);
@@ -108,15 +113,15 @@ function prepare(runner: Runner, envelope: CommandEnvelope): Prepared | { refuse
   try {
     ({ policy } = loadPolicy(runner.policyFile, runner.host));
   } catch (error) {
-    return { refused: { state: 'rejected', code: 'not-in-policy', message: brief(messageOf(error)) } };
+    const message = brief(messageOf(error));
+    return { refused: { state: 'rejected', code: 'not-in-policy', message, ...hintFor(error) } };
   }
   const judgement = judgeCommand(envelope, policy);
-  if (!judgement.allowed)
-    return { refused: { state: 'rejected', code: judgement.code, message: judgement.message } };
+  if (!judgement.allowed) return { refused: { state: 'rejected', ...judgement.refusal } };
   const procedure = planProcedure(envelope.operation, judgement.spec, { policy, envelope });
   if (!procedure) {
     const message = `the runner has no procedure for ${envelope.operation}`;
-    return { refused: { state: 'rejected', code: 'unknown-operation', message } };
+    return { refused: { state: 'rejected', code: 'unknown-operation', message, hint: UPDATE_AGENT } };
   }
   const { operation, spec } = judgement;
   return { procedure, policy, locks: operation.locks(spec), lockWaitMs: operation.lockWaitMs ?? 0 };
@@ -135,8 +140,9 @@ async function lock(
     lock = locks.acquire(names, envelope.id);
   }
   if (lock.acquired) return undefined;
-  const message = `${lock.name} is held by command ${lock.holder}; try again when it has ended`;
-  return { state: 'rejected', code: 'busy', message };
+  const message = `${lock.name} is held by command ${lock.holder}`;
+  const hint = `Try again when it has ended: lamp commands ${lock.holder} --wait`;
+  return { state: 'rejected', code: 'busy', message, hint };
 }
 
 async function start(runner: Runner, envelope: CommandEnvelope): Promise<Ending> {
@@ -157,7 +163,8 @@ async function takeUp(runner: Runner, envelope: CommandEnvelope): Promise<Ending
     const message = brief(
       `interrupted in ${last.step}, and it may not be taken up: ${refused?.message ?? ''}`,
     );
-    return { state: 'unknown', code: 'interrupted', message };
+    const hint = refused?.hint === undefined ? {} : { hint: refused.hint };
+    return { state: 'unknown', code: 'interrupted', message, ...hint };
   }
   return await recoverProcedure(executionOf(runner, envelope, prepared));
 }

@@ -17,6 +17,8 @@ export const StepEntry = z.strictObject({
   ok: z.boolean().optional(),
   /** For people; redacted. */
   detail: z.string().max(2000).optional(),
+  /** What the operator does next, when the step failed; redacted. */
+  hint: z.string().max(2000).optional(),
   /** What the step needs to be undone or gone on with. */
   data: z.unknown().optional(),
 });

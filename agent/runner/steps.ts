@@ -1,7 +1,7 @@
 // A procedure as a list of steps, and its execution: recorded before and after each, undone in reverse when one fails.
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
-import type { FinishedReport, OutcomeCode } from '#shared/command/report.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { type FinishedReport, OutcomeCode } from '#shared/command/report.ts';
+import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import type { Signer } from '#shared/signing/dsse.ts';
 import { redact, redactLines } from '../host/redact.ts';
@@ -51,7 +51,7 @@ export interface Procedure {
   afterCrash?(step: string): 'go-on' | 'undo';
 }
 
-export type Ending = Pick<FinishedReport, 'state' | 'code' | 'message' | 'result' | 'output'>;
+export type Ending = Pick<FinishedReport, 'state' | 'code' | 'message' | 'hint' | 'result' | 'output'>;
 
 export interface Execution {
   procedure: Procedure;
@@ -69,6 +69,12 @@ const STOP_GRACE_MS = 60_000;
 
 export function brief(text: string): string {
   return redact(text).slice(0, MAX_DETAIL_LENGTH);
+}
+
+/** The hint of what was thrown, as a report carries it. */
+export function hintFor(thrown: unknown): { hint?: string } {
+  const hint = hintOf(thrown);
+  return hint === undefined ? {} : { hint: brief(hint) };
 }
 
 export interface Progress {
@@ -138,6 +144,7 @@ async function runStep(
       phase: 'end',
       ok: false,
       detail: brief(messageOf(thrown)),
+      ...hintFor(thrown),
     });
     return { thrown };
   } finally {
@@ -170,7 +177,8 @@ async function undoSteps(procedure: Procedure, progress: Progress, last: number)
       await step.undo(context);
       writeIfPossible(progress.writer, { step: step.name, phase: 'undo-end', ok: true });
     } catch (thrown) {
-      failures.push(`${step.name}: ${messageOf(thrown)}`);
+      const hint = hintOf(thrown);
+      failures.push(`${step.name}: ${messageOf(thrown)}${hint === undefined ? '' : ` (${hint})`}`);
       writeIfPossible(progress.writer, {
         step: step.name,
         phase: 'undo-end',
@@ -203,21 +211,15 @@ async function takeBack(
     state: isTimeUp ? 'timed-out' : 'failed',
     code: isTimeUp ? 'timed-out' : codeOf(thrown),
     message: brief(`${step}: ${messageOf(thrown)}${aftermath}`),
+    ...hintFor(thrown),
     ...outputOf(thrown),
   };
 }
 
-const CODES: readonly OutcomeCode[] = [
-  'unhealthy',
-  'corrupt-backup',
-  'backup-not-found',
-  'confirmation-missing',
-  'unknown-unit',
-];
-
+/** The outcome that the error names itself, or the general one. */
 function codeOf(thrown: unknown): OutcomeCode {
   const named = thrown instanceof LamplighterError ? thrown.details.outcome : undefined;
-  return CODES.find((code) => code === named) ?? 'step-failed';
+  return OutcomeCode.safeParse(named).data ?? 'step-failed';
 }
 
 function outputOf(thrown: unknown): Pick<Ending, 'output'> {

@@ -163,7 +163,8 @@ function lostForGood(stream: Stream, end: ConnectionEnd): LamplighterError {
 function concludeStream({ service, end }: Stream, settled: CommandView | undefined): number {
   if (settled && settled.state !== 'succeeded') {
     const why = settled.message ?? settled.code ?? 'no reason given';
-    throw new LamplighterError('failed', `follow ${service}: ${settled.state}: ${why}`);
+    const hint = settled.hint === null ? {} : { hint: settled.hint };
+    throw new LamplighterError('failed', `follow ${service}: ${settled.state}: ${why}`, hint);
   }
   const failure = end ? FAILED_ENDS[end.reason] : undefined;
   if (!failure) return EXIT.done;

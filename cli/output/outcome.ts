@@ -18,6 +18,7 @@ export function renderOutcome(command: CommandView, paint: Palette): string {
   const code = command.code ? ` (${command.code})` : '';
   const message = command.message ? `: ${escapeForTerminal(command.message)}` : '';
   const lines = [`${paint.red(command.state)}${inTime}${code}${message}\n`];
+  if (command.hint) lines.push(`${paint.dim('hint:')} ${escapeForTerminal(command.hint)}\n`);
   if (command.output.length > 0) {
     lines.push(paint.dim('last output:\n'));
     lines.push(...command.output.map((line) => `  ${escapeForTerminal(line)}\n`));

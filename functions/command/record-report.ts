@@ -155,9 +155,9 @@ async function recordFinished(
   record: CommandRecord,
   report: FinishedReport,
 ): Promise<boolean> {
-  const { state, code, message, result, steps, output } = report;
+  const { state, code, message, hint, result, steps, output } = report;
   const at = deps.clock();
-  const end = { state, at, code, message, steps, output };
+  const end = { state, at, code, message, hint, steps, output };
   if (result === undefined) return await advanceCommand(tx, record, end);
   const understanding = understandResult(record, result);
   if (understanding.understood) {

@@ -23,12 +23,20 @@ export function judgeByClock(record: CommandRecord, now: Date): Advance | undefi
     return { ...swept, state: 'expired', code: 'expired', message: 'it could not be sent in time' };
   }
   if (record.state === 'sent' && nowMs >= record.expiresAt.getTime() + REPORT_DELAY_MS) {
-    return { ...swept, state: 'expired', code: 'expired', message: `${record.host} did not take it in time` };
+    const hint = '`lamp status` says when the host was last heard of.';
+    return {
+      ...swept,
+      state: 'expired',
+      code: 'expired',
+      message: `${record.host} did not take it in time`,
+      hint,
+    };
   }
   const isUnderway = record.state === 'accepted' || record.state === 'running';
   const beganAt = record.acceptedAt ?? record.sentAt ?? record.requestedAt;
   if (isUnderway && nowMs >= beganAt.getTime() + record.timeoutMs + SILENCE_MS) {
-    return { ...swept, state: 'unknown', message: `${record.host} did not say how it ended` };
+    const hint = 'Look on the host: journalctl -u "lamplighter-*"';
+    return { ...swept, state: 'unknown', message: `${record.host} did not say how it ended`, hint };
   }
   return undefined;
 }

@@ -35,6 +35,7 @@ const CommandRow = z.object({
   state: CommandState,
   code: OutcomeCode.nullable(),
   message: z.string().nullable(),
+  hint: z.string().nullable(),
   result: z.unknown(),
   steps: z.array(StepRecord),
   output: z.array(z.string()),
@@ -52,7 +53,7 @@ export type CommandRecord = z.infer<typeof CommandRow>;
 
 const COLUMNS = `id, operation, host, params, dry_run AS "dryRun",
   jsonb_build_object('kind', actor_kind, 'name', actor_name, 'role', actor_role) AS actor,
-  order_digest AS "orderDigest", state, code, message, result, steps, output, requested_at AS "requestedAt",
+  order_digest AS "orderDigest", state, code, message, hint, result, steps, output, requested_at AS "requestedAt",
   expires_at AS "expiresAt", timeout_ms AS "timeoutMs", sent_at AS "sentAt", accepted_at AS "acceptedAt",
   finished_at AS "finishedAt", swept, payload IS NOT NULL AS "isSigned"`;
 
@@ -173,6 +174,8 @@ export interface Advance {
   at: Date;
   code?: OutcomeCode | undefined;
   message?: string | undefined;
+  /** What the operator does next. */
+  hint?: string | undefined;
   result?: unknown;
   steps?: readonly StepRecord[] | undefined;
   output?: readonly string[] | undefined;
@@ -195,6 +198,7 @@ export async function advanceCommand(
   if (advanceState(standing, change.state) === standing) return false;
   await tx.query(
     `UPDATE commands SET state = $2, code = $3, message = $4, result = $5, steps = $6, output = $7, swept = $8,
+       hint = $11,
        sent_at = CASE WHEN $2 = 'sent' THEN $9 ELSE sent_at END,
        accepted_at = CASE WHEN $2 IN ('accepted', 'running') THEN coalesce(accepted_at, $9) ELSE accepted_at END,
        finished_at = CASE WHEN $10 THEN $9::timestamptz ELSE NULL END
@@ -210,6 +214,7 @@ export async function advanceCommand(
       change.isSwept ?? false,
       change.at,
       isSettled(change.state),
+      change.hint === undefined ? null : asStored(change.hint),
     ],
   );
   await addStateEvent(tx, record.id, { state: change.state, at: change.at, detail: change.message });
@@ -230,7 +235,7 @@ export function shownParams(params: Record<string, unknown>): Record<string, unk
 
 /** As the API shows it. */
 export function toCommandView(record: CommandRecord): CommandView {
-  const { id, operation, host, params, dryRun, actor, state, code, message, steps, output } = record;
+  const { id, operation, host, params, dryRun, actor, state, code, message, hint, steps, output } = record;
   return {
     id,
     operation,
@@ -241,6 +246,7 @@ export function toCommandView(record: CommandRecord): CommandView {
     state,
     code,
     message,
+    hint,
     steps,
     output,
     result: record.result ?? null,

@@ -42,6 +42,8 @@ export const CommandView = z.object({
   state: CommandState,
   code: OutcomeCode.nullable(),
   message: z.string().nullable(),
+  /** What the operator does next, when it did not succeed. */
+  hint: z.string().nullable(),
   result: z.unknown(),
   steps: z.array(StepRecord),
   output: z.array(z.string()),

@@ -100,6 +100,8 @@ export const FinishedReport = z.strictObject({
   state: z.enum(['succeeded', 'failed', 'timed-out', 'expired', 'rejected', 'cancelled', 'unknown']),
   code: OutcomeCode.optional(),
   message: z.string().max(4000).optional(),
+  /** What the operator does next. */
+  hint: z.string().max(2000).optional(),
   /** What the operation returned, in the shape its definition names; absent unless it got that far. */
   result: z.unknown().optional(),
   steps: z.array(StepRecord).max(200),

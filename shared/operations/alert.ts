@@ -34,5 +34,9 @@ export const alertAppend = defineOperation({
   permit: (spec, policy) =>
     policy.alertLogs.includes(spec.path)
       ? ALLOWED
-      : forbid('not-in-policy', `the host's policy has no alert log ${spec.path}`),
+      : forbid(
+          'not-in-policy',
+          `the host's policy has no alert log ${spec.path}`,
+          `${spec.path} under "alertLogs:"`,
+        ),
 });

@@ -14,10 +14,16 @@ function backupTerms({ runbook }: ResolveContext) {
   });
 }
 
+const NO_BACKUP = "the host's policy has no backup section";
+const BACKUP_ENTRY = 'a "backup:" section (bucket, localDir, recipients, configPaths)';
+
 function permitDatabase(database: string, use: 'backup' | 'restore', policy: Policy): PolicyVerdict {
-  if (!policy.backup) return forbid('not-in-policy', "the host's policy has no backup section");
-  if (!policy.databases[database]?.allow.includes(use)) {
-    return forbid('not-in-policy', `the host's policy does not allow ${use} of database ${database}`);
+  if (!policy.backup) return forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY);
+  const allowed = policy.databases[database]?.allow ?? [];
+  if (!allowed.includes(use)) {
+    const detail = `the host's policy does not allow ${use} of database ${database}`;
+    const entry = `"${database}: {allow: [${[...allowed, use].join(', ')}]}" under "databases:"`;
+    return forbid('not-in-policy', detail, entry);
   }
   return ALLOWED;
 }
@@ -64,8 +70,7 @@ export const backupList = defineOperation({
   isIdempotent: true,
   resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
   locks: () => [],
-  permit: (_spec, policy) =>
-    policy.backup ? ALLOWED : forbid('not-in-policy', "the host's policy has no backup section"),
+  permit: (_spec, policy) => (policy.backup ? ALLOWED : forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY)),
 });
 
 const StoppedService = z.strictObject({ service: z.string(), unit: UnitName, health: HealthCheck });
@@ -116,8 +121,10 @@ export const restoreRun = defineOperation({
       const actions = policy.units[unit] ?? [];
       return !actions.includes('stop') || !actions.includes('start');
     });
-    if (missing)
-      return forbid('not-in-policy', `the host's policy does not allow stop and start of ${missing.unit}`);
+    if (missing) {
+      const detail = `the host's policy does not allow stop and start of ${missing.unit}`;
+      return forbid('not-in-policy', detail, `stop and start to "${missing.unit}:" under "units:"`);
+    }
     return permitDatabase(spec.database, 'restore', policy);
   },
 });

@@ -1,7 +1,7 @@
 // What an operation is: one definition from which the API route, the `lamp` verb, the policy check and the agent's
 // dispatch derive. Its twin in agent/operations/ says how it is done.
 import type { z } from 'zod';
-import type { Policy } from '../policy/policy.ts';
+import { POLICY_FILE, type Policy } from '../policy/policy.ts';
 import type { Risk } from '../role.ts';
 import type { Runbook } from '../runbook/schema.ts';
 
@@ -17,7 +17,7 @@ export interface Resolved<S> {
 
 export type PolicyVerdict =
   | { allowed: true }
-  | { allowed: false; code: 'unknown-unit' | 'not-in-policy'; detail: string };
+  | { allowed: false; code: 'unknown-unit' | 'not-in-policy'; detail: string; hint: string };
 
 export interface OperationDefinition<
   P extends z.ZodType = z.ZodType,
@@ -57,7 +57,8 @@ export function defineOperation<P extends z.ZodType, S extends z.ZodType, R exte
 
 export const ALLOWED: PolicyVerdict = { allowed: true };
 
-/** A verdict that says no and why. */
-export function forbid(code: 'unknown-unit' | 'not-in-policy', detail: string): PolicyVerdict {
-  return { allowed: false, code, detail };
+/** A verdict that says no and why; `entry` is what root adds to the policy to allow it. */
+export function forbid(code: 'unknown-unit' | 'not-in-policy', detail: string, entry: string): PolicyVerdict {
+  const hint = `Root of the host can allow it: add ${entry} in ${POLICY_FILE}.`;
+  return { allowed: false, code, detail, hint };
 }

@@ -25,9 +25,10 @@ export function findService(name: string, { runbook }: ResolveContext): RunbookS
 
 function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVerdict {
   const actions = policy.units[unit];
-  if (!actions) return forbid('unknown-unit', `the host's policy does not name ${unit}`);
-  if (!actions.includes(action))
-    return forbid('not-in-policy', `the host's policy does not allow ${action} on ${unit}`);
+  const detail = `the host's policy does not allow ${action} on ${unit}`;
+  const entry = `"${unit}: [${[...(actions ?? []), action].join(', ')}]" under "units:"`;
+  if (!actions) return forbid('unknown-unit', `the host's policy does not name ${unit}`, entry);
+  if (!actions.includes(action)) return forbid('not-in-policy', detail, entry);
   return ALLOWED;
 }
 

@@ -3,6 +3,9 @@
 import { z } from 'zod';
 import { AbsolutePath, HostName, PgIdentifier, UnitName } from '../names.ts';
 
+/** Where a host has its policy; messages name it. */
+export const POLICY_FILE = '/etc/lamplighter/policy.yaml';
+
 export const UnitAction = z.enum(['status', 'logs', 'start', 'stop', 'restart', 'reload']);
 export type UnitAction = z.infer<typeof UnitAction>;
 

@@ -75,6 +75,16 @@ describe.each(SERVERS.filter(({ isThere }) => isThere))('$name', ({ start }) => 
     });
   });
 
+  test('a read that the policy withholds is rejected by the agent, which says what root can do', async () => {
+    agent = world.startAgent();
+    const { id, message } = await world.sign({ operation: 'backup.list', spec: {} });
+    await world.publish(message);
+    expect(await finished(id)).toMatchObject({
+      by: 'agent',
+      report: { state: 'rejected', hint: expect.stringContaining('/etc/lamplighter/policy.yaml') },
+    });
+  });
+
   test('published three times at once and once more later, it runs once', async () => {
     runner = await world.startRunner();
     agent = world.startAgent();

@@ -15,6 +15,7 @@ export function command(more: Partial<Record<keyof CommandView, unknown>> = {}):
     state: 'succeeded',
     code: null,
     message: null,
+    hint: null,
     result: { unit: { unit: 'app-web.service', activeState: 'active' }, healthy: true },
     steps: [],
     output: [],

@@ -250,11 +250,9 @@ test('the agent may end a read, and say that something never began', async () =>
   const read = await sentCommand('status');
   expect(await deliver(finished(read), keys.agent)).toBe('recorded');
   const rejected = await sentCommand('restore');
-  await deliver(finished(rejected, { state: 'rejected', code: 'not-in-policy' }), keys.agent);
-  expect(await findCommand(database.db, rejected)).toMatchObject({
-    state: 'rejected',
-    code: 'not-in-policy',
-  });
+  const why = { code: 'not-in-policy', hint: 'Root can allow it.' } as const;
+  await deliver(finished(rejected, { state: 'rejected', ...why }), keys.agent);
+  expect(await findCommand(database.db, rejected)).toMatchObject({ state: 'rejected', ...why });
 });
 
 test('each report counts once, however often it comes', async () => {

@@ -163,13 +163,26 @@ describe('carried out', () => {
   });
 
   test.each([
-    ['does not list it', { operations: [] }, 'not-in-policy'],
-    ['withholds its target', { alertLogs: [] }, 'not-in-policy'],
-    ['is for another host', { host: 'web-2' }, 'not-in-policy'],
-    ['is not valid', { operations: 'all' }, 'not-in-policy'],
-  ])("not when root's policy %s", async (_name, change, code) => {
+    [
+      'does not list it',
+      { operations: [] },
+      'add alert.append under "operations:" in /etc/lamplighter/policy.yaml',
+    ],
+    [
+      'withholds its target',
+      { alertLogs: [] },
+      'alerts.jsonl under "alertLogs:" in /etc/lamplighter/policy.yaml',
+    ],
+    ['is for another host', { host: 'web-2' }, 'until root mends'],
+    ['is not valid', { operations: 'all' }, 'until root mends'],
+  ])("not when root's policy %s, and says what root can do", async (_name, change, hint) => {
     writePolicy(change);
-    expect(await run()).toMatchObject({ state: 'rejected', code, steps: [] });
+    expect(await run()).toMatchObject({
+      state: 'rejected',
+      code: 'not-in-policy',
+      hint: expect.stringContaining(hint),
+      steps: [],
+    });
     expect(appended()).toBe('');
   });
 
@@ -180,7 +193,12 @@ describe('carried out', () => {
       spec: { unit: 'app-web.service', health: { activeForMs: 500 } },
     };
     runner.locks.acquire(['unit:app-web.service'], 'another');
-    expect(await run(order)).toMatchObject({ state: 'rejected', code: 'busy' });
+    expect(await run(order)).toMatchObject({
+      state: 'rejected',
+      code: 'busy',
+      message: 'unit:app-web.service is held by command another',
+      hint: 'Try again when it has ended: lamp commands another --wait',
+    });
     runner.locks.release('another');
     expect(runner.locks.acquire(['unit:app-web.service'], 'third')).toEqual({ acquired: true });
   });

@@ -49,6 +49,7 @@ function step(name: string, change: Partial<Step> = {}): Step {
   };
 }
 
+const hinted = () => new LamplighterError('failed', 'disk is full', { hint: 'Make room.' });
 const failing = (error: unknown): Partial<Step> => ({ run: () => Promise.reject(error) });
 
 function execution(procedure: Procedure, before: StepEntry[] = [], signal = new AbortController().signal) {
@@ -106,6 +107,29 @@ describe('run', () => {
       'a undo-begin',
       'a undo-end',
     ]);
+  });
+
+  test.each([
+    ['its own', new LamplighterError('failed', 'no', { hint: 'Make room.' })],
+    ['that of its cause', new LamplighterError('failed', 'no', { cause: hinted() })],
+    ['that of a cause of an error of another kind', new Error('no', { cause: hinted() })],
+  ])('a step that fails gives its hint to the report: %s', async (_name, error) => {
+    const { run } = execution(procedure([step('a', failing(error))]));
+    expect(await runProcedure(run)).toMatchObject({ state: 'failed', hint: 'Make room.' });
+  });
+
+  test('a secret in a hint does not leave the host', async () => {
+    const error = new LamplighterError('failed', 'no', { hint: 'Set PASSWORD=hunter2hunter2 anew.' });
+    const { run } = execution(procedure([step('a', failing(error))]));
+    expect(JSON.stringify(await runProcedure(run))).not.toContain('hunter2');
+  });
+
+  test('what an undo says to do stands with its failure', async () => {
+    const undo = () => Promise.reject(new LamplighterError('failed', 'locked', { hint: 'Rename it back.' }));
+    const { run } = execution(procedure([step('a', { ...failing(new Error('no')), undo })]));
+    expect(await runProcedure(run)).toMatchObject({
+      message: 'a: no; could not be put back: a: locked (Rename it back.)',
+    });
   });
 
   test.each(['b begin', 'b end', 'a undo-begin'])(

@@ -114,7 +114,11 @@ describe('the policy’s answer says which kind of no it is', () => {
 
   test('stop of a unit that may only be restarted', () => {
     const verdict = findOperation('service.stop').permit(spec('postgresql@15-main.service'), policy);
-    expect(verdict).toMatchObject({ allowed: false, code: 'not-in-policy' });
+    expect(verdict).toMatchObject({
+      allowed: false,
+      code: 'not-in-policy',
+      hint: expect.stringMatching(/"postgresql@15-main\.service: \[.*stop\]" under "units:"/),
+    });
   });
 });
 
