@@ -130,6 +130,7 @@ locals {
     alerts-watch                = { topic = "alerts", name = "watch" }
     alerts-verify               = { topic = "alerts", name = "verify" }
     alerts-report               = { topic = "alerts", name = "report" }
+    alerts-notify               = { topic = "alerts", name = "notify" }
     verifications-report        = { topic = "verifications", name = "report" }
     verifications-api           = { topic = "verifications", name = "api" }
     verifications-verify-object = { topic = "verifications", name = "verify-object" }

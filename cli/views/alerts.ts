@@ -13,13 +13,38 @@ const COLUMNS = [
   { title: 'TOLD' },
 ];
 
-/** Who was told of the alert's latest event: `mail ok, jsonl pending`. */
+type Delivery = AlertView['deliveries'][number];
+
+const WORDS: Record<Delivery['state'], string> = {
+  pending: 'pending',
+  sent: 'sent',
+  delivered: 'ok',
+  failed: 'failed',
+};
+/** The state that most needs a reader comes first. */
+const URGENCY: readonly Delivery['state'][] = ['failed', 'pending', 'sent', 'delivered'];
+
+/** Who was told of the alert's latest event, by channel: `on-call ok, ops 1 of 3 failed, host-log sent`. */
 function deliveriesOf({ state, deliveries }: AlertView): string {
-  const words = { pending: 'pending', delivered: 'ok', failed: 'failed' };
-  return deliveries
-    .filter(({ event }) => event === state)
-    .map((delivery) => `${delivery.channel} ${words[delivery.state]}`)
+  const latest = deliveries.filter(({ event }) =>
+    state === 'firing' ? event !== 'resolved' : event === state,
+  );
+  const channels = [...new Set(latest.map(({ channel }) => channel))];
+  return channels
+    .map((name) =>
+      channelText(
+        name,
+        latest.filter(({ channel }) => channel === name),
+      ),
+    )
     .join(', ');
+}
+
+function channelText(channel: string, deliveries: readonly Delivery[]): string {
+  const worst = URGENCY.find((candidate) => deliveries.some(({ state }) => state === candidate)) ?? 'pending';
+  const count = deliveries.filter(({ state }) => state === worst).length;
+  const share = count === deliveries.length ? '' : `${count} of ${deliveries.length} `;
+  return `${channel} ${share}${WORDS[worst]}`;
 }
 
 /** Alerts, the newest as the API gives them. */

@@ -1,4 +1,4 @@
-// Alerts begin and end here, whatever raised them: the alert, its incident and one delivery per channel change together,
+// Alerts begin and end here, whatever raised them: the alert, its incident and one delivery per recipient change together,
 // in one transaction; their messages go out after it.
 import { randomUUID } from 'node:crypto';
 import type { Runbook } from '#shared/runbook/schema.ts';
@@ -15,8 +15,9 @@ import {
   resolveAlert,
 } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
-import { type AlertEvent, insertDelivery } from '../store/deliveries.ts';
-import { FIRST_PUBLISH_GRACE_MS, publishDeliveries } from './outbox.ts';
+import type { AlertEvent } from '../store/deliveries.ts';
+import { addDeliveries, publishDeliveries } from './outbox.ts';
+import { allTargets } from './target.ts';
 
 /** What is wrong. */
 export interface AlertFacts extends AlertKey {
@@ -90,15 +91,12 @@ async function fanOut(
   runbook: Runbook,
   now: Date,
 ): Promise<AlertChange> {
-  const nextPublishAt = new Date(now.getTime() + FIRST_PUBLISH_GRACE_MS);
-  const deliveryIds: string[] = [];
-  for (const [channel, { minLevel }] of Object.entries(runbook.channels)) {
-    if (!isAtLeast(level, minLevel)) continue;
-    const id = randomUUID();
-    await insertDelivery(tx, { id, alertId, event, channel, createdAt: now, nextPublishAt });
-    deliveryIds.push(id);
-  }
-  return { alertId, event, deliveryIds };
+  const targets = allTargets(runbook).filter(({ minLevel }) => isAtLeast(level, minLevel));
+  return {
+    alertId,
+    event,
+    deliveryIds: await addDeliveries(tx, { alertId, event, note: null, now }, targets),
+  };
 }
 
 export type AlertDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;

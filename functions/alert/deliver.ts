@@ -1,31 +1,39 @@
-// One delivery to one channel: taken under a lease, sent, settled. However often its message comes, it is sent once.
+// One delivery to one recipient: taken under a lease, sent, settled. However often its message comes, it is sent once.
 import { randomUUID } from 'node:crypto';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { lookUp } from '#shared/look-up.ts';
 import type { Deps } from '../deps.ts';
 import { oneLine } from '../one-line.ts';
 import { findAlert } from '../store/alerts.ts';
 import { appendAudit } from '../store/audit.ts';
+import type { Queryable } from '../store/database.ts';
 import {
   type Delivery,
   findDelivery,
   leaseDelivery,
   markDelivered,
   markFailed,
+  markSent,
   releaseDelivery,
 } from '../store/deliveries.ts';
 import { findIncident } from '../store/incidents.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import type { SendOutcome } from './channels/channel.ts';
 import { type ChannelDeps, sendToChannel } from './channels/send.ts';
+import { publishDeliveries } from './outbox.ts';
+import { tellNext } from './tell-next.ts';
 
 export interface DeliverDeps extends ChannelDeps {
   db: Deps['db'];
+  publisher: Deps['publisher'];
 }
 
 /** Longer than any channel takes to answer or to time out. */
 const LEASE_MS = 60_000;
 /** Nobody is helped by an older alert. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
+/** After this long without success the next recipients are told, while this one is still tried. */
+const LATE_MS = 15 * 60_000;
 
 /**
  * Sends a delivery unless it is settled already, and says what came of it. Throws `busy` while another sends it, and
@@ -37,10 +45,26 @@ export async function deliver(deps: DeliverDeps, deliveryId: string): Promise<st
   const leasedUntil = new Date(now.getTime() + LEASE_MS);
   const delivery = await leaseDelivery(deps.db, deliveryId, { leaseId, now, leasedUntil });
   if (!delivery) return await sayWhyNot(deps, deliveryId);
-  const outcome = await attempt(deps, delivery, leaseId);
-  if (outcome.state === 'refused') return await giveUp(deps, delivery, leaseId, outcome.reason);
-  await markDelivered(deps.db, deliveryId, { deliveredAt: deps.clock(), receipt: outcome.receipt });
-  return `delivered: ${outcome.receipt}`;
+  return await settle(deps, delivery, leaseId, await attempt(deps, delivery, leaseId));
+}
+
+async function settle(
+  deps: DeliverDeps,
+  delivery: Delivery,
+  leaseId: string,
+  outcome: SendOutcome,
+): Promise<string> {
+  switch (outcome.state) {
+    case 'delivered':
+      await markDelivered(deps.db, delivery.id, { deliveredAt: deps.clock(), receipt: outcome.receipt });
+      return `delivered: ${outcome.receipt}`;
+    case 'sent':
+      await markSent(deps.db, delivery.id, leaseId, outcome);
+      return `sent: ${outcome.receipt}`;
+    case 'refused':
+    case 'withdrawn':
+      return await giveUp(deps, delivery, leaseId, outcome);
+  }
 }
 
 async function sayWhyNot({ db }: DeliverDeps, id: string): Promise<string> {
@@ -59,39 +83,74 @@ async function attempt(deps: DeliverDeps, delivery: Delivery, leaseId: string): 
     return await send(deps, delivery);
   } catch (error) {
     const reason = oneLine(messageOf(error));
-    if (deps.clock().getTime() - delivery.createdAt.getTime() > MAX_AGE_MS) {
+    if (ageMs(deps, delivery) > MAX_AGE_MS) {
       return { state: 'refused', reason: `given up after a day: ${reason}` };
     }
-    await releaseDelivery(deps.db, delivery.id, leaseId, reason);
+    await putBack(deps, delivery, leaseId, reason);
     throw error;
   }
 }
 
+function ageMs({ clock }: DeliverDeps, { createdAt }: Delivery): number {
+  return clock().getTime() - createdAt.getTime();
+}
+
+/** Leaves a delivery to the next message; when it is late, others are told that this recipient does not know. */
+async function putBack(
+  deps: DeliverDeps,
+  delivery: Delivery,
+  leaseId: string,
+  reason: string,
+): Promise<void> {
+  const told = await deps.db.transaction(async (tx) => {
+    await releaseDelivery(tx, delivery.id, leaseId, reason);
+    if (delivery.event !== 'firing' || ageMs(deps, delivery) < LATE_MS) return [];
+    const { runbook } = await requireRunbook(tx);
+    return await tellNext(tx, { delivery, reason, isFinal: false }, runbook, deps.clock());
+  });
+  await publishDeliveries(deps, told);
+}
+
 async function send(deps: DeliverDeps, delivery: Delivery): Promise<SendOutcome> {
   const { runbook } = await requireRunbook(deps.db);
-  const channel = runbook.channels[delivery.channel];
-  if (!channel) return { state: 'refused', reason: 'the runbook no longer has this channel' };
+  const channel = lookUp(runbook.channels, delivery.channel);
+  if (!channel) return { state: 'withdrawn', reason: 'the runbook no longer has this channel' };
   const alert = await findAlert(deps.db, delivery.alertId);
-  if (!alert) return { state: 'refused', reason: 'its alert is gone' };
+  if (!alert) return { state: 'withdrawn', reason: 'its alert is gone' };
   const incident = alert.incident === null ? undefined : await findIncident(deps.db, alert.incident);
   return await sendToChannel(deps, channel, { delivery, alert, incident, runbook });
 }
 
 async function giveUp(
-  { db, clock }: DeliverDeps,
-  { id, alertId, channel, event }: Delivery,
+  deps: DeliverDeps,
+  delivery: Delivery,
   leaseId: string,
-  reason: string,
+  { state, reason }: { state: 'refused' | 'withdrawn'; reason: string },
 ): Promise<string> {
-  await db.transaction(async (tx) => {
-    if (!(await markFailed(tx, id, leaseId, reason))) return;
-    await appendAudit(tx, {
-      at: clock(),
-      actor: `channel:${channel}`,
-      action: 'delivery.failed',
-      target: id,
-      detail: { alertId, event, reason },
-    });
+  const told = await deps.db.transaction(async (tx) => {
+    if (!(await markFailed(tx, delivery.id, leaseId, reason))) return [];
+    await auditFailure(tx, delivery, reason, deps.clock());
+    // Who took a recipient out of the runbook does not want it told.
+    if (state === 'withdrawn') return [];
+    const { runbook } = await requireRunbook(tx);
+    return await tellNext(tx, { delivery, reason, isFinal: true }, runbook, deps.clock());
   });
+  await publishDeliveries(deps, told);
   return `failed for good: ${reason}`;
+}
+
+/** Writes down that somebody was not told. */
+export async function auditFailure(
+  tx: Queryable,
+  { id, alertId, channel, recipient, event }: Delivery,
+  reason: string,
+  at: Date,
+): Promise<void> {
+  await appendAudit(tx, {
+    at,
+    actor: `channel:${channel}`,
+    action: 'delivery.failed',
+    target: id,
+    detail: { alertId, event, ...(recipient === '' ? {} : { recipient }), reason },
+  });
 }

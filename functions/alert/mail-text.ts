@@ -9,11 +9,11 @@ import { durationText, subjectOf, summaryOf } from './text.ts';
 export interface MailFacts {
   alert: Alert;
   event: AlertEvent;
+  /** What this mail tells besides the alert: who could not be told. */
+  note: string | null;
   incident: Incident | undefined;
   /** Name of the runbook: which platform it is about. */
   platform: string;
-  /** Public address of the API. */
-  apiUrl: string;
 }
 
 export interface MailText {
@@ -36,17 +36,18 @@ export function writeMail(facts: MailFacts): MailText {
   const sections = [
     factsSection(facts),
     evidenceSection(facts),
-    ...(facts.event === 'firing' ? [stepsSection(facts)] : []),
-    linksSection(facts),
+    ...(facts.event === 'resolved' ? [] : [stepsSection(facts)]),
   ].filter(({ lines }) => lines.length > 0);
   const lead = summaryOf(facts.alert, facts.event);
+  const notes = facts.note === null ? [] : [`You get this because ${facts.note}`];
   const footer = `Lamplighter, for ${facts.platform}`;
   return {
     subject,
-    text: [lead, '', ...sections.flatMap(sectionText), '-- ', footer, ''].join('\n'),
+    text: [lead, ...notes, '', ...sections.flatMap(sectionText), '-- ', footer, ''].join('\n'),
     html: [
       '<!doctype html><html><body style="font-family:sans-serif;line-height:1.4">',
       `<p><strong>${escapeHtml(lead)}</strong></p>`,
+      ...notes.map((note) => `<p>${escapeHtml(note)}</p>`),
       ...sections.map(sectionHtml),
       `<p style="color:#666">${escapeHtml(footer)}</p></body></html>`,
     ].join('\n'),
@@ -67,11 +68,11 @@ function factsSection({ alert, event, incident }: MailFacts): Section {
 
 function incidentText(incident: Incident, event: AlertEvent): string {
   const name = incidentName(incident.number);
-  return event === 'firing' ? `${name}, respond by ${instant(incident.respondBy)}` : name;
+  return event !== 'resolved' ? `${name}, respond by ${instant(incident.respondBy)}` : name;
 }
 
 function evidenceSection({ alert, event }: MailFacts): Section {
-  return { heading: 'Evidence', lines: event === 'firing' ? alert.evidence : [], isCode: true };
+  return { heading: 'Evidence', lines: event === 'resolved' ? [] : alert.evidence, isCode: true };
 }
 
 function stepsSection({ alert }: MailFacts): Section {
@@ -80,11 +81,6 @@ function stepsSection({ alert }: MailFacts): Section {
     lines: nextSteps(alert).map(({ command, purpose }) => [command, purpose] as const),
     isCode: true,
   };
-}
-
-function linksSection({ apiUrl }: MailFacts): Section {
-  const base = apiUrl.replace(/\/+$/, '');
-  return { heading: 'Links', lines: [`${base}/v1/alerts?state=firing`, `${base}/v1/incidents`] };
 }
 
 function sectionText({ heading, lines }: Section): string[] {

@@ -1,4 +1,4 @@
-// Entry point `notify`: one pushed message, one delivery to one channel.
+// Entry point `notify`: one pushed message, one delivery to one recipient.
 import type { PushMessage } from '../cloud/push.ts';
 import { requestCommand } from '../command/request.ts';
 import type { Deps } from '../deps.ts';
@@ -17,6 +17,7 @@ export function handleNotify(deps: Deps): Handler {
       config: deps.config,
       clock: deps.clock,
       db: deps.db,
+      publisher: deps.publisher,
       requestCommand: (order: Parameters<typeof requestCommand>[1]) => requestCommand(deps, order),
     };
     return await deliver(channelDeps, deliveryId);

@@ -1,15 +1,23 @@
 // From the outbox to the topic `alerts`: one message per delivery, again as long as the delivery is pending.
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { WireMessage } from '#shared/signing/message.ts';
 import { ALERTS_TOPIC } from '#shared/topology.ts';
 import type { Deps } from '../deps.ts';
-import { claimOverdueDeliveries, postponePublishing } from '../store/deliveries.ts';
+import type { Queryable } from '../store/database.ts';
+import {
+  type AlertEvent,
+  claimOverdueDeliveries,
+  insertDelivery,
+  postponePublishing,
+} from '../store/deliveries.ts';
+import type { Target } from './target.ts';
 
 /** The message of one delivery. */
 export const DeliveryMessage = z.object({ deliveryId: z.uuid() });
 
 /** Whoever wrote a delivery publishes it at once; after this a tick takes over. */
-export const FIRST_PUBLISH_GRACE_MS = 15_000;
+const FIRST_PUBLISH_GRACE_MS = 15_000;
 /** A tick that took a delivery and was killed leaves it to the next one after this. */
 const CLAIM_MS = 30_000;
 /**
@@ -22,6 +30,22 @@ const BATCH = 50;
 const EVENT_TYPE = 'dev.lamplighter.delivery.v1';
 
 type OutboxDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
+
+/** Writes deliveries of one event down; gives those that are new, to be published after the commit. */
+export async function addDeliveries(
+  tx: Queryable,
+  { now, ...about }: { alertId: string; event: AlertEvent; note: string | null; now: Date },
+  targets: readonly Target[],
+): Promise<string[]> {
+  const nextPublishAt = new Date(now.getTime() + FIRST_PUBLISH_GRACE_MS);
+  const ids: string[] = [];
+  for (const { channel, recipient } of targets) {
+    const id = randomUUID();
+    const row = { id, ...about, channel, recipient, createdAt: now, nextPublishAt };
+    if (await insertDelivery(tx, row)) ids.push(id);
+  }
+  return ids;
+}
 
 function toMessage(deliveryId: string, now: Date): WireMessage {
   return {

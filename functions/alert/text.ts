@@ -4,11 +4,16 @@ import type { AlertEvent } from '../store/deliveries.ts';
 
 const MAX_SUMMARY = 500;
 
-/** One line: what and why, or how it ended. */
-export function summaryOf(alert: Alert, event: AlertEvent): string {
-  const text =
-    event === 'firing' ? `${alert.title}: ${alert.reason}` : (alert.resolution ?? `${alert.title}: resolved`);
+/** One line: what and why, how it ended, or who could not be told of it. */
+export function summaryOf(alert: Alert, event: AlertEvent, note: string | null = null): string {
+  const text = fullSummary(alert, event, note);
   return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY - 1)}…` : text;
+}
+
+function fullSummary(alert: Alert, event: AlertEvent, note: string | null): string {
+  if (event === 'resolved') return alert.resolution ?? `${alert.title}: resolved`;
+  const what = `${alert.title}: ${alert.reason}`;
+  return note === null ? what : `${what} (${note})`;
 }
 
 /** The check that an alert is about, if it is about one. */
@@ -19,9 +24,9 @@ export function checkOf({ kind, subject }: Pick<Alert, 'kind' | 'subject'>): str
 /** `[P1] CRITICAL web-1: engines-api is failing`. */
 export function subjectOf(alert: Alert, event: AlertEvent): string {
   const about = `${alert.host}: ${alert.title}`;
-  return event === 'firing'
-    ? `[${alert.severity}] ${alert.level} ${about}`
-    : `[resolved] ${alert.severity} ${about}`;
+  if (event === 'resolved') return `[resolved] ${alert.severity} ${about}`;
+  const told = event === 'undelivered' ? ' (not everybody could be told)' : '';
+  return `[${alert.severity}] ${alert.level} ${about}${told}`;
 }
 
 /** `4 min 12 s`. */

@@ -20,8 +20,9 @@ function toView(alert: Alert, deliveries: readonly Delivery[]): AlertView {
     firedAt: alert.firedAt.toISOString(),
     resolvedAt: alert.resolvedAt?.toISOString() ?? null,
     incident: alert.incident === null ? null : incidentName(alert.incident),
-    deliveries: deliveries.map(({ channel, event, state, attempts, deliveredAt, lastError }) => ({
+    deliveries: deliveries.map(({ channel, recipient, event, state, attempts, deliveredAt, lastError }) => ({
       channel,
+      recipient: recipient === '' ? null : recipient,
       event,
       state,
       attempts,

@@ -1,8 +1,11 @@
-// The outbox of alerts: one row for each event and channel. A row is sent under a lease and settled once.
+// The outbox of alerts: one row for each event and recipient. A row is sent under a lease and settled once; the row of a
+// line on a host is `sent` while its command runs.
 import { z } from 'zod';
+import { CommandId } from '#shared/names.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
-export const AlertEvent = z.enum(['firing', 'resolved']);
+/** `undelivered`: the alert, told to another recipient since the one it was meant for could not be reached. */
+export const AlertEvent = z.enum(['firing', 'resolved', 'undelivered']);
 export type AlertEvent = z.infer<typeof AlertEvent>;
 
 export const Delivery = z.object({
@@ -10,8 +13,13 @@ export const Delivery = z.object({
   alertId: z.string(),
   event: AlertEvent,
   channel: z.string(),
-  state: z.enum(['pending', 'delivered', 'failed']),
+  /** A mail address; empty for a channel that has only itself. */
+  recipient: z.string(),
+  note: z.string().nullable(),
+  state: z.enum(['pending', 'sent', 'delivered', 'failed']),
   attempts: z.number(),
+  /** Commands that ended without having delivered it. */
+  lostCommands: z.number(),
   createdAt: z.date(),
   deliveredAt: z.date().nullable(),
   receipt: z.string().nullable(),
@@ -19,32 +27,38 @@ export const Delivery = z.object({
 });
 export type Delivery = z.infer<typeof Delivery>;
 
-const COLUMNS = `id, alert_id AS "alertId", event, channel, state, attempts, created_at AS "createdAt",
-  delivered_at AS "deliveredAt", receipt, last_error AS "lastError"`;
+const COLUMNS = `id, alert_id AS "alertId", event, channel, recipient, note, state, attempts,
+  lost_commands AS "lostCommands", created_at AS "createdAt", delivered_at AS "deliveredAt", receipt, last_error AS "lastError"`;
 
 export interface NewDelivery {
   id: string;
   alertId: string;
   event: AlertEvent;
   channel: string;
+  recipient: string;
+  note: string | null;
   createdAt: Date;
   nextPublishAt: Date;
 }
 
-/** Adds a delivery in the transaction that changed the alert. */
-export async function insertDelivery(tx: Queryable, delivery: NewDelivery): Promise<void> {
-  await tx.query(
-    `INSERT INTO deliveries (id, alert_id, event, channel, state, created_at, next_publish_at)
-     VALUES ($1, $2, $3, $4, 'pending', $5, $6)`,
+/** Adds a delivery in the transaction that changed the alert; false when its recipient already has one of this event. */
+export async function insertDelivery(tx: Queryable, delivery: NewDelivery): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `INSERT INTO deliveries (id, alert_id, event, channel, recipient, note, state, created_at, next_publish_at)
+     VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8)
+     ON CONFLICT (alert_id, event, channel, recipient) DO NOTHING`,
     [
       delivery.id,
       delivery.alertId,
       delivery.event,
       delivery.channel,
+      delivery.recipient,
+      delivery.note,
       delivery.createdAt,
       delivery.nextPublishAt,
     ],
   );
+  return rowCount === 1;
 }
 
 /** Says when a delivery's message goes out again, should it still be pending then. */
@@ -101,7 +115,7 @@ export async function markDelivered(
 ): Promise<void> {
   await db.query(
     `UPDATE deliveries SET state = 'delivered', delivered_at = $2, receipt = $3, last_error = NULL,
-       lease_id = NULL, leased_until = NULL
+       command_id = NULL, lease_id = NULL, leased_until = NULL
      WHERE id = $1 AND state <> 'delivered'`,
     [id, outcome.deliveredAt, outcome.receipt],
   );
@@ -136,12 +150,71 @@ export async function releaseDelivery(
   );
 }
 
+/** Marks a delivery as handed to a command, whose end decides. False when another settled it meanwhile. */
+export async function markSent(
+  db: Queryable,
+  id: string,
+  leaseId: string,
+  handed: { commandId: CommandId; receipt: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE deliveries SET state = 'sent', command_id = $3, receipt = $4, lease_id = NULL, leased_until = NULL
+     WHERE id = $1 AND lease_id = $2 AND state = 'pending'`,
+    [id, leaseId, handed.commandId, handed.receipt],
+  );
+  return rowCount === 1;
+}
+
+/** Commands that have ended while their deliveries still wait for them. */
+export async function listEndedCommandsOfDeliveries(
+  db: Queryable,
+  settled: readonly string[],
+  limit: number,
+): Promise<CommandId[]> {
+  const rows = await queryRows(
+    db,
+    z.object({ id: CommandId }),
+    `SELECT c.id FROM deliveries d JOIN commands c ON c.id = d.command_id
+     WHERE d.state = 'sent' AND c.state = ANY ($1) ORDER BY d.created_at LIMIT $2`,
+    [settled, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** A delivery that waits for this command, held until the transaction ends. */
+export async function lockDeliveryOfCommand(
+  tx: Queryable,
+  commandId: CommandId,
+): Promise<Delivery | undefined> {
+  return await queryRow(
+    tx,
+    Delivery,
+    `SELECT ${COLUMNS} FROM deliveries WHERE command_id = $1 AND state = 'sent' FOR UPDATE`,
+    [commandId],
+  );
+}
+
+/** Settles a locked delivery whose command did not do it: another command at a later time, or given up. */
+export async function settleLostCommand(
+  tx: Queryable,
+  id: string,
+  outcome: { error: string; retryAt: Date | undefined },
+): Promise<void> {
+  await tx.query(
+    `UPDATE deliveries SET lost_commands = lost_commands + 1, last_error = $2, command_id = NULL, receipt = NULL,
+       state = CASE WHEN $3::timestamptz IS NULL THEN 'failed' ELSE 'pending' END,
+       next_publish_at = coalesce($3, next_publish_at)
+     WHERE id = $1 AND state = 'sent'`,
+    [id, outcome.error, outcome.retryAt ?? null],
+  );
+}
+
 /** The deliveries of these alerts, in the order they were made. */
 export async function listDeliveries(db: Queryable, alertIds: readonly string[]): Promise<Delivery[]> {
   return await queryRows(
     db,
     Delivery,
-    `SELECT ${COLUMNS} FROM deliveries WHERE alert_id = ANY ($1::uuid[]) ORDER BY created_at, event, channel`,
+    `SELECT ${COLUMNS} FROM deliveries WHERE alert_id = ANY ($1::uuid[]) ORDER BY created_at, event, channel, recipient`,
     [alertIds],
   );
 }

@@ -2,6 +2,7 @@
 // others are done all the same. Calls at the same time, twice, or after a kill do no harm: whatever changes something
 // takes its own lease or lock.
 import { publishOverdue } from '../alert/outbox.ts';
+import { settleEndedLines } from '../alert/settle-line.ts';
 import { orderOverdueVerifications } from '../backup/overdue.ts';
 import { type RequestDeps, requestCommand, resendRequestedCommands } from '../command/request.ts';
 import { sweepCommands } from '../command/sweep.ts';
@@ -72,6 +73,8 @@ function deliveryParts(deps: TickDeps): Part[] {
   return [
     { name: 'deliveries', run: () => publishOverdue(deps) },
     { name: 'swept', run: () => sweepCommands(deps) },
+    // After the sweep, which ends commands that no host reports.
+    { name: 'linesEnded', run: () => settleEndedLines(deps) },
     { name: 'verifications', run: () => orderOverdueVerifications(deps) },
   ];
 }

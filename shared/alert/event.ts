@@ -1,4 +1,4 @@
-// An alert's events as channels carry them: firing and resolved.
+// An alert's events as channels carry them: firing, resolved, and undelivered (somebody else could not be told).
 import { z } from 'zod';
 import { EntryName, HostName, Timestamp } from '../names.ts';
 import { AlertKind } from '../runbook/schema.ts';
@@ -8,7 +8,7 @@ import { AlertLevel, Severity } from '../severity.ts';
 export const AlertLine = z.strictObject({
   id: z.uuid(),
   at: Timestamp,
-  event: z.enum(['firing', 'resolved']),
+  event: z.enum(['firing', 'resolved', 'undelivered']),
   level: AlertLevel,
   severity: Severity,
   kind: AlertKind,

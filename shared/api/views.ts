@@ -94,8 +94,11 @@ export const AlertView = z.object({
   deliveries: z.array(
     z.object({
       channel: z.string(),
-      event: z.enum(['firing', 'resolved']),
-      state: z.enum(['pending', 'delivered', 'failed']),
+      /** A mail address; null for a channel that has only itself. */
+      recipient: z.string().nullable(),
+      event: z.enum(['firing', 'resolved', 'undelivered']),
+      /** `sent`: handed to a host, which has not said yet that the line is written. */
+      state: z.enum(['pending', 'sent', 'delivered', 'failed']),
       attempts: z.int(),
       deliveredAt: Timestamp.nullable(),
       lastError: z.string().nullable(),

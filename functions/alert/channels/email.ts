@@ -1,4 +1,4 @@
-// Mail over SMTP. The Message-ID comes from the delivery, so that a mail sent twice, after a kill between sending and
+// Mail over SMTP, to one recipient at a time. The Message-ID comes from the delivery, so that a mail sent twice, after a kill between sending and
 // writing it down, is known as one by whoever reads it.
 import type { Transporter } from 'nodemailer';
 import { z } from 'zod';
@@ -7,8 +7,8 @@ import type { Channel } from '#shared/runbook/schema.ts';
 import type { Config } from '../../config.ts';
 import { oneLine } from '../../one-line.ts';
 import { writeMail } from '../mail-text.ts';
-
 import type { Dispatch, SendOutcome } from './channel.ts';
+import { isAddressDead } from './smtp-refusal.ts';
 
 export interface EmailDeps {
   config: Config;
@@ -20,8 +20,6 @@ type EmailChannel = Extract<Channel, { kind: 'email' }>;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** No word from the server for this long; below the lease of a delivery. */
 const SILENCE_TIMEOUT_MS = 20_000;
-
-const Failure = z.object({ code: z.string().optional(), responseCode: z.number().optional() });
 
 async function openTransport(url: string): Promise<Transporter> {
   const { createTransport } = await import('nodemailer');
@@ -39,12 +37,18 @@ export async function sendEmail(
   channel: EmailChannel,
   dispatch: Dispatch,
 ): Promise<SendOutcome> {
+  const { recipient } = dispatch.delivery;
+  if (!channel.to.includes(recipient)) {
+    return { state: 'withdrawn', reason: `the runbook no longer names ${recipient} in this channel` };
+  }
   const transport = await openTransport(deps.config.get('SMTP_URL').reveal());
   try {
     const info: unknown = await transport.sendMail(mailOf(deps, channel, dispatch));
-    return { state: 'sent', receipt: receiptOf(info) };
+    return { state: 'delivered', receipt: oneLine(Receipt.parse(info).response) };
   } catch (error) {
-    return refusalOf(error, dispatch.delivery.id);
+    if (isAddressDead(error)) return { state: 'refused', reason: oneLine(messageOf(error)) };
+    const message = `send mail ${dispatch.delivery.id}: ${oneLine(messageOf(error))}`;
+    throw new LamplighterError('unavailable', message, { retryable: true, cause: error });
   } finally {
     transport.close();
   }
@@ -57,9 +61,11 @@ function mailOf({ config }: EmailDeps, channel: EmailChannel, dispatch: Dispatch
   // All mails of one alert make one thread.
   const thread = `<alert.${alert.id}@${domain}>`;
   return {
-    ...writeMail({ alert, event: delivery.event, incident, platform: runbook.name, apiUrl }),
+    ...writeMail({ alert, event: delivery.event, note: delivery.note, incident, platform: runbook.name }),
     from: config.get('MAIL_FROM'),
+    // All are named, so that each sees who else was told; this mail goes to one of them.
     to: channel.to,
+    envelope: { from: config.get('MAIL_FROM'), to: [delivery.recipient] },
     date: delivery.createdAt,
     messageId: `<delivery.${delivery.id}@${domain}>`,
     references: [thread],
@@ -75,27 +81,4 @@ function mailOf({ config }: EmailDeps, channel: EmailChannel, dispatch: Dispatch
   };
 }
 
-const Receipt = z.object({
-  response: z.string().default(''),
-  accepted: z.array(z.unknown()).default([]),
-  rejected: z.array(z.unknown()).default([]),
-});
-
-function receiptOf(info: unknown): string {
-  const { response, rejected } = Receipt.parse(info);
-  const missing = rejected.length > 0 ? `; refused for ${rejected.map(String).join(', ')}` : '';
-  return oneLine(`${response}${missing}`);
-}
-
-/** RFC 5321: 5yz to the envelope or the message is final. To the log-in it is not: our settings can be mended. */
-function refusalOf(error: unknown, deliveryId: string): SendOutcome {
-  const { code, responseCode } = Failure.safeParse(error).data ?? {};
-  const isAboutMail = code === 'EENVELOPE' || code === 'EMESSAGE';
-  if (isAboutMail && responseCode !== undefined && responseCode >= 500) {
-    return { state: 'refused', reason: oneLine(messageOf(error)) };
-  }
-  throw new LamplighterError('unavailable', `send mail ${deliveryId}: ${oneLine(messageOf(error))}`, {
-    retryable: true,
-    cause: error,
-  });
-}
+const Receipt = z.object({ response: z.string().default('') });

@@ -8,7 +8,7 @@ export interface ChannelDeps extends EmailDeps {
   requestCommand: RequestCommand;
 }
 
-/** Sends one event to one channel. Throws what may work later. */
+/** Sends one event to one recipient of a channel. Throws what may work later. */
 export async function sendToChannel(
   deps: ChannelDeps,
   channel: Channel,

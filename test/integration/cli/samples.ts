@@ -130,6 +130,7 @@ export const STATUS: StatusView = {
         {
           channel: 'mail',
           event: 'firing',
+          recipient: 'on-call@example.com',
           state: 'delivered',
           attempts: 1,
           deliveredAt: '2026-11-23T08:28:02.000Z',

@@ -3,6 +3,7 @@ import { writeMail } from '#functions/alert/mail-text.ts';
 import { nextSteps } from '#functions/alert/next-steps.ts';
 import { durationText, summaryOf } from '#functions/alert/text.ts';
 import type { Alert } from '#functions/store/alerts.ts';
+import type { AlertEvent } from '#functions/store/deliveries.ts';
 
 const ALERT: Alert = {
   id: '00000000-0000-4000-8000-000000000001',
@@ -21,8 +22,8 @@ const ALERT: Alert = {
   resolution: null,
   incident: 12,
 };
-const write = (alert: Alert, event: 'firing' | 'resolved') =>
-  writeMail({ alert, event, incident: undefined, platform: 'engines', apiUrl: 'https://lamp.example.com/' });
+const write = (alert: Alert, event: AlertEvent, note: string | null = null) =>
+  writeMail({ alert, event, note, incident: undefined, platform: 'engines' });
 
 test('what a target says is text in the HTML, not markup', () => {
   const { html, text } = write(ALERT, 'firing');
@@ -52,6 +53,16 @@ test('a resolved mail tells how it ended and asks for nothing', () => {
   expect(text).toMatch(/^engines-api is passing again\n/);
   expect(text).toContain('(1 h 2 min)');
   expect(text).not.toContain('What to do next');
+});
+
+test('a mail to the next recipient says the whole alert, and who could not be told and why', () => {
+  const note = 'ann@example.com (channel on-call) could not be told: 550 5.1.1 no such user';
+  const { subject, text, html } = write(ALERT, 'undelivered', note);
+  expect(subject).toBe('[P1] CRITICAL web-1: engines-api is failing (not everybody could be told)');
+  expect(text).toContain(`You get this because ${note}`);
+  expect(html).toContain(`You get this because ${note}`);
+  expect(text).toContain('What to do next');
+  expect(summaryOf(ALERT, 'undelivered', note)).toContain(`(${note})`);
 });
 
 test.each([

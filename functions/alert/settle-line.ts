@@ -1,0 +1,72 @@
+// The end of a line's command decides its delivery: ended well, the line is delivered; any other end, and another command
+// is asked for, a few times. Called with each report of such a command's end and, for ends that no host reports, with
+// every tick. Both may see the same end.
+import { CommandState, isSettled } from '#shared/command/state.ts';
+import { lookUp } from '#shared/look-up.ts';
+import { alertAppend } from '#shared/operations/alert.ts';
+import type { Deps } from '../deps.ts';
+import { oneLine } from '../one-line.ts';
+import { type CommandRecord, findCommand } from '../store/commands.ts';
+import type { Queryable } from '../store/database.ts';
+import {
+  type Delivery,
+  listEndedCommandsOfDeliveries,
+  lockDeliveryOfCommand,
+  markDelivered,
+  settleLostCommand,
+} from '../store/deliveries.ts';
+import { requireRunbook } from '../store/runbooks.ts';
+import { auditFailure } from './deliver.ts';
+import { publishDeliveries } from './outbox.ts';
+import { tellNext } from './tell-next.ts';
+
+type LineDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
+
+/** The wait before each further command. A command itself waits up to a day for its host. */
+const RETRY_AFTER_MS = [60_000, 5 * 60_000, 30 * 60_000, 2 * 60 * 60_000] as const;
+const SETTLED = CommandState.options.filter(isSettled);
+const BATCH = 100;
+
+/** Settles what waits for this command, if it has ended. */
+export async function settleLine(deps: LineDeps, command: CommandRecord): Promise<void> {
+  if (!isSettled(command.state)) return;
+  if (command.state === 'succeeded') {
+    // Also one that was given up or asked for again meanwhile: the line's id is the delivery's.
+    const { alert } = alertAppend.params.parse(command.params);
+    const deliveredAt = command.finishedAt ?? deps.clock();
+    await markDelivered(deps.db, alert.id, { deliveredAt, receipt: `command ${command.id} wrote it` });
+    return;
+  }
+  const told = await deps.db.transaction(async (tx) => {
+    const delivery = await lockDeliveryOfCommand(tx, command.id);
+    return delivery ? await settleLost(tx, delivery, command, deps.clock()) : [];
+  });
+  await publishDeliveries(deps, told);
+}
+
+async function settleLost(
+  tx: Queryable,
+  delivery: Delivery,
+  { id, state, message }: CommandRecord,
+  now: Date,
+): Promise<string[]> {
+  const error = oneLine(`command ${id} ${state}${message === null ? '' : `: ${message}`}`);
+  const waitMs = RETRY_AFTER_MS[delivery.lostCommands];
+  const retryAt = waitMs === undefined ? undefined : new Date(now.getTime() + waitMs);
+  await settleLostCommand(tx, delivery.id, { error, retryAt });
+  if (retryAt) return [];
+  await auditFailure(tx, delivery, error, now);
+  const { runbook } = await requireRunbook(tx);
+  const isWanted = lookUp(runbook.channels, delivery.channel) !== undefined;
+  return isWanted ? await tellNext(tx, { delivery, reason: error, isFinal: true }, runbook, now) : [];
+}
+
+/** Settles deliveries whose commands have ended; gives how many. */
+export async function settleEndedLines(deps: LineDeps): Promise<number> {
+  const ids = await listEndedCommandsOfDeliveries(deps.db, SETTLED, BATCH);
+  for (const id of ids) {
+    const command = await findCommand(deps.db, id);
+    if (command) await settleLine(deps, command);
+  }
+  return ids.length;
+}

@@ -1,0 +1,36 @@
+// Who an alert goes to: each recipient of each channel is told, retried and given up alone. Pure.
+import type { Channel, Runbook } from '#shared/runbook/schema.ts';
+import type { AlertLevel } from '#shared/severity.ts';
+
+/** One recipient of one channel. */
+export interface Target {
+  channel: string;
+  /** A mail address; empty for a channel that has only itself. */
+  recipient: string;
+  minLevel: AlertLevel;
+  kind: Channel['kind'];
+}
+
+function targetsOf([name, channel]: [string, Channel]): Target[] {
+  const { kind, minLevel } = channel;
+  const recipients = channel.kind === 'email' ? [...new Set(channel.to)] : [''];
+  return recipients.map((recipient) => ({ channel: name, recipient, minLevel, kind }));
+}
+
+/** Every recipient of every channel, in the runbook's order. */
+export function allTargets(runbook: Runbook): Target[] {
+  return Object.entries(runbook.channels).flatMap(targetsOf);
+}
+
+/** True when both are the same recipient of the same channel. */
+export function isSameTarget(
+  a: Pick<Target, 'channel' | 'recipient'>,
+  b: Pick<Target, 'channel' | 'recipient'>,
+): boolean {
+  return a.channel === b.channel && a.recipient === b.recipient;
+}
+
+/** How a person would call it: `on-call@example.com (channel on-call)`. */
+export function nameOf({ channel, recipient }: Pick<Target, 'channel' | 'recipient'>): string {
+  return recipient === '' ? `channel ${channel}` : `${recipient} (channel ${channel})`;
+}
