@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
+import { type DecodedArchive, decodeArchive } from '#shared/backup/archive/decode.ts';
 import type { BackupManifest, BackupPart } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { type DecodedArchive, decodeArchive } from './archive/decode.ts';
 import { createMeter } from './meter.ts';
 
 /** Decompressed at once; every piece is a trip through several streams. */

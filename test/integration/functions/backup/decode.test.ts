@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decodeArchive } from '#functions/backup/archive/decode.ts';
+import { decodeArchive } from '#shared/backup/archive/decode.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { AWKWARD_ROWS, createAwkwardDatabase } from '#test/fixtures/awkward-database.ts';
 import { type SocketCluster, startSocketCluster } from '#test/fixtures/socket-cluster.ts';

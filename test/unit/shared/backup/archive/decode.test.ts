@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type DecodedArchive, decodeArchive } from '#functions/backup/archive/decode.ts';
+import { type DecodedArchive, decodeArchive } from '#shared/backup/archive/decode.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { copyText, type WrittenArchive, writeArchive } from '#test/fixtures/archive-writer.ts';
 
