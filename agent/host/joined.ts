@@ -1,8 +1,11 @@
 // Programs that are joined by pipes: each must end well, and what each said of its failure is told together.
 import type { ChildProcess } from 'node:child_process';
 import { LamplighterError } from '#shared/errors.ts';
+import { redact } from './redact.ts';
 
 const MAX_SAID = 4000;
+/** Kept until the end, so that what is told is redacted before it is cut. */
+const MAX_HEARD = 64 * 1024;
 
 /** Kills a program when the signal comes, or has come. */
 export function killOnAbort(child: ChildProcess, signal: AbortSignal | undefined): void {
@@ -23,12 +26,19 @@ export interface Ended {
 export function awaitEnd(name: string, child: ChildProcess): Promise<Ended> {
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-MAX_SAID);
+    said = keepEnd(said + text);
   });
   return new Promise((resolve) => {
     child.once('error', (error) => resolve({ name, code: null, said: error.message }));
-    child.once('close', (code) => resolve({ name, code, said: said.trim() }));
+    child.once('close', (code) => resolve({ name, code, said: redact(said).trim().slice(-MAX_SAID) }));
   });
+}
+
+/** The end of a text from the beginning of a line on, when all of it is too much. */
+function keepEnd(text: string): string {
+  if (text.length <= MAX_HEARD) return text;
+  const end = text.slice(-MAX_HEARD);
+  return end.slice(end.indexOf('\n') + 1);
 }
 
 function tell({ name, code, said }: Ended): string {

@@ -1,6 +1,7 @@
 // The one way a program is started on the host: absolute path, argument array, bounded environment, bounded output.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { LamplighterError } from '#shared/errors.ts';
+import { redact } from './redact.ts';
 
 export interface Account {
   uid: number;
@@ -106,7 +107,8 @@ export async function runChecked(options: ProgramOptions): Promise<string> {
     throw new LamplighterError('timed-out', `run ${name}: not done within ${options.timeoutMs} ms`);
   if (options.signal?.aborted) throw new LamplighterError('timed-out', `run ${name}: stopped`);
   if (result.code === 0) return result.stdout;
-  const said = result.stderr.trim().split('\n').slice(-5).join('\n').slice(-1000);
+  // Whole first: a secret that is cut in half is not known any more.
+  const said = redact(result.stderr).trim().split('\n').slice(-5).join('\n').slice(-1000);
   throw new LamplighterError(
     'failed',
     `run ${name}: exit ${result.code ?? 'by a signal'}${said ? `: ${said}` : ''}`,

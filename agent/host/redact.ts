@@ -1,48 +1,64 @@
-// Takes what looks like a secret out of text that leaves the host: output of programs, lines of the journal.
+// Takes secrets out of text that leaves the host (output of programs, lines of a journal): first the values that this
+// process was told (only processes of root's are), then what looks like a secret.
+import { AT_START } from '../redaction/matcher.ts';
+import { redactPatterns } from '../redaction/patterns.ts';
+import { createValueRedactor, MARK, type ValueRedactor } from '../redaction/values.ts';
 
-const MARK = '[REDACTED]';
+// One for the whole process: whoever writes a message must not be able to forget it.
+let values: ValueRedactor = createValueRedactor([]);
 
-// Each keeps what names the secret and replaces the secret itself.
-const PATTERNS: readonly [RegExp, string][] = [
-  // user:password@ in a URL
-  [/([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{1,100}:)[^\s@/]{1,200}@/gi, `$1${MARK}@`],
-  [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${MARK}`],
-  [/-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g, `-----BEGIN $1----- ${MARK}`],
-  [/\bAGE-SECRET-KEY-1[0-9A-Z]{20,}/gi, MARK],
-  [
-    /((?:password|passwd|pwd|secret|token|api[_-]?key|session[_-]?key)["']?\s*[=:]\s*["']?)[^\s"',;]{3,}/gi,
-    `$1${MARK}`,
-  ],
-];
+/** From now on these values are hidden wherever this process redacts, in place of those told before. */
+export function hideValues(secrets: Iterable<string>): void {
+  values = createValueRedactor(secrets);
+}
 
-const KEY_BEGIN = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
-const KEY_END = /-----END [A-Z ]*PRIVATE KEY-----/;
+let whyWithheld: string | undefined;
+
+/** The values could not be read: from now on no lines are shown at all, for `reason`. */
+export function withholdLines(reason: string): void {
+  whyWithheld = reason;
+}
+
+const KEY_BEGIN = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
+const KEY_END = /-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 // Base64, a header of an old encrypted key, or the end.
-const KEY_BODY = /^\s*([A-Za-z0-9+/=]*|[A-Z][A-Za-z-]+: \S+|-----END [A-Z ]*PRIVATE KEY-----)\s*$/;
+const KEY_BODY =
+  /^\s*([A-Za-z0-9+/=]*|[A-Z][A-Za-z-]+: \S+|-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)\s*$/;
+/** A line of a key, when a stream begins in the middle of one. */
+const LIKELY_BODY = /^\s*[A-Za-z0-9+/]{60,76}={0,2}\s*$/;
 
-/** For lines that come one by one: also hides the body of a private key that is spread over several. */
-export function createLineRedactor(): (line: string) => string {
-  let isInKey = false;
-  return (line) => {
-    if (isInKey && KEY_BODY.test(line)) {
-      isInKey = !KEY_END.test(line);
+/** Hides the secrets of lines that come one by one; `goesOn` says that the next one continues this one. */
+export type LineRedactor = (line: string, goesOn?: boolean) => string;
+
+/** For lines that come one by one: also hides a private key that is spread over several, and a value split between two. */
+export function createLineRedactor(): LineRedactor {
+  let state = AT_START;
+  let key: 'perhaps' | 'inside' | 'outside' = 'perhaps';
+  return (line, goesOn = false) => {
+    const known = values.redactPart(line, { state, goesOn });
+    ({ state } = known);
+    if ((key === 'inside' && KEY_BODY.test(line)) || (key === 'perhaps' && LIKELY_BODY.test(line))) {
+      if (KEY_END.test(line)) key = 'outside';
       return MARK;
     }
-    isInKey = KEY_BEGIN.test(line) && !KEY_END.test(line);
-    return redact(line);
+    const wasPerhaps = key === 'perhaps';
+    key = KEY_BEGIN.test(line) && !KEY_END.test(line) ? 'inside' : 'outside';
+    return wasPerhaps && KEY_END.test(line) && !KEY_BEGIN.test(line) ? MARK : redactPatterns(known.text);
   };
 }
 
-/** Lines without what the patterns find, and without the rest of a private key whose beginning is not among them. */
+/** Lines without secrets, and without the rest of a private key whose beginning is not among them. */
 export function redactLines(lines: readonly string[]): string[] {
-  const redacted = lines.map(createLineRedactor());
+  if (whyWithheld !== undefined) return [`[withheld: ${whyWithheld}]`];
+  const redactLine = createLineRedactor();
+  const redacted = lines.map((line) => redactLine(line));
   const end = lines.findIndex((line) => KEY_END.test(line));
   if (end < 0 || lines.slice(0, end + 1).some((line) => KEY_BEGIN.test(line))) return redacted;
   const start = lines.slice(0, end).findLastIndex((line) => !KEY_BODY.test(line)) + 1;
   return redacted.fill(MARK, start, end + 1);
 }
 
-/** The text without what the patterns find. */
+/** The text without its secrets. */
 export function redact(text: string): string {
-  return PATTERNS.reduce((kept, [pattern, replacement]) => kept.replace(pattern, replacement), text);
+  return redactPatterns(values.redact(text));
 }

@@ -8,7 +8,10 @@ import { CommandId } from '#shared/names.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { readConfig, readPinnedKeys } from '../config/config.ts';
 import { PATHS } from '../config/paths.ts';
+import { hideValues, withholdLines } from '../host/redact.ts';
+import { readSecretValues } from '../host/secret-files.ts';
 import { isSystemStopping, isUnitOver } from '../host/systemd.ts';
+import { loadPolicy } from '../policy/load.ts';
 import { pruneRuns, type UnfinishedRun, unfinishedRuns } from './left-over.ts';
 import { openLocks } from './locks.ts';
 import { type Runner, recover } from './run.ts';
@@ -32,8 +35,26 @@ function isOver(commandId: string): boolean {
   return !id.success || !existsSync(runDir(PATHS.runs, id.data)) || hasReport(PATHS.runs, id.data);
 }
 
+/** Nothing that this process tells holds a value of the files that the policy calls secret. */
+function hideSecrets(host: string): void {
+  let files: readonly string[];
+  try {
+    files = loadPolicy(PATHS.policy, host).policy.secretFiles;
+  } catch {
+    // Without a policy every command is rejected, with the reason.
+    return;
+  }
+  try {
+    hideValues(readSecretValues(files));
+  } catch (error) {
+    say('secret files can not be read', { error: messageOf(error) });
+    withholdLines(messageOf(error));
+  }
+}
+
 function openRunner(): Runner {
   const { host } = readConfig(PATHS.config);
+  hideSecrets(host);
   mkdirSync(PATHS.runs, { recursive: true, mode: 0o750 });
   return {
     host,

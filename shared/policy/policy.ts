@@ -36,6 +36,11 @@ export const Policy = z.strictObject({
   /** Files that `alert.append` may append to. */
   alertLogs: z.array(AbsolutePath).default([]),
   backup: HostBackup.optional(),
+  /**
+   * Files, or directories of files, whose values never leave the host in a log or a message: KEY=VALUE lines, JSON, YAML, or
+   * the file as a whole.
+   */
+  secretFiles: z.array(AbsolutePath).max(50).default([]),
   /** How far this clock may run behind the control plane's. */
   maxClockSkewMs: z.int().min(0).max(600_000).default(30_000),
 });
