@@ -1,10 +1,13 @@
-// HTTP checks: one request, no redirects followed, the answer held against what the runbook expects of it.
+// HTTP checks: one request, no redirects followed, the answer held against what the runbook expects of it. It is judged as
+// curl would judge it: any port, a lenient parser, packed bodies unpacked.
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { parseJsonPath } from '#shared/runbook/json-path.ts';
 import type { HttpCheck } from '#shared/runbook/schema.ts';
 import { oneLine } from '../../one-line.ts';
-import { hasValueAt, parseJsonPath } from './json-path.ts';
-import { type Finding, findingOf, roundMs } from './verdict.ts';
+import { parseCodings, unpackBody } from './body-coding.ts';
+import { hasValueAt } from './json-path.ts';
+import { attemptTimeoutMs, type Finding, findingOf, roundMs } from './verdict.ts';
 
 export interface HttpTarget {
   address: string;
@@ -15,10 +18,14 @@ export interface HttpTarget {
 /** What is read of a body; more is hung up on. */
 export const MAX_CHECKED_BODY_BYTES = 1024 * 1024;
 
+/** As much as curl takes. */
+const MAX_HEADER_BYTES = 300 * 1024;
 interface Answer {
   status: number;
   location: string | undefined;
+  /** As it came: perhaps packed. */
   body: Buffer;
+  codings: string[];
   isWhole: boolean;
   latencyMs: number;
 }
@@ -44,9 +51,13 @@ function notAsked(reason: string): Finding {
   return { verdict: 'unknown', reason: `the check can't be made: ${reason}`, latencyMs: null };
 }
 
-function open(url: URL): ClientRequest {
+function open(url: URL, timeoutMs: number): ClientRequest {
   const options = {
     agent: false,
+    // A target that is careless with its headers is not down; nothing else ever uses this connection.
+    insecureHTTPParser: true,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    autoSelectFamilyAttemptTimeout: attemptTimeoutMs(timeoutMs),
     headers: { 'user-agent': 'lamplighter-watch/1', accept: '*/*', 'accept-encoding': 'identity' },
   };
   return url.protocol === 'https:' ? requestHttps(url, options) : requestHttp(url, options);
@@ -58,7 +69,7 @@ function ask(url: URL, timeoutMs: number): Promise<Answer | Finding> {
   return new Promise((resolve) => {
     const startedAt = performance.now();
     let missing = 'connection';
-    const request = open(url);
+    const request = open(url, timeoutMs);
     const finish = (outcome: Answer | Finding): void => {
       clearTimeout(timer);
       resolve(outcome);
@@ -94,6 +105,7 @@ function collect(
   const answer = (isWhole: boolean): Answer => ({
     status: response.statusCode ?? 0,
     location: response.headers.location,
+    codings: parseCodings(response.headers['content-encoding']),
     body: Buffer.concat(parts),
     isWhole,
     latencyMs: roundMs(performance.now() - startedAt),
@@ -114,7 +126,7 @@ function collect(
 /** Holds an answer against the check; the first expectation that fails is the reason. */
 function judgeAnswer(answer: Answer, check: HttpCheck): Finding {
   const { status, latencyMs } = answer;
-  const fault = statusFault(answer, check) ?? textFault(answer, check) ?? jsonFault(answer, check);
+  const fault = statusFault(answer, check) ?? bodyFault(answer, check);
   if (fault !== undefined) return { verdict: 'bad', reason: fault, latencyMs };
   if (check.maxLatencyMs !== undefined && latencyMs > check.maxLatencyMs) {
     return {
@@ -132,13 +144,30 @@ function statusFault({ status, location }: Answer, check: HttpCheck): string | u
   return `status ${status}${target}, expected ${check.status}`;
 }
 
-function textFault({ body, isWhole }: Answer, { bodyContains }: HttpCheck): string | undefined {
+/** Looks into the body only when something is expected of it. */
+function bodyFault({ body, isWhole, codings }: Answer, check: HttpCheck): string | undefined {
+  if (check.bodyContains === undefined && check.jsonPath === undefined) return undefined;
+  if (codings.length === 0) return contentFault({ body, isWhole }, check);
+  if (!isWhole) return 'body is larger than 1 MiB as it was sent, and was not unpacked';
+  const unpacked = unpackBody(body, codings);
+  if ('fault' in unpacked) return unpacked.fault;
+  const shown = unpacked.body.subarray(0, MAX_CHECKED_BODY_BYTES);
+  return contentFault({ body: shown, isWhole: shown.byteLength === unpacked.body.byteLength }, check);
+}
+
+type Content = Pick<Answer, 'body' | 'isWhole'>;
+
+function contentFault(content: Content, check: HttpCheck): string | undefined {
+  return textFault(content, check) ?? jsonFault(content, check);
+}
+
+function textFault({ body, isWhole }: Content, { bodyContains }: HttpCheck): string | undefined {
   if (bodyContains === undefined || body.includes(bodyContains)) return undefined;
   const where = isWhole ? 'body' : 'first MiB of the body';
   return `${where} does not contain "${oneLine(bodyContains)}"`;
 }
 
-function jsonFault({ body, isWhole }: Answer, { jsonPath }: HttpCheck): string | undefined {
+function jsonFault({ body, isWhole }: Content, { jsonPath }: HttpCheck): string | undefined {
   if (jsonPath === undefined) return undefined;
   if (!isWhole) return 'body is larger than 1 MiB and was not read as JSON';
   const parsed = parseJson(body.toString('utf8'));
@@ -148,7 +177,8 @@ function jsonFault({ body, isWhole }: Answer, { jsonPath }: HttpCheck): string |
 
 function parseJson(text: string): { value: unknown } | undefined {
   try {
-    return { value: JSON.parse(text) };
+    // A byte order mark is not JSON, but parsers may ignore one (RFC 8259, section 8.1).
+    return { value: JSON.parse(text.replace(/^\uFEFF/, '')) };
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 // TCP checks: good when the port takes a connection in time.
 import { connect } from 'node:net';
-import { type Finding, findingOf, roundMs } from './verdict.ts';
+import { attemptTimeoutMs, type Finding, findingOf, roundMs } from './verdict.ts';
 
 export interface TcpTarget {
   address: string;
@@ -12,7 +12,8 @@ export interface TcpTarget {
 export function probeTcp({ address, port, timeoutMs }: TcpTarget): Promise<Finding> {
   return new Promise((resolve) => {
     const startedAt = performance.now();
-    const socket = connect({ host: address, port });
+    const autoSelectFamilyAttemptTimeout = attemptTimeoutMs(timeoutMs);
+    const socket = connect({ host: address, port, autoSelectFamilyAttemptTimeout });
     const finish = (finding: Finding): void => {
       clearTimeout(timer);
       socket.destroy();

@@ -81,3 +81,11 @@ function codeOf(error: unknown): string {
 export function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
+
+/**
+ * How long one address of a name is tried before the next: Node's own 250 ms are short across an ocean, and more than a
+ * second is lost on an address that does not answer.
+ */
+export function attemptTimeoutMs(timeoutMs: number): number {
+  return Math.max(10, Math.min(1000, Math.floor(timeoutMs / 2)));
+}

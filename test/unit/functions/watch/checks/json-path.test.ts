@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { hasValueAt, parseJsonPath } from '#functions/watch/checks/json-path.ts';
+import { hasValueAt } from '#functions/watch/checks/json-path.ts';
+import { parseJsonPath } from '#shared/runbook/json-path.ts';
 
 test.each([
   ['engines[0].id', ['engines', 0, 'id']],
