@@ -34,6 +34,15 @@ function stepsOf({ kind, service }: Alert): NextStep[] {
         { command: 'lamp backups', purpose: 'see which backups there are and what is proven of them' },
         { command: 'lamp backup', purpose: 'take a backup now' },
       ];
+    case 'agent':
+      return [
+        { command: 'lamp audit --action command.contradicted', purpose: 'see what the two said' },
+        {
+          command: 'systemctl stop lamplighter-agent',
+          purpose:
+            'on the host: stop the agent, which may be in other hands; enrol the host anew to end this alert',
+        },
+      ];
     case 'command':
       return [{ command: 'lamp commands', purpose: 'see what was run and how it ended' }];
   }

@@ -1,7 +1,6 @@
 // One report into the store. Reports come twice, late and out of order: each is recorded once, states only move forward.
 import type { FinishedReport, ProgressReport, Report } from '#shared/command/report.ts';
 import { isSettled } from '#shared/command/state.ts';
-import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import type { PushMessage } from '../cloud/push.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit, isReportAudited } from '../store/audit.ts';
@@ -10,7 +9,7 @@ import { advanceCommand, announceCommand, type CommandRecord, lockCommand } from
 import type { Queryable } from '../store/database.ts';
 import { type HostKeyRole, saveHeartbeat } from '../store/hosts.ts';
 import { authenticateReport } from './authenticate-report.ts';
-import { understandResult } from './understand-result.ts';
+import { recordEnd } from './record-end.ts';
 
 export type ReportDeps = Pick<Deps, 'db' | 'clock'>;
 
@@ -121,18 +120,8 @@ async function recordCommandReport(
     case 'command.progress':
       return await recordProgress(deps, tx, record, report);
     case 'command.finished':
-      if (role !== 'runner' && !mayAgentFinish(record, report)) {
-        return refusalOf(report, 'wrong-key', `the end of ${record.operation} must be signed by the runner`);
-      }
-      return await recordFinished(deps, tx, record, report);
+      return await recordFinished(deps, tx, record, report, role);
   }
-}
-
-/** Reads end in the agent; of the rest it may only say that they never began. */
-function mayAgentFinish(record: CommandRecord, report: FinishedReport): boolean {
-  const isBefore = record.state === 'requested' || record.state === 'sent' || record.state === 'accepted';
-  if (isBefore && (report.state === 'rejected' || report.state === 'expired')) return true;
-  return lookUpOperation(record.operation)?.risk === 'read';
 }
 
 async function recordProgress(
@@ -154,31 +143,9 @@ async function recordFinished(
   tx: Queryable,
   record: CommandRecord,
   report: FinishedReport,
-): Promise<boolean> {
-  const { state, code, message, hint, result, steps, output } = report;
-  const at = deps.clock();
-  const end = { state, at, code, message, hint, steps, output };
-  if (result === undefined) return await advanceCommand(tx, record, end);
-  const understanding = understandResult(record, result);
-  if (understanding.understood) {
-    return await advanceCommand(tx, record, { ...end, result: understanding.result });
-  }
-  // The end itself is true all the same.
-  const told = [message, `its result was not understood and is left out: ${understanding.fault}`];
-  const isNew = await advanceCommand(tx, record, {
-    ...end,
-    message: told.filter((part) => part !== undefined).join('; '),
-  });
-  if (isNew) await auditResult(tx, at, report, understanding.fault);
-  return isNew;
-}
-
-async function auditResult(
-  tx: Queryable,
-  at: Date,
-  { host, commandId, id: reportId }: FinishedReport,
-  reason: string,
-): Promise<void> {
-  const entry = { at, actor: `host:${host}`, action: 'result.refused', target: commandId };
-  await appendAudit(tx, { ...entry, detail: { reason, reportId } });
+  signer: HostKeyRole,
+): Promise<boolean | Refusal> {
+  const outcome = await recordEnd(deps, tx, { record, report, signer });
+  if (outcome !== 'wrong-key') return outcome === 'recorded';
+  return refusalOf(report, outcome, `the end of ${record.operation} must be signed by the runner`);
 }

@@ -1,6 +1,7 @@
 // Commands whose end nobody will report: expired before the host took them, or silent long after their time.
 import type { CommandState } from '#shared/command/state.ts';
 import type { Deps } from '../deps.ts';
+import { appendAudit } from '../store/audit.ts';
 import {
   type Advance,
   advanceCommand,
@@ -49,7 +50,15 @@ export async function sweepCommands(deps: Pick<Deps, 'db' | 'clock'>): Promise<n
     const isSettled = await deps.db.transaction(async (tx) => {
       const record = await lockCommand(tx, id);
       const change = record && judgeByClock(record, deps.clock());
-      return record && change ? await advanceCommand(tx, record, change) : false;
+      if (!record || !change || !(await advanceCommand(tx, record, change))) return false;
+      await appendAudit(tx, {
+        at: change.at,
+        actor: 'clock:watch',
+        action: 'command.ended',
+        target: record.id,
+        detail: { state: change.state, reason: change.message ?? null },
+      });
+      return true;
     });
     if (isSettled) settled += 1;
   }

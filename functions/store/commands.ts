@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { Actor } from '#shared/command/envelope.ts';
 import { OutcomeCode, StepRecord } from '#shared/command/report.ts';
-import { advanceState, CommandState, isSettled } from '#shared/command/state.ts';
+import { advanceState, CommandState, EndSigner, isEndReplaced, isSettled } from '#shared/command/state.ts';
 import { CommandId } from '#shared/names.ts';
 import { addStateEvent, releaseSteps } from './command-events.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
@@ -46,6 +46,7 @@ const CommandRow = z.object({
   acceptedAt: z.date().nullable(),
   finishedAt: z.date().nullable(),
   swept: z.boolean(),
+  endedBy: EndSigner.nullable(),
   isSigned: z.boolean(),
 });
 /** A command as it stands in the store. */
@@ -55,7 +56,7 @@ const COLUMNS = `id, operation, host, params, dry_run AS "dryRun",
   jsonb_build_object('kind', actor_kind, 'name', actor_name, 'role', actor_role) AS actor,
   order_digest AS "orderDigest", state, code, message, hint, result, steps, output, requested_at AS "requestedAt",
   expires_at AS "expiresAt", timeout_ms AS "timeoutMs", sent_at AS "sentAt", accepted_at AS "acceptedAt",
-  finished_at AS "finishedAt", swept, payload IS NOT NULL AS "isSigned"`;
+  finished_at AS "finishedAt", swept, ended_by AS "endedBy", payload IS NOT NULL AS "isSigned"`;
 
 /** Channel of notifications that say which command changed. */
 export const COMMAND_CHANNEL = 'command';
@@ -181,24 +182,28 @@ export interface Advance {
   output?: readonly string[] | undefined;
   /** The word of our own clock, not of the host. */
   isSwept?: boolean;
+  /** Whose key signed the report of this end. */
+  endedBy?: EndSigner;
 }
 
-/** Where a report finds a command: an expiry that only our clock decided gives way to the host's word. */
-function standingState(record: CommandRecord, change: Advance): CommandState {
-  return record.swept && !change.isSwept ? 'unknown' : record.state;
+/** False when the command already stands there or further, and its end is not to be replaced. */
+function isNews(record: CommandRecord, change: Advance): boolean {
+  if (isEndReplaced(record, change.endedBy ?? null)) return true;
+  // An expiry that only our clock decided gives way to the host's word.
+  const standing = record.swept && !change.isSwept ? 'unknown' : record.state;
+  return advanceState(standing, change.state) !== standing;
 }
 
-/** Moves a locked command forward; false when it already stands there or further. */
+/** Moves a locked command forward; false when that is no news. */
 export async function advanceCommand(
   tx: Queryable,
   record: CommandRecord,
   change: Advance,
 ): Promise<boolean> {
-  const standing = standingState(record, change);
-  if (advanceState(standing, change.state) === standing) return false;
+  if (!isNews(record, change)) return false;
   await tx.query(
     `UPDATE commands SET state = $2, code = $3, message = $4, result = $5, steps = $6, output = $7, swept = $8,
-       hint = $11,
+       hint = $11, ended_by = $12,
        sent_at = CASE WHEN $2 = 'sent' THEN $9 ELSE sent_at END,
        accepted_at = CASE WHEN $2 IN ('accepted', 'running') THEN coalesce(accepted_at, $9) ELSE accepted_at END,
        finished_at = CASE WHEN $10 THEN $9::timestamptz ELSE NULL END
@@ -215,6 +220,7 @@ export async function advanceCommand(
       change.at,
       isSettled(change.state),
       change.hint === undefined ? null : asStored(change.hint),
+      change.endedBy ?? null,
     ],
   );
   await addStateEvent(tx, record.id, { state: change.state, at: change.at, detail: change.message });

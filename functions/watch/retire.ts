@@ -10,6 +10,7 @@ function isStillMeant({ kind, host, subject }: Alert, runbook: Runbook): boolean
     case 'check':
       return runbook.checks[subject]?.host === host;
     case 'heartbeat':
+    case 'agent':
       return Object.keys(runbook.hosts).includes(host);
     case 'backup':
       return runbook.backup?.host === host;

@@ -1,4 +1,4 @@
-// The states of a command. They only move forward, in whatever order messages come in.
+// The states of a command. They only move forward, with one exception, in whatever order messages come in.
 import { z } from 'zod';
 
 export const CommandState = z.enum([
@@ -46,4 +46,19 @@ export function isSettled(state: CommandState): boolean {
 /** The state after `reported` arrives while the record says `current`: the later of the two; the first final state stays. */
 export function advanceState(current: CommandState, reported: CommandState): CommandState {
   return RANK[reported] > RANK[current] ? reported : current;
+}
+
+/** Whose key signed the report of an end. */
+export const EndSigner = z.enum(['agent', 'runner']);
+export type EndSigner = z.infer<typeof EndSigner>;
+
+/**
+ * The one exception to "forward only": an end signed by the runner replaces one that the agent made, since a stolen agent
+ * could lie about what root did.
+ */
+export function isEndReplaced(
+  current: { state: CommandState; endedBy: EndSigner | null },
+  signer: EndSigner | null,
+): boolean {
+  return isSettled(current.state) && current.endedBy === 'agent' && signer === 'runner';
 }

@@ -3,9 +3,11 @@ import { HostEnrolment } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
+import { settleAlert } from '../../alert/change.ts';
 import type { Deps } from '../../deps.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { enrolHost, type HostKeyRole } from '../../store/hosts.ts';
+import { findRunbook } from '../../store/runbooks.ts';
 import { parseBody, parseInput, type Route } from '../route.ts';
 
 function readKeys(role: HostKeyRole, pems: readonly string[]) {
@@ -43,6 +45,11 @@ export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
         const at = deps.clock();
         await deps.db.transaction(async (tx) => {
           await enrolHost(tx, { host, keys, at, by: actor.name });
+          const current = await findRunbook(tx);
+          if (current) {
+            const key = { kind: 'agent', host, subject: '' } as const;
+            await settleAlert(tx, key, 'the host was enrolled anew', current.runbook, at);
+          }
           await appendAudit(tx, {
             at,
             actor: `${actor.kind}:${actor.name}`,

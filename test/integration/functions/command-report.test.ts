@@ -419,7 +419,7 @@ describe('the sweep', () => {
 
   test('an expiry that the host itself reported is the end', async () => {
     const id = await sentCommand();
-    await deliver(finished(id, { state: 'expired', code: 'expired' }), keys.agent);
+    await deliver(finished(id, { state: 'expired', code: 'expired' }), keys.runner);
     await deliver(finished(id), keys.runner);
     expect(await findCommand(database.db, id)).toMatchObject({ state: 'expired' });
   });

@@ -70,6 +70,7 @@ test.each([
   ['heartbeat', 'systemctl status lamplighter-agent'],
   ['backup', 'lamp backup'],
   ['command', 'lamp commands'],
+  ['agent', 'lamp audit --action command.contradicted'],
 ] as const)('a %s alert says what to do', (kind, command) => {
   const commands = nextSteps({ ...ALERT, kind }).map((step) => step.command);
   expect(commands[0]).toBe('lamp ack INC-12');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { advanceState, CommandState, isFinal, isSettled } from '#shared/command/state.ts';
+import { advanceState, CommandState, isEndReplaced, isFinal, isSettled } from '#shared/command/state.ts';
 
 const FORWARD: CommandState[] = ['requested', 'awaiting-approval', 'sent', 'accepted', 'running', 'unknown'];
 const FINAL: CommandState[] = ['succeeded', 'failed', 'timed-out', 'expired', 'rejected', 'cancelled'];
@@ -39,4 +39,15 @@ test('with one final state among the messages, any order of them ends there', ()
     messages.splice(random(messages.length + 1), 0, end);
     expect(messages.reduce(advanceState, 'requested')).toBe(end);
   }
+});
+
+test.each(
+  CommandState.options.flatMap((state) =>
+    ([null, 'agent', 'runner'] as const).flatMap((endedBy) =>
+      ([null, 'agent', 'runner'] as const).map((signer) => [state, endedBy, signer] as const),
+    ),
+  ),
+)('%s by %s, then an end by %s', (state, endedBy, signer) => {
+  const isException = isSettled(state) && endedBy === 'agent' && signer === 'runner';
+  expect(isEndReplaced({ state, endedBy }, signer)).toBe(isException);
 });
