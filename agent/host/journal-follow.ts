@@ -1,7 +1,7 @@
 // `journalctl -f` as a stream of parsed lines; the only place that starts it. Whoever follows must stop it.
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { onLines } from '#shared/lines.ts';
 import { LogLine } from '#shared/operations/service.ts';
 import { PATHS } from '../config/paths.ts';
 import { startProgram } from './process.ts';
@@ -73,7 +73,7 @@ export function followJournal(follow: JournalFollow): FollowedJournal {
   stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, MAX_COMPLAINT_LENGTH);
   });
-  createInterface({ input: stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (text) => {
+  onLines(stdout, (text) => {
     const line = isStopped ? undefined : parseJournalEntry(text);
     if (line) follow.onLine(line);
   });

@@ -1,8 +1,8 @@
 // PostgreSQL's own programs on the host, as the OS account postgres over the local socket (peer authentication).
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { LamplighterError } from '#shared/errors.ts';
+import { onLines } from '#shared/lines.ts';
 import { PgIdentifier } from '#shared/names.ts';
 import { onHost } from '../config/paths.ts';
 import { findAccount } from './accounts.ts';
@@ -148,7 +148,7 @@ function createDialogue(child: ChildProcess): (sql: string) => Promise<string[]>
   child.once('error', fail);
   if (!child.stdout || !child.stdin) throw new LamplighterError('internal', 'ask PostgreSQL: no pipes');
   child.stdin.on('error', fail);
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  onLines(child.stdout, (line) => {
     if (line !== MARK) lines.push(line);
     else {
       waiting?.resolve(lines);

@@ -3,9 +3,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { messageOf } from '#shared/errors.ts';
+import { onLines } from '#shared/lines.ts';
 import type { Supervisor } from './supervisor.ts';
 import { answerSystemctl } from './systemctl.ts';
 import { CONTROL_SOCKET } from './systemctl-answer.ts';
@@ -28,7 +28,10 @@ export async function listenForControl(supervisor: Supervisor, root: string): Pr
   const server = createServer((socket) => {
     // Whoever asked may be gone before the answer is there.
     socket.on('error', () => undefined);
-    createInterface({ input: socket }).once('line', (line) => {
+    let isAsked = false;
+    onLines(socket, (line) => {
+      if (isAsked) return;
+      isAsked = true;
       void answer(supervisor, line).then((text) => socket.end(`${text}\n`));
     });
   });

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { onLines } from '#shared/lines.ts';
 import type { ServiceSpec } from './unit-file.ts';
 
 export interface UnitWorld {
@@ -70,9 +70,7 @@ export function spawnUnit(
   });
   for (const stream of [child.stdout, child.stderr]) {
     if (!stream) continue;
-    createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) =>
-      onLine(child.pid ?? 0, line),
-    );
+    onLines(stream, (line) => onLine(child.pid ?? 0, line));
   }
   return child;
 }
