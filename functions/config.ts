@@ -41,6 +41,8 @@ const VARIABLES = {
   WEBHOOK_SECRETS: secretsByName,
   LIVE_URL: z.url({ protocol: /^wss?$/ }),
   API_URL: z.url(),
+  /** Set by Cloud Run. */
+  K_SERVICE: z.string().min(1),
 };
 type Variables = typeof VARIABLES;
 export type VariableName = keyof Variables;

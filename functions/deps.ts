@@ -46,6 +46,8 @@ function verifierFrom(config: Config): CallerVerifier {
       audience: config.get('OIDC_AUDIENCE'),
       callers: config.get('OIDC_CALLERS'),
       certsUrl: config.find('OIDC_CERTS_URL'),
+      // Only private entry points have an audience (shared/topology.ts), and IAM stands before each of them.
+      isBehindIam: config.find('K_SERVICE') !== undefined,
     });
   });
   return async (authorization) => (await load())(authorization);
