@@ -1,7 +1,9 @@
 // A file of JSON lines on the host, each with an id, each once.
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { openUnlinkedDirectory } from './trusted-path.ts';
 
 const WithId = z.looseObject({ id: z.string() });
 const FILE_MODE = 0o644;
@@ -10,15 +12,21 @@ const FILE_MODE = 0o644;
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 
 /**
- * Opens the log itself. Its directory may belong to the product, which must not lead root elsewhere: no link is followed,
- * nothing but a plain file of one name is written to, and a pipe does not block. Throws `refused`.
+ * Opens the log itself. Its directory may belong to the product, which must not lead root elsewhere: no link of others is
+ * followed, nothing but a plain file of one name is written to, and a pipe does not block. Throws `refused`.
  */
 function openLog(file: string): number {
   const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const fd = openSync(file, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
-  const stat = fstatSync(fd);
-  if (stat.isFile() && stat.nlink === 1) return fd;
-  closeSync(fd);
+  const directory = openUnlinkedDirectory(dirname(file));
+  try {
+    const flags = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+    const fd = openSync(directory.pathOf(basename(file)), flags, FILE_MODE);
+    const stat = fstatSync(fd);
+    if (stat.isFile() && stat.nlink === 1) return fd;
+    closeSync(fd);
+  } finally {
+    directory.close();
+  }
   throw new LamplighterError('refused', `append to ${file}: it is not a plain file of one name`);
 }
 

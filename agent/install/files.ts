@@ -21,6 +21,7 @@ import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
 import { commandsTopic } from '#shared/topology.ts';
 import { PATHS } from '../config/paths.ts';
 import { ownAccount } from '../host/accounts.ts';
+import { requireTrustedPath } from '../host/trusted-path.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { UNITS } from './units.ts';
 
@@ -35,6 +36,18 @@ function writeOwned(file: string, content: string, mode: number): void {
   writeFileSync(`${file}.new`, content, { mode });
   chmodSync(`${file}.new`, mode);
   renameSync(`${file}.new`, file);
+}
+
+/** Throws `refused` when another account could replace what root installs, or lead root elsewhere. */
+export function requireOwnPlaces(): void {
+  const places = [
+    PATHS.program,
+    dirname(PATHS.config),
+    dirname(PATHS.runs),
+    PATHS.units,
+    dirname(PATHS.socket),
+  ];
+  for (const place of places) requireTrustedPath(place);
 }
 
 /** Puts the programs in place by one rename, so that a half-copied version never starts. */

@@ -13,6 +13,7 @@ import {
   makeDirectories,
   pinKeys,
   removeFiles,
+  requireOwnPlaces,
   writeSettings,
   writeUnits,
 } from './files.ts';
@@ -75,6 +76,7 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   need('pinned-key', pinned[0]);
   const environment = values.env ?? [];
   checkEnvironment(environment);
+  requireOwnPlaces();
   await ensureAccounts();
   const { gid } = await findAccount(AGENT_ACCOUNT);
   makeDirectories(gid);

@@ -1,9 +1,12 @@
 // The local copies of backups: root's directory, one folder per backup; one without a manifest does not count.
 import {
-  chmodSync,
-  chownSync,
+  closeSync,
+  constants,
   existsSync,
+  fchmodSync,
+  fchownSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,6 +16,7 @@ import { join } from 'node:path';
 import { MANIFEST_FILE } from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
 import { ownAccount } from '../host/accounts.ts';
+import { requireTrustedPath } from '../host/trusted-path.ts';
 import { renameDurably, writeDurably } from '../runner/durable.ts';
 
 // The agent's group may see which backups there are, not read them.
@@ -30,14 +34,26 @@ export function localBackupDir(localDir: string, backupId: BackupId): string {
   return join(localDir, BackupId.parse(backupId));
 }
 
-/** Makes the folder of a new backup; `gid` is the agent's group. */
+/** Makes the folder of a new backup; `gid` is the agent's group. Throws `refused` where others could lead root elsewhere. */
 export function makeLocalBackup(localDir: string, backupId: BackupId, gid: number): void {
+  requireTrustedPath(localDir);
   mkdirSync(localDir, { recursive: true });
   const dir = localBackupDir(localDir, backupId);
   mkdirSync(dir);
   for (const path of [localDir, dir]) {
-    chownSync(path, ownAccount().uid, gid);
-    chmodSync(path, DIRECTORY_MODE);
+    requireTrustedPath(path);
+    giveDirectory(path, gid);
+  }
+}
+
+/** By descriptor: what was looked at is what changes. */
+function giveDirectory(path: string, gid: number): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fchownSync(fd, ownAccount().uid, gid);
+    fchmodSync(fd, DIRECTORY_MODE);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { Policy } from '#shared/policy/policy.ts';
+import { findPathFault, findServiceDirectoryFault } from '../host/trusted-path.ts';
 
 export interface LoadedPolicy {
   policy: Policy;
@@ -12,12 +13,25 @@ export interface LoadedPolicy {
   hash: string;
 }
 
+/** Root works in these directories: whoever could replace one would lead root elsewhere. */
+function findFault({ backup, databases }: Policy): string | undefined {
+  const faults = [
+    backup && findPathFault(backup.localDir),
+    ...Object.values(databases).map(({ socketDir }) => findServiceDirectoryFault(socketDir)),
+  ];
+  return faults.find((fault) => fault !== undefined);
+}
+
 /** Reads the policy of `host`. Throws `refused` with what is wrong; whoever gets that must do nothing. */
 export function loadPolicy(file: string, host: string): LoadedPolicy {
   try {
+    const fileFault = findPathFault(file);
+    if (fileFault !== undefined) throw new Error(fileFault);
     const bytes = readFileSync(file);
     const policy = Policy.parse(parse(bytes.toString('utf8'), { maxAliasCount: 10 }));
     if (policy.host !== host) throw new Error(`it is for host ${policy.host}, this is ${host}`);
+    const fault = findFault(policy);
+    if (fault !== undefined) throw new Error(`it names a directory that is not root's alone: ${fault}`);
     return { policy, hash: createHash('sha256').update(bytes).digest('hex') };
   } catch (cause) {
     const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
