@@ -1,10 +1,10 @@
 // `lamp --help`: every verb on one screen of 80 by 24.
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
-import { truncate } from './output/width.ts';
+import { truncate, wrapText } from './output/width.ts';
 import { VERBS } from './verbs/table.ts';
 import type { VerbEntry } from './verbs/verb.ts';
 
-const COLUMNS = 80;
+const MOST_COLUMNS = 80;
 
 function summaryOf({ summary, operation }: VerbEntry): string {
   const text = summary ?? (operation ? lookUpOperation(operation)?.summary : undefined) ?? '';
@@ -12,18 +12,18 @@ function summaryOf({ summary, operation }: VerbEntry): string {
   return text.replace(/;.*/, '');
 }
 
-/** The overview of all verbs. */
-export function renderOverview(): string {
+/** The overview of all verbs, in lines that fit the terminal. */
+export function renderOverview(columns: number): string {
   const heads = VERBS.map(({ verb, usage }) => `${verb} ${usage}`.trim());
   const width = Math.max(...heads.map((head) => head.length));
   const rows = VERBS.map((entry, i) =>
-    truncate(`  ${(heads[i] ?? '').padEnd(width)}  ${summaryOf(entry)}`, COLUMNS - 1),
+    truncate(`  ${(heads[i] ?? '').padEnd(width)}  ${summaryOf(entry)}`, Math.min(columns, MOST_COLUMNS - 1)),
   );
   const lines = [
-    'Usage: lamp VERB [options]    lamp VERB --help says more, with an example',
+    ...wrapText('Usage: lamp VERB [options]    lamp VERB --help says more, with an example', columns),
     ...rows,
-    'Everywhere: --json  --url URL  --token-file FILE  --no-color',
-    'Exit codes: 0 done  1 failed  2 usage  3 not allowed  4 not reached',
+    ...wrapText('Everywhere: --json  --url URL  --token-file FILE  --allow-http  --no-color', columns),
+    ...wrapText('Exit: 0 done  1 failed  2 usage  3 not allowed  4 not reached  130 interrupted', columns),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,5 @@
 // The process's edges (terminal, environment, clock, network) as one value, so that tests run verbs without a process.
+import { outputWidth } from './output/width.ts';
 
 export interface Io {
   /** Writes to standard output. */
@@ -8,8 +9,8 @@ export interface Io {
   stdoutIsTty: boolean;
   stderrIsTty: boolean;
   stdinIsTty: boolean;
-  /** Width to fit tables into; 100 at most. */
-  columns: number;
+  /** Width to fit tables into, at this moment; `Infinity` where nothing is cut, as in a pipe. */
+  columns(): number;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   homeDir: string;
@@ -21,8 +22,6 @@ export interface Io {
   interrupted: AbortSignal;
 }
 
-const MAX_COLUMNS = 100;
-
 /** The edges of the running process. `interrupted` is aborted at the first SIGINT or SIGTERM; a second one ends the process. */
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
@@ -33,7 +32,8 @@ export function processIo(): Io {
     stdoutIsTty: stdout.isTTY === true,
     stderrIsTty: stderr.isTTY === true,
     stdinIsTty: stdin.isTTY === true,
-    columns: Math.min(stdout.columns || MAX_COLUMNS, MAX_COLUMNS),
+    // Asked anew each time: a terminal may be resized.
+    columns: () => outputWidth(env['COLUMNS'], stdout.isTTY ? stdout.columns : undefined),
     env,
     cwd: process.cwd(),
     homeDir: env['HOME'] ?? '/',

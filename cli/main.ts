@@ -9,10 +9,14 @@ import { resolveSettings } from './settings/resolve.ts';
 import { VERBS } from './verbs/table.ts';
 import type { Bind, Session } from './verbs/verb.ts';
 
+/** Help is text: in a wider line nobody reads it better. */
+const HELP_COLUMNS = 100;
+
 interface GlobalFlags {
   url?: string;
   tokenFile?: string;
   json?: boolean;
+  allowHttp?: boolean;
   color: boolean;
 }
 
@@ -23,7 +27,7 @@ export async function runLamp(args: readonly string[], io: Io, version: string):
     if (args.length === 0 || args[0] === '--help' || args[0] === '-h' || isBareHelp(args)) {
       const write = args.length === 0 ? io.err : io.out;
       const { renderOverview } = await import('./help.ts');
-      write(renderOverview());
+      write(renderOverview(io.columns()));
       return args.length === 0 ? EXIT.usage : EXIT.done;
     }
     // `lamp help restart` is `lamp restart --help`.
@@ -31,8 +35,15 @@ export async function runLamp(args: readonly string[], io: Io, version: string):
     return await dispatch(first === 'help' ? [...rest, '--help'] : args, io, version);
   } catch (error) {
     if (error instanceof CommanderError) return exitOfCommander(error, args, io, isJson);
+    // Whatever it was that could not go on: it was told to stop.
+    if (io.interrupted.aborted) return sayInterrupted(io);
     return reportError(error, io, isJson);
   }
+}
+
+function sayInterrupted(io: Io): number {
+  io.err('interrupted\n');
+  return EXIT.interrupted;
 }
 
 function isBareHelp(args: readonly string[]): boolean {
@@ -60,9 +71,14 @@ function buildProgram(io: Io, version: string): Command {
     .option('--json', 'one JSON document on standard output')
     .option('--url <url>', 'address of the control plane (LAMP_URL)')
     .option('--token-file <file>', 'file with the token (LAMP_TOKEN)')
+    .option('--allow-http', 'let the token go to another machine over plain http (LAMP_ALLOW_HTTP=1)')
     .option('--no-color', 'no colours (NO_COLOR)')
     .version(version, '-V, --version', 'print the version')
-    .configureOutput({ writeOut: io.out, writeErr: () => undefined, getOutHelpWidth: () => io.columns })
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: () => undefined,
+      getOutHelpWidth: () => Math.min(io.columns(), HELP_COLUMNS),
+    })
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
   for (const { verb, summary, operation } of VERBS) {
@@ -87,7 +103,9 @@ function openSession(flags: GlobalFlags, io: Io): Session {
 function exitOfCommander(error: CommanderError, args: readonly string[], io: Io, isJson: boolean): number {
   if (error.exitCode === 0) return EXIT.done;
   const verb = VERBS.find((entry) => entry.verb === args[0]);
-  const [message, ...suggestion] = error.message.replace(/^error: /, '').split('\n');
+  // Its text for a verb whose action is missing is the name of what it would do: print the help.
+  const said = error.code === 'commander.help' ? 'the action is missing' : error.message;
+  const [message, ...suggestion] = said.replace(/^error: /, '').split('\n');
   const hint =
     suggestion.join(' ').replace(/^\((.*)\)$/, '$1') || `See: lamp ${verb ? `${verb.verb} ` : ''}--help`;
   return reportError(new LamplighterError('invalid-input', message ?? 'bad arguments', { hint }), io, isJson);

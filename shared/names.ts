@@ -13,6 +13,14 @@ export const EntryName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,62}$/, 'a name is lower-case letters, digits and hyphens');
 
+/** What a person may call a service: its name in the runbook, or its unit, with or without `.service`. */
+export const ServiceReference = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{0,254}$/,
+    'a service is called by its name in the runbook or by its unit',
+  );
+
 /** A systemd unit with its suffix, as systemd.unit(5) allows it; never starts with `-`. */
 export const UnitName = z
   .string()

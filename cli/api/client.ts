@@ -1,6 +1,7 @@
 // The HTTP API as lamp uses it: every answer is parsed, every failure becomes an error that says what to do next.
 import type { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import type { Io } from '../io.ts';
 import type { Settings } from '../settings/resolve.ts';
 import { problemToError } from './problem.ts';
@@ -29,7 +30,7 @@ export interface ApiClient {
 }
 
 /** A client of one control plane. The token travels only in the Authorization header, never in a message. */
-export function apiClient(settings: Settings, io: Pick<Io, 'fetch'>): ApiClient {
+export function apiClient(settings: Settings, io: Pick<Io, 'fetch' | 'interrupted'>): ApiClient {
   const base = settings.url.replace(/\/+$/, '');
   return {
     url: base,
@@ -47,7 +48,7 @@ async function send(
   url: string,
   settings: Settings,
   options: RequestOptions,
-  io: Pick<Io, 'fetch'>,
+  io: Pick<Io, 'fetch' | 'interrupted'>,
 ): Promise<Response> {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   try {
@@ -61,7 +62,7 @@ async function send(
       ...(options.body === undefined ? {} : { body: options.body }),
       // A redirect could carry the token elsewhere; the API has none.
       redirect: 'error',
-      signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
+      signal: AbortSignal.any([io.interrupted, timeout, ...(options.signal ? [options.signal] : [])]),
     });
   } catch (error) {
     throw unreachable(new URL(url).origin, error);
@@ -92,7 +93,7 @@ function parseAnswer<T extends z.ZodType>(text: string, schema: T, what: string,
   const fault = parsed.error.issues[0];
   throw new LamplighterError(
     'internal',
-    `read answer to ${what}: ${fault?.path.join('.') || 'document'}: ${fault?.message ?? 'malformed'}`,
+    `read answer to ${what}: ${fault?.path.join('.') || 'document'}: ${fault ? describeIssue(fault) : 'malformed'}`,
     { hint: 'lamp and the control plane may be of different versions.' },
   );
 }

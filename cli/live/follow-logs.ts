@@ -10,11 +10,12 @@ import {
   RESUME_GRACE_MS,
   type ToViewerFrame,
 } from '#shared/live/frames.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { toJsonLine } from '../output/json.ts';
 import { renderLogLine } from '../output/log-line.ts';
-import { SILENT_PROGRESS } from '../output/progress.ts';
+import { quietProgress } from '../output/progress.ts';
 import type { Session } from '../verbs/verb.ts';
 import { pause } from '../wait/pause.ts';
 import { waitForCommand } from '../wait/wait-for-command.ts';
@@ -53,7 +54,8 @@ export async function followLogs(
   const request = LiveRequest.safeParse({ service, ...(lines === undefined ? {} : { lines }) });
   if (!request.success) {
     const fault = request.error.issues[0];
-    throw new LamplighterError('invalid-input', `follow logs: ${fault?.path.join('.')}: ${fault?.message}`);
+    const why = fault ? `${fault.path.join('.')}: ${describeIssue(fault)}` : 'malformed';
+    throw new LamplighterError('invalid-input', `follow logs: ${why}`);
   }
   const body = JSON.stringify(request.data);
   const client = session.client();
@@ -63,7 +65,7 @@ export async function followLogs(
   const over = new AbortController();
   const signal = AbortSignal.any([session.io.interrupted, over.signal]);
   const terms = { signal, nowMs: session.io.nowMs };
-  const command = waitForCommand(client, ticket.commandId, SILENT_PROGRESS, terms)
+  const command = waitForCommand(client, ticket.commandId, quietProgress(session.io), terms)
     .then((detail) => detail?.command)
     .catch(() => undefined);
   void command.then((settled) => {

@@ -1,9 +1,10 @@
 // What a person sees while a command runs: a line for each thing that happened, and on a terminal a spinner for what goes on.
-import type { CommandEvent, CommandView } from '#shared/api/views.ts';
+import type { CommandEvent, CommandView, HostContact } from '#shared/api/views.ts';
 import type { Io } from '../io.ts';
 import type { WaitListener } from '../wait/wait-for-command.ts';
 import { escapeForTerminal } from './escape.ts';
 import { formatElapsed } from './quantity.ts';
+import { describeContact, describeSilence } from './silence.ts';
 import { type Palette, palette } from './style.ts';
 import { truncate } from './width.ts';
 
@@ -16,29 +17,40 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const FRAME_MS = 100;
 const CLEAR_LINE = '\r\u001b[2K';
 
-/** Shows nothing: for `--json`. */
-export const SILENT_PROGRESS: ProgressView = {
-  onProgress: () => undefined,
-  onConnectionLost: () => undefined,
-  onConnectionBack: () => undefined,
-  close: () => undefined,
-};
+/** Shows nothing but that a host is silent, on standard error: for `--json`, and where the result is all that is wanted. */
+export function quietProgress(io: Pick<Io, 'err'>): ProgressView {
+  let isSilenceTold = false;
+  return {
+    onProgress({ command, contact }) {
+      const silence = describeSilence(command, contact);
+      if (silence && !isSilenceTold) io.err(`${silence}\n`);
+      isSilenceTold ||= silence !== undefined;
+    },
+    onConnectionLost: () => undefined,
+    onConnectionBack: () => undefined,
+    close: () => undefined,
+  };
+}
 
 /** Prints progress to standard output; connection troubles go to standard error. */
 export function progressView(io: Io): ProgressView {
   const paint = palette(io, io.stdoutIsTty);
   const spinner = io.stdoutIsTty && io.env['TERM'] !== 'dumb' ? terminalSpinner(io) : undefined;
+  let isSilenceTold = false;
   const print = (line: string) => {
     spinner?.clear();
     io.out(`${line}\n`);
   };
   return {
-    onProgress(command, events) {
+    onProgress({ command, events, contact }) {
       for (const event of events) {
         const line = describeEvent(event, command, paint);
         if (line) print(`  ${paint.dim(elapsedOf(event, command).padStart(9))}  ${line}`);
       }
-      spinner?.show(currentActivity(command, events));
+      const silence = describeSilence(command, contact);
+      if (silence && !isSilenceTold) print(`  ${paint.yellow(silence)}`);
+      isSilenceTold ||= silence !== undefined;
+      spinner?.show(currentActivity(command, events, contact));
     },
     onConnectionLost(reason) {
       spinner?.clear();
@@ -85,9 +97,15 @@ function describeStep(event: CommandEvent, detail: string, paint: Palette): stri
   }
 }
 
-function currentActivity(command: CommandView, events: CommandEvent[]): string | undefined {
+function currentActivity(
+  command: CommandView,
+  events: CommandEvent[],
+  contact: HostContact | null,
+): string | undefined {
   const step = events.findLast((event) => event.kind === 'step');
   if (step && (step.phase === 'begin' || step.phase === 'undo-begin')) return step.step;
+  if (contact && command.state === 'sent')
+    return `waiting for ${command.host}, which ${describeContact(contact)}`;
   return command.state;
 }
 
@@ -111,7 +129,7 @@ function terminalSpinner(io: Io): Spinner {
     frame = (frame + 1) % FRAMES.length;
     const elapsed = formatElapsed(io.nowMs() - startedAtMs);
     const line = `  ${FRAMES[frame] ?? ''} ${escapeForTerminal(activity)}  ${elapsed}`;
-    io.out(`${CLEAR_LINE}${truncate(line, io.columns - 1)}`);
+    io.out(`${CLEAR_LINE}${truncate(line, io.columns() - 1)}`);
     isDrawn = true;
   };
   const timer = setInterval(draw, FRAME_MS);

@@ -43,6 +43,11 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** Local time to the minute: `10:32`. */
+export function formatTime(timestamp: string): string {
+  return formatClock(timestamp).slice(11, 16);
+}
+
 /** Local date and time to the second, as journals show it: `2026-11-23 08:20:27`. */
 export function formatClock(timestamp: string): string {
   const at = new Date(timestamp);

@@ -22,6 +22,20 @@ export function displayWidth(text: string): number {
   return graphemesOf(text).reduce((sum, grapheme) => sum + cellsOf(grapheme), 0);
 }
 
+/** `text` in lines of at most `cells`, broken between words; a word that is longer stays whole, so that it can be copied. */
+export function wrapText(text: string, cells: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && displayWidth(longer) > cells) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
+}
+
 /** `text` cut to at most `cells`, with an ellipsis where something was cut. */
 export function truncate(text: string, cells: number): string {
   if (displayWidth(text) <= cells) return text;
@@ -34,4 +48,10 @@ export function truncate(text: string, cells: number): string {
     kept += grapheme;
   }
   return cells > 0 ? `${kept}…` : '';
+}
+
+/** Cells of a line of output: COLUMNS when it is set, else the terminal's width, else without limit. */
+export function outputWidth(given: string | undefined, terminal: number | undefined): number {
+  if (given !== undefined && /^[1-9]\d{0,4}$/.test(given)) return Number(given);
+  return terminal || Infinity;
 }

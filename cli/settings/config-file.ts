@@ -3,6 +3,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import { Secret } from '#shared/secret.ts';
 
 export const ConfigFile = z.object({
@@ -36,7 +37,7 @@ export function readConfig(path: string): Config {
     const fault = parsed.error.issues[0];
     throw new LamplighterError(
       'invalid-input',
-      `read config file ${path}: ${fault?.path.join('.') || 'document'}: ${fault?.message ?? 'malformed'}`,
+      `read config file ${path}: ${fault?.path.join('.') || 'document'}: ${fault ? describeIssue(fault) : 'malformed'}`,
       { hint: 'It holds {"url": "https://…", "token": "…"}.' },
     );
   }

@@ -15,6 +15,7 @@ export interface Settings {
 export interface SettingsFlags {
   url?: string | undefined;
   tokenFile?: string | undefined;
+  allowHttp?: boolean | undefined;
 }
 
 type Edges = Pick<Io, 'env' | 'cwd' | 'homeDir'>;
@@ -25,6 +26,12 @@ type Edges = Pick<Io, 'env' | 'cwd' | 'homeDir'>;
  * (such a file may come with somebody else's checkout).
  */
 export function resolveSettings(flags: SettingsFlags, io: Edges): Settings {
+  const settings = settle(flags, io);
+  requireTls(settings.url, flags, io);
+  return settings;
+}
+
+function settle(flags: SettingsFlags, io: Edges): Settings {
   const givenUrl = flags.url ?? io.env['LAMP_URL'];
   const givenToken = explicitToken(flags, io);
   if (givenUrl && givenToken) return { url: checkUrl(givenUrl), token: givenToken };
@@ -75,6 +82,18 @@ function checkUrl(url: string): string {
   if (parsed && /^https?:$/.test(parsed.protocol) && !parsed.username && !parsed.password) return url;
   throw new LamplighterError('invalid-input', 'settle address: not an http(s) URL without a password in it', {
     hint: 'For example https://lamplighter.example.com.',
+  });
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** Throws unless what goes there is encrypted, stays on this machine, or is wanted in clear all the same. */
+function requireTls(url: string, flags: SettingsFlags, io: Edges): void {
+  const { protocol, hostname, origin } = new URL(url);
+  if (protocol === 'https:' || LOOPBACK.test(hostname)) return;
+  if (flags.allowHttp === true || io.env['LAMP_ALLOW_HTTP'] === '1') return;
+  throw new LamplighterError('invalid-input', `send token to ${origin}: http would show it to the network`, {
+    hint: 'Use the https address. For a private network of your own: --allow-http, or LAMP_ALLOW_HTTP=1.',
   });
 }
 

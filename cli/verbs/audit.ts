@@ -7,12 +7,12 @@ import { fetchList, printList } from './show-list.ts';
 import { addExamples, type Bind } from './verb.ts';
 
 const COLUMNS = [
-  { title: 'SEQ', align: 'right' as const },
+  { title: 'SEQ', align: 'right' as const, dispensable: 1 },
   { title: 'AT' },
-  { title: 'ACTOR' },
+  { title: 'ACTOR', flexible: true, least: 12 },
   { title: 'ACTION' },
-  { title: 'TARGET' },
-  { title: 'DETAIL' },
+  { title: 'TARGET', flexible: true, least: 12, dispensable: 3 },
+  { title: 'DETAIL', flexible: true, least: 16, dispensable: 2 },
 ];
 
 interface AuditOptions {

@@ -2,16 +2,21 @@
 import { BackupView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { nearestName } from '#shared/runbook/nearest-name.ts';
+import { isPartOfId } from '../output/short-id.ts';
 import { fetchList } from './show-list.ts';
 import type { Session } from './verb.ts';
 
-/** The backup with this id, or the newest that `isFit`. Throws `not-found` with what to do instead. */
+/** The most that the API lists. */
+export const MOST_BACKUPS = 500;
+const MOST_TOLD = 5;
+
+/** The backup with this id, or whose id alone begins or ends so, or the newest that `isFit`. Throws `not-found` with what to do instead. */
 export async function findBackup(
   session: Session,
   wanted: string,
   isFit: (backup: BackupView) => boolean = () => true,
 ): Promise<BackupView> {
-  const backups = await fetchList(session, '/v1/backups', BackupView);
+  const backups = await fetchList(session, `/v1/backups?limit=${MOST_BACKUPS}`, BackupView);
   const newestFirst = backups.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
   if (wanted === 'latest') {
     const found = newestFirst.find(isFit);
@@ -20,8 +25,14 @@ export async function findBackup(
       hint: backups.length > 0 ? 'Prove one first: lamp verify latest' : 'Take one first: lamp backup',
     });
   }
-  const found = backups.find(({ id }) => id === wanted);
-  if (found) return found;
+  const found = backups.filter(({ id }) => id === wanted || isPartOfId(id, wanted));
+  const [only, ...others] = found;
+  if (only && others.length === 0) return only;
+  if (only) {
+    throw new LamplighterError('invalid-input', `find backup ${wanted}: several ids begin or end with this`, {
+      hint: `One of ${listIds(found)}.`,
+    });
+  }
   const near = nearestName(
     wanted,
     backups.map(({ id }) => id),
@@ -29,6 +40,11 @@ export async function findBackup(
   throw new LamplighterError('not-found', `find backup ${wanted}: there is no such backup`, {
     hint: near ? `Did you mean "${near}"?` : '`lamp backups` lists them.',
   });
+}
+
+function listIds(backups: readonly BackupView[]): string {
+  const ids = backups.slice(0, MOST_TOLD).map(({ id }) => id);
+  return [...ids, ...(backups.length > MOST_TOLD ? ['more'] : [])].join(', ');
 }
 
 function noneFits(count: number): string {

@@ -28,7 +28,9 @@ export function define(command: Command, bind: Bind): void {
 }
 
 function showOne(session: Session, id: string, incidents: IncidentView[]): number {
-  const incident = incidents.find((candidate) => candidate.id.toLowerCase() === id.toLowerCase());
+  // As the API takes it: INC-12, inc-12 or 12.
+  const wanted = /^\d+$/.test(id) ? `inc-${id}` : id.toLowerCase();
+  const incident = incidents.find((candidate) => candidate.id.toLowerCase() === wanted);
   if (!incident) {
     throw new LamplighterError('not-found', `find incident ${id}: there is no such incident`, {
       hint: '`lamp incidents --all` lists them.',

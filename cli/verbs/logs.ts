@@ -3,15 +3,16 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { serviceLogs } from '#shared/operations/service.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, exitCodeOfCommand } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderLogLine } from '../output/log-line.ts';
-import { renderOutcome } from '../output/outcome.ts';
-import { SILENT_PROGRESS } from '../output/progress.ts';
+import { quietProgress } from '../output/progress.ts';
+import { renderOutcome } from '../views/outcome.ts';
 import { requestCommand } from '../wait/request-command.ts';
 import { waitForCommand } from '../wait/wait-for-command.ts';
 import { describeOperation } from './operation-verb.ts';
 import { checkParameters } from './parameters.ts';
+import { viewContext } from './show-list.ts';
 import { readSince } from './since.ts';
 import { addExamples, type Bind, type Session } from './verb.ts';
 
@@ -26,7 +27,7 @@ const LinesOption = z.coerce.number().int();
 export function define(command: Command, bind: Bind): void {
   describeOperation(command, serviceLogs);
   command
-    .argument('<service>', "the service's name in the runbook")
+    .argument('<service>', "the service's name in the runbook, or its unit")
     .option('-n, --lines <n>', 'how many lines, the newest (default 50, with -f 10)')
     .option('--since <when>', 'only lines after this: 10m, 2h, or 2026-11-23T08:00:00Z')
     .option(
@@ -70,7 +71,7 @@ async function showLogs(
   const client = session.client();
   const order = { operation: serviceLogs.name, params, dryRun: false };
   const id = await requestCommand(client, order, io.interrupted);
-  const detail = await waitForCommand(client, id, SILENT_PROGRESS, {
+  const detail = await waitForCommand(client, id, quietProgress(io), {
     signal: io.interrupted,
     nowMs: io.nowMs,
   });
@@ -78,11 +79,11 @@ async function showLogs(
   const { command } = detail;
   const result = command.state === 'succeeded' ? serviceLogs.result.safeParse(command.result) : undefined;
   if (isJson) io.out(toJsonText(detail));
-  else if (!result?.success) io.err(renderOutcome(command, paint));
+  else if (!result?.success) io.err(renderOutcome(command, viewContext(session)));
   else {
     io.out(result.data.lines.map((line) => renderLogLine(line, paint)).join(''));
     if (result.data.lines.length === 0) io.err('no lines\n');
     if (result.data.truncated) io.err('older lines were left out: they did not fit in one answer\n');
   }
-  return result?.success ? EXIT.done : EXIT.failed;
+  return result?.success ? EXIT.done : exitCodeOfCommand(command);
 }

@@ -9,9 +9,9 @@ import { addExamples, type Bind } from './verb.ts';
 
 const COLUMNS = [
   { title: 'OPERATION' },
-  { title: 'ROLE' },
-  { title: 'PARAMETERS' },
-  { title: 'SUMMARY', flexible: true },
+  { title: 'ROLE', dispensable: 2 },
+  { title: 'PARAMETERS', flexible: true, least: 16 },
+  { title: 'SUMMARY', flexible: true, least: 16, dispensable: 1 },
 ];
 
 export function define(command: Command, bind: Bind): void {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { OperationDefinition } from '#shared/operations/definition.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import { nearestName } from '#shared/runbook/nearest-name.ts';
 
 const FieldSchema = z.object({
@@ -79,7 +80,7 @@ function faultOf(definition: OperationDefinition, fault: z.core.$ZodIssue | unde
   const about = parameters.find((parameter) => parameter.name === name)?.description;
   return new LamplighterError(
     'invalid-input',
-    `${task}: ${name}: ${fault?.message ?? 'malformed'}`,
+    `${task}: ${name}: ${fault ? describeIssue(fault) : 'malformed'}`,
     about ? { hint: `"${name}" is ${about}.` } : {},
   );
 }

@@ -1,11 +1,13 @@
 // Asks for an operation, waits for its end and shows it: the way of every verb that acts.
-import { CommandDetail, type CommandView } from '#shared/api/views.ts';
-import { EXIT } from '../exit.ts';
+import { CommandDetail } from '#shared/api/views.ts';
+import { EXIT, exitCodeOfCommand } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
-import { describeCommand, renderOutcome } from '../output/outcome.ts';
-import { progressView, SILENT_PROGRESS } from '../output/progress.ts';
+import { progressView, quietProgress } from '../output/progress.ts';
+import { shortId } from '../output/short-id.ts';
+import { describeCommand, renderOutcome } from '../views/outcome.ts';
 import { type CommandOrder, requestCommand } from '../wait/request-command.ts';
 import { waitForCommand } from '../wait/wait-for-command.ts';
+import { viewContext } from './show-list.ts';
 import type { Session } from './verb.ts';
 
 /** Runs an operation. `isDetached`: returns as soon as it is asked for. */
@@ -15,40 +17,48 @@ export async function performOperation(
   isDetached: boolean,
 ): Promise<number> {
   const client = session.client();
-  const id = await requestCommand(client, order, session.io.interrupted);
+  const id = await requestCommand(client, order, session.io.interrupted).catch((error: unknown) => {
+    const may = 'the command may have been asked for all the same: lamp commands\n';
+    if (session.io.interrupted.aborted) session.io.err(may);
+    throw error;
+  });
   if (!isDetached) return followCommand(session, id);
-  if (session.isJson) {
-    session.io.out(toJsonText(await client.call('GET', `/v1/commands/${id}`, CommandDetail)));
-  } else {
-    session.io.out(`asked for ${order.operation}: ${id}\nwait for it: lamp commands ${id} --wait\n`);
-  }
+  const look = client.call('GET', `/v1/commands/${id}`, CommandDetail);
+  // It is asked for, whatever comes of this look.
+  const detail = session.isJson ? await look : await look.catch(() => undefined);
+  if (detail) quietProgress(session.io).onProgress(detail);
+  const short = shortId(id);
+  const said = `asked for ${order.operation}: ${short}\nwait for it: lamp commands ${short} --wait\n`;
+  session.io.out(session.isJson ? toJsonText(detail) : said);
   return EXIT.done;
 }
 
 /** Waits for a command that was asked for and shows how it ended. */
 export async function followCommand(session: Session, id: string): Promise<number> {
   const { io, isJson, paint } = session;
-  const progress = isJson ? SILENT_PROGRESS : progressView(io);
+  const progress = isJson ? quietProgress(io) : progressView(io);
   let isHeaded = false;
-  let latest: CommandView | undefined;
+  let latest: CommandDetail | undefined;
   const listener = {
     ...progress,
-    onProgress(command: CommandView, events: CommandDetail['events']) {
-      latest = command;
-      if (!isHeaded && !isJson) io.out(`${paint.bold(describeCommand(command))}  ${paint.dim(command.id)}\n`);
+    onProgress(detail: CommandDetail) {
+      latest = detail;
+      const { command } = detail;
+      const head = `${paint.bold(describeCommand(command))}  ${paint.dim(shortId(command.id))}\n`;
+      if (!isHeaded && !isJson) io.out(head);
       isHeaded = true;
-      progress.onProgress(command, events);
+      progress.onProgress(detail);
     },
   };
   const terms = { signal: io.interrupted, nowMs: io.nowMs };
   const detail = await waitForCommand(session.client(), id, listener, terms).finally(progress.close);
   if (!detail) return sayItGoesOn(session, id, latest);
-  io.out(isJson ? toJsonText(detail) : renderOutcome(detail.command, paint));
-  return detail.command.state === 'succeeded' ? EXIT.done : EXIT.failed;
+  io.out(isJson ? toJsonText(detail) : renderOutcome(detail.command, viewContext(session)));
+  return exitCodeOfCommand(detail.command);
 }
 
-function sayItGoesOn({ io, isJson }: Session, id: string, latest: CommandView | undefined): number {
-  io.err(`\nstopped waiting; the command goes on\nlook at it: lamp commands ${id} --wait\n`);
-  if (isJson && latest) io.out(toJsonText({ command: latest, events: [] }));
+function sayItGoesOn({ io, isJson }: Session, id: string, latest: CommandDetail | undefined): number {
+  io.err(`\nstopped waiting; the command goes on\nlook at it: lamp commands ${shortId(id)} --wait\n`);
+  if (isJson && latest) io.out(toJsonText(latest));
   return EXIT.interrupted;
 }

@@ -20,7 +20,7 @@ interface RestoreOptions {
 export function define(command: Command, bind: Bind): void {
   describeOperation(command, restoreRun);
   command
-    .argument('[backup]', "a backup's id, or latest: the newest that is proven", 'latest')
+    .argument('[backup]', "a backup's id, or its end, or latest: the newest that is proven", 'latest')
     .option('--yes', "do not ask for the database's name")
     .action(bind(restore));
   addActionOptions(command, restoreRun);

@@ -7,7 +7,7 @@ import type { Session } from './verb.ts';
 
 /** What a view needs, of this session and this moment. */
 export function viewContext({ io, paint }: Session): ViewContext {
-  return { paint, width: io.columns, nowMs: io.nowMs() };
+  return { paint, width: io.columns(), nowMs: io.nowMs() };
 }
 
 /** Fetches a list. */

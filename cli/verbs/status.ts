@@ -4,13 +4,16 @@ import { type BackupView, type HostView, StatusView } from '#shared/api/views.ts
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { toJsonText } from '../output/json.ts';
+import { joinFitting } from '../output/line.ts';
 import { formatAge, formatBytes, formatClock, formatCount, formatSpan } from '../output/quantity.ts';
-import type { Palette } from '../output/style.ts';
+import { shortId } from '../output/short-id.ts';
 import { renderAlerts } from '../views/alerts.ts';
+import { proofOf } from '../views/backups.ts';
 import { renderChecks } from '../views/checks.ts';
 import { renderCommands } from '../views/commands.ts';
 import type { ViewContext } from '../views/context.ts';
 import { renderIncidents } from '../views/incidents.ts';
+import { usedShare } from '../views/results/host.ts';
 import { renderServices } from '../views/services.ts';
 import { addExamples, type Bind } from './verb.ts';
 
@@ -18,7 +21,7 @@ export function define(command: Command, bind: Bind): void {
   command.action(
     bind(async ({ io, isJson, paint, client }) => {
       const status = await client().call('GET', '/v1/status', StatusView);
-      const context = { paint, width: io.columns, nowMs: Date.parse(status.at) };
+      const context = { paint, width: io.columns(), nowMs: Date.parse(status.at) };
       io.out(isJson ? toJsonText(status) : renderStatus(status, context));
       return EXIT.done;
     }),
@@ -28,49 +31,61 @@ export function define(command: Command, bind: Bind): void {
 
 /** The whole picture; `nowMs` is the control plane's own time, so that ages are right whatever this clock says. */
 export function renderStatus(status: StatusView, context: ViewContext): string {
-  const { paint, nowMs } = context;
-  const book = status.runbook
-    ? `${paint.bold(escapeForTerminal(status.runbook.name))}  runbook version ${status.runbook.version}`
-    : `${paint.yellow('no runbook yet')}: lamp runbook apply FILE`;
+  const { paint, width } = context;
+  const { runbook } = status;
+  const name = runbook ? escapeForTerminal(runbook.name) : 'no runbook yet';
+  const book = [
+    { text: name, shown: runbook ? paint.bold(name) : paint.yellow(name) },
+    { text: runbook ? `runbook version ${runbook.version}` : 'lamp runbook apply FILE' },
+    { text: formatClock(status.at), shown: paint.dim(formatClock(status.at)) },
+  ];
   const firing = status.alerts.filter((alert) => alert.state === 'firing');
   const open = status.incidents.filter((incident) => incident.state !== 'resolved');
   const sections = [
-    `${book}  ${paint.dim(formatClock(status.at))}\n`,
-    status.hosts.map((host) => renderHost(host, paint, nowMs)).join(''),
+    `${joinFitting(book, width)}\n`,
+    status.hosts.map((host) => renderHost(host, context)).join(''),
     status.services.length > 0 ? renderServices(status.services, context) : '',
     status.checks.length > 0 ? renderChecks(status.checks, context) : '',
     firing.length > 0 ? renderAlerts(firing, context) : 'No alert is firing.\n',
     open.length > 0 ? renderIncidents(open, context) : '',
     status.commands.length > 0 ? renderCommands(status.commands, context) : '',
-    renderLastBackup(status.lastBackup, paint, nowMs),
+    renderLastBackup(status.lastBackup, context),
   ];
   return sections.filter((section) => section !== '').join('\n');
 }
 
-function renderHost(host: HostView, paint: Palette, nowMs: number): string {
-  const beat = formatAge(host.lastHeartbeatAt, nowMs);
+function renderHost(host: HostView, { paint, nowMs, width }: ViewContext): string {
   const state = host.online ? paint.green('online') : paint.red('silent');
-  const parts = [`host ${escapeForTerminal(host.name)}`, state, `heartbeat ${beat}`];
-  if (host.vitals) {
-    const { load, memory, disks, uptimeS } = host.vitals;
-    const used = 100 - Math.round((100 * memory.availableBytes) / Math.max(1, memory.totalBytes));
-    parts.push(`load ${load.map((l) => l.toFixed(2)).join(' ')}`, `memory ${used} %`);
-    for (const disk of disks.slice(0, 2)) {
-      const full = 100 - Math.round((100 * disk.freeBytes) / Math.max(1, disk.totalBytes));
-      parts.push(`${escapeForTerminal(disk.mount)} ${full} %`);
-    }
-    parts.push(`up ${formatSpan(uptimeS * 1000)}`);
-  }
-  return `${parts.join('  ')}\n`;
+  const parts = [
+    { text: `host ${escapeForTerminal(host.name)}` },
+    { text: host.online ? 'online' : 'silent', shown: state },
+    { text: `heartbeat ${formatAge(host.lastHeartbeatAt, nowMs)}` },
+  ];
+  return `${joinFitting([...parts, ...factsOf(host).map((text) => ({ text }))], width)}\n`;
 }
 
-function renderLastBackup(backup: BackupView | null, paint: Palette, nowMs: number): string {
+function factsOf({ vitals }: HostView): string[] {
+  if (!vitals) return [];
+  const { load, memory, disks, uptimeS } = vitals;
+  return [
+    `load ${load.map((l) => l.toFixed(2)).join(' ')}`,
+    `memory ${usedShare(memory.availableBytes, memory.totalBytes)}`,
+    ...disks.slice(0, 2).map(({ mount, freeBytes, totalBytes }) => {
+      return `${escapeForTerminal(mount)} ${usedShare(freeBytes, totalBytes)}`;
+    }),
+    `up ${formatSpan(uptimeS * 1000)}`,
+  ];
+}
+
+function renderLastBackup(backup: BackupView | null, { paint, nowMs, width }: ViewContext): string {
   if (!backup) return `${paint.yellow('No backup yet')}: lamp backup\n`;
   const facts = `${formatBytes(backup.bytes)}, ${formatCount(backup.rows)} rows in ${backup.tables} tables`;
-  const proof = {
-    verified: () => paint.green(`verified ${formatAge(backup.proof.at, nowMs)}`),
-    corrupt: () => paint.red(`corrupt: ${escapeForTerminal(backup.proof.faults[0] ?? 'unreadable')}`),
-    pending: () => paint.yellow('not verified yet'),
-  }[backup.proof.state]();
-  return `Last backup ${backup.id}  ${formatAge(backup.finishedAt, nowMs)}  ${facts}  ${proof}\n`;
+  const proof = proofOf(backup, { paint, nowMs });
+  const parts = [
+    { text: `Last backup ${shortId(backup.id)}` },
+    { text: formatAge(backup.finishedAt, nowMs) },
+    { text: escapeForTerminal(proof.text), shown: proof.paint?.(escapeForTerminal(proof.text)) },
+    { text: facts },
+  ];
+  return `${joinFitting(parts, width)}\n`;
 }

@@ -7,7 +7,7 @@ import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderBackups } from '../views/backups.ts';
 import { pause } from '../wait/pause.ts';
-import { findBackup } from './find-backup.ts';
+import { findBackup, MOST_BACKUPS } from './find-backup.ts';
 import { viewContext } from './show-list.ts';
 import { addExamples, type Bind, type Session } from './verb.ts';
 
@@ -18,7 +18,7 @@ export function define(command: Command, bind: Bind): void {
     .description(
       'Prove a backup: everything in the bucket is downloaded, decoded and held against its manifest.\n\nExits with 1 when it is corrupt.',
     )
-    .argument('[backup]', "a backup's id, or latest", 'latest')
+    .argument('[backup]', "a backup's id, or its end, or latest", 'latest')
     .option('--detach', 'return at once; `lamp backups` shows the proof later')
     .action(
       bind(async (session, wanted: string, { detach }: { detach?: boolean }) => {
@@ -50,7 +50,7 @@ async function waitForProof(session: Session, before: BackupView): Promise<Backu
 /** The backup as it is now, or undefined when the connection failed: the next look may do better. */
 async function lookAgain(session: Session, id: string): Promise<BackupView | undefined> {
   try {
-    const path = '/v1/backups';
+    const path = `/v1/backups?limit=${MOST_BACKUPS}`;
     const backups = await session
       .client()
       .call('GET', path, z.array(BackupView), { signal: session.io.interrupted });

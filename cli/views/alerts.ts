@@ -6,11 +6,11 @@ import type { ViewContext } from './context.ts';
 const COLUMNS = [
   { title: 'ALERT' },
   { title: 'SEV' },
-  { title: 'LEVEL' },
-  { title: 'FIRED' },
+  { title: 'LEVEL', dispensable: 1 },
+  { title: 'FIRED', dispensable: 3 },
   { title: 'ABOUT' },
-  { title: 'SUMMARY', flexible: true },
-  { title: 'TOLD' },
+  { title: 'SUMMARY', flexible: true, least: 20 },
+  { title: 'TOLD', flexible: true, least: 16, dispensable: 2 },
 ];
 
 type Delivery = AlertView['deliveries'][number];

@@ -1,19 +1,21 @@
 import type { BackupView } from '#shared/api/views.ts';
 import { formatAge, formatBytes, formatCount } from '../output/quantity.ts';
+import { shortIds } from '../output/short-id.ts';
 import { type Cell, renderTable } from '../output/table.ts';
 import type { ViewContext } from './context.ts';
 
 const COLUMNS = [
   { title: 'BACKUP' },
-  { title: 'DATABASE' },
+  { title: 'DATABASE', dispensable: 3 },
   { title: 'TAKEN' },
-  { title: 'SIZE', align: 'right' as const },
-  { title: 'TABLES', align: 'right' as const },
-  { title: 'ROWS', align: 'right' as const },
-  { title: 'PROOF' },
+  { title: 'SIZE', align: 'right' as const, dispensable: 4 },
+  { title: 'TABLES', align: 'right' as const, dispensable: 1 },
+  { title: 'ROWS', align: 'right' as const, dispensable: 2 },
+  { title: 'PROOF', flexible: true, least: 18 },
 ];
 
-function proofOf({ proof }: BackupView, { paint, nowMs }: ViewContext): Cell {
+/** What was proven of a backup, as one cell. */
+export function proofOf({ proof }: BackupView, { paint, nowMs }: Pick<ViewContext, 'paint' | 'nowMs'>): Cell {
   switch (proof.state) {
     case 'verified':
       return { text: `verified ${formatAge(proof.at, nowMs)}`, paint: paint.green };
@@ -26,8 +28,9 @@ function proofOf({ proof }: BackupView, { paint, nowMs }: ViewContext): Cell {
 
 /** Backups, one line each, with what was proven of them. */
 export function renderBackups(backups: BackupView[], context: ViewContext): string {
+  const short = shortIds(backups.map(({ id }) => id));
   const rows = backups.map((backup): (string | Cell)[] => [
-    backup.id,
+    short.get(backup.id) ?? backup.id,
     backup.database,
     formatAge(backup.finishedAt, context.nowMs),
     formatBytes(backup.bytes),

@@ -6,10 +6,10 @@ import type { ViewContext } from './context.ts';
 const COLUMNS = [
   { title: 'CHECK' },
   { title: 'STATE' },
-  { title: 'SINCE' },
-  { title: 'LAST RUN' },
-  { title: 'LATENCY', align: 'right' as const },
-  { title: 'DETAIL' },
+  { title: 'SINCE', dispensable: 3 },
+  { title: 'LAST RUN', dispensable: 1 },
+  { title: 'LATENCY', align: 'right' as const, dispensable: 2 },
+  { title: 'DETAIL', flexible: true, least: 20 },
 ];
 
 /** Checks from outside and what they last saw. */

@@ -1,19 +1,22 @@
 import type { CommandDetail, CommandView } from '#shared/api/views.ts';
 import { isFinal } from '#shared/command/state.ts';
 import { escapeForTerminal } from '../output/escape.ts';
-import { describeCommand, hasEnded, renderOutcome } from '../output/outcome.ts';
 import { formatAge, formatClock, formatElapsed } from '../output/quantity.ts';
+import { shortIds } from '../output/short-id.ts';
+import { describeSilence } from '../output/silence.ts';
 import type { Paint, Palette } from '../output/style.ts';
 import { type Cell, renderTable } from '../output/table.ts';
 import type { ViewContext } from './context.ts';
+import { describeCommand, hasEnded, renderOutcome } from './outcome.ts';
+import { orderParams } from './params.ts';
 
 const COLUMNS = [
   { title: 'COMMAND' },
-  { title: 'OPERATION', flexible: true },
+  { title: 'OPERATION', flexible: true, least: 20 },
   { title: 'STATE' },
-  { title: 'ASKED' },
-  { title: 'TOOK', align: 'right' as const },
-  { title: 'BY' },
+  { title: 'ASKED', dispensable: 3 },
+  { title: 'TOOK', align: 'right' as const, dispensable: 2 },
+  { title: 'BY', dispensable: 1 },
 ];
 
 function paintOf(state: CommandView['state'], paint: Palette): Paint {
@@ -21,15 +24,10 @@ function paintOf(state: CommandView['state'], paint: Palette): Paint {
   return isFinal(state) ? paint.red : paint.yellow;
 }
 
-/** Parameters that name what a command is about. */
-const SUBJECTS = new Set(['service', 'backup', 'host']);
 const MAX_SHOWN_LENGTH = 30;
 
 function shortDescription({ operation, params, dryRun }: CommandView): string {
-  // What it is about first; the store keeps no order.
-  const isDetail = (key: string): number => Number(!SUBJECTS.has(key));
-  const values = Object.entries(params)
-    .toSorted(([a], [b]) => isDetail(a) - isDetail(b))
+  const values = orderParams(params)
     .map(([, value]) => value)
     .filter((value) => typeof value === 'string' && value.length <= MAX_SHOWN_LENGTH);
   return [operation, ...values, ...(dryRun ? ['(dry run)'] : [])].join(' ');
@@ -37,8 +35,9 @@ function shortDescription({ operation, params, dryRun }: CommandView): string {
 
 /** Commands, one line each. */
 export function renderCommands(commands: CommandView[], { paint, width, nowMs }: ViewContext): string {
+  const short = shortIds(commands.map(({ id }) => id));
   const rows = commands.map((command): (string | Cell)[] => [
-    command.id,
+    short.get(command.id) ?? command.id,
     shortDescription(command),
     { text: command.state, paint: paintOf(command.state, paint) },
     formatAge(command.requestedAt, nowMs),
@@ -51,7 +50,8 @@ export function renderCommands(commands: CommandView[], { paint, width, nowMs }:
 }
 
 /** One command: who asked, its steps with their times, how it ended. */
-export function renderCommand({ command }: CommandDetail, { paint }: ViewContext): string {
+export function renderCommand({ command, contact }: CommandDetail, context: ViewContext): string {
+  const { paint, width } = context;
   const { actor, requestedAt, steps } = command;
   const head = [
     `${paint.bold(describeCommand(command))}  ${paint.dim(command.id)}\n`,
@@ -66,10 +66,12 @@ export function renderCommand({ command }: CommandDetail, { paint }: ViewContext
   const columns = [
     { title: 'STEP' },
     { title: 'NAME' },
-    { title: 'TOOK', align: 'right' as const },
-    { title: 'DETAIL' },
+    { title: 'TOOK', align: 'right' as const, dispensable: 1 },
+    { title: 'DETAIL', flexible: true, least: 20 },
   ];
-  const table = rows.length > 0 ? renderTable(columns, rows, 100, paint.dim) : '';
-  const end = hasEnded(command) ? renderOutcome(command, paint) : `${paint.yellow(command.state)}\n`;
-  return [...head, table, end].join('');
+  const table = rows.length > 0 ? renderTable(columns, rows, width, paint.dim) : '';
+  if (hasEnded(command)) return [...head, table, renderOutcome(command, context)].join('');
+  const silence = describeSilence(command, contact);
+  const state = `${paint.yellow(command.state)}${silence ? `: ${silence}` : ''}\n`;
+  return [...head, table, state].join('');
 }

@@ -8,9 +8,9 @@ const COLUMNS = [
   { title: 'INCIDENT' },
   { title: 'SEV' },
   { title: 'STATE' },
-  { title: 'OPENED' },
-  { title: 'RESPOND' },
-  { title: 'TITLE' },
+  { title: 'OPENED', dispensable: 1 },
+  { title: 'RESPOND', dispensable: 2 },
+  { title: 'TITLE', flexible: true, least: 20 },
 ];
 
 /** What the response clock says: who took it, how long is left, or how late it is. */

@@ -1,31 +1,43 @@
 import type { ServiceView } from '#shared/api/views.ts';
 import { formatAge } from '../output/quantity.ts';
-import type { Paint, Palette } from '../output/style.ts';
+import type { Palette } from '../output/style.ts';
 import { type Cell, renderTable } from '../output/table.ts';
 import type { ViewContext } from './context.ts';
 
 const COLUMNS = [
   { title: 'SERVICE' },
   { title: 'STATE' },
-  { title: 'SINCE' },
-  { title: 'RESTARTS', align: 'right' as const },
-  { title: 'HOST' },
-  { title: 'UNIT' },
+  { title: 'SINCE', dispensable: 4 },
+  { title: 'RESTARTS', align: 'right' as const, dispensable: 1 },
+  { title: 'HOST', dispensable: 2 },
+  { title: 'UNIT', flexible: true, least: 12, dispensable: 3 },
 ];
 
-function paintOf(activeState: string, paint: Palette): Paint {
-  if (activeState === 'active') return paint.green;
-  return activeState === 'failed' ? paint.red : paint.yellow;
+/** Columns of units, where no service is spoken of. */
+export const UNIT_COLUMNS = [
+  { title: 'UNIT', flexible: true, least: 16 },
+  { title: 'STATE' },
+  { title: 'SINCE', dispensable: 3 },
+  { title: 'RESTARTS', align: 'right' as const, dispensable: 1 },
+  { title: 'MEMORY', align: 'right' as const, dispensable: 2 },
+];
+
+/** What systemd says of a unit, as one cell. */
+export function unitState(
+  { activeState, subState }: Pick<ServiceView, 'activeState' | 'subState'>,
+  paint: Palette,
+): Cell {
+  const tint = activeState === 'active' ? paint.green : activeState === 'failed' ? paint.red : paint.yellow;
+  // "unknown (unknown)" says no more than "unknown".
+  const isSame = subState === '' || subState === activeState;
+  return { text: isSame ? activeState : `${activeState} (${subState})`, paint: tint };
 }
 
 /** Services as systemd sees them. */
 export function renderServices(services: ServiceView[], { paint, width, nowMs }: ViewContext): string {
   const rows = services.map((service): (string | Cell)[] => [
     service.name,
-    {
-      text: service.subState ? `${service.activeState} (${service.subState})` : service.activeState,
-      paint: paintOf(service.activeState, paint),
-    },
+    unitState(service, paint),
     formatAge(service.activeSince, nowMs),
     String(service.restarts ?? '-'),
     service.host,

@@ -1,13 +1,13 @@
 // Follows a command to its end over connections that may drop at any time.
-import { CommandDetail, type CommandEvent, type CommandView } from '#shared/api/views.ts';
+import { CommandDetail, type CommandEvent } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { ApiClient } from '../api/client.ts';
 import { pause } from './pause.ts';
 
 export interface WaitListener {
-  /** The command as last seen, with the events that are new since. */
-  onProgress(command: CommandView, events: CommandEvent[]): void;
+  /** The command as last seen, with the events that are new since, and its host while that has not taken it. */
+  onProgress(detail: CommandDetail): void;
   onConnectionLost(reason: string): void;
   onConnectionBack(): void;
 }
@@ -20,11 +20,14 @@ export interface WaitTerms {
 }
 
 const HOLD_S = 25;
+/** While the host has not taken the command, how long the host is silent is looked at again this often. */
+const UNTAKEN_HOLD_S = 5;
 const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 5000;
 const GIVE_UP_AFTER_MS = 10 * 60_000;
 
 interface Progress {
+  isTaken: boolean;
   after: number;
   events: CommandEvent[];
   silentSinceMs: number | undefined;
@@ -41,13 +44,20 @@ export async function waitForCommand(
   listener: WaitListener,
   terms: WaitTerms,
 ): Promise<CommandDetail | undefined> {
-  const progress: Progress = { after: 0, events: [], silentSinceMs: undefined, backoffMs: FIRST_BACKOFF_MS };
+  const progress: Progress = {
+    isTaken: false,
+    after: 0,
+    events: [],
+    silentSinceMs: undefined,
+    backoffMs: FIRST_BACKOFF_MS,
+  };
   while (!terms.signal.aborted) {
     const detail = await poll(client, id, progress, listener, terms);
     if (!detail) continue;
     const fresh = takeNewEvents(detail, progress);
-    listener.onProgress(detail.command, fresh);
-    if (isSettled(detail.command.state)) return { command: detail.command, events: progress.events };
+    listener.onProgress({ ...detail, events: fresh });
+    progress.isTaken = detail.contact === null;
+    if (isSettled(detail.command.state)) return { ...detail, events: progress.events };
   }
   return undefined;
 }
@@ -60,8 +70,9 @@ async function poll(
   terms: WaitTerms,
 ): Promise<CommandDetail | undefined> {
   try {
-    const path = `/v1/commands/${encodeURIComponent(id)}?after=${progress.after}&waitS=${HOLD_S}`;
-    const options = { timeoutMs: (HOLD_S + 10) * 1000, signal: terms.signal };
+    const holdS = progress.isTaken ? HOLD_S : UNTAKEN_HOLD_S;
+    const path = `/v1/commands/${encodeURIComponent(id)}?after=${progress.after}&waitS=${holdS}`;
+    const options = { timeoutMs: (holdS + 10) * 1000, signal: terms.signal };
     const detail = await client.call('GET', path, CommandDetail, options);
     if (progress.silentSinceMs !== undefined) listener.onConnectionBack();
     progress.silentSinceMs = undefined;

@@ -2,12 +2,8 @@
 import type { HostView, ServiceView } from '#shared/api/views.ts';
 import type { UnitStatus } from '#shared/command/report.ts';
 import type { Runbook, RunbookHost, RunbookService } from '#shared/runbook/schema.ts';
+import { isOnline } from '../host/contact.ts';
 import type { HostState } from '../store/hosts.ts';
-
-/** True while the host was heard of within its own limit. */
-function isOnline(state: HostState | undefined, { heartbeatTimeoutS }: RunbookHost, now: Date): boolean {
-  return state !== undefined && now.getTime() - state.receivedAt.getTime() <= heartbeatTimeoutS * 1000;
-}
 
 /** A host, by the runbook and by its last heartbeat. */
 function viewHost(name: string, host: RunbookHost, state: HostState | undefined, now: Date): HostView {

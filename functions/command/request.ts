@@ -86,8 +86,11 @@ export async function requestCommand(
 ): Promise<{ id: CommandId; host: string }> {
   const definition = findOperation(order.operation);
   await checkRole(deps, definition, order);
-  const params = asStored(parseParams(definition, order.params));
+  const given = asStored(parseParams(definition, order.params));
   const { runbook } = await requireRunbook(deps.db);
+  const params = definition.canonical
+    ? parseParams(definition, definition.canonical(given, { runbook }))
+    : given;
   const { host } = definition.resolve(params, { runbook });
   const requestedAt = deps.clock();
   const { id, isNew, state } = await keep(deps, {

@@ -1,8 +1,9 @@
 // Holds a reader until a command has something new to tell.
 import type { CommandDetail } from '#shared/api/views.ts';
-import { isSettled } from '#shared/command/state.ts';
+import { type CommandState, isSettled } from '#shared/command/state.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
+import { readContact } from '../host/contact.ts';
 import { listCommandEvents } from '../store/command-events.ts';
 import { findCommand, toCommandView } from '../store/commands.ts';
 import type { CommandListener } from '../store/listen.ts';
@@ -17,16 +18,31 @@ export interface WaitTerms {
 /** Looks by itself this often, should no notification come. */
 const POLL_MS = 1000;
 
-async function readDetail(deps: Pick<Deps, 'db'>, id: string, after: number): Promise<CommandDetail> {
+/** The host has not taken it so far. */
+const WAITING: ReadonlySet<CommandState> = new Set(['requested', 'awaiting-approval', 'sent']);
+
+async function readDetail(
+  deps: Pick<Deps, 'db'>,
+  id: string,
+  after: number,
+): Promise<Omit<CommandDetail, 'contact'>> {
   // The command first: should it settle between the two reads, the reader comes again and misses no event.
   const record = await findCommand(deps.db, id);
   if (!record) throw new LamplighterError('not-found', `find command ${id}: there is no such command`);
   return { command: toCommandView(record), events: await listCommandEvents(deps.db, id, after) };
 }
 
+async function withContact(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  detail: Omit<CommandDetail, 'contact'>,
+): Promise<CommandDetail> {
+  const { host, state } = detail.command;
+  return { ...detail, contact: WAITING.has(state) ? await readContact(db, host, clock()) : null };
+}
+
 /** The command with its events after `after`, as soon as there is one, it is settled, or the time is up. */
 export async function waitForNews(
-  deps: Pick<Deps, 'db'>,
+  deps: Pick<Deps, 'db' | 'clock'>,
   listener: CommandListener,
   id: string,
   { after, waitMs, signal }: WaitTerms,
@@ -38,7 +54,7 @@ export async function waitForNews(
       const detail = await readDetail(deps, id, after);
       const leftMs = deadlineMs - performance.now();
       const isNews = detail.events.length > 0 || isSettled(detail.command.state);
-      if (isNews || leftMs <= 0 || signal.aborted) return detail;
+      if (isNews || leftMs <= 0 || signal.aborted) return await withContact(deps, detail);
       await watch.next(Math.min(POLL_MS, leftMs), signal);
     }
   } finally {

@@ -109,6 +109,18 @@ export async function findCommand(db: Queryable, id: string): Promise<CommandRec
   return await queryRow(db, CommandRow, `SELECT ${COLUMNS} FROM commands WHERE id = $1`, [id]);
 }
 
+/** Ids that begin or end with this, at most so many, the newest first. */
+export async function findCommandIds(db: Queryable, part: string, limit: number): Promise<CommandId[]> {
+  const rows = await queryRows(
+    db,
+    z.object({ id: CommandId }),
+    `SELECT id FROM commands WHERE starts_with(id::text, $1) OR right(id::text, length($1)) = $1
+     ORDER BY requested_at DESC, id DESC LIMIT $2`,
+    [part, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** A command by its id; nobody else changes it until the transaction ends. */
 export async function lockCommand(tx: Queryable, id: string): Promise<CommandRecord | undefined> {
   return await queryRow(tx, CommandRow, `SELECT ${COLUMNS} FROM commands WHERE id = $1 FOR UPDATE`, [id]);
@@ -257,6 +269,7 @@ export function toCommandView(record: CommandRecord): CommandView {
     output,
     result: record.result ?? null,
     requestedAt: record.requestedAt.toISOString(),
+    expiresAt: record.expiresAt.toISOString(),
     finishedAt: record.finishedAt?.toISOString() ?? null,
   };
 }

@@ -48,12 +48,31 @@ export const CommandView = z.object({
   steps: z.array(StepRecord),
   output: z.array(z.string()),
   requestedAt: Timestamp,
+  /** When it is given up unless its host took it. */
+  expiresAt: Timestamp,
   finishedAt: Timestamp.nullable(),
 });
 export type CommandView = z.infer<typeof CommandView>;
 
-/** `GET /v1/commands/{id}?after=SEQ&waitS=N`: the command and its events after SEQ; held until one comes or N seconds passed. */
-export const CommandDetail = z.object({ command: CommandView, events: z.array(CommandEvent) });
+/** When a host was last heard of, by the control plane's clock. */
+export const HostContact = z.object({
+  /** When this was looked up. */
+  at: Timestamp,
+  online: z.boolean(),
+  lastHeardAt: Timestamp.nullable(),
+});
+export type HostContact = z.infer<typeof HostContact>;
+
+/**
+ * `GET /v1/commands/{id}?after=SEQ&waitS=N`: the command and its events after SEQ; held until one comes or N seconds
+ * passed. Instead of the id, its first or last four characters or more will do when only one command has them.
+ */
+export const CommandDetail = z.object({
+  command: CommandView,
+  events: z.array(CommandEvent),
+  /** Only while the command waits for its host to take it. */
+  contact: HostContact.nullable(),
+});
 export type CommandDetail = z.infer<typeof CommandDetail>;
 
 /** `POST /v1/commands`. `idempotencyKey`: the same key from the same token answers with the command it made first. */

@@ -1,12 +1,12 @@
 // What travels over the live relay: JSON text frames between a host's agent, the relay and a person who watches.
 // Every line has a number of its own, so that either side can go on after a drop and a loss is always visible.
 import { z } from 'zod';
-import { EntryName } from '../names.ts';
+import { ServiceReference } from '../names.ts';
 import { LogLine } from '../operations/service.ts';
 
 /** `POST /v1/live`. */
 export const LiveRequest = z.strictObject({
-  service: EntryName,
+  service: ServiceReference,
   /** How many lines of before to begin with. */
   lines: z.int().min(0).max(500).default(10),
 });

@@ -40,6 +40,8 @@ export interface OperationDefinition<
   isInternal?: boolean;
   /** True when doing it twice is the same as doing it once. */
   isIdempotent: boolean;
+  /** The parameters with every name as the runbook has it; without it they are that already. Throws as `resolve` does. */
+  canonical?(params: z.infer<P>, context: ResolveContext): z.infer<P>;
   /** Throws `LamplighterError` `not-found` or `invalid-input` when the runbook does not have what `params` name. */
   resolve(params: z.infer<P>, context: ResolveContext): Resolved<z.infer<S>>;
   /** Names that no two commands above `read` may hold at once on a host, e.g. `unit:app-web.service`. */

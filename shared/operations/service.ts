@@ -2,25 +2,54 @@
 import { z } from 'zod';
 import { UnitStatus } from '../command/report.ts';
 import { LamplighterError } from '../errors.ts';
-import { EntryName, Timestamp, UnitName } from '../names.ts';
+import { ServiceReference, Timestamp, UnitName } from '../names.ts';
 import type { Policy, UnitAction } from '../policy/policy.ts';
 import type { Risk } from '../role.ts';
 import { nearestName } from '../runbook/nearest-name.ts';
 import { HealthCheck, type RunbookService } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
 
-const ServiceParams = z.strictObject({ service: EntryName.describe("the service's name in the runbook") });
+const ServiceName = ServiceReference.describe("the service's name in the runbook, or its unit");
+const ServiceParams = z.strictObject({ service: ServiceName });
 const ServiceSpec = z.strictObject({ unit: UnitName, health: HealthCheck });
 
-/** Finds a service of the runbook; throws `not-found` with the near name. */
-export function findService(name: string, { runbook }: ResolveContext): RunbookService {
-  const service = runbook.services[name];
-  if (service) return service;
-  const known = Object.keys(runbook.services);
-  const near = nearestName(name, known);
-  throw new LamplighterError('not-found', `find service ${name}: the runbook has no such service`, {
+/** Names of services that have this unit, given with or without `.service`. */
+function namesByUnit(reference: string, { runbook }: ResolveContext): string[] {
+  return Object.entries(runbook.services)
+    .filter(([, { unit }]) => unit === reference || unit === `${reference}.service`)
+    .map(([name]) => name);
+}
+
+/** The name in the runbook of a service that is given by its name or its unit. Throws `not-found` with the near name. */
+function nameService(reference: string, context: ResolveContext): string {
+  const known = Object.keys(context.runbook.services);
+  if (known.includes(reference)) return reference;
+  const byUnit = namesByUnit(reference, context);
+  const [only, ...others] = byUnit;
+  if (only !== undefined && others.length === 0) return only;
+  const task = `find service ${reference}`;
+  if (only !== undefined) {
+    throw new LamplighterError('invalid-input', `${task}: ${byUnit.length} services have this unit`, {
+      hint: `Say which: ${byUnit.join(', ')}.`,
+    });
+  }
+  const near = nearestName(reference, known);
+  throw new LamplighterError('not-found', `${task}: the runbook has no such service`, {
     hint: near ? `Did you mean "${near}"?` : `Services: ${known.join(', ') || 'none'}.`,
   });
+}
+
+/** Finds a service of the runbook by its name or its unit; throws `not-found` with the near name. */
+export function findService(reference: string, context: ResolveContext): RunbookService {
+  const name = nameService(reference, context);
+  const found = Object.entries(context.runbook.services).find(([key]) => key === name);
+  if (found) return found[1];
+  throw new LamplighterError('internal', `find service ${name}: it is not there`);
+}
+
+/** Parameters with the service under its name in the runbook. */
+function nameInParams<P extends { service: string }>(params: P, context: ResolveContext): P {
+  return { ...params, service: nameService(params.service, context) };
 }
 
 function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVerdict {
@@ -59,6 +88,7 @@ function unitOperation(
     result: UnitResult,
     timeoutMs,
     isIdempotent: action === 'start' || action === 'stop',
+    canonical: nameInParams,
     resolve: resolveService,
     locks: unitLock,
     permit: (spec, policy) => permitUnit(spec.unit, action, policy),
@@ -89,13 +119,14 @@ export const serviceStatus = defineOperation({
   result: z.strictObject({ unit: UnitStatus }),
   timeoutMs: 15_000,
   isIdempotent: true,
+  canonical: nameInParams,
   resolve: resolveService,
   locks: () => [],
   permit: (spec, policy) => permitUnit(spec.unit, 'status', policy),
 });
 
 const LogParams = z.strictObject({
-  service: EntryName.describe("the service's name in the runbook"),
+  service: ServiceName,
   lines: z.int().min(1).max(2000).default(50).describe('how many lines, the newest'),
   since: Timestamp.optional().describe('only lines after this time'),
 });
@@ -117,6 +148,7 @@ export const serviceLogs = defineOperation({
   result: z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() }),
   timeoutMs: 30_000,
   isIdempotent: true,
+  canonical: nameInParams,
   resolve: ({ service, lines, since }, context) => {
     const { host, unit } = findService(service, context);
     return { host, spec: { unit, lines, ...(since === undefined ? {} : { since }) } };
@@ -148,6 +180,7 @@ export const serviceFollow = defineOperation({
   // Where the agent dials out to is not for a caller to say: a ticket is asked for instead.
   isInternal: true,
   isIdempotent: true,
+  canonical: nameInParams,
   resolve: ({ service, lines, ticket, relayUrl }, context) => {
     const { host, unit } = findService(service, context);
     return { host, spec: { unit, lines, ticket, relayUrl } };

@@ -2,14 +2,14 @@
 import { z } from 'zod';
 import { CommandRequest } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { CommandId } from '#shared/names.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import { identifyCommand } from '../../command/identify.ts';
 import { requestCommand } from '../../command/request.ts';
 import { waitForNews } from '../../command/wait.ts';
 import type { Deps } from '../../deps.ts';
 import { listCommands, toCommandView } from '../../store/commands.ts';
 import type { CommandListener } from '../../store/listen.ts';
-import { limitParameter, parseBody, parseInput, parseQuery, type Route } from '../route.ts';
+import { limitParameter, parseBody, parseQuery, type Route } from '../route.ts';
 
 const ListQuery = z.strictObject({ limit: limitParameter(50) });
 const DetailQuery = z.strictObject({
@@ -57,7 +57,7 @@ export function commandRoutes(
       path: '/v1/commands/:id',
       role: 'viewer',
       async handle(context) {
-        const id = parseInput(CommandId, context.params.id, 'command id');
+        const id = await identifyCommand(deps.db, context.params.id ?? '');
         const { after, waitS } = parseQuery(context, DetailQuery);
         const terms = { after, waitMs: waitS * 1000, signal: context.signal };
         return { body: await waitForNews(deps, listener, id, terms) };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CommandDetail } from '#shared/api/views.ts';
-import { backup, COMMAND_ID, command, EVENTS, running } from './samples.ts';
+import { backup, COMMAND_ID, command, EVENTS, NOW, running } from './samples.ts';
 import { lamp, problem, type ScriptedApi, startScriptedApi } from './scripted-api.ts';
 
 let api: ScriptedApi;
@@ -29,10 +29,11 @@ function posted(): Record<string, unknown> {
 describe('a verb that is short for an operation', () => {
   test('asks for it, shows the steps as they happen, and says how it ended', async () => {
     willRun(
-      { command: running(), events: EVENTS.slice(0, 3) },
-      { command: command(), events: EVENTS.slice(3) },
+      { command: running(), events: EVENTS.slice(0, 3), contact: null },
+      { command: command(), events: EVENTS.slice(3), contact: null },
     );
-    const { code, out, err } = await lamp(['restart', 'web'], { url: api.url });
+    const nowMs = Date.parse(NOW);
+    const { code, out, err } = await lamp(['restart', 'web'], { url: api.url, nowMs });
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(posted()).toMatchObject({
       operation: 'service.restart',
@@ -42,7 +43,7 @@ describe('a verb that is short for an operation', () => {
     });
     expect(out).toBe(
       [
-        `service.restart service=web on vm-1  ${COMMAND_ID}`,
+        'service.restart service=web on vm-1  0000c0de',
         '      0.1 s  sent to vm-1',
         '      0.3 s  accepted by vm-1',
         '      0.6 s  restart app-web.service',
@@ -50,10 +51,9 @@ describe('a verb that is short for an operation', () => {
         '      1.0 s  wait until healthy',
         '      1.2 s  ✓ wait until healthy',
         'done in 2.4 s',
-        '  unit:',
-        '    unit: app-web.service',
-        '    activeState: active',
-        '  healthy: true',
+        'SERVICE  STATE             SINCE    RESTARTS  HOST  UNIT',
+        'web      active (running)  9 s ago         0  vm-1  app-web.service',
+        'healthy  main process 4321  memory 41.2 MB',
         '',
       ].join('\n'),
     );
@@ -69,7 +69,7 @@ describe('a verb that is short for an operation', () => {
       result: null,
       output: ['listening', '\u001b[31mboom\u001b[0m'],
     });
-    willRun({ command: failed, events: [] });
+    willRun({ command: failed, events: [], contact: null });
     const { code, out } = await lamp(['restart', 'web'], { url: api.url });
     expect(code).toBe(1);
     expect(out).toContain('failed in 2.4 s (unhealthy): app-web.service does not answer\n');
@@ -77,42 +77,73 @@ describe('a verb that is short for an operation', () => {
     expect(out).not.toContain('\u001b');
   });
 
-  test.each(['timed-out', 'expired', 'rejected', 'cancelled', 'unknown'])(
-    'exits with 1 when %s',
-    async (state) => {
-      willRun({ command: command({ state, result: null }), events: [] });
-      expect((await lamp(['restart', 'web'], { url: api.url })).code).toBe(1);
-    },
-  );
+  test.each([
+    ['timed-out', 'timed-out', 1],
+    ['expired', 'expired', 1],
+    ['cancelled', null, 1],
+    ['unknown', null, 1],
+    ['failed', 'unknown-unit', 1],
+    ['rejected', 'busy', 1],
+    ['rejected', 'invalid-params', 1],
+    ['rejected', 'not-in-policy', 3],
+    ['rejected', 'unknown-unit', 3],
+    // The control plane did not sign it.
+    ['rejected', null, 3],
+  ])('%s (%s) exits with %i', async (state, code, exit) => {
+    willRun({ command: command({ state, code, result: null }), events: [], contact: null });
+    expect((await lamp(['restart', 'web'], { url: api.url })).code).toBe(exit);
+  });
+
+  test('says what to do next, last', async () => {
+    const hint = 'Add restart under "units:" in /etc/lamplighter/policy.yaml.';
+    const refused = command({ state: 'rejected', code: 'not-in-policy', message: 'no', hint, result: null });
+    willRun({ command: refused, events: [], contact: null });
+    const { out } = await lamp(['restart', 'web'], { url: api.url });
+    expect(out.trimEnd().split('\n').at(-1)).toBe(`hint: ${hint}`);
+    const { out: json } = await lamp(['restart', 'web', '--json'], { url: api.url });
+    expect(JSON.parse(json).command).toMatchObject({ code: 'not-in-policy', message: 'no', hint });
+  });
+
+  test('prints the message of a command that succeeded', async () => {
+    willRun({ command: command({ message: 'ANALYZE was skipped' }), events: [], contact: null });
+    const { out } = await lamp(['restart', 'web'], { url: api.url });
+    expect(out).toContain('done in 2.4 s: ANALYZE was skipped\n');
+  });
 
   test('--json gives one document: the command with all its events', async () => {
     willRun(
-      { command: running(), events: EVENTS.slice(0, 3) },
-      { command: command(), events: EVENTS.slice(3) },
+      { command: running(), events: EVENTS.slice(0, 3), contact: null },
+      { command: command(), events: EVENTS.slice(3), contact: null },
     );
     const { out } = await lamp(['restart', 'web', '--json'], { url: api.url });
     expect(CommandDetail.parse(JSON.parse(out)).events).toEqual(EVENTS);
   });
 
   test('--detach does not wait', async () => {
-    willRun('drop');
+    willRun({ command: running(), events: [], contact: null });
     const { code, out } = await lamp(['restart', 'web', '--detach'], { url: api.url });
     expect(code).toBe(0);
-    expect(out).toContain(`lamp commands ${COMMAND_ID} --wait`);
-    expect(api.asked).toHaveLength(1);
+    expect(out).toContain('lamp commands 0000c0de --wait');
+    expect(api.asked).toHaveLength(2);
+  });
+
+  test('--detach has asked, even when nothing answers afterwards', async () => {
+    willRun('drop');
+    expect((await lamp(['restart', 'web', '--detach'], { url: api.url })).code).toBe(0);
   });
 
   test('--dry-run is passed on', async () => {
-    willRun({ command: command({ dryRun: true }), events: [] });
+    willRun({ command: command({ dryRun: true }), events: [], contact: null });
     const { out } = await lamp(['stop', 'web', '--dry-run'], { url: api.url });
     expect(posted()).toMatchObject({ operation: 'service.stop', dryRun: true });
     expect(out).toContain('dry run done');
   });
 
   test('survives connections that drop while it waits, and says so', async () => {
-    willRun('drop', 'drop', { command: running(), events: EVENTS.slice(0, 3) }, 'drop', {
+    willRun('drop', 'drop', { command: running(), events: EVENTS.slice(0, 3), contact: null }, 'drop', {
       command: command(),
       events: EVENTS.slice(3),
+      contact: null,
     });
     const { code, out, err } = await lamp(['restart', 'web'], { url: api.url });
     expect(code).toBe(0);
@@ -123,7 +154,7 @@ describe('a verb that is short for an operation', () => {
 
   test('asks again under the same key when the answer to the request was lost', async () => {
     let times = 0;
-    willRun({ command: command(), events: [] });
+    willRun({ command: command(), events: [], contact: null });
     api.on('POST /v1/commands', () => {
       times += 1;
       return times === 1 ? 'drop' : { body: { id: COMMAND_ID } };
@@ -137,18 +168,18 @@ describe('a verb that is short for an operation', () => {
   });
 
   test('Ctrl-C stops the waiting, not the command', async () => {
-    willRun({ command: running(), events: [] });
+    willRun({ command: running(), events: [], contact: null });
     api.on(LOOK, () => 'hang');
     const { code, err } = await lamp(['restart', 'web'], { url: api.url, interruptAfterMs: 300 });
     expect(code).toBe(130);
     expect(err).toContain('the command goes on');
-    expect(err).toContain(`lamp commands ${COMMAND_ID} --wait`);
+    expect(err).toContain('lamp commands 0000c0de --wait');
   });
 });
 
 describe('run', () => {
   test('takes any operation with key=value, typed as its definition says', async () => {
-    willRun({ command: command({ operation: 'service.logs' }), events: [] });
+    willRun({ command: command({ operation: 'service.logs' }), events: [], contact: null });
     expect((await lamp(['run', 'service.logs', 'service=web', 'lines=7'], { url: api.url })).code).toBe(0);
     expect(posted()).toMatchObject({ operation: 'service.logs', params: { service: 'web', lines: 7 } });
   });
@@ -158,7 +189,8 @@ describe('run', () => {
     [['run', 'service.restart', 'servic=web'], 'Did you mean "service"?'],
     [['run', 'service.restart', 'web'], 'Parameters: service.'],
     [['run', 'service.logs', 'service=web', 'lines=many'], '"lines" is how many lines, the newest.'],
-    [['restart', 'Web!'], '"service" is the service\'s name in the runbook.'],
+    [['restart', 'Web!'], '"service" is the service\'s name in the runbook, or its unit.'],
+    [['runbook'], 'See: lamp runbook --help'],
     [['restart'], 'See: lamp restart --help'],
     [['restart', 'web', '--force'], 'See: lamp restart --help'],
     [['restat', 'web'], 'Did you mean restart?'],
@@ -181,7 +213,7 @@ describe('restore', () => {
       proof: { state: 'pending', at: null, faults: [] },
     });
     api.on('GET /v1/backups', () => ({ body: [older, newer] }));
-    willRun({ command: command({ operation: 'restore.run' }), events: [] });
+    willRun({ command: command({ operation: 'restore.run' }), events: [], contact: null });
     const { code, err } = await lamp(['restore'], { url: api.url, typed: 'analytics' });
     expect(code).toBe(0);
     expect(err).toContain("Type the database's name (analytics)");
@@ -209,7 +241,7 @@ describe('restore', () => {
   test('--yes asks nothing, and warns of a backup that is not proven', async () => {
     const corrupt = backup({ proof: { state: 'corrupt', at: null, faults: ['database: sha256 differs'] } });
     api.on('GET /v1/backups', () => ({ body: [corrupt] }));
-    willRun({ command: command({ state: 'failed', code: 'corrupt-backup' }), events: [] });
+    willRun({ command: command({ state: 'failed', code: 'corrupt-backup' }), events: [], contact: null });
     const { code, err } = await lamp(['restore', corrupt.id, '--yes'], { url: api.url });
     expect(code).toBe(1);
     expect(err).toContain('known to be corrupt: database: sha256 differs');

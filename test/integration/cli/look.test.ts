@@ -52,7 +52,7 @@ describe('status', () => {
 
       SERVICE       STATE             SINCE    RESTARTS  HOST  UNIT
       web           active (running)  3 h ago         0  vm-1  app-web.service
-      orchestrator  failed (failed)   -               5  vm-1  app-orchestrator.service
+      orchestrator  failed            -               5  vm-1  app-orchestrator.service
 
       CHECK        STATE    SINCE      LAST RUN  LATENCY  DETAIL
       web-engines  failing  2 min ago  30 s ago    12 ms  status 502, expected 200; body begins with "<ht…
@@ -63,10 +63,10 @@ describe('status', () => {
       INCIDENT  SEV  STATE  OPENED     RESPOND        TITLE
       INC-12    P1   open   2 min ago  within 13 min  web-engines fails
 
-      COMMAND                               OPERATION            STATE      ASKED      TOOK  BY
-      019b1d3c-7a00-7000-8000-00000000c0de  service.restart web  succeeded  10 s ago  2.4 s  ada
+      COMMAND   OPERATION            STATE      ASKED      TOOK  BY
+      0000c0de  service.restart web  succeeded  10 s ago  2.4 s  ada
 
-      Last backup 20261123T020000Z-1f3a9c  6 h ago  412 MB, 310,001 rows in 12 tables  verified 6 h ago
+      Last backup 1f3a9c  6 h ago  verified 6 h ago  412 MB, 310,001 rows in 12 tables
       "
     `);
   });
@@ -154,7 +154,9 @@ describe('lists', () => {
       },
     ];
     const failed = command({ state: 'failed', code: 'unhealthy', message: 'no', result: null, steps });
-    api.on(`GET /v1/commands/${COMMAND_ID}`, () => ({ body: { command: failed, events: EVENTS } }));
+    api.on(`GET /v1/commands/${COMMAND_ID}`, () => ({
+      body: { command: failed, events: EVENTS, contact: null },
+    }));
     const { code, out } = await lamp(['commands', COMMAND_ID], { url: api.url, nowMs });
     expect(code).toBe(0);
     expect(out).toMatch(/asked 2026-11-23 08:29:50 by ada \(token, responder\)/);
@@ -166,7 +168,7 @@ describe('logs', () => {
   function willAnswer(result: unknown, more = {}): void {
     api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID } }));
     const logs = command({ operation: 'service.logs', result, ...more });
-    api.on(`GET /v1/commands/${COMMAND_ID}`, () => ({ body: { command: logs, events: [] } }));
+    api.on(`GET /v1/commands/${COMMAND_ID}`, () => ({ body: { command: logs, events: [], contact: null } }));
   }
 
   test('prints lines with their time, harmless on a terminal', async () => {
@@ -193,7 +195,7 @@ describe('logs', () => {
   test('says why when there are none to read', async () => {
     willAnswer(null, { state: 'rejected', code: 'not-in-policy', message: 'the policy does not allow logs' });
     const { code, err } = await lamp(['logs', 'web'], { url: api.url });
-    expect(code).toBe(1);
+    expect(code).toBe(3);
     expect(err).toContain('(not-in-policy): the policy does not allow logs');
   });
 });

@@ -55,13 +55,15 @@ describe('the process', () => {
     let looks = 0;
     api.on(`GET /v1/commands/${COMMAND_ID}`, () => {
       looks += 1;
-      return looks === 1 ? { body: { command: running(), events: EVENTS.slice(0, 3) } } : 'hang';
+      return looks === 1
+        ? { body: { command: running(), events: EVENTS.slice(0, 3), contact: null } }
+        : 'hang';
     });
     const { code, err } = await spawnLamp(['restart', 'web'], env(), (out, kill) => {
       if (out.includes('accepted by')) kill('SIGINT');
     });
     expect(code).toBe(130);
-    expect(err).toContain(`lamp commands ${COMMAND_ID} --wait`);
+    expect(err).toContain('lamp commands 0000c0de --wait');
   });
 
   test('the reader of a pipe may leave', async () => {
@@ -107,9 +109,9 @@ describe.skipIf(!hasScript)('on a terminal (needs the script program)', () => {
     let looks = 0;
     api.on(`GET /v1/commands/${COMMAND_ID}`, async () => {
       looks += 1;
-      if (looks === 1) return { body: { command: running(), events: EVENTS.slice(0, 3) } };
+      if (looks === 1) return { body: { command: running(), events: EVENTS.slice(0, 3), contact: null } };
       await new Promise((resolve) => setTimeout(resolve, 400));
-      return { body: { command: command(), events: EVENTS.slice(3) } };
+      return { body: { command: command(), events: EVENTS.slice(3), contact: null } };
     });
   });
 
@@ -123,7 +125,9 @@ describe.skipIf(!hasScript)('on a terminal (needs the script program)', () => {
 
   test('Ctrl-C typed there stops the waiting', async () => {
     api.on(`GET /v1/commands/${COMMAND_ID}`, ({ query }) =>
-      query.get('after') === '0' ? { body: { command: running(), events: EVENTS.slice(0, 3) } } : 'hang',
+      query.get('after') === '0'
+        ? { body: { command: running(), events: EVENTS.slice(0, 3), contact: null } }
+        : 'hang',
     );
     const { code, shown } = await onTerminal(['restart', 'web'], (text) =>
       text.includes('accepted by') ? '\u0003' : undefined,

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createToken } from '#functions/store/tokens.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
 import { findFreePort } from '#local/ports.ts';
@@ -99,8 +99,64 @@ test('a command is asked for once and can be looked at', async () => {
   expect((await run(['commands'])).out).toContain('service.restart web');
 });
 
+async function ask(...args: string[]): Promise<string> {
+  return JSON.parse((await run([...args, '--detach', '--json'])).out).command.id;
+}
+
+describe('a command is found by a part of its id', () => {
+  test('the end that lamp shows, or a beginning, when only one command has it', async () => {
+    const id = await ask('restart', 'web');
+    for (const part of [id.slice(-8), id.slice(0, 20), id.slice(-8).toUpperCase()])
+      expect(JSON.parse((await run(['commands', part, '--json'])).out).command.id).toBe(id);
+    expect((await run(['commands'])).out).toContain(id.slice(-8));
+  });
+
+  test('a part of several ids names those that it may mean', async () => {
+    const ids = [await ask('restart', 'web'), await ask('stop', 'web')];
+    const { code, err } = await run(['commands', ids[0]?.slice(0, 4) ?? '']);
+    expect(code).toBe(2);
+    for (const id of ids) expect(err).toContain(id);
+  });
+
+  test.each([
+    ['ffff0000ffff0000', 'there is no such command'],
+    ['abc', "this is no part of a command's id"],
+    ['%', "this is no part of a command's id"],
+    ['____', "this is no part of a command's id"],
+  ])('%s: %s', async (part, said) => {
+    const { code, err } = await run(['commands', part]);
+    expect(code).toBe(2);
+    expect(err).toContain(said);
+  });
+});
+
+describe('a service may be called by its unit', () => {
+  test.each(['app-web', 'app-web.service'])('%s is the service web', async (word) => {
+    const { out } = await run(['restart', word, '--detach', '--json']);
+    expect(JSON.parse(out).command).toMatchObject({ params: { service: 'web' }, host: 'vm-1' });
+  });
+
+  test('when several services have the unit, they are named', async () => {
+    const file = join(folder, 'two.yaml');
+    const second = RUNBOOK.replace('hosts:\n', 'hosts:\n  vm-2:\n    address: 10.0.0.2\n');
+    const more = '  web-2:\n    host: vm-2\n    unit: app-web.service\n';
+    writeFileSync(file, second + more);
+    expect(await run(['runbook', 'apply', file])).toMatchObject({ code: 0 });
+    const { code, err } = await run(['restart', 'app-web']);
+    expect(code).toBe(2);
+    expect(err).toContain('Say which: web, web-2.');
+    expect((await run(['restart', 'web-2', '--detach'])).code).toBe(0);
+  });
+});
+
+test('a host that never spoke is told of at once', async () => {
+  const { code, err } = await run(['restart', 'web', '--detach']);
+  expect(code).toBe(0);
+  expect(err).toMatch(/^vm-1 was never heard of; the command waits until \d\d:\d\d and then expires\n$/);
+});
+
 test('status, checks, alerts, incidents and backups of a platform that is just set up', async () => {
-  expect((await run(['status'])).out).toContain('demo  runbook version 1');
+  expect((await run(['status'])).out).toContain('demo  runbook version 2');
   for (const verb of ['status', 'check', 'alerts', 'incidents', 'backups']) {
     expect(await run([verb, '--json'])).toMatchObject({ code: 0, err: '' });
   }

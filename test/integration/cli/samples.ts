@@ -1,8 +1,21 @@
 // Answers of the API, as a small platform at one moment gives them.
+
 import type { BackupView, CommandDetail, CommandView, StatusView } from '#shared/api/views.ts';
+import type { UnitStatus } from '#shared/command/report.ts';
 
 export const NOW = '2026-11-23T08:30:00.000Z';
 export const COMMAND_ID = '019b1d3c-7a00-7000-8000-00000000c0de';
+
+export const UNIT: UnitStatus = {
+  unit: 'app-web.service',
+  loadState: 'loaded',
+  activeState: 'active',
+  subState: 'running',
+  mainPid: 4321,
+  restarts: 0,
+  activeSince: '2026-11-23T08:29:51.000Z',
+  memoryBytes: 41_200_000,
+};
 
 export function command(more: Partial<Record<keyof CommandView, unknown>> = {}): CommandView {
   return {
@@ -16,10 +29,11 @@ export function command(more: Partial<Record<keyof CommandView, unknown>> = {}):
     code: null,
     message: null,
     hint: null,
-    result: { unit: { unit: 'app-web.service', activeState: 'active' }, healthy: true },
+    result: { unit: UNIT, healthy: true },
     steps: [],
     output: [],
     requestedAt: '2026-11-23T08:29:50.000Z',
+    expiresAt: '2026-11-23T08:34:50.000Z',
     finishedAt: '2026-11-23T08:29:52.400Z',
     ...more,
   } as CommandView;

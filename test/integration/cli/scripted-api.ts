@@ -112,7 +112,7 @@ export async function lamp(args: string[], options: RunOptions = {}): Promise<Ra
     stdoutIsTty: options.isTty ?? false,
     stderrIsTty: options.isTty ?? false,
     stdinIsTty: options.typed !== undefined,
-    columns: options.columns ?? 100,
+    columns: () => options.columns ?? 100,
     env: {
       ...(options.url ? { LAMP_URL: options.url, LAMP_TOKEN: options.token ?? 'secret-token' } : {}),
       ...options.env,

@@ -1,18 +1,28 @@
 import { describe, expect, test } from 'vitest';
+import { EXIT } from '#cli/exit.ts';
 import { renderOverview } from '#cli/help.ts';
 import { escapeForTerminal } from '#cli/output/escape.ts';
 import { toJsonLine } from '#cli/output/json.ts';
+import { joinFitting } from '#cli/output/line.ts';
 import { formatBytes, formatCount, formatElapsed, formatSpan } from '#cli/output/quantity.ts';
 import { renderTable } from '#cli/output/table.ts';
-import { displayWidth, truncate } from '#cli/output/width.ts';
+import { displayWidth, outputWidth, truncate, wrapText } from '#cli/output/width.ts';
 import { VERBS } from '#cli/verbs/table.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 
-test('the overview fits a terminal of 80 by 24 and names every verb', () => {
-  const lines = renderOverview().trimEnd().split('\n');
-  expect(lines.length).toBeLessThanOrEqual(23);
-  for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(80);
-  for (const { verb } of VERBS) expect(lines.some((line) => line.startsWith(`  ${verb}`))).toBe(true);
+describe('the overview', () => {
+  test('fits a terminal of 80 by 24 and names every verb and exit code', () => {
+    const lines = renderOverview(80).trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(23);
+    for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+    for (const { verb } of VERBS) expect(lines.some((line) => line.startsWith(`  ${verb}`))).toBe(true);
+    for (const code of Object.values(EXIT)) expect(lines.at(-1)).toMatch(new RegExp(`\\b${code} [a-z]`));
+  });
+
+  test.each([60, 40])('wraps nothing at %i columns', (columns) => {
+    for (const line of renderOverview(columns).split('\n'))
+      expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+  });
 });
 
 test('every verb that is short for an operation names one that exists', () => {
@@ -73,6 +83,65 @@ describe('a table', () => {
       '',
     ]);
   });
+});
+
+describe('a table with too little room', () => {
+  const columns = [
+    { title: 'ID' },
+    { title: 'WHAT', flexible: true, least: 10 },
+    { title: 'STATE' },
+    { title: 'AGE', dispensable: 2 },
+    { title: 'BY', dispensable: 1 },
+  ];
+  const rows = [['0000c0de', 'a long description of it', 'succeeded', '10 s ago', 'alexandra']];
+  const head = (width: number): string =>
+    (renderTable(columns, rows, width, (text) => text).split('\n')[0] ?? '').replace(/ +/g, ' ');
+
+  test.each([
+    [80, 'ID WHAT STATE AGE BY'],
+    // The description gives way first, down to its least.
+    [52, 'ID WHAT STATE AGE BY'],
+    [51, 'ID WHAT STATE AGE'],
+    [40, 'ID WHAT STATE'],
+    [12, 'ID WH… ST…'],
+  ])('%i columns show %s', (width, titles) => {
+    expect(head(width)).toBe(titles);
+  });
+
+  test('is never wider than that', () => {
+    for (let width = 8; width < 90; width += 1) {
+      for (const line of renderTable(columns, rows, width, String).split('\n'))
+        expect(displayWidth(line)).toBeLessThanOrEqual(width);
+    }
+  });
+
+  test('is not cut at all where there is no limit', () => {
+    expect(renderTable(columns, rows, Infinity, String)).toContain('a long description of it');
+  });
+});
+
+test.each([
+  ['60', 120, 60],
+  [undefined, 120, 120],
+  ['0', 120, 120],
+  ['wide', 120, 120],
+  ['', undefined, Infinity],
+  ['60', undefined, 60],
+])('COLUMNS %j on a terminal of %s columns: %s', (given, terminal, width) => {
+  expect(outputWidth(given, terminal)).toBe(width);
+});
+
+test('text is broken between words, and a long word stays whole', () => {
+  expect(wrapText('one two three', 7)).toEqual(['one two', 'three']);
+  expect(wrapText('see https://example.com/long', 10)).toEqual(['see', 'https://example.com/long']);
+  expect(wrapText('', 10)).toEqual(['']);
+});
+
+test('facts on one line: what has no room is left out, the most important stay', () => {
+  const parts = [{ text: 'host web-1' }, { text: 'online', shown: '<online>' }, { text: 'up 3 d' }];
+  expect(joinFitting(parts, 26)).toBe('host web-1  <online>  up 3 d');
+  expect(joinFitting(parts, 25)).toBe('host web-1  <online>');
+  expect(joinFitting(parts, 8)).toBe('host we…');
 });
 
 test.each([

@@ -1,0 +1,46 @@
+// What zod found wrong with a value, in words for people: its own texts never reach them.
+import type { z } from 'zod';
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
+const FORMATS: Readonly<Record<string, string>> = {
+  uuid: 'not an id such as 0197c2aa-0000-7000-8000-000000000001',
+  datetime: 'not a time in UTC such as 2026-11-23T08:00:00Z',
+  url: 'not an address such as https://example.com',
+};
+
+/** A message that a schema gives itself is a plain sentence already; zod's own begin like these. */
+const ZODS_OWN = /^(Invalid|Too (big|small)|Unrecognized|Expected|Required)\b/;
+
+const ANY_FORM = 'it is not in the form that it must have';
+
+/** One issue as the end of a sentence: `it is missing`, `it must be a whole number`. */
+export function describeIssue(issue: z.core.$ZodIssue): string {
+  if (!ZODS_OWN.test(issue.message)) return issue.message;
+  if (issue.code === 'invalid_type') return describeType(issue);
+  if (issue.code === 'invalid_format') return FORMATS[issue.format] ?? ANY_FORM;
+  if (issue.code === 'too_small') return describeBound('at least', issue.origin, issue.minimum);
+  if (issue.code === 'too_big') return describeBound('at most', issue.origin, issue.maximum);
+  if (issue.code === 'invalid_value') return `it must be ${issue.values.map(String).join(' or ')}`;
+  if (issue.code === 'unrecognized_keys') return `unknown ${issue.keys.map((key) => `"${key}"`).join(', ')}`;
+  return ANY_FORM;
+}
+
+function describeType({ expected, message }: z.core.$ZodIssueInvalidType): string {
+  // zod tells a value that is missing from one of another type by its own words only.
+  if (message.endsWith('received undefined')) return 'it is missing';
+  return `it must be ${TYPES[expected] ?? expected}`;
+}
+
+function describeBound(relation: string, origin: string, bound: number | bigint): string {
+  const unit = origin === 'string' ? ' characters long' : origin === 'array' ? ' entries long' : '';
+  return `it must be ${relation} ${bound}${unit}`;
+}

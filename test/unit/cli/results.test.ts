@@ -1,0 +1,194 @@
+import { expect, test } from 'vitest';
+import { palette } from '#cli/output/style.ts';
+import { displayWidth } from '#cli/output/width.ts';
+import type { ViewContext } from '#cli/views/context.ts';
+import { renderResult } from '#cli/views/results/table.ts';
+import type { CommandView } from '#shared/api/views.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
+import { command, NOW, UNIT } from '#test/integration/cli/samples.ts';
+
+const context: ViewContext = { paint: palette({ env: {} }, false), width: 80, nowMs: Date.parse(NOW) };
+const show = (more: Partial<Record<keyof CommandView, unknown>>, width = 80): string =>
+  renderResult(command(more), { ...context, width });
+
+const BACKUP_ID = '20261123T020000Z-1f3a9c';
+const VITALS = {
+  bootId: 'b0b0',
+  uptimeS: 90_000,
+  load: [0.12, 0.1, 0.08],
+  memory: { totalBytes: 4_000_000_000, availableBytes: 3_000_000_000 },
+  disks: [{ mount: '/', totalBytes: 40_000_000_000, freeBytes: 20_000_000_000 }],
+  units: [UNIT],
+};
+const BACKUP = {
+  backupId: BACKUP_ID,
+  database: 'analytics',
+  bytes: 412_345_678,
+  tables: 12,
+  rows: 310_001,
+  durationMs: 70_000,
+  manifestObject: `hosts/vm-1/backups/${BACKUP_ID}/manifest.json`,
+};
+const RESTORE = {
+  backupId: BACKUP_ID,
+  database: 'analytics',
+  keptAs: 'analytics_before_0c0de1',
+  tables: 12,
+  rows: 310_001,
+  durationMs: 70_000,
+};
+
+test.each<[string, Partial<Record<keyof CommandView, unknown>>, RegExp[]]>([
+  [
+    'a unit that was restarted',
+    {},
+    [/^SERVICE +STATE/, /web +active \(running\)/, /^healthy {2}main process 4321 {2}memory 41\.2 MB$/m],
+  ],
+  [
+    'a unit that was stopped',
+    {
+      operation: 'service.stop',
+      result: {
+        unit: {
+          ...UNIT,
+          activeState: 'inactive',
+          subState: 'dead',
+          mainPid: 0,
+          activeSince: null,
+          memoryBytes: null,
+        },
+        healthy: false,
+      },
+    },
+    [/web +inactive \(dead\) +-/],
+  ],
+  [
+    "a unit's status",
+    { operation: 'service.status', result: { unit: UNIT } },
+    [/web +active \(running\) +9 s ago/, /^main process 4321/m],
+  ],
+  [
+    'log lines',
+    {
+      operation: 'service.logs',
+      result: { lines: [{ at: NOW, priority: 6, message: 'hello' }], truncated: true },
+    },
+    [/08:30:00 {2}hello$/m, /older lines were left out/],
+  ],
+  [
+    'vitals',
+    { operation: 'host.vitals', params: { host: 'vm-1' }, result: VITALS },
+    [
+      /^up 25 h {2}load 0\.12 0\.10 0\.08 {2}memory 1\.0 GB of 4\.0 GB \(25 %\)$/m,
+      /^\/ +40\.0 GB +20\.0 GB +50 %$/m,
+      /^app-web\.service +active \(running\)/m,
+    ],
+  ],
+  [
+    'a backup',
+    { operation: 'backup.run', params: {}, result: BACKUP },
+    [
+      /^backup 20261123T020000Z-1f3a9c of database analytics$/m,
+      /^ {2}412 MB, 310,001 rows in 12 tables, taken in 1:10 min$/m,
+      /lamp verify 1f3a9c/,
+    ],
+  ],
+  [
+    'a list of backups',
+    {
+      operation: 'backup.list',
+      params: {},
+      result: { backups: [{ backupId: BACKUP_ID, bytes: 412_345_678 }] },
+    },
+    [/^BACKUP +SIZE$/m, /^20261123T020000Z-1f3a9c +412 MB$/m],
+  ],
+  [
+    'an empty list of backups',
+    { operation: 'backup.list', params: {}, result: { backups: [] } },
+    [/^the host keeps no backup$/m],
+  ],
+  [
+    'a restore',
+    { operation: 'restore.run', result: RESTORE },
+    [/^database analytics is restored from 20261123T020000Z-1f3a9c$/m, /kept as analytics_before_0c0de1$/m],
+  ],
+])('%s', (_name, more, expected) => {
+  const text = show(more);
+  for (const pattern of expected) expect(text).toMatch(pattern);
+  expect(text).not.toMatch(/activeState|durationMs|keptAs|backupId/);
+});
+
+const PLAN = {
+  plan: [
+    { step: 'check-unit', does: 'see that systemd knows app-web.service' },
+    { step: 'restart', does: '/usr/bin/systemctl restart app-web.service' },
+  ],
+};
+
+test('a plan is a numbered list of steps', () => {
+  expect(show({ dryRun: true, result: PLAN })).toBe(`it would take 2 steps:
+  1. check-unit  see that systemd knows app-web.service
+  2. restart     /usr/bin/systemctl restart app-web.service
+`);
+});
+
+test('a plan in a narrow terminal goes on under its own column', () => {
+  const lines = show({ dryRun: true, result: PLAN }, 45).split('\n');
+  expect(lines.slice(1, 3)).toEqual([
+    '  1. check-unit  see that systemd knows',
+    '                 app-web.service',
+  ]);
+});
+
+test('a plan of many steps keeps its numbers in line', () => {
+  const plan = Array.from({ length: 10 }, (_, i) => ({ step: `s${i}`, does: 'x' }));
+  expect(show({ dryRun: true, result: { plan } })).toContain('   9. s8  x\n  10. s9  x\n');
+});
+
+test('a dry run of a read shows what it read', () => {
+  expect(show({ operation: 'service.status', dryRun: true, result: { unit: UNIT } })).toContain(
+    'active (running)',
+  );
+});
+
+test('an operation without a view shows its fields in the order of its definition', () => {
+  // As the store gives it: shorter keys first.
+  const result = { appended: true, path: '/var/log/alerts.jsonl' };
+  expect(show({ operation: 'alert.append', result })).toBe(
+    '  path: /var/log/alerts.jsonl\n  appended: yes\n',
+  );
+});
+
+test('an operation that this lamp does not know shows what came, with units where names tell them', () => {
+  const result = { tookMs: 1500, freeBytes: 1_000_000, deepList: [{ name: 'a' }], names: ['x', 'y'] };
+  expect(show({ operation: 'disk.clean', result })).toBe(
+    '  took: 1.5 s\n  free: 1.0 MB\n  deep list:\n    -\n      name: a\n  names: x y\n',
+  );
+});
+
+test('a result in a form that this lamp does not know is shown all the same', () => {
+  expect(show({ operation: 'backup.list', result: { copies: 3 } })).toBe('  copies: 3\n');
+});
+
+test('text of the host can not drive the terminal, whatever the view', () => {
+  const evil = '\u001b[2J\u009b';
+  for (const { name } of CATALOGUE) {
+    for (const result of [
+      { x: evil },
+      { [evil]: 1 },
+      { ...BACKUP, manifestObject: evil },
+      { unit: { ...UNIT, subState: evil }, healthy: true },
+    ]) {
+      const text = show({ operation: name, result });
+      expect(text).not.toContain('\u001b');
+      expect(text).not.toContain('\u009b');
+    }
+  }
+  expect(show({ dryRun: true, result: { plan: [{ step: evil, does: evil }] } })).not.toContain('\u001b');
+});
+
+test.each([80, 60, 40])('no table is wider than %i columns', (width) => {
+  for (const more of [{}, { operation: 'host.vitals', result: VITALS }]) {
+    for (const line of show(more, width).split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(width);
+  }
+});
