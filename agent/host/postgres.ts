@@ -1,12 +1,10 @@
 // PostgreSQL's own programs on the host, as the OS account postgres over the local socket (peer authentication).
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { LamplighterError } from '#shared/errors.ts';
 import { onLines } from '#shared/lines.ts';
-import { PgIdentifier } from '#shared/names.ts';
-import { onHost } from '../config/paths.ts';
 import { findAccount } from './accounts.ts';
 import { killOnAbort } from './joined.ts';
+import { findPrograms, type Programs, psqlProgram } from './postgres-programs.ts';
 import { type Account, runChecked, startProgram } from './process.ts';
 
 export interface Cluster {
@@ -14,24 +12,7 @@ export interface Cluster {
   port: number;
 }
 
-const DEBIAN_DIR = onHost('/usr/lib/postgresql');
 const PSQL_FLAGS = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
-
-/** Absolute path of one of PostgreSQL's programs, of the newest version installed: pg_dump must not be older than the server. */
-export function postgresProgram(name: 'psql' | 'pg_dump' | 'pg_dumpall' | 'pg_restore'): string {
-  const versions = existsSync(DEBIAN_DIR)
-    ? readdirSync(DEBIAN_DIR).toSorted((a, b) => Number(b) - Number(a))
-    : [];
-  const file = [
-    ...versions.map((version) => `${DEBIAN_DIR}/${version}/bin/${name}`),
-    onHost(`/usr/bin/${name}`),
-  ].find(existsSync);
-  if (file) return file;
-  throw new LamplighterError(
-    'unavailable',
-    `find ${name}: PostgreSQL's client programs are not installed on this host`,
-  );
-}
 
 /** Arguments that address a cluster. */
 export function clusterArguments({ socketDir, port }: Cluster): string[] {
@@ -43,6 +24,14 @@ export function postgresAccount(): Promise<Account> {
   return findAccount('postgres');
 }
 
+/**
+ * The argument that names a database. Always a connection string: psql and pg_dump take a plain name that holds `=` or
+ * begins like a URL for one.
+ */
+export function databaseArgument(database: string): string {
+  return `--dbname=dbname='${database.replaceAll(/['\\]/g, '\\$&')}'`;
+}
+
 export interface SqlOptions {
   cluster: Cluster;
   database: string;
@@ -50,12 +39,39 @@ export interface SqlOptions {
   signal?: AbortSignal;
 }
 
-/** As the environment of each session, so that no setting of a database or role gets in between: names are looked up in
- * pg_catalog alone, waiting for a lock has an end, and nothing else is cut short. */
-const SESSION_ENV = {
-  PGOPTIONS:
-    '-c search_path= -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=600000',
+/**
+ * What a database or a role could set to its own ends: `role` would take the rights away, and with
+ * `standard_conforming_strings` off a backslash in a literal would end its quoting.
+ */
+const OWN_SETTINGS = {
+  role: 'none',
+  statement_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  lock_timeout: '10000',
+  standard_conforming_strings: 'on',
+  lc_messages: 'C',
 };
+
+function writeOptions(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
+}
+
+/** The environment of pg_dump, pg_dumpall and pg_restore; what else a session of theirs needs they set by themselves. */
+export const PROGRAM_ENV = { PGOPTIONS: writeOptions(OWN_SETTINGS) };
+
+/**
+ * As the environment of each session, so that no setting of a database or role gets in between: names are looked up in
+ * pg_catalog alone, waiting for a lock has an end, nothing else is cut short, and text is UTF-8.
+ */
+const SESSION_ENV = {
+  PGCLIENTENCODING: 'UTF8',
+  PGOPTIONS: writeOptions({ ...OWN_SETTINGS, search_path: '' }),
+};
+/** Only PostgreSQL 17 and later know it; named in PGOPTIONS, it would end the sessions of older ones. */
+const NO_TRANSACTION_TIMEOUT = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout' \\g /dev/null
+`;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** Runs statements and returns what they print, fields separated by `|`, one row a line. Text goes through stdin, never argv. */
@@ -64,16 +80,26 @@ export async function runSql(
   { cluster, database, timeoutMs = 60_000, signal }: SqlOptions,
 ): Promise<string[]> {
   const output = await runChecked({
-    file: postgresProgram('psql'),
-    args: [...PSQL_FLAGS, ...clusterArguments(cluster), '-d', PgIdentifier.parse(database)],
+    file: psqlProgram(),
+    args: [...PSQL_FLAGS, ...clusterArguments(cluster), databaseArgument(database)],
     account: await postgresAccount(),
     env: SESSION_ENV,
-    input: `${sql}\n`,
+    input: `${NO_TRANSACTION_TIMEOUT}${sql}\n`,
     timeoutMs,
     maxOutputBytes: MAX_OUTPUT_BYTES,
     ...(signal ? { signal } : {}),
   });
   return output.split('\n').filter((line) => line !== '');
+}
+
+/** The programs that fit a cluster's server. Throws `refused` or `unavailable` with what to install. */
+export async function programsFor(cluster: Cluster, signal?: AbortSignal): Promise<Programs> {
+  const [number] = await runSql('SHOW server_version_num;', {
+    cluster,
+    database: 'postgres',
+    ...(signal ? { signal } : {}),
+  });
+  return await findPrograms(Math.floor(Number(number) / 10_000));
 }
 
 /** An identifier quoted for SQL. */
@@ -120,8 +146,8 @@ export async function openSnapshot(options: SqlOptions): Promise<SnapshotSession
   const { cluster, database, signal } = options;
   const child = startProgram(
     {
-      file: postgresProgram('psql'),
-      args: [...PSQL_FLAGS, ...clusterArguments(cluster), '-d', PgIdentifier.parse(database)],
+      file: psqlProgram(),
+      args: [...PSQL_FLAGS, ...clusterArguments(cluster), databaseArgument(database)],
       account: await postgresAccount(),
       env: SESSION_ENV,
     },

@@ -13,7 +13,7 @@ import {
   clusterArguments,
   openSnapshot,
   postgresAccount,
-  postgresProgram,
+  programsFor,
 } from '../host/postgres.ts';
 import { startProgram } from '../host/process.ts';
 
@@ -29,7 +29,6 @@ export interface DumpOrder {
 export const DumpResult = z.object({
   part: BackupPart,
   tables: z.array(TableCount),
-  serverVersion: z.string(),
 });
 export type DumpResult = z.infer<typeof DumpResult>;
 
@@ -52,10 +51,9 @@ export async function dumpDatabase(order: DumpOrder): Promise<DumpResult> {
   const { cluster, database, signal } = order;
   const session = await openSnapshot({ cluster, database, signal });
   try {
-    const [serverVersion = ''] = await session.query('SHOW server_version;');
     const tables = (await session.query(COUNT_ROWS)).map((line) => TableCount.parse(JSON.parse(line)));
     const part = await streamDump(order, session.snapshot);
-    return { part, tables, serverVersion };
+    return { part, tables };
   } finally {
     session.close();
   }
@@ -68,6 +66,7 @@ async function streamDump(
   { cluster, database, bucket, object, localFile, signal }: DumpOrder,
   snapshot: string,
 ): Promise<BackupPart> {
+  const programs = await programsFor(cluster, signal);
   const local = openSync(localFile, 'wx', LOCAL_MODE);
   try {
     const [account, uploader] = [await postgresAccount(), await uploadAccount()];
@@ -76,7 +75,7 @@ async function streamDump(
     const sink = child.process.stdin;
     // In the same turn: were the child to end before, its pipe would be gone.
     const dump = startProgram(
-      { file: postgresProgram('pg_dump'), args: dumpArguments(cluster, database, snapshot), account },
+      { file: programs.file('pg_dump'), args: dumpArguments(cluster, database, snapshot), account },
       ['ignore', sink ?? 'ignore', 'pipe'],
     );
     killOnAbort(dump, signal);

@@ -5,8 +5,8 @@ import { BackupId } from '#shared/names.ts';
 import type { BackupSummary } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { DsseEnvelope, encodeDsse } from '#shared/signing/dsse.ts';
-import { type Cluster, postgresProgram } from '../host/postgres.ts';
-import { runChecked } from '../host/process.ts';
+import type { Cluster } from '../host/postgres.ts';
+import { DatabaseFacts } from '../host/postgres-properties.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
 import { DumpResult } from './backup-dump.ts';
 import { fetchText } from './backup-fetch.ts';
@@ -22,21 +22,21 @@ export interface BackupTerms {
   policy: NonNullable<Policy['backup']>;
 }
 
-const Prepared = z.object({ backupId: BackupId, startedAt: z.string() });
+const Prepared = z.object({
+  backupId: BackupId,
+  startedAt: z.string(),
+  pgDumpVersion: z.string(),
+  ...DatabaseFacts.shape,
+});
 
 /** What the first step made. */
 export function prepared(context: StepContext): z.infer<typeof Prepared> {
   return Prepared.parse(context.data.get('prepare'));
 }
 
-async function composeManifest(terms: BackupTerms, context: StepContext): Promise<BackupManifest> {
-  const { backupId, startedAt } = prepared(context);
-  const { part, tables, serverVersion } = DumpResult.parse(context.data.get('database'));
-  const version = await runChecked({
-    file: postgresProgram('pg_dump'),
-    args: ['--version'],
-    timeoutMs: 10_000,
-  });
+function composeManifest(terms: BackupTerms, context: StepContext): BackupManifest {
+  const { backupId, startedAt, databaseBytes, properties, serverVersion, pgDumpVersion } = prepared(context);
+  const { part, tables } = DumpResult.parse(context.data.get('database'));
   return BackupManifest.parse({
     v: 1,
     backupId,
@@ -44,7 +44,9 @@ async function composeManifest(terms: BackupTerms, context: StepContext): Promis
     host: terms.host,
     database: terms.database,
     serverVersion,
-    pgDumpVersion: version.trim(),
+    pgDumpVersion,
+    databaseBytes,
+    properties,
     startedAt,
     finishedAt: new Date().toISOString(),
     parts: [part, ...['globals', 'config'].map((name) => BackupPart.parse(context.data.get(name)))],
@@ -60,7 +62,7 @@ export function manifestStep(terms: BackupTerms): Step {
     name: 'manifest',
     describe: () => "write the manifest, signed with the runner's key, last",
     run: async (context) => {
-      const manifest = await composeManifest(terms, context);
+      const manifest = composeManifest(terms, context);
       const payload = Buffer.from(JSON.stringify(manifest));
       const { signer, signal } = context;
       const text = encodeDsse('manifest', {

@@ -8,7 +8,13 @@ import { LamplighterError } from '#shared/errors.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
-import { type Cluster, clusterArguments, postgresAccount, postgresProgram } from '../host/postgres.ts';
+import {
+  type Cluster,
+  clusterArguments,
+  PROGRAM_ENV,
+  postgresAccount,
+  programsFor,
+} from '../host/postgres.ts';
 import { startProgram } from '../host/process.ts';
 import { writeDurably } from '../runner/durable.ts';
 
@@ -20,9 +26,10 @@ export async function readGlobals(cluster: Cluster, signal: AbortSignal): Promis
   return await readOutput(
     'pg_dumpall',
     {
-      file: postgresProgram('pg_dumpall'),
+      file: (await programsFor(cluster, signal)).file('pg_dumpall'),
       args: ['--globals-only', ...clusterArguments(cluster)],
       account: await postgresAccount(),
+      env: { ...PROGRAM_ENV, PGCLIENTENCODING: 'UTF8' },
     },
     signal,
   );

@@ -6,7 +6,9 @@ import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { backupList, backupRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { AGENT_ACCOUNT, findAccount } from '../host/accounts.ts';
-import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
+import { programsFor } from '../host/postgres.ts';
+import { assertDumpIsSafe } from '../host/postgres-programs.ts';
+import { readDatabaseFacts } from '../host/postgres-properties.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
 import { dumpDatabase } from './backup-dump.ts';
 import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
@@ -38,30 +40,30 @@ function prepareStep(terms: BackupTerms): Step {
     name: 'prepare',
     describe: () => `make a folder under ${policy.localDir}, when the disk has room for ${database}`,
     run: async ({ envelope, signal }) => {
-      const size = await readSize(cluster, database, signal);
+      const { version: pgDumpVersion } = await programsFor(cluster, signal);
+      assertDumpIsSafe(pgDumpVersion);
+      const facts = await readDatabaseFacts({ cluster, database, signal });
       const startedAt = new Date();
       const backupId = backupIdFor(startedAt, envelope.id);
       makeLocalBackup(policy.localDir, backupId, (await findAccount(AGENT_ACCOUNT)).gid);
       const { bavail, bsize } = statfsSync(policy.localDir);
       // A compressed dump is smaller than the database; half of it is what we have seen at most.
-      if (bavail * bsize < size / 2) {
+      if (bavail * bsize < facts.databaseBytes / 2) {
         throw new LamplighterError(
           'unavailable',
-          `back up ${database}: ${bavail * bsize} bytes free under ${policy.localDir}, the database has ${size}`,
+          `back up ${database}: ${bavail * bsize} bytes free under ${policy.localDir}, the database has ${facts.databaseBytes}`,
         );
       }
-      return { data: { backupId, startedAt: startedAt.toISOString() }, detail: backupId };
+      return {
+        data: { backupId, startedAt: startedAt.toISOString(), pgDumpVersion, ...facts },
+        detail: backupId,
+      };
     },
     undo: ({ envelope }) => {
       removeLeftover(policy.localDir, envelope.id);
       return Promise.resolve();
     },
   };
-}
-
-async function readSize(cluster: Cluster, database: string, signal: AbortSignal): Promise<number> {
-  const sql = `SELECT pg_database_size(${quoteText(database)});`;
-  return Number((await runSql(sql, { cluster, database, signal }))[0]);
 }
 
 function databaseStep(terms: BackupTerms): Step {

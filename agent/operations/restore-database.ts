@@ -12,7 +12,7 @@ import {
   COUNT_ROWS,
   clusterArguments,
   postgresAccount,
-  postgresProgram,
+  programsFor,
   quoteName,
   quoteText,
   runSql,
@@ -163,11 +163,12 @@ export async function fillDatabase(
   dumpFile: string,
   signal: AbortSignal,
 ): Promise<StreamResult> {
+  const programs = await programsFor(cluster, signal);
   const source = openSync(dumpFile, 'r');
   try {
     const [account, uploader] = [await postgresAccount(), await uploadAccount()];
     const restore = startProgram(
-      { file: postgresProgram('pg_restore'), args: restoreArguments(cluster, fresh), account },
+      { file: programs.file('pg_restore'), args: restoreArguments(cluster, fresh), account },
       ['pipe', 'ignore', 'pipe'],
     );
     killOnAbort(restore, signal);

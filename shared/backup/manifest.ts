@@ -1,6 +1,7 @@
 // The manifest of a backup: written last, signed by the host's runner. A backup without one does not count.
 import { z } from 'zod';
 import { BackupId, CommandId, HostName, PgIdentifier, Timestamp } from '../names.ts';
+import { DatabaseProperties } from './database-properties.ts';
 
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** Base64 of the big-endian CRC32C, as Google Cloud Storage writes it. */
@@ -39,6 +40,9 @@ export const BackupManifest = z.strictObject({
   /** `server_version` and `pg_dump --version` as the programs print them. */
   serverVersion: z.string(),
   pgDumpVersion: z.string(),
+  /** `pg_database_size` when the backup began: data, indexes and all, in every tablespace. */
+  databaseBytes: z.int().nonnegative(),
+  properties: DatabaseProperties,
   startedAt: Timestamp,
   finishedAt: Timestamp,
   parts: z.array(BackupPart).min(1),

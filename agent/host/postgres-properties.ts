@@ -1,0 +1,58 @@
+// A database's size and properties, read from the catalogue alone.
+import { z } from 'zod';
+import { DatabaseProperties } from '#shared/backup/database-properties.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { runSql, type SqlOptions } from './postgres.ts';
+
+/** What the catalogue says of a database. */
+export const DatabaseFacts = z.object({
+  databaseBytes: z.int().nonnegative(),
+  serverVersion: z.string(),
+  properties: DatabaseProperties,
+});
+export type DatabaseFacts = z.infer<typeof DatabaseFacts>;
+
+/**
+ * Read in the session's own encoding, as UTF-8 wherever there is one: of a SQL_ASCII database nobody knows what its bytes
+ * mean. As hexadecimal digits, so that no value can end a line. Columns that came with later versions are read through JSON: ICU's locale is `daticulocale` in 15 and 16 and `datlocale`
+ * since 17.
+ */
+const READ_FACTS = `SELECT encode(convert_to(json_build_object(
+    'databaseBytes', pg_database_size(d.oid),
+    'serverVersion', current_setting('server_version'),
+    'properties', json_build_object(
+      'owner', pg_get_userbyid(d.datdba),
+      'encoding', pg_encoding_to_char(d.encoding),
+      'collate', d.datcollate,
+      'ctype', d.datctype,
+      'localeProvider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),
+      'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+      'icuRules', to_jsonb(d) ->> 'daticurules',
+      'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = d.dattablespace),
+      'connectionLimit', d.datconnlimit,
+      'isTemplate', d.datistemplate,
+      'comment', shobj_description(d.oid, 'pg_database'),
+      'grants', CASE WHEN d.datacl IS NOT NULL THEN coalesce((
+        SELECT json_agg(json_build_object(
+          'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
+          'grantor', pg_get_userbyid(a.grantor), 'privilege', a.privilege_type, 'isGrantable', a.is_grantable))
+        FROM aclexplode(d.datacl) a), '[]'::json) END,
+      'settings', coalesce((
+        SELECT json_agg(json_build_object(
+          'role', CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole) END,
+          'name', split_part(c, '=', 1), 'value', substr(c, strpos(c, '=') + 1)) ORDER BY s.setrole, n)
+        FROM pg_db_role_setting s, unnest(s.setconfig) WITH ORDINALITY AS config(c, n)
+        WHERE s.setdatabase = d.oid), '[]'::json),
+      'securityLabels', coalesce((
+        SELECT json_agg(json_build_object('provider', l.provider, 'label', l.label) ORDER BY l.provider)
+        FROM pg_shseclabel l WHERE l.classoid = 'pg_database'::regclass AND l.objoid = d.oid), '[]'::json))
+  )::text, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END), 'hex')
+  FROM pg_database d WHERE d.datname = current_database();`;
+
+/** Reads them in a session of the database itself. Throws `failed` when there is no such database. */
+export async function readDatabaseFacts(options: SqlOptions): Promise<DatabaseFacts> {
+  const [row] = await runSql(READ_FACTS, options);
+  if (row === undefined)
+    throw new LamplighterError('failed', `read properties of ${options.database}: PostgreSQL gave none`);
+  return DatabaseFacts.parse(JSON.parse(Buffer.from(row, 'hex').toString('utf8')));
+}
