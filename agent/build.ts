@@ -22,6 +22,7 @@ const ROOT = join(import.meta.dirname, '..');
 const ENTRIES = {
   agent: 'main.ts',
   runner: 'runner/main.ts',
+  reader: 'reader/main.ts',
   install: 'install/main.ts',
   'backup-stream': 'backup-stream/main.ts',
 } as const;

@@ -15,9 +15,9 @@ const NEEDED: Record<Risk, Role> = {
   destructive: 'operator',
 };
 
-/** The least role that may ask for an operation of this risk. */
-export function roleNeededFor(risk: Risk): Role {
-  return NEEDED[risk];
+/** The least role that may ask for an operation: the one that it names, or what its risk needs. */
+export function roleNeededFor({ risk, role }: { risk: Risk; role?: Role }): Role {
+  return role ?? NEEDED[risk];
 }
 
 /** True when `role` includes everything `needed` may do. */

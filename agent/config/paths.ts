@@ -38,6 +38,7 @@ export const PATHS = {
   runs: onHost('/var/lib/lamplighter/runs'),
   locks: onHost('/var/lib/lamplighter/locks.db'),
   socket: onHost('/run/lamplighter/run.sock'),
+  readerSocket: onHost('/run/lamplighter/read.sock'),
   units: onHost('/etc/systemd/system'),
   systemctl: onHost('/usr/bin/systemctl'),
   journalctl: onHost('/usr/bin/journalctl'),

@@ -131,7 +131,7 @@ async function decide(
   const timeUp = AbortSignal.timeout(envelope.timeoutMs);
   const signal = AbortSignal.any([options.signal, timeUp]);
   try {
-    return { state: 'succeeded', result: await read(judgement.spec, { policy, envelope, signal }) };
+    return { state: 'succeeded', result: await read(judgement.spec, { policy, envelope, signed, signal }) };
   } catch (error) {
     // The agent is being stopped: the next one begins the read again.
     if (options.signal.aborted) throw error;

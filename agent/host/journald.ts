@@ -1,42 +1,131 @@
-// journalctl: the last lines of a unit's journal, parsed and redacted.
+// journalctl: the entries of a unit's journal, to the newest or as they come. Only processes of root's run it.
+import { readFileSync } from 'node:fs';
+import { LamplighterError } from '#shared/errors.ts';
+import { createLineSplitter } from '#shared/lines.ts';
 import type { LogLine } from '#shared/operations/service.ts';
-import { PATHS } from '../config/paths.ts';
-import { parseJournalEntry } from './journal-follow.ts';
-import { runChecked } from './process.ts';
+import { onHost, PATHS } from '../config/paths.ts';
+import { awaitEnd, killOnAbort, mustHaveEndedWell } from './joined.ts';
+import {
+  cutMessage,
+  describeTooLong,
+  ENTRY_FIELDS,
+  type JournalEntry,
+  parseJournalEntry,
+} from './journal-entry.ts';
+import { startProgram } from './process.ts';
 import { redactLines } from './redact.ts';
 
-const TIMEOUT_MS = 20_000;
-const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
-const MAX_MESSAGE_LENGTH = 4000;
+const READ_TIMEOUT_MS = 20_000;
+/** An entry may be hundreds of megabytes; one of bytes takes four characters for each. */
+const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
+/** Entries held at once while reading: the newest. */
+const MAX_HELD_CHARACTERS = 8 * 1024 * 1024;
+/** As long as an entry of a failed command's output may be. */
+const MAX_OUTPUT_LENGTH = 4000;
 
 export interface JournalQuery {
   unit: string;
   lines: number;
   /** RFC 3339. */
   since?: string | undefined;
+  /** Goes on with what comes. */
+  isFollowed?: boolean;
 }
 
-/** Arguments of journalctl; the unit has been checked against the policy and never begins with `-`. */
-export function journalArguments({ unit, lines, since }: JournalQuery): string[] {
+/**
+ * Arguments of journalctl; the unit has been checked against the policy and never begins with `-`.
+ *
+ * Followed, journalctl shows one boot alone, by the boot id in its own /proc; a host in namespaces has another in its journal.
+ * `--merge` takes all boots, and journals of other machines, which the match leaves out.
+ */
+export function journalArguments(
+  { unit, lines, since, isFollowed }: JournalQuery,
+  machineId: string,
+): string[] {
   const from = since === undefined ? [] : [`--since=@${(Date.parse(since) / 1000).toFixed(3)}`];
-  return [`--unit=${unit}`, `--lines=${lines}`, '--output=json', '--no-pager', '--quiet', ...from];
+  return [
+    `--unit=${unit}`,
+    `--lines=${lines}`,
+    '--output=json',
+    `--output-fields=${ENTRY_FIELDS.join(',')}`,
+    '--all',
+    '--no-pager',
+    '--quiet',
+    '--merge',
+    ...(isFollowed ? ['--follow'] : []),
+    ...from,
+    ...(machineId === '' ? [] : [`_MACHINE_ID=${machineId}`]),
+  ];
 }
 
-/** The newest lines of a unit's journal, oldest first. */
-export async function readJournal(query: JournalQuery): Promise<LogLine[]> {
-  const args = journalArguments(query);
-  const text = await runChecked({
-    file: PATHS.journalctl,
-    args,
-    timeoutMs: TIMEOUT_MS,
-    maxOutputBytes: MAX_OUTPUT_BYTES,
-  });
-  const lines = text.split('\n').flatMap((line) => (line === '' ? [] : (parseJournalEntry(line) ?? [])));
-  const messages = redactLines(lines.map(({ message }) => message));
-  return lines.map((line, i) => ({ ...line, message: (messages[i] ?? '').slice(0, MAX_MESSAGE_LENGTH) }));
+function readMachineId(): string {
+  try {
+    return /^[0-9a-f]{32}$/m.exec(readFileSync(onHost('/etc/machine-id'), 'utf8'))?.[0] ?? '';
+  } catch {
+    return '';
+  }
 }
 
-/** The lines as text, for the output of a failed command. */
-export function writeLines(lines: readonly LogLine[]): string[] {
-  return lines.map(({ at, message }) => `${at} ${message}`.slice(0, MAX_MESSAGE_LENGTH));
+/** Entries as journalctl gives them, not redacted. Ends journalctl when nobody takes more, or on the signal. Throws `failed`. */
+export async function* streamJournal(query: JournalQuery, signal: AbortSignal): AsyncGenerator<JournalEntry> {
+  const args = journalArguments(query, readMachineId());
+  const child = startProgram({ file: PATHS.journalctl, args }, ['ignore', 'pipe', 'pipe']);
+  killOnAbort(child, signal);
+  const ended = awaitEnd('journalctl', child);
+  let entries: JournalEntry[] = [];
+  let last: LogLine | undefined;
+  const splitter = createLineSplitter((text, isCut) => {
+    const entry = isCut ? describeTooLong(text, MAX_ENTRY_BYTES, last) : parseJournalEntry(text);
+    if (!entry) return;
+    last = entry.line;
+    entries.push(entry);
+  }, MAX_ENTRY_BYTES);
+  try {
+    for await (const chunk of child.stdout ?? []) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      splitter.push(chunk);
+      yield* entries;
+      entries = [];
+    }
+    const end = await ended;
+    if (signal.aborted) throw new LamplighterError('timed-out', 'read journal: stopped before its end');
+    mustHaveEndedWell([end]);
+    if (query.isFollowed) throw new LamplighterError('failed', 'follow journal: journalctl ended by itself');
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+/** The newest entries of a journal, oldest first, redacted and then cut to `maxLength`. */
+export async function readJournal(
+  query: JournalQuery,
+  maxLength: number,
+  signal: AbortSignal = AbortSignal.timeout(READ_TIMEOUT_MS),
+): Promise<LogLine[]> {
+  const entries: JournalEntry[] = [];
+  let held = 0;
+  for await (const entry of streamJournal(query, signal)) {
+    entries.push(entry);
+    held += entry.line.message.length;
+    while (held > MAX_HELD_CHARACTERS && entries.length > 1)
+      held -= entries.shift()?.line.message.length ?? 0;
+  }
+  const messages = redactLines(
+    entries.map(({ line }) => line.message),
+    entries.map(({ goesOn }) => goesOn),
+  );
+  // Withheld lines are fewer.
+  return messages.map((message, i) => ({
+    ...(entries[i]?.line ?? NO_LINE),
+    message: cutMessage(message, maxLength),
+  }));
+}
+
+const NO_LINE = { at: new Date(0).toISOString(), priority: 6 };
+
+/** The last lines of a unit's journal as text, for the output of a failed command. */
+export async function readLastLines(unit: string, lines: number): Promise<string[]> {
+  const read = await readJournal({ unit, lines }, MAX_OUTPUT_LENGTH - 30);
+  return read.map(({ at, message }) => `${at} ${message}`);
 }

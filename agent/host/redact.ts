@@ -47,11 +47,11 @@ export function createLineRedactor(): LineRedactor {
   };
 }
 
-/** Lines without secrets, and without the rest of a private key whose beginning is not among them. */
-export function redactLines(lines: readonly string[]): string[] {
+/** Lines without secrets, and without the rest of a private key whose beginning is not among them. `goesOn[i]`: the next line continues line i. */
+export function redactLines(lines: readonly string[], goesOn: readonly boolean[] = []): string[] {
   if (whyWithheld !== undefined) return [`[withheld: ${whyWithheld}]`];
   const redactLine = createLineRedactor();
-  const redacted = lines.map((line) => redactLine(line));
+  const redacted = lines.map((line, i) => redactLine(line, goesOn[i]));
   const end = lines.findIndex((line) => KEY_END.test(line));
   if (end < 0 || lines.slice(0, end + 1).some((line) => KEY_BEGIN.test(line))) return redacted;
   const start = lines.slice(0, end).findLastIndex((line) => !KEY_BODY.test(line)) + 1;

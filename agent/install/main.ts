@@ -88,7 +88,7 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   writeUnits();
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', ...STARTED_UNITS);
-  await systemctl('start', 'lamplighter-run.socket', 'lamplighter-recover.timer');
+  await systemctl('start', 'lamplighter-run.socket', 'lamplighter-read.socket', 'lamplighter-recover.timer');
   await systemctl('restart', 'lamplighter-agent.service');
   if (values.json) console.log(JSON.stringify({ host, ...keys }));
   else explain(host, keys);

@@ -40,7 +40,6 @@ StartLimitIntervalSec=0
 [Service]
 User=lamplighter
 Group=lamplighter
-SupplementaryGroups=systemd-journal adm
 # It holds little for long: small young generations keep its memory a fifth lower.
 ExecStart=${NODE} --max-semi-space-size=1 ${LIB}/agent.mjs --config ${PATHS.config}
 EnvironmentFile=-${PATHS.environment}
@@ -121,6 +120,62 @@ ${ROOT_SANDBOX}
 CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
 `;
 
+const READER_SOCKET = `[Unit]
+Description=Lamplighter journal reader's socket
+
+[Socket]
+ListenStream=${PATHS.readerSocket}
+SocketUser=root
+SocketGroup=lamplighter
+SocketMode=0660
+DirectoryMode=0755
+Accept=yes
+MaxConnections=16
+
+[Install]
+WantedBy=sockets.target
+`;
+
+/** Reads any file, writes none, reaches no network: what it knows can leave it through its socket alone, redacted. */
+const READER = `[Unit]
+Description=Lamplighter journal reader %i
+CollectMode=inactive-or-failed
+
+[Service]
+DynamicUser=yes
+User=lamplighter-read
+ExecStart=${NODE} --max-semi-space-size=1 ${LIB}/reader.mjs
+EnvironmentFile=-${PATHS.environment}
+StandardInput=socket
+StandardOutput=journal
+StandardError=journal
+# Longer than a journal may be followed.
+RuntimeMaxSec=65min
+TimeoutStopSec=5
+MemoryMax=256M
+TasksMax=32
+${SANDBOX}
+UMask=0077
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+AmbientCapabilities=CAP_DAC_READ_SEARCH
+InaccessiblePaths=-${PATHS.runnerKey} -${PATHS.agentKey}
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateDevices=yes
+PrivateNetwork=yes
+IPAddressDeny=any
+DevicePolicy=closed
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectProc=invisible
+RemoveIPC=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+`;
+
 const RECOVER = `[Unit]
 Description=Lamplighter: bring commands that a crash cut short to an end
 After=local-fs.target postgresql.service
@@ -156,6 +211,8 @@ export const UNITS: Readonly<Record<string, string>> = {
   'lamplighter-agent.service': AGENT,
   'lamplighter-run.socket': SOCKET,
   'lamplighter-run@.service': RUNNER,
+  'lamplighter-read.socket': READER_SOCKET,
+  'lamplighter-read@.service': READER,
   'lamplighter-recover.service': RECOVER,
   'lamplighter-recover.timer': RECOVER_TIMER,
 };
@@ -165,5 +222,6 @@ export const STARTED_UNITS = [
   'lamplighter-recover.service',
   'lamplighter-recover.timer',
   'lamplighter-run.socket',
+  'lamplighter-read.socket',
   'lamplighter-agent.service',
 ] as const;

@@ -10,6 +10,7 @@ import {
 } from '#shared/live/frames.ts';
 import { createLineRing, type LineRing } from '#shared/live/line-ring.ts';
 import type { LogLine } from '#shared/operations/service.ts';
+import { cutMessage } from '../host/journal-entry.ts';
 import { type ConnectionEnd, dialRelay, type RelayConnection } from './relay-connection.ts';
 
 /** A source of lines; `onEnd` says that it ended by itself and why. Returned: how to stop it. */
@@ -24,8 +25,6 @@ export interface StreamTerms {
   source: LineSource;
   /** Aborted when the command is to end: cancelled, out of time, or the agent stops. */
   signal: AbortSignal;
-  /** Takes secrets out of a message before it leaves the host. */
-  redact(text: string): string;
   nowMs(): number;
 }
 
@@ -130,9 +129,7 @@ class LineStream {
   }
 
   #append(line: LogLine): void {
-    const message = this.#terms.redact(line.message);
-    const isLong = message.length > MAX_LINE_LENGTH;
-    this.#ring.append({ ...line, message: isLong ? `${message.slice(0, MAX_LINE_LENGTH - 1)}…` : message });
+    this.#ring.append({ ...line, message: cutMessage(line.message, MAX_LINE_LENGTH) });
     this.#pump();
   }
 

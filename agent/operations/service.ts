@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import {
+  type LogLine,
   serviceLogs,
   serviceReload,
   serviceRestart,
@@ -11,8 +12,9 @@ import {
 } from '#shared/operations/service.ts';
 import type { HealthCheck } from '#shared/runbook/schema.ts';
 import { PATHS } from '../config/paths.ts';
+import { askReader } from '../dispatch/ask-reader.ts';
 import { awaitHealthy } from '../host/health.ts';
-import { readJournal, writeLines } from '../host/journald.ts';
+import { readLastLines } from '../host/journald.ts';
 import {
   awaitSettled,
   controlArguments,
@@ -34,7 +36,7 @@ interface UnitSpec {
 }
 
 async function lastLines(unit: string): Promise<string[]> {
-  return writeLines(await readJournal({ unit, lines: JOURNAL_LINES }).catch(() => []));
+  return await readLastLines(unit, JOURNAL_LINES).catch(() => []);
 }
 
 /** Fails with the unit's last journal lines, which say why better than systemctl does. */
@@ -157,21 +159,9 @@ export const procedures: Record<string, Plan> = {
 /** Reads of the agent. */
 export const reads: Record<string, Read> = {
   [serviceStatus.name]: async (spec) => ({ unit: await readUnit(serviceStatus.spec.parse(spec).unit) }),
-  [serviceLogs.name]: async (spec) => {
-    const query = serviceLogs.spec.parse(spec);
-    const lines = await readJournal(query);
-    return fitMessage(lines);
+  [serviceLogs.name]: async (_spec, { signed, signal }) => {
+    const lines: LogLine[] = [];
+    const { isCut } = await askReader(PATHS.readerSocket, signed, (line) => lines.push(line), signal);
+    return { lines, truncated: isCut };
   },
 };
-
-/** A report must fit a Pub/Sub message with room to spare; the newest lines are kept. */
-const MAX_RESULT_BYTES = 4 * 1024 * 1024;
-
-function fitMessage<T>(lines: T[]): { lines: T[]; truncated: boolean } {
-  let bytes = 0;
-  const kept = lines.toReversed().filter((line) => {
-    bytes += Buffer.byteLength(JSON.stringify(line));
-    return bytes <= MAX_RESULT_BYTES;
-  });
-  return { lines: kept.toReversed(), truncated: kept.length < lines.length };
-}

@@ -1,9 +1,8 @@
 // One hand-over on one connection: read, answered, carried out. The connection is systemd's (stdin) on a host.
 import type { Socket } from 'node:net';
+import { readLine } from '../host/socket-line.ts';
 import { MAX_HANDOVER_BYTES, parseHandover } from './handover.ts';
 import { admitHandover, carryOut, type HandoverAnswer, type Runner } from './run.ts';
-
-const HANDOVER_DEADLINE_MS = 10_000;
 
 /** Serves one connection; `owner` names who carries the command out, for the recovery. Resolves when the command has ended. */
 export async function serveHandover(socket: Socket, owner: string, openRunner: () => Runner): Promise<void> {
@@ -16,7 +15,7 @@ export async function serveHandover(socket: Socket, owner: string, openRunner: (
 }
 
 async function serve(socket: Socket, owner: string, openRunner: () => Runner): Promise<void> {
-  const signed = parseHandover(await readLine(socket));
+  const signed = parseHandover(await readLine(socket, MAX_HANDOVER_BYTES));
   if (!signed) return answer(socket, { accepted: false, reason: 'malformed', detail: 'not a hand-over' });
   const runner = openRunner();
   const { answer: line, envelope } = admitHandover(runner, signed, owner);
@@ -27,27 +26,4 @@ async function serve(socket: Socket, owner: string, openRunner: () => Runner): P
 
 function answer(socket: Socket, line: HandoverAnswer): void {
   socket.end(`${JSON.stringify(line)}\n`);
-}
-
-function readLine(socket: Socket): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const late = (): void => settle(() => reject(new Error('no hand-over came')));
-    const timer = setTimeout(late, HANDOVER_DEADLINE_MS);
-    const settle = (act: () => void): void => {
-      clearTimeout(timer);
-      // Nothing more is read, and so nothing kept, whatever else is sent.
-      socket.removeAllListeners('data').pause();
-      act();
-    };
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      const end = text.indexOf('\n');
-      if (end >= 0) settle(() => resolve(text.slice(0, end)));
-      else if (text.length > MAX_HANDOVER_BYTES)
-        settle(() => reject(new Error('the hand-over is too large')));
-    });
-    socket.once('end', () => settle(() => reject(new Error('the hand-over ended early'))));
-    socket.on('error', (error) => settle(() => reject(error)));
-  });
 }

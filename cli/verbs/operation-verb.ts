@@ -36,7 +36,8 @@ export function operationVerb(operation: string, example: string): VerbModule {
 /** Summary, operation, risk and role: what `--help` says first. */
 export function describeOperation(command: Command, definition: OperationDefinition): void {
   const { name, summary, risk } = definition;
-  command.description(`${summary}.\n\nOperation ${name}, risk ${risk}: needs role ${roleNeededFor(risk)}.`);
+  const role = roleNeededFor(definition);
+  command.description(`${summary}.\n\nOperation ${name}, risk ${risk}: needs role ${role}.`);
 }
 
 /** `--detach`, and `--dry-run` for what changes something. */

@@ -1,7 +1,9 @@
 // The quick look: everything that matters now, in one answer.
 import type { StatusView } from '#shared/api/views.ts';
+import type { Role } from '#shared/role.ts';
 import { listAlertViews } from '../alert/view.ts';
 import { latestBackupView } from '../backup/view.ts';
+import { showCommand } from '../command/shown-command.ts';
 import type { Deps } from '../deps.ts';
 import { listIncidentViews } from '../incident/view.ts';
 import { listCommands, toCommandView } from '../store/commands.ts';
@@ -13,8 +15,8 @@ import { viewPlatform } from './platform-view.ts';
 const RECENT_COMMANDS = 10;
 const MOST_LISTED = 50;
 
-/** Everything at once. */
-export async function readStatus({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<StatusView> {
+/** Everything at once, as far as the role may see it. */
+export async function readStatus({ db, clock }: Pick<Deps, 'db' | 'clock'>, role: Role): Promise<StatusView> {
   const now = clock();
   const [current, states, checks, alerts, incidents, commands, lastBackup] = await Promise.all([
     findRunbook(db),
@@ -34,7 +36,7 @@ export async function readStatus({ db, clock }: Pick<Deps, 'db' | 'clock'>): Pro
     checks,
     alerts,
     incidents,
-    commands: commands.map(toCommandView),
+    commands: commands.map((record) => showCommand(toCommandView(record), role)),
     lastBackup,
   };
 }

@@ -58,7 +58,7 @@ async function checkRole(
   definition: OperationDefinition,
   order: CommandOrder,
 ): Promise<void> {
-  const needed = roleNeededFor(definition.risk);
+  const needed = roleNeededFor(definition);
   const { actor } = order;
   if (isRoleAtLeast(actor.role, needed)) return;
   await deps.db.transaction((tx) =>

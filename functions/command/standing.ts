@@ -23,7 +23,7 @@ function refuse(reason: string): Standing {
 
 /** Allowed with this role, if the role covers the operation's risk. */
 function withRole(role: Role, { actor, definition }: StandingQuestion): Standing {
-  const needed = roleNeededFor(definition.risk);
+  const needed = roleNeededFor(definition);
   if (!isRoleAtLeast(role, needed)) return refuse(`role ${role} may not ask for ${definition.name}`);
   return { allowed: true, actor: { ...actor, role } };
 }

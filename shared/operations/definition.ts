@@ -2,7 +2,7 @@
 // dispatch derive. Its twin in agent/operations/ says how it is done.
 import type { z } from 'zod';
 import { POLICY_FILE, type Policy } from '../policy/policy.ts';
-import type { Risk } from '../role.ts';
+import type { Risk, Role } from '../role.ts';
 import type { Runbook } from '../runbook/schema.ts';
 
 export interface ResolveContext {
@@ -28,6 +28,8 @@ export interface OperationDefinition<
   /** One line for help and the catalogue, imperative. */
   summary: string;
   risk: Risk;
+  /** The least role that may ask, where the risk's own would let too many. */
+  role?: Role;
   /** What a caller gives; flat, with `.describe()` on each field, since flags and forms derive from it. */
   params: P;
   /** What the agent gets besides: names resolved from the runbook. */

@@ -125,6 +125,9 @@ export const serviceStatus = defineOperation({
   permit: (spec, policy) => permitUnit(spec.unit, 'status', policy),
 });
 
+/** A journal says more than a state: redaction can't know everything that a service prints. */
+const JOURNAL_ROLE = 'responder';
+
 const LogParams = z.strictObject({
   service: ServiceName,
   lines: z.int().min(1).max(2000).default(50).describe('how many lines, the newest'),
@@ -143,6 +146,7 @@ export const serviceLogs = defineOperation({
   name: 'service.logs',
   summary: "Read a service's journal",
   risk: 'read',
+  role: JOURNAL_ROLE,
   params: LogParams,
   spec: z.strictObject({ unit: UnitName, lines: z.int().min(1).max(2000), since: Timestamp.optional() }),
   result: z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() }),
@@ -161,6 +165,7 @@ export const serviceFollow = defineOperation({
   name: 'service.follow',
   summary: "Follow a service's journal live",
   risk: 'read',
+  role: JOURNAL_ROLE,
   params: ServiceParams.extend({
     lines: z.int().min(0).max(500).default(10).describe('how many lines of before to begin with'),
     ticket: z

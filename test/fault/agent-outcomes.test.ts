@@ -265,6 +265,7 @@ describe.skipIf(systemdHost !== true)(
       };
       expect(await score('lamplighter-agent.service')).toBeLessThanOrEqual(1.5);
       expect(await score('lamplighter-run@x.service')).toBeLessThanOrEqual(3);
+      expect(await score('lamplighter-read@x.service')).toBeLessThanOrEqual(1);
     });
 
     test('uninstalled, nothing runs and nothing is left but the policy and the record', async () => {

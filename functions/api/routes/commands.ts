@@ -5,6 +5,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import { identifyCommand } from '../../command/identify.ts';
 import { requestCommand } from '../../command/request.ts';
+import { showCommand } from '../../command/shown-command.ts';
 import { waitForNews } from '../../command/wait.ts';
 import type { Deps } from '../../deps.ts';
 import { listCommands, toCommandView } from '../../store/commands.ts';
@@ -49,7 +50,8 @@ export function commandRoutes(
       role: 'viewer',
       async handle(context) {
         const { limit } = parseQuery(context, ListQuery);
-        return { body: (await listCommands(deps.db, limit)).map(toCommandView) };
+        const commands = await listCommands(deps.db, limit);
+        return { body: commands.map((record) => showCommand(toCommandView(record), context.actor.role)) };
       },
     },
     {
@@ -60,7 +62,8 @@ export function commandRoutes(
         const id = await identifyCommand(deps.db, context.params.id ?? '');
         const { after, waitS } = parseQuery(context, DetailQuery);
         const terms = { after, waitMs: waitS * 1000, signal: context.signal };
-        return { body: await waitForNews(deps, listener, id, terms) };
+        const detail = await waitForNews(deps, listener, id, terms);
+        return { body: { ...detail, command: showCommand(detail.command, context.actor.role) } };
       },
     },
   ];

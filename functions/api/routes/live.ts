@@ -1,5 +1,7 @@
 // POST /v1/live: a ticket to follow a service's journal.
 import { LiveRequest } from '#shared/live/frames.ts';
+import { serviceFollow } from '#shared/operations/service.ts';
+import { roleNeededFor } from '#shared/role.ts';
 import { type RequestDeps, requestCommand } from '../../command/request.ts';
 import type { Deps } from '../../deps.ts';
 import { openLiveTicket } from '../../live/ticket.ts';
@@ -11,7 +13,7 @@ export function liveRoutes(deps: RequestDeps & Pick<Deps, 'config'>): Route[] {
     {
       method: 'POST',
       path: '/v1/live',
-      role: 'viewer',
+      role: roleNeededFor(serviceFollow),
       async handle(context) {
         const request = parseBody(context, LiveRequest);
         const terms = {

@@ -6,12 +6,12 @@ import { roleNeededFor } from '#shared/role.ts';
 import type { Route } from '../route.ts';
 
 function views(): OperationView[] {
-  return CATALOGUE.filter(({ isInternal }) => !isInternal).map(({ name, summary, risk, params }) => ({
-    name,
-    summary,
-    risk,
-    role: roleNeededFor(risk),
-    params: { ...z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) },
+  return CATALOGUE.filter(({ isInternal }) => !isInternal).map((definition) => ({
+    name: definition.name,
+    summary: definition.summary,
+    risk: definition.risk,
+    role: roleNeededFor(definition),
+    params: { ...z.toJSONSchema(definition.params, { io: 'input', unrepresentable: 'any' }) },
   }));
 }
 

@@ -7,6 +7,8 @@ import { JournalRecord, journalFiles } from '../journal.ts';
 const POLL_MS = 100;
 const ALL_LINES = 10_000;
 const { values } = parseArgs({
+  // Matches such as _MACHINE_ID=…: there is one machine here.
+  allowPositionals: true,
   options: {
     unit: { type: 'string', short: 'u' },
     lines: { type: 'string', short: 'n', default: String(ALL_LINES) },
@@ -15,6 +17,9 @@ const { values } = parseArgs({
     follow: { type: 'boolean', short: 'f', default: false },
     'no-pager': { type: 'boolean' },
     quiet: { type: 'boolean', short: 'q' },
+    all: { type: 'boolean', short: 'a' },
+    merge: { type: 'boolean', short: 'm' },
+    'output-fields': { type: 'string' },
   },
 });
 const unit = values.unit ?? '';

@@ -16,12 +16,12 @@ beforeEach(async () => {
   api.on('GET /v1/backups', () => ({ body: [backup()] }));
   api.on('GET /v1/commands', () => ({ body: STATUS.commands }));
   api.on('GET /v1/operations', () => ({
-    body: CATALOGUE.map(({ name, summary, risk, params }) => ({
-      name,
-      summary,
-      risk,
-      role: roleNeededFor(risk),
-      params: z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }),
+    body: CATALOGUE.map((operation) => ({
+      name: operation.name,
+      summary: operation.summary,
+      risk: operation.risk,
+      role: roleNeededFor(operation),
+      params: z.toJSONSchema(operation.params, { io: 'input', unrepresentable: 'any' }),
     })),
   }));
   api.on('GET /v1/audit', () => ({

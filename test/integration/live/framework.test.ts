@@ -47,17 +47,14 @@ test('the very first request may be an upgrade, and an agent streams to a viewer
       return { stop: async () => void (stops += 1) };
     },
     signal: new AbortController().signal,
-    redact: (text) => text.replaceAll('hunter2', '[REDACTED]'),
     nowMs: Date.now,
   });
   await viewer.waitFor('lines', (frame) => frame.from + frame.lines.length === 251);
-  emit(line('password=hunter2'));
   emit(line('x'.repeat(10_000)));
-  await viewer.waitFor('lines', (frame) => frame.lines.some(({ message }) => message.endsWith('…')));
+  await viewer.waitFor('lines', (frame) => frame.lines.some(({ message }) => message.startsWith('xxx')));
   const messages = viewer.messages();
   expect(messages.slice(0, 250)).toEqual(Array.from({ length: 250 }, (_, i) => `line ${i + 1}`));
-  expect(messages[250]).toBe('password=[REDACTED]');
-  expect(messages[251]).toHaveLength(4096);
+  expect(messages[250]).toMatch(/^x{4056}… \[cut: 5944 more characters\]$/);
   viewer.socket.close(1000);
   expect(await streaming).toEqual({ linesSent: 252 });
   expect(stops).toBe(1);

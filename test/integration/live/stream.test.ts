@@ -24,7 +24,6 @@ function startAgent(relayUrl: string, ticket: string) {
       };
     },
     signal: controller.signal,
-    redact: (text) => text,
     nowMs: Date.now,
   });
   done.catch(() => undefined);

@@ -137,8 +137,12 @@ test.each<[Risk, Role]>([
   ['disruptive', 'operator'],
   ['destructive', 'operator'],
 ])('%s takes a %s or more', (risk, least) => {
-  const may = Role.options.filter((role) => isRoleAtLeast(role, roleNeededFor(risk)));
+  const may = Role.options.filter((role) => isRoleAtLeast(role, roleNeededFor({ risk })));
   expect(may).toEqual(Role.options.slice(Role.options.indexOf(least)));
+});
+
+test.each(['service.logs', 'service.follow'])('%s shows a journal, so a viewer may not ask', (name) => {
+  expect(roleNeededFor(findOperation(name))).toBe('responder');
 });
 
 test.each(['--now.service', 'a b.service', '../x.service', 'x', 'x.mount', ''])('%j is no unit', (unit) => {
