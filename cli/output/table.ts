@@ -23,16 +23,16 @@ export interface Column {
 const GAP = '  ';
 const NARROWEST = 8;
 
-/** Lines of the table, its titles first, none longer than `width`. */
+/** Lines of the table, none longer than `width`, its titles first; without `head` it has no titles. */
 export function renderTable(
   columns: readonly Column[],
   rows: (string | Cell)[][],
   width: number,
-  head: Paint,
+  head?: Paint,
 ): string {
   const cells = rows.map((row) => row.map(toCell));
   const naturals = columns.map((column, i) =>
-    Math.max(displayWidth(column.title), ...cells.map((row) => displayWidth(row[i]?.text ?? ''))),
+    Math.max(head ? displayWidth(column.title) : 0, ...cells.map((row) => displayWidth(row[i]?.text ?? ''))),
   );
   const isAnyFlexible = columns.some(({ flexible }) => flexible);
   const tracks = columns.map((column, i) => ({
@@ -41,8 +41,8 @@ export function renderTable(
     width: naturals[i] ?? 0,
   }));
   const layout = layOut(tracks, width);
-  const titles = columns.map((column) => ({ text: column.title, paint: head }));
-  return [titles, ...cells].map((row) => renderRow(row, layout)).join('');
+  const titles = head ? [columns.map(({ title }) => ({ text: title, paint: head }))] : [];
+  return [...titles, ...cells].map((row) => renderRow(row, layout)).join('');
 }
 
 function toCell(cell: string | Cell): Cell {
@@ -96,7 +96,7 @@ function renderRow(row: Cell[], tracks: readonly Track[]): string {
     const cell = row[index] ?? { text: '' };
     const text = truncate(cell.text, width);
     const padding = ' '.repeat(Math.max(0, width - displayWidth(text)));
-    const painted = cell.paint ? cell.paint(text) : text;
+    const painted = cell.paint && text !== '' ? cell.paint(text) : text;
     return column.align === 'right' ? padding + painted : painted + padding;
   });
   return `${parts.join(GAP).trimEnd()}\n`;

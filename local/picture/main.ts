@@ -29,6 +29,7 @@ try {
     status: await stack.client.status(),
     url: stack.url,
     columns: COLUMNS,
+    rows: Infinity,
     useColour: true,
   });
   writeFileSync(

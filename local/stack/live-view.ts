@@ -6,6 +6,9 @@ import type { Stack } from './stack.ts';
 import { drawFrame, redraw } from './view.ts';
 
 const REFRESH_MS = 1000;
+const CLEAR = '\u001b[2J';
+/** As wide as the lines of a file are still read. */
+const PLAIN_COLUMNS = 100;
 
 /** Shows the stack until `stopped` resolves. */
 export async function showLiveView(stack: Stack, isPlain: boolean, stopped: Promise<unknown>): Promise<void> {
@@ -21,10 +24,24 @@ export async function showLiveView(stack: Stack, isPlain: boolean, stopped: Prom
 }
 
 function terminalPrinter(stack: Stack): (status: StatusView) => void {
-  const useColour = !process.env.NO_COLOR;
-  process.stdout.write('\u001b[2J');
+  const { stdout, env } = process;
+  const useColour = !env.NO_COLOR;
+  let latest: StatusView | undefined;
+  const draw = (): void => {
+    if (!latest) return;
+    const { columns, rows } = stdout;
+    // The last line stays free: the cursor rests there.
+    redraw(stdout, drawFrame({ status: latest, url: stack.url, columns, rows: rows - 1, useColour }));
+  };
+  // What the old size left behind is wiped away, and the frame drawn for the new one at once.
+  stdout.on('resize', () => {
+    stdout.write(CLEAR);
+    draw();
+  });
+  stdout.write(CLEAR);
   return (status) => {
-    redraw(process.stdout, drawFrame({ status, url: stack.url, columns: process.stdout.columns, useColour }));
+    latest = status;
+    draw();
   };
 }
 
@@ -33,7 +50,10 @@ function plainPrinter(stack: Stack): (status: StatusView) => void {
   let known: Map<string, string> | undefined;
   return (status) => {
     const facts = factsOf(status);
-    if (!known) console.log(drawFrame({ status, url: stack.url, columns: 100, useColour: false }).join('\n'));
+    if (!known) {
+      const size = { columns: PLAIN_COLUMNS, rows: Infinity };
+      console.log(drawFrame({ status, url: stack.url, ...size, useColour: false }).join('\n'));
+    }
     for (const [subject, fact] of facts) {
       if (known && known.get(subject) !== fact) console.log(`${status.at.slice(11, 19)}  ${subject} ${fact}`);
     }

@@ -1,39 +1,25 @@
 // The live view of `npm start`: what one wants to know at a glance, redrawn in place on a terminal, and nowhere else.
-import { escapeForTerminal } from '#cli/output/escape.ts';
-import type { BackupView, CheckView, CommandView, StatusView } from '#shared/api/views.ts';
-import { clipLine } from './clip.ts';
+import { joinFitting } from '#cli/output/line.ts';
+import { formatBytes, formatCount } from '#cli/output/quantity.ts';
+import { type Palette, palette } from '#cli/output/style.ts';
+import { type Cell, type Column, renderTable } from '#cli/output/table.ts';
+import { truncate } from '#cli/output/width.ts';
+import type {
+  AlertView,
+  BackupView,
+  CheckView,
+  CommandView,
+  ServiceView,
+  StatusView,
+} from '#shared/api/views.ts';
 
 export interface ViewFrame {
   status: StatusView;
   url: string;
   columns: number;
+  /** Lines that the terminal has; `Infinity` where nothing limits them. */
+  rows: number;
   useColour: boolean;
-}
-
-type Tone = 'good' | 'bad' | 'dim' | 'bold' | 'warn';
-const CODES: Record<Tone, [number, number]> = {
-  good: [32, 39],
-  bad: [31, 39],
-  warn: [33, 39],
-  dim: [2, 22],
-  bold: [1, 22],
-};
-
-interface Painter {
-  (tone: Tone, text: string): string;
-}
-
-function painter(useColour: boolean): Painter {
-  return (tone, given) => {
-    // Some of it came from elsewhere, such as what a check found: it must not steer the terminal.
-    const text = escapeForTerminal(given);
-    return useColour ? `\u001b[${CODES[tone][0]}m${text}\u001b[${CODES[tone][1]}m` : text;
-  };
-}
-
-function cell(text: string, width: number): string {
-  // The last character of a cell stays free, so that columns never touch.
-  return text.length >= width ? `${text.slice(0, width - 2)}… ` : text.padEnd(width);
 }
 
 /** Seconds, minutes, hours or days since `at`, in one unit. */
@@ -46,21 +32,95 @@ export function ageOf(at: string | null, now: string): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-function checkLine(check: CheckView, now: string, paint: Painter): string {
-  const tone = check.state === 'passing' ? 'good' : check.state === 'failing' ? 'bad' : 'warn';
-  const latency = check.latencyMs === null ? '' : `${Math.round(check.latencyMs)} ms`;
-  const detail =
-    check.state === 'passing' ? `looked ${ageOf(check.lastRunAt, now)} ago` : (check.detail ?? '');
-  return `  ${paint(tone, '●')} ${cell(check.name, 16)}${paint(tone, cell(check.state, 10))}${cell(latency, 9)}${paint('dim', detail)}`;
+/** What stands in one section: its title, and a table without titles of its own. */
+interface Section {
+  title: string;
+  columns: readonly Column[];
+  rows: (string | Cell)[][];
 }
 
-function commandLine(command: CommandView, now: string, paint: Painter): string {
+type Draw<T> = (item: T, now: string, paint: Palette) => (string | Cell)[];
+
+const DOT = '●';
+
+// Titles are not shown; they say what a column holds.
+const SERVICE_COLUMNS = [
+  { title: 'dot' },
+  { title: 'name' },
+  { title: 'unit', flexible: true, least: 14, dispensable: 1 },
+  { title: 'state' },
+  { title: 'for', dispensable: 2 },
+];
+const drawService: Draw<ServiceView> = (service, now, paint) => {
+  const isUp = service.activeState === 'active';
+  const tint = isUp ? paint.green : paint.red;
+  const state = `${service.activeState} (${service.subState})`;
+  const age = isUp ? `for ${ageOf(service.activeSince, now)}` : '';
+  return [
+    { text: DOT, paint: tint },
+    service.name,
+    service.unit,
+    { text: state, paint: tint },
+    { text: age, paint: paint.dim },
+  ];
+};
+
+const CHECK_COLUMNS = [
+  { title: 'dot' },
+  { title: 'name' },
+  { title: 'state' },
+  { title: 'latency', align: 'right' as const, dispensable: 1 },
+  { title: 'detail', flexible: true, least: 16 },
+];
+const drawCheck: Draw<CheckView> = (check, now, paint) => {
+  const tints = { passing: paint.green, failing: paint.red, unknown: paint.yellow };
+  const tint = tints[check.state];
+  const isPassing = check.state === 'passing';
+  return [
+    { text: DOT, paint: tint },
+    check.name,
+    { text: check.state, paint: tint },
+    check.latencyMs === null ? '' : `${Math.round(check.latencyMs)} ms`,
+    {
+      text: isPassing ? `looked ${ageOf(check.lastRunAt, now)} ago` : (check.detail ?? ''),
+      paint: paint.dim,
+    },
+  ];
+};
+
+const ALERT_COLUMNS = [
+  { title: 'severity' },
+  { title: 'summary', flexible: true, least: 20 },
+  { title: 'incident' },
+  { title: 'age', dispensable: 1 },
+];
+const drawAlert: Draw<AlertView> = (alert, now, paint) => [
+  { text: `${alert.severity} ${alert.level}`, paint: paint.red },
+  alert.summary,
+  alert.incident ?? '',
+  { text: ageOf(alert.firedAt, now), paint: paint.dim },
+];
+
+const COMMAND_COLUMNS = [
+  { title: 'age', dispensable: 3 },
+  { title: 'operation' },
+  { title: 'subject', flexible: true, least: 10 },
+  { title: 'state' },
+  { title: 'actor', flexible: true, least: 6, dispensable: 2 },
+  { title: 'why', flexible: true, least: 10, dispensable: 1 },
+];
+const drawCommand: Draw<CommandView> = (command, now, paint) => {
   const isGood = command.state === 'succeeded';
-  const tone = isGood ? 'good' : command.finishedAt === null ? 'warn' : 'bad';
-  const age = `${ageOf(command.requestedAt, now)} ago`;
-  const why = isGood ? '' : (command.message ?? '');
-  return `  ${paint('dim', cell(age, 11))}${cell(command.operation, 17)}${cell(subjectOf(command), 24)}${paint(tone, cell(command.state, 12))}${paint('dim', `${command.actor.name}  ${why}`)}`;
-}
+  const tint = isGood ? paint.green : command.finishedAt === null ? paint.yellow : paint.red;
+  return [
+    { text: `${ageOf(command.requestedAt, now)} ago`, paint: paint.dim },
+    command.operation,
+    subjectOf(command),
+    { text: command.state, paint: tint },
+    { text: command.actor.name, paint: paint.dim },
+    { text: isGood ? '' : (command.message ?? ''), paint: paint.dim },
+  ];
+};
 
 function subjectOf(command: CommandView): string {
   const { service, backup, host } = command.params;
@@ -68,62 +128,97 @@ function subjectOf(command: CommandView): string {
   return typeof subject === 'string' ? subject : '';
 }
 
-function backupLine(backup: BackupView | null, now: string, paint: Painter): string {
-  if (!backup) return `  ${paint('warn', 'none yet')}`;
-  const tone = backup.proof.state === 'verified' ? 'good' : backup.proof.state === 'corrupt' ? 'bad' : 'warn';
-  const size = `${(backup.bytes / 1e6).toFixed(1)} MB, ${backup.tables} tables, ${backup.rows.toLocaleString('en')} rows`;
-  const proof =
-    backup.proof.at === null
-      ? backup.proof.state
-      : `${backup.proof.state} ${ageOf(backup.proof.at, now)} ago`;
-  return `  ${cell(backup.id, 26)}${paint(tone, cell(proof, 22))}${paint('dim', size)}`;
-}
+const BACKUP_COLUMNS = [
+  { title: 'id' },
+  { title: 'proof' },
+  { title: 'size', flexible: true, least: 8, dispensable: 1 },
+];
+const drawBackup: Draw<BackupView> = ({ id, bytes, tables, rows, proof }, now, paint) => {
+  const tints = { verified: paint.green, corrupt: paint.red, pending: paint.yellow };
+  const said = proof.at === null ? proof.state : `${proof.state} ${ageOf(proof.at, now)} ago`;
+  const size = `${formatBytes(bytes)}, ${tables} tables, ${formatCount(rows)} rows`;
+  return [id, { text: said, paint: tints[proof.state] }, { text: size, paint: paint.dim }];
+};
 
-function serviceLines(status: StatusView, paint: Painter): string[] {
-  return status.services.map((service) => {
-    const isUp = service.activeState === 'active';
-    const state = `${service.activeState} (${service.subState})`;
-    const age = isUp ? `for ${ageOf(service.activeSince, status.at)}` : '';
-    return `  ${paint(isUp ? 'good' : 'bad', '●')} ${cell(service.name, 16)}${cell(service.unit, 32)}${paint(isUp ? 'good' : 'bad', cell(state, 20))}${paint('dim', age)}`;
-  });
-}
+const ONE_CELL = [{ title: 'said', flexible: true }];
 
-function alertLines(status: StatusView, paint: Painter): string[] {
-  if (status.alerts.length === 0) return [`  ${paint('good', 'none firing')}`];
-  return status.alerts.map((alert) => {
-    const head = `${alert.severity} ${alert.level}`;
-    return `  ${paint('bad', cell(head, 14))}${cell(alert.summary, 52)}${paint('dim', `${alert.incident ?? ''} ${ageOf(alert.firedAt, status.at)}`)}`;
-  });
-}
-
-/** One frame as lines, none wider than `columns` cells. */
-export function drawFrame({ status, url, columns, useColour }: ViewFrame): string[] {
-  const paint = painter(useColour);
-  const host = status.hosts[0];
-  const heartbeat = host ? `${host.name} heartbeat ${ageOf(host.lastHeartbeatAt, status.at)} ago` : '';
-  const lines = [
-    `${paint('bold', 'Lamplighter')}  ${paint('dim', `${url}  ${status.at.slice(11, 19)} UTC  ${heartbeat}`)}`,
-    '',
-    paint('bold', 'Services'),
-    ...serviceLines(status, paint),
-    paint('bold', 'Checks from outside'),
-    ...status.checks.map((check) => checkLine(check, status.at, paint)),
-    paint('bold', 'Alerts'),
-    ...alertLines(status, paint),
-    paint('bold', 'Last commands'),
-    ...status.commands.slice(0, 5).map((command) => commandLine(command, status.at, paint)),
-    paint('bold', 'Last backup'),
-    backupLine(status.lastBackup, status.at, paint),
-    '',
-    paint('dim', 'Try, in another terminal here:'),
-    '  npx lamp status      npx lamp restart web      npx lamp backup',
-    paint('dim', 'Ctrl-C stops everything; the state is kept.'),
+function sectionsOf(status: StatusView, commands: number, paint: Palette): Section[] {
+  const all = <T>(items: readonly T[], draw: Draw<T>) => items.map((item) => draw(item, status.at, paint));
+  const { services, checks, alerts, lastBackup } = status;
+  const quiet = { columns: ONE_CELL, rows: [[{ text: 'none firing', paint: paint.green }]] };
+  const none = { columns: ONE_CELL, rows: [[{ text: 'none yet', paint: paint.yellow }]] };
+  return [
+    { title: 'Services', columns: SERVICE_COLUMNS, rows: all(services, drawService) },
+    { title: 'Checks from outside', columns: CHECK_COLUMNS, rows: all(checks, drawCheck) },
+    {
+      title: 'Alerts',
+      ...(alerts.length > 0 ? { columns: ALERT_COLUMNS, rows: all(alerts, drawAlert) } : quiet),
+    },
+    {
+      title: 'Last commands',
+      columns: COMMAND_COLUMNS,
+      rows: all(status.commands.slice(0, commands), drawCommand),
+    },
+    {
+      title: 'Last backup',
+      ...(lastBackup ? { columns: BACKUP_COLUMNS, rows: all([lastBackup], drawBackup) } : none),
+    },
   ];
-  return lines.map((line) => clipLine(line, columns));
 }
 
-/** Writes a frame over the one before it; of one that is higher than the terminal, what fits. */
+const INDENT = '  ';
+
+function drawSection({ title, columns, rows }: Section, width: number, paint: Palette): string[] {
+  const table = renderTable(columns, rows, width - INDENT.length).trimEnd();
+  const lines = table === '' ? [] : table.split('\n').map((line) => INDENT + line);
+  return [paint.bold(truncate(title, width)), ...lines];
+}
+
+function drawHead({ status, url, columns }: ViewFrame, paint: Palette): string {
+  const host = status.hosts[0];
+  const heartbeat = host ? [`${host.name} heartbeat ${ageOf(host.lastHeartbeatAt, status.at)} ago`] : [];
+  const facts = [url, `${status.at.slice(11, 19)} UTC`, ...heartbeat];
+  const dimmed = facts.map((text) => ({ text, shown: paint.dim(text) }));
+  return joinFitting([{ text: 'Lamplighter', shown: paint.bold('Lamplighter') }, ...dimmed], columns);
+}
+
+function drawAdvice(columns: number, paint: Palette): string[] {
+  const examples = ['npx lamp status', 'npx lamp restart web', 'npx lamp backup'].map((text) => ({
+    text: `${text}    `,
+  }));
+  return [
+    '',
+    paint.dim(truncate('Try, in another terminal here:', columns)),
+    INDENT + joinFitting(examples, columns - INDENT.length).trimEnd(),
+    paint.dim(truncate('Ctrl-C stops everything; the state is kept.', columns)),
+  ];
+}
+
+/** What is shown when everything has room, and with what less it makes do, one after the other. */
+const DENSITIES = [
+  { commands: 5, isAiry: true },
+  { commands: 5, isAiry: false },
+  { commands: 3, isAiry: false },
+  { commands: 1, isAiry: false },
+];
+
+/** One frame as lines, none wider than `columns` cells, and no more than `rows`: what matters least is left out. */
+export function drawFrame(frame: ViewFrame): string[] {
+  const { status, columns, rows, useColour } = frame;
+  const paint = palette({ env: {} }, useColour);
+  let lines: string[] = [];
+  for (const { commands, isAiry } of DENSITIES) {
+    const sections = sectionsOf(status, commands, paint).flatMap((section) =>
+      drawSection(section, columns, paint),
+    );
+    lines = [drawHead(frame, paint), ...(isAiry ? [''] : []), ...sections];
+    if (isAiry) lines.push(...drawAdvice(columns, paint));
+    if (lines.length <= rows) return lines;
+  }
+  return lines.slice(0, Math.max(1, rows));
+}
+
+/** Writes a frame over the one before it. */
 export function redraw(out: NodeJS.WriteStream, lines: readonly string[]): void {
-  const fitting = lines.slice(0, Math.max(1, out.rows - 1));
-  out.write(`\u001b[H${fitting.map((line) => `${line}\u001b[K`).join('\n')}\n\u001b[J`);
+  out.write(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\n')}\n\u001b[J`);
 }

@@ -81,7 +81,7 @@ describe('ageOf', () => {
 });
 
 describe('drawFrame', () => {
-  const frame = { status, url: 'http://127.0.0.1:8321', columns: 100 };
+  const frame = { status, url: 'http://127.0.0.1:8321', columns: 100, rows: Infinity };
   const plain = drawFrame({ ...frame, useColour: false });
 
   test('shows services, the failing check with its reason, and the proof of the last backup', () => {
@@ -104,11 +104,62 @@ describe('drawFrame', () => {
     expect(stripped).toEqual(plain);
   });
 
-  test('is never wider than the terminal', () => {
-    for (const columns of [20, 40, 80]) {
-      const widths = drawFrame({ ...frame, columns, useColour: false }).map(displayWidth);
+  const command = (state: string, message: string | null) => ({
+    id: '0197c2aa-0000-7000-8000-000000000001',
+    operation: 'service.restart',
+    host: 'web-1',
+    params: { service: 'web' },
+    dryRun: false,
+    actor: { kind: 'token', name: 'local-operator', role: 'operator' },
+    state,
+    code: null,
+    message,
+    hint: null,
+    result: null,
+    steps: [],
+    output: [],
+    requestedAt: NOW,
+    expiresAt: NOW,
+    finishedAt: NOW,
+  });
+  const busy = StatusView.parse({
+    ...status,
+    commands: [
+      command('failed', 'check-health: app-web.service is active but did not answer within 30 s'),
+      ...Array.from({ length: 9 }, () => command('succeeded', null)),
+    ],
+  });
+
+  test.each([20, 40, 60, 80, 200])('is never wider than %i columns', (columns) => {
+    for (const useColour of [true, false]) {
+      const lines = drawFrame({ ...frame, status: busy, columns, useColour });
+      // oxlint-disable-next-line no-control-regex -- colours are what is taken out
+      const widths = lines.map((line) => displayWidth(line.replace(/\u001b\[\d+m/g, '')));
       expect(Math.max(...widths)).toBeLessThanOrEqual(columns);
     }
+  });
+
+  test.each([80, 60])('at %i columns names, states and the proof are whole', (columns) => {
+    const text = drawFrame({ ...frame, status: busy, columns, useColour: false }).join('\n');
+    for (const word of ['web', 'intake', 'active (running)', 'failed (failed)', 'engines-api', 'failing'])
+      expect(text).toContain(word);
+    expect(text).toMatch(/service\.restart +web +failed/);
+    expect(text).toContain('20261123T020000Z-0197c2  verified 60 s ago');
+  });
+
+  test.each([23, 14, 11])(
+    'no more than %i rows are drawn, and the last backup stays as long as it can',
+    (rows) => {
+      const lines = drawFrame({ ...frame, status: busy, columns: 80, rows, useColour: false });
+      expect(lines.length).toBeLessThanOrEqual(rows);
+      expect(lines.join('\n').includes('20261123T020000Z-0197c2')).toBe(rows >= 14);
+    },
+  );
+
+  test('with room enough it says what to try', () => {
+    const lines = drawFrame({ ...frame, columns: 80, rows: 23, useColour: false });
+    expect(lines.at(-1)).toContain('Ctrl-C');
+    expect(lines.join('\n')).toMatch(/npx lamp status +npx lamp restart web +npx lamp backup/);
   });
 
   test('what a check found can not steer the terminal', () => {
