@@ -34,10 +34,11 @@ export function createInbox(options: InboxOptions): TakeMessage {
       pinnedKeys: options.pinnedKeys,
       nowMs: clock().getTime(),
       maxClockSkewMs: options.maxClockSkewMs(),
+      horizonMs: journal.horizonMs(),
     });
     if (admission.admitted && signed) await take(options, admission.envelope, signed, message);
     else if (!admission.admitted) await refuse(options, admission, signed, message);
-    journal.prune(clock().getTime() - KEEP_MS);
+    journal.prune(KEEP_MS);
     onQueued();
   };
 }

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { z } from 'zod';
+import { commandTimeMs, firstIdAt, issueTimeMs } from '#shared/command/envelope.ts';
 import type { CommandId } from '#shared/names.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 
@@ -44,8 +45,10 @@ export interface Journal {
   /** The oldest reports still to be sent. */
   queued(limit: number): QueuedReport[];
   sent(seq: number): void;
-  /** Forgets commands that ended before this time and whose reports are sent. */
-  prune(beforeMs: number): void;
+  /** Forgets commands that ended and are this much older than the newest one: the clock, which may be wrong, is not asked. */
+  prune(keepMs: number): void;
+  /** The newest issue time of a command that was forgotten: up to then none may be taken, since it may have been here. */
+  horizonMs(): number;
   close(): void;
 }
 
@@ -61,6 +64,7 @@ const SCHEMA = `
     seq INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL, signature BLOB NOT NULL, key_id TEXT NOT NULL,
     event_id TEXT NOT NULL, event_type TEXT NOT NULL, subject TEXT NOT NULL
   );
+  CREATE TABLE IF NOT EXISTS horizon (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), issued_ms INTEGER NOT NULL);
 `;
 
 const Blob = z.instanceof(Uint8Array);
@@ -71,6 +75,13 @@ const CommandRow = z.object({
   key_id: z.string(),
   step_seq: z.int(),
 });
+const NewestRow = z.object({
+  id: z
+    .string()
+    .transform((id) => id as CommandId)
+    .nullable(),
+});
+const HorizonRow = z.object({ issued_ms: z.int() });
 const ResultRow = z.object({ payload: Blob, signature: Blob, key_id: z.string(), type: z.string() });
 const OutboxRow = z.object({
   seq: z.int(),
@@ -101,7 +112,14 @@ function prepareStatements(db: DatabaseSync) {
         FROM commands WHERE id = ? AND finished_ms IS NOT NULL`,
     ),
     advance: db.prepare('UPDATE commands SET step_seq = ? WHERE id = ? AND step_seq < ?'),
-    prune: db.prepare('DELETE FROM commands WHERE finished_ms < ?'),
+    findNewest: db.prepare('SELECT max(id) AS id FROM commands'),
+    findForgettable: db.prepare(`SELECT ${columns} FROM commands WHERE finished_ms IS NOT NULL AND id < ?`),
+    forget: db.prepare('DELETE FROM commands WHERE id = ?'),
+    findHorizon: db.prepare('SELECT issued_ms FROM horizon'),
+    raiseHorizon: db.prepare(
+      `INSERT INTO horizon (only_row, issued_ms) VALUES (1, ?)
+        ON CONFLICT (only_row) DO UPDATE SET issued_ms = max(issued_ms, excluded.issued_ms)`,
+    ),
     enqueue: db.prepare(
       'INSERT INTO outbox (payload, signature, key_id, event_id, event_type, subject) VALUES (?, ?, ?, ?, ?, ?)',
     ),
@@ -154,11 +172,19 @@ export function openJournal(file: string): Journal {
     sent: (seq) => {
       sql.removeSent.run(seq);
     },
-    prune: (beforeMs) => {
-      sql.prune.run(beforeMs);
-    },
+    prune: (keepMs) => inTransaction(db, () => forget(sql, keepMs)),
+    horizonMs: () => HorizonRow.optional().parse(sql.findHorizon.get())?.issued_ms ?? 0,
     close: () => db.close(),
   };
+}
+
+function forget(sql: ReturnType<typeof prepareStatements>, keepMs: number): void {
+  const { id: newest } = NewestRow.parse(sql.findNewest.get());
+  if (newest === null) return;
+  const rows = CommandRow.array().parse(sql.findForgettable.all(firstIdAt(commandTimeMs(newest) - keepMs)));
+  if (rows.length === 0) return;
+  sql.raiseHorizon.run(Math.max(...rows.map(({ id, payload }) => issueTimeMs(payload) ?? commandTimeMs(id))));
+  for (const { id } of rows) sql.forget.run(id);
 }
 
 function enqueuer(statement: StatementSync): (report: OutgoingReport) => void {

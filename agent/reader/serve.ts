@@ -73,6 +73,8 @@ function admitReading(
     pinnedKeys,
     nowMs: clock().getTime(),
     maxClockSkewMs,
+    // A reading may come twice: it changes nothing.
+    horizonMs: 0,
   });
   if (!admission.admitted) throw new LamplighterError('refused', `read journal: ${admission.detail}`);
   const { envelope } = admission;

@@ -1,8 +1,8 @@
 // Runs that have no report: those whose runner is gone are left over, and somebody must bring them to an end.
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { CommandEnvelope } from '#shared/command/envelope.ts';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { CommandEnvelope, commandTimeMs, issueTimeMs } from '#shared/command/envelope.ts';
 import { CommandId } from '#shared/names.ts';
+import { raiseHorizon } from './horizon.ts';
 import { hasReport, readRun, runDir } from './step-record.ts';
 
 export interface UnfinishedRun {
@@ -41,11 +41,21 @@ function readUnfinished(runsDir: string, id: CommandId): UnfinishedRun[] {
   return [{ envelope, owner: run.owner }];
 }
 
-/** Removes the records of runs that ended before this time. They guard against replay, so it must be longer ago than an envelope can live. */
-export function pruneRuns(runsDir: string, beforeMs: number): void {
-  for (const id of listRuns(runsDir)) {
-    const report = join(runDir(runsDir, id), 'report.json');
-    if (existsSync(report) && statSync(report).mtimeMs < beforeMs)
-      rmSync(runDir(runsDir, id), { recursive: true, force: true });
+/** Removes the records of runs that ended and are this much older than the newest one: the clock, which may be wrong, is not asked. */
+export function pruneRuns(runsDir: string, keepMs: number): void {
+  const ids = listRuns(runsDir);
+  const newestMs = Math.max(0, ...ids.map(commandTimeMs));
+  const old = ids.filter((id) => commandTimeMs(id) < newestMs - keepMs && hasReport(runsDir, id));
+  if (old.length === 0) return;
+  raiseHorizon(runsDir, Math.max(...old.map((id) => issueTimeOf(runsDir, id))));
+  for (const id of old) rmSync(runDir(runsDir, id), { recursive: true, force: true });
+}
+
+function issueTimeOf(runsDir: string, id: CommandId): number {
+  try {
+    const run = readRun(runsDir, id);
+    return (run && issueTimeMs(run.signed.payload)) ?? commandTimeMs(id);
+  } catch {
+    return commandTimeMs(id);
   }
 }

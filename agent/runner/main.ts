@@ -18,7 +18,7 @@ import { type Runner, recover } from './run.ts';
 import { serveHandover } from './serve.ts';
 import { hasReport, runDir } from './step-record.ts';
 
-/** How long the records of runs are kept: far longer than an envelope can live. */
+/** How much older than the newest a record of a run may be: far more than an envelope can live. */
 const KEEP_RUNS_MS = 30 * 24 * 60 * 60 * 1000;
 
 function say(msg: string, fields: Record<string, unknown> = {}): void {
@@ -99,7 +99,7 @@ async function recoverOrphans(): Promise<void> {
   const unfinished = unfinishedRuns(PATHS.runs, sayUnreadable);
   const isOrphan = await Promise.all(unfinished.map(({ owner }) => isOwnerGone(owner)));
   await recoverRuns(unfinished.filter((_run, i) => isOrphan[i]));
-  pruneRuns(PATHS.runs, Date.now() - KEEP_RUNS_MS);
+  pruneRuns(PATHS.runs, KEEP_RUNS_MS);
 }
 
 const { positionals, values } = parseArgs({

@@ -10,6 +10,7 @@ import { planProcedure } from '../operations/procedures.ts';
 import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { finishRun } from './finish.ts';
+import { readHorizon } from './horizon.ts';
 import type { Locks } from './locks.ts';
 import { recoverProcedure } from './recover.ts';
 import { createRun, openStepWriter, readSteps } from './step-record.ts';
@@ -43,6 +44,7 @@ export function admitHandover(
     pinnedKeys: runner.pinnedKeys,
     nowMs: runner.clock().getTime(),
     maxClockSkewMs: skewOf(runner),
+    horizonMs: readHorizon(runner.runsDir),
   });
   if (!admission.admitted) {
     return { answer: { accepted: false, reason: admission.reason, detail: admission.detail } };

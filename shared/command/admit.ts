@@ -28,6 +28,8 @@ export interface AdmissionFacts {
   nowMs: number;
   /** How far this clock may run behind the control plane's. */
   maxClockSkewMs: number;
+  /** Records of commands issued up to this time may be gone: whether such a command was here before, nobody knows. */
+  horizonMs: number;
 }
 
 function parseEnvelope(payload: Uint8Array): CommandEnvelope | undefined {
@@ -69,6 +71,15 @@ function admitTimes(envelope: CommandEnvelope, facts: AdmissionFacts): Admission
     return refuse(
       'issued-in-future',
       `issued at ${envelope.issuedAt}, ${issuedAtMs - facts.nowMs} ms ahead of this clock`,
+      envelope,
+    );
+  }
+  // Whatever this clock says: one that was set wrong must not make a command new that had its time.
+  if (issuedAtMs <= facts.horizonMs) {
+    const horizon = new Date(facts.horizonMs).toISOString();
+    return refuse(
+      'expired',
+      `issued at ${envelope.issuedAt}; this host no longer remembers what came until ${horizon}`,
       envelope,
     );
   }

@@ -36,5 +36,25 @@ export const CommandEnvelope = z.strictObject({
 });
 export type CommandEnvelope = z.infer<typeof CommandEnvelope>;
 
+/** The time in a command's id (a UUIDv7 begins with it), in milliseconds. */
+export function commandTimeMs(id: CommandId): number {
+  return Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+}
+
+/** What every id of this time or later sorts behind. */
+export function firstIdAt(timeMs: number): string {
+  const hex = Math.max(0, timeMs).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+/** The issue time in signed bytes, in milliseconds; undefined when they are no command. */
+export function issueTimeMs(payload: Uint8Array): number | undefined {
+  try {
+    return Date.parse(CommandEnvelope.parse(JSON.parse(Buffer.from(payload).toString('utf8'))).issuedAt);
+  } catch {
+    return undefined;
+  }
+}
+
 /** CloudEvents type of a command message. */
 export const COMMAND_EVENT_TYPE = 'dev.lamplighter.command.v1';

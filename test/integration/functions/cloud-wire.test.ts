@@ -144,6 +144,7 @@ test('a command goes through api, sign and Pub/Sub to the host, and its end back
     pinnedKeys: [signingKey.publicKey],
     nowMs: Date.now(),
     maxClockSkewMs: 1000,
+    horizonMs: 0,
   });
   expect(admission).toMatchObject({
     admitted: true,

@@ -55,6 +55,7 @@ test('a command goes out signed over its exact bytes, in the order of its host',
     pinnedKeys: [deps.signingKey.publicKey],
     nowMs: deps.now.getTime(),
     maxClockSkewMs: 0,
+    horizonMs: 0,
   });
   expect(admission).toMatchObject({
     admitted: true,

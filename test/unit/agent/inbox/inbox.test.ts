@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { v7 as uuidv7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createInbox, type TakeMessage } from '#agent/inbox/inbox.ts';
 import { type Journal, openJournal } from '#agent/journal/journal.ts';
 import { createReportWriter } from '#agent/outbox/write-report.ts';
+import { commandTimeMs } from '#shared/command/envelope.ts';
 import { Report } from '#shared/command/report.ts';
+import { CommandId } from '#shared/names.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { KEY_ID_ATTRIBUTE, SIGNATURE_ATTRIBUTE, toWire, type WireMessage } from '#shared/signing/message.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
@@ -121,6 +124,47 @@ describe('delivered again', () => {
         .map(({ eventType }) => eventType)
         .slice(1),
     ).toEqual(['finished', 'finished']);
+  });
+});
+
+describe('a clock that was wrong', () => {
+  const DAY_MS = 24 * 3_600_000;
+  const end = async (): Promise<void> => {
+    const [command] = journal.unfinished();
+    const [accepted] = journal.queued(1);
+    if (command && accepted)
+      journal.finish(command.id, { ...accepted, eventId: 'end', eventType: 'finished' }, nowMs);
+  };
+  const later = (days: number) => {
+    const time = (afterMs: number) => new Date(NOW + days * DAY_MS + afterMs).toISOString();
+    const id = uuidv7({ msecs: commandTimeMs(CommandId.parse(ENVELOPE.id)) + days * DAY_MS });
+    return { ...ENVELOPE, id, issuedAt: time(0), expiresAt: time(60_000) };
+  };
+
+  test('31 days ahead and back again: the command that was here does not begin again', async () => {
+    const message = await sign(ENVELOPE);
+    await deliver(message);
+    await end();
+    nowMs = NOW + 31 * DAY_MS;
+    await deliver(await sign({ ...ENVELOPE, id: later(0).id }));
+    nowMs = NOW;
+    await deliver(message);
+    expect(begun).toEqual([ENVELOPE.id]);
+  });
+
+  test('a command older than what was forgotten is refused, though its time is not up by the clock', async () => {
+    const message = await sign(ENVELOPE);
+    await deliver(message);
+    await end();
+    const newer = later(31);
+    nowMs = Date.parse(newer.issuedAt);
+    await deliver(await sign(newer));
+    nowMs = NOW;
+    await deliver(message);
+    expect(begun).toEqual([ENVELOPE.id, newer.id]);
+    expect(said()).toContainEqual(
+      expect.objectContaining({ type: 'envelope.refused', reason: 'expired', commandId: ENVELOPE.id }),
+    );
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Journal, type OutgoingReport, openJournal } from '#agent/journal/journal.ts';
+import { commandTimeMs } from '#shared/command/envelope.ts';
 import { CommandId } from '#shared/names.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 
@@ -93,13 +94,22 @@ test('what was sent is gone, the rest keeps its order', () => {
   expect(queuedIds()).toEqual(['a', 'c']);
 });
 
-test('forgets commands that ended long ago, never one that goes on', () => {
+test('forgets commands that ended long before the newest, never one that goes on, and keeps the time up to which it did', () => {
+  const later = CommandId.parse('0197c2ae-0000-7000-8000-000000000003');
+  const laterMs = commandTimeMs(later) - commandTimeMs(ID);
   journal.accept(ID, bytes('a'), undefined, 1);
   journal.accept(OTHER, bytes('b'), undefined, 1);
   journal.finish(ID, report('end'), 10);
-  journal.prune(10);
+  journal.prune(laterMs - 1);
   expect(journal.has(ID, bytes('a'))).toBe(true);
-  journal.prune(11);
+  journal.accept(later, bytes('c'), undefined, 1);
+  journal.prune(laterMs);
+  expect(journal.has(ID, bytes('a'))).toBe(true);
+  expect(journal.horizonMs()).toBe(0);
+  journal.prune(laterMs - 1);
   expect(journal.has(ID, bytes('a'))).toBe(false);
   expect(journal.has(OTHER, bytes('b'))).toBe(true);
+  journal.close();
+  journal = openJournal(file());
+  expect(journal.horizonMs()).toBe(commandTimeMs(ID));
 });

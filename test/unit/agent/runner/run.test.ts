@@ -5,19 +5,19 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { v7 as uuidv7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { pruneRuns, unfinishedRuns } from '#agent/runner/left-over.ts';
 import { openLocks } from '#agent/runner/locks.ts';
 import { admitHandover, carryOut, type Runner, recover } from '#agent/runner/run.ts';
 import { createRun, openStepWriter, readReport, readSteps, runDir } from '#agent/runner/step-record.ts';
-import { CommandEnvelope } from '#shared/command/envelope.ts';
+import { CommandEnvelope, commandTimeMs } from '#shared/command/envelope.ts';
 import { FinishedReport } from '#shared/command/report.ts';
 import { CommandId } from '#shared/names.ts';
 import { isSignatureValid, type SignedBytes } from '#shared/signing/dsse.ts';
@@ -25,6 +25,7 @@ import { keySigner } from '#shared/signing/key-signer.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
 
 const ISSUED = Date.parse('2026-11-23T10:00:00.000Z');
+const DAY_MS = 24 * 3_600_000;
 const controlPlane = makeKey();
 const runnerKey = makeKey();
 /** Every record here can be read. */
@@ -303,15 +304,43 @@ describe('the record', () => {
     expect(unreadable).toEqual([ID]);
   });
 
-  test('is forgotten long after its end, never before it', async () => {
+  /** A command of this many days later, ended. */
+  async function runLater(days: number): Promise<void> {
+    const issuedMs = ISSUED + days * DAY_MS;
+    const id = CommandId.parse(uuidv7({ msecs: commandTimeMs(ID) + days * DAY_MS }));
+    const times = {
+      issuedAt: new Date(issuedMs).toISOString(),
+      expiresAt: new Date(issuedMs + 60_000).toISOString(),
+    };
+    nowMs = issuedMs;
+    const { envelope } = admitHandover(runner, await sign(envelopeOf({ id, ...times })), 'me');
+    if (envelope) await carryOut(runner, envelope);
+  }
+
+  test('is forgotten when commands of long after it have come, not because a clock says so', async () => {
     await run();
-    pruneRuns(runner.runsDir, Date.now() - 1000);
+    nowMs += 31 * DAY_MS;
+    pruneRuns(runner.runsDir, 30 * DAY_MS);
     expect(readReport(runner.runsDir, ID)).toBeDefined();
-    utimesSync(join(runDir(runner.runsDir, ID), 'report.json'), 1, 1);
-    pruneRuns(runner.runsDir, Date.now() - 1000);
+    await runLater(31);
+    pruneRuns(runner.runsDir, 30 * DAY_MS);
     expect(existsSync(runDir(runner.runsDir, ID))).toBe(false);
+  });
+
+  test('that was forgotten is never run again, whatever the clock says', async () => {
+    await run();
+    await runLater(31);
+    pruneRuns(runner.runsDir, 30 * DAY_MS);
+    nowMs = ISSUED;
+    const { answer } = admitHandover(runner, await sign(envelopeOf()), 'me');
+    expect(answer).toMatchObject({ accepted: false, reason: 'expired' });
+    expect(existsSync(runDir(runner.runsDir, ID))).toBe(false);
+  });
+
+  test('that has not ended is kept, however old', async () => {
     createRun(runner.runsDir, ID, await sign(envelopeOf()), 'me');
-    pruneRuns(runner.runsDir, Date.now() + 1000);
+    await runLater(31);
+    pruneRuns(runner.runsDir, 30 * DAY_MS);
     expect(unfinishedRuns(runner.runsDir, failOn)).toHaveLength(1);
   });
 });

@@ -17,6 +17,7 @@ const facts: AdmissionFacts = {
   pinnedKeys: [pinned.publicKey, next.publicKey],
   nowMs: NOW,
   maxClockSkewMs: 30_000,
+  horizonMs: 0,
 };
 const ENVELOPE = {
   v: 1,
@@ -104,6 +105,15 @@ describe('admitted at the edges', () => {
   ])('%s', async (_name, change) => {
     expect(admitCommand(await sign({ ...ENVELOPE, ...change }), facts).admitted).toBe(true);
   });
+});
+
+test.each([
+  ['at the horizon', 0, false],
+  ['after it', -1, true],
+])('a command issued %s of what is remembered: admitted %s', async (_name, beforeMs, admitted) => {
+  const horizonMs = NOW + beforeMs;
+  const admission = admitCommand(await sign({ ...ENVELOPE, issuedAt: at(0) }), { ...facts, horizonMs });
+  expect(admission.admitted).toBe(admitted);
 });
 
 test('nothing of an envelope is told before its signature holds', async () => {
