@@ -17,3 +17,8 @@ output "host_service_accounts" {
   description = "Service account to attach to each VM."
   value       = { for name, account in google_service_account.host : name => account.email }
 }
+
+output "live_relay" {
+  description = "Origin to name under `relays` in each host's policy.yaml."
+  value       = replace(local.urls["live"], "https://", "wss://")
+}

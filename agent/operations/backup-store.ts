@@ -13,7 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { MANIFEST_FILE } from '#shared/backup/manifest.ts';
+import { backupTimeMs, MANIFEST_FILE } from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
 import { ownAccount } from '../host/accounts.ts';
 import { requireTrustedPath } from '../host/trusted-path.ts';
@@ -71,12 +71,6 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
     });
 }
 
-/** When a backup began, from its id. */
-export function startOf(backupId: BackupId): number {
-  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z/.exec(backupId) ?? [];
-  return Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s));
-}
-
 /** Which backups retention lets go of: older than the days, and never the newest whole one. */
 export function chooseExpired(
   backups: readonly LocalBackup[],
@@ -85,7 +79,9 @@ export function chooseExpired(
 ): BackupId[] {
   const newestWhole = backups.findLast(({ isWhole }) => isWhole)?.backupId;
   return backups
-    .filter(({ backupId }) => backupId !== newestWhole && nowMs - startOf(backupId) > retentionDays * DAY_MS)
+    .filter(
+      ({ backupId }) => backupId !== newestWhole && nowMs - backupTimeMs(backupId) > retentionDays * DAY_MS,
+    )
     .map(({ backupId }) => backupId);
 }
 

@@ -143,7 +143,15 @@ function backupTerms(host: string, spec: unknown, policy: Policy): BackupTerms {
   const cluster = policy.databases[database];
   if (!policy.backup || !cluster)
     throw new LamplighterError('refused', `back up ${database}: the policy has no terms for it`);
-  return { host, database, cluster, localRetentionDays, policy: policy.backup };
+  const { minLocalRetentionDays } = policy.backup;
+  return {
+    host,
+    database,
+    cluster,
+    // A command that asks for less would remove what root wants kept; the backup itself is still wanted.
+    localRetentionDays: Math.max(localRetentionDays, minLocalRetentionDays),
+    policy: policy.backup,
+  };
 }
 
 /** Procedures of the runner. */

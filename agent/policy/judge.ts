@@ -35,7 +35,7 @@ export function judgeCommand(envelope: CommandEnvelope, policy: Policy): Judgeme
     const message = `what ${name} was given does not fit this agent: ${[...places].join(', ')}`;
     return refuse('invalid-params', message, 'The agent and the control plane may be of different releases.');
   }
-  const verdict = operation.permit(spec.data, policy);
+  const verdict = operation.permit(spec.data, policy, Date.parse(envelope.issuedAt));
   if (!verdict.allowed) return refuse(verdict.code, verdict.detail, verdict.hint);
   return { allowed: true, operation, spec: spec.data };
 }

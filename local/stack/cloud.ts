@@ -44,6 +44,8 @@ export interface Cloud {
   databaseUrl: string;
   pubsubAddress: string;
   storageEndpoint: string;
+  /** Where the agent dials for live logs. */
+  liveUrl: string;
   mailDir: string;
   /** Starts the scheduler: before this, nothing is watched. */
   startTicking(): void;
@@ -88,6 +90,7 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
     databaseUrl: database.url,
     pubsubAddress,
     storageEndpoint: gcs.url,
+    liveUrl: liveUrlOf(places),
     mailDir: options.home.mail,
     ...ticking,
   };
@@ -165,6 +168,10 @@ async function choosePlaces(options: CloudOptions): Promise<FunctionPlan['places
   };
 }
 
+function liveUrlOf(places: FunctionPlan['places']): string {
+  return urlOf(places, 'live').replace('http', 'ws');
+}
+
 function functionValues(
   { keys }: CloudOptions,
   places: FunctionPlan['places'],
@@ -179,7 +186,7 @@ function functionValues(
     MAIL_FROM: 'Lamplighter <lamplighter@example.com>',
     BACKUP_BUCKET,
     WEBHOOK_SECRETS: JSON.stringify({ 'restart-hook': keys.webhookSecret }),
-    LIVE_URL: urlOf(places, 'live').replace('http', 'ws'),
+    LIVE_URL: liveUrlOf(places),
     API_URL: urlOf(places, 'api'),
   };
 }

@@ -50,11 +50,14 @@ export function demoRunbook(host: Place): string {
   return String(runbook);
 }
 
-/** The demo's policy for a host; roles and configuration are encrypted to `ageRecipient`. */
-export function demoPolicy(host: Place, ageRecipient: string): string {
+/** The demo's policy for a host; roles and configuration are encrypted to `ageRecipient`, `relay` is where live logs go. */
+export function demoPolicy(host: Place, ageRecipient: string, relay: string): string {
   const policy = readDemo('policy.yaml');
   place(policy, host);
   policy.setIn(['databases', 'analytics', 'port'], host.port(PORTS.postgres));
   policy.setIn(['backup', 'recipients'], [ageRecipient]);
+  for (const [i, port] of [PORTS.web, PORTS.postgres, PORTS.proxy].entries())
+    policy.setIn(['healthChecks', i, 'port'], host.port(port));
+  policy.setIn(['relays'], [relay]);
   return String(policy);
 }

@@ -82,7 +82,7 @@ async function assemble(
     machine,
     archiveDir: options.agentDir,
     pinnedKeyFile: keys.signingPublicKeyFile,
-    policyText: demoPolicy(machine, keys.ageRecipient),
+    policyText: demoPolicy(machine, keys.ageRecipient, cloud.liveUrl),
     pubsubAddress: cloud.pubsubAddress,
     storageEndpoint: cloud.storageEndpoint,
   });

@@ -63,6 +63,12 @@ export function backupIdFor(startedAt: Date, commandId: string): BackupId {
   return BackupId.parse(`${stamp}-${commandId.slice(-6)}`);
 }
 
+/** When a backup began, from its id. */
+export function backupTimeMs(backupId: BackupId): number {
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z/.exec(backupId) ?? [];
+  return Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s));
+}
+
 /** Object name of a file of a backup. */
 export function backupObject(host: string, backupId: string, file: string): string {
   return `hosts/${host}/backups/${backupId}/${file}`;

@@ -1,11 +1,12 @@
 // backup.* and restore.run: the database, its roles and the host's configuration files.
 import { z } from 'zod';
+import { backupTimeMs } from '../backup/manifest.ts';
 import { LamplighterError } from '../errors.ts';
 import { BackupId, PgIdentifier, UnitName } from '../names.ts';
 import type { Policy } from '../policy/policy.ts';
 import { HealthCheck } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
-import { findService } from './service.ts';
+import { findService, permitHealth } from './service.ts';
 
 function backupTerms({ runbook }: ResolveContext) {
   if (runbook.backup) return runbook.backup;
@@ -26,6 +27,17 @@ function permitDatabase(database: string, use: 'backup' | 'restore', policy: Pol
     return forbid('not-in-policy', detail, entry);
   }
   return ALLOWED;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** An old backup brings back what was deleted or mended since: how old one may be is the host's word. */
+function permitAge(backupId: BackupId, { backup }: Policy, issuedAtMs: number): PolicyVerdict {
+  const days = backup?.maxRestoreAgeDays ?? 0;
+  const ageMs = issuedAtMs - backupTimeMs(backupId);
+  if (ageMs <= days * DAY_MS) return ALLOWED;
+  const detail = `the host's policy allows no restore of a backup older than ${days} days, and ${backupId} is`;
+  return forbid('not-in-policy', detail, `"maxRestoreAgeDays: ${Math.ceil(ageMs / DAY_MS)}" under "backup:"`);
 }
 
 export const BackupSummary = z.strictObject({
@@ -116,7 +128,7 @@ export const restoreRun = defineOperation({
     return { host, spec: { backupId: backup, database, confirm, services } };
   },
   locks: (spec) => [`database:${spec.database}`, ...spec.services.map((s) => `unit:${s.unit}`)],
-  permit: (spec, policy) => {
+  permit: (spec, policy, issuedAtMs) => {
     const missing = spec.services.find(({ unit }) => {
       const actions = policy.units[unit] ?? [];
       return !actions.includes('stop') || !actions.includes('start');
@@ -125,6 +137,11 @@ export const restoreRun = defineOperation({
       const detail = `the host's policy does not allow stop and start of ${missing.unit}`;
       return forbid('not-in-policy', detail, `stop and start to "${missing.unit}:" under "units:"`);
     }
-    return permitDatabase(spec.database, 'restore', policy);
+    const verdicts = [
+      ...spec.services.map(({ health }) => permitHealth(health, policy)),
+      permitDatabase(spec.database, 'restore', policy),
+      permitAge(spec.backupId, policy, issuedAtMs),
+    ];
+    return verdicts.find(({ allowed }) => !allowed) ?? ALLOWED;
   },
 });

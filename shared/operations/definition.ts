@@ -48,8 +48,8 @@ export interface OperationDefinition<
   resolve(params: z.infer<P>, context: ResolveContext): Resolved<z.infer<S>>;
   /** Names that no two commands above `read` may hold at once on a host, e.g. `unit:app-web.service`. */
   locks(spec: z.infer<S>): string[];
-  /** The host's last word, besides that the policy must list the operation's name. */
-  permit(spec: z.infer<S>, policy: Policy): PolicyVerdict;
+  /** The host's last word, besides that the policy must list the operation's name. `issuedAtMs` is the command's. */
+  permit(spec: z.infer<S>, policy: Policy, issuedAtMs: number): PolicyVerdict;
 }
 
 /** Keeps the three schemas' types while checking the shape. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { UnitStatus } from '../command/report.ts';
 import { LamplighterError } from '../errors.ts';
 import { ServiceReference, Timestamp, UnitName } from '../names.ts';
-import type { Policy, UnitAction } from '../policy/policy.ts';
+import { type Policy, relayOrigin, type UnitAction } from '../policy/policy.ts';
 import type { Risk } from '../role.ts';
 import { nearestName } from '../runbook/nearest-name.ts';
 import { HealthCheck, type RunbookService } from '../runbook/schema.ts';
@@ -61,6 +61,29 @@ function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVer
   return ALLOWED;
 }
 
+/** A command may not make root ask just anything on the machine: only what the policy names. */
+export function permitHealth(health: HealthCheck, { healthChecks }: Policy): PolicyVerdict {
+  if ('activeForMs' in health) return ALLOWED;
+  const { port } = 'tcp' in health ? health.tcp : health.http;
+  const targets = healthChecks.filter((target) => target.port === port);
+  if ('tcp' in health) {
+    if (targets.length > 0) return ALLOWED;
+    const detail = `the host's policy does not allow a health check of port ${port}`;
+    return forbid('not-in-policy', detail, `"- {port: ${port}}" under "healthChecks:"`);
+  }
+  const { path } = health.http;
+  if (targets.some(({ paths }) => paths.includes(path))) return ALLOWED;
+  const detail = `the host's policy does not allow a health check of ${path} on port ${port}`;
+  return forbid('not-in-policy', detail, `"- {port: ${port}, paths: ['${path}']}" under "healthChecks:"`);
+}
+
+function permitRelay(relayUrl: string, { relays }: Policy): PolicyVerdict {
+  const origin = relayOrigin(relayUrl) ?? relayUrl;
+  if (relays.includes(origin)) return ALLOWED;
+  const detail = `the host's policy does not allow the agent to dial ${origin}`;
+  return forbid('not-in-policy', detail, `"- ${origin}" under "relays:"`);
+}
+
 function resolveService({ service }: z.infer<typeof ServiceParams>, context: ResolveContext) {
   const { host, unit, health } = findService(service, context);
   return { host, spec: { unit, health } };
@@ -91,7 +114,11 @@ function unitOperation(
     canonical: nameInParams,
     resolve: resolveService,
     locks: unitLock,
-    permit: (spec, policy) => permitUnit(spec.unit, action, policy),
+    permit: (spec, policy) => {
+      const verdict = permitUnit(spec.unit, action, policy);
+      // Nobody asks a service that was stopped.
+      return verdict.allowed && action !== 'stop' ? permitHealth(spec.health, policy) : verdict;
+    },
   });
 }
 
@@ -191,5 +218,8 @@ export const serviceFollow = defineOperation({
     return { host, spec: { unit, lines, ticket, relayUrl } };
   },
   locks: () => [],
-  permit: (spec, policy) => permitUnit(spec.unit, 'logs', policy),
+  permit: (spec, policy) => {
+    const verdict = permitUnit(spec.unit, 'logs', policy);
+    return verdict.allowed ? permitRelay(spec.relayUrl, policy) : verdict;
+  },
 });

@@ -9,6 +9,16 @@ export const POLICY_FILE = '/etc/lamplighter/policy.yaml';
 export const UnitAction = z.enum(['status', 'logs', 'start', 'stop', 'restart', 'reload']);
 export type UnitAction = z.infer<typeof UnitAction>;
 
+/** The scheme, host and port of a WebSocket address; undefined when it is none. */
+export function relayOrigin(url: string): string | undefined {
+  const parsed = URL.parse(url);
+  return parsed && /^wss?:$/.test(parsed.protocol) ? `${parsed.protocol}//${parsed.host}` : undefined;
+}
+
+function isOrigin(text: string): boolean {
+  return relayOrigin(text) === text;
+}
+
 const HostDatabase = z.strictObject({
   /** Local socket directory and port of the cluster. */
   socketDir: AbsolutePath.default('/var/run/postgresql'),
@@ -24,6 +34,16 @@ const HostBackup = z.strictObject({
   recipients: z.array(z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, 'an age recipient is age1…')).min(1),
   /** Files and directories (no globs) that hold the configuration. */
   configPaths: z.array(AbsolutePath),
+  /** Local copies are kept at least this long, whatever a command says. */
+  minLocalRetentionDays: z.int().min(1).max(3650).default(7),
+  /** No backup that was older than this when the restore was asked for is restored. */
+  maxRestoreAgeDays: z.int().min(1).max(3650).default(35),
+});
+
+/** A port on this machine that may be asked whether a service is healthy: connected to, and asked for these paths. */
+const HealthTarget = z.strictObject({
+  port: z.int().min(1).max(65535),
+  paths: z.array(z.string().regex(/^\/[^\s]*$/, 'a path begins with /')).default([]),
 });
 
 export const Policy = z.strictObject({
@@ -36,6 +56,12 @@ export const Policy = z.strictObject({
   /** Files that `alert.append` may append to. */
   alertLogs: z.array(AbsolutePath).default([]),
   backup: HostBackup.optional(),
+  /** What a health check may ask; a unit's own state may always be asked for. */
+  healthChecks: z.array(HealthTarget).default([]),
+  /** Live relays that the agent may dial, as origins: `wss://` and the host's name. */
+  relays: z
+    .array(z.string().refine(isOrigin, 'a relay is wss:// and a host name, without a path'))
+    .default([]),
   /**
    * Files, or directories of files, whose values never leave the host in a log or a message: KEY=VALUE lines, JSON, YAML, or
    * the file as a whole.

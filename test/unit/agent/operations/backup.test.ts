@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
 import { dumpArguments } from '#agent/operations/backup-dump.ts';
-import { chooseExpired, type LocalBackup, startOf } from '#agent/operations/backup-store.ts';
+import { chooseExpired, type LocalBackup } from '#agent/operations/backup-store.ts';
+import { planProcedure } from '#agent/operations/procedures.ts';
 import { restoreArguments, restoreNames } from '#agent/operations/restore-database.ts';
-import { BackupId, PgIdentifier } from '#shared/names.ts';
+import { backupTimeMs } from '#shared/backup/manifest.ts';
+import type { CommandEnvelope } from '#shared/command/envelope.ts';
+import { BackupId, HostName, PgIdentifier } from '#shared/names.ts';
+import { Policy } from '#shared/policy/policy.ts';
 
 const CLUSTER = { socketDir: '/var/run/postgresql', port: 5432 };
 
@@ -58,5 +62,31 @@ test.each<[string, LocalBackup[], string[]]>([
 });
 
 test('a backup tells when it began by its id', () => {
-  expect(startOf(BackupId.parse('20261123T020304Z-1f3a9c'))).toBe(Date.parse('2026-11-23T02:03:04Z'));
+  expect(backupTimeMs(BackupId.parse('20261123T020304Z-1f3a9c'))).toBe(Date.parse('2026-11-23T02:03:04Z'));
+});
+
+test.each([
+  [1, 7],
+  [30, 30],
+])('a command that keeps local copies for %i days, on a host that keeps them for 7: %i', (asked, kept) => {
+  const policy = Policy.parse({
+    version: 1,
+    host: 'web-1',
+    operations: ['backup.run'],
+    units: {},
+    databases: { analytics: { allow: ['backup'] } },
+    backup: {
+      bucket: 'bucket',
+      localDir: '/opt/app/backups',
+      recipients: [`age1${'q'.repeat(58)}`],
+      configPaths: [],
+      minLocalRetentionDays: 7,
+    },
+  });
+  const envelope = { host: HostName.parse('web-1') } as CommandEnvelope;
+  const spec = { database: 'analytics', localRetentionDays: asked };
+  const procedure = planProcedure('backup.run', spec, { policy, envelope });
+  expect(procedure?.steps.find(({ name }) => name === 'retention')?.describe()).toContain(
+    `older than ${kept} days`,
+  );
 });

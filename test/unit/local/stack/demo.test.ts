@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { demoPolicy, demoRunbook } from '#local/stack/demo.ts';
 import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { permitHealth } from '#shared/operations/service.ts';
 import { Policy } from '#shared/policy/policy.ts';
 import { parseRunbook } from '#shared/runbook/parse.ts';
 
@@ -33,7 +34,7 @@ test('on a supervised host everything lies below its root, on ports of its own',
     http: { url: 'http://{address}:10080/api/engines' },
   });
   expect(runbook.checks['proxy-port']).toMatchObject({ tcp: { port: 10_080 } });
-  const policy = Policy.parse(parse(demoPolicy(SUPERVISED, RECIPIENT)));
+  const policy = Policy.parse(parse(demoPolicy(SUPERVISED, RECIPIENT, 'ws://127.0.0.1:8090')));
   expect(policy.alertLogs).toEqual(['/tmp/lamp/opt/app/logs/alerts.jsonl']);
   expect(runbook.channels['host-log']).toMatchObject({ path: policy.alertLogs[0] });
   expect(policy.units['postgresql.service']).toEqual(['status', 'logs', 'restart']);
@@ -41,6 +42,9 @@ test('on a supervised host everything lies below its root, on ports of its own',
     socketDir: '/tmp/lamp/var/run/postgresql',
     port: 15_432,
   });
+  expect(policy.relays).toEqual(['ws://127.0.0.1:8090']);
+  for (const { health } of Object.values(runbook.services))
+    expect(permitHealth(health, policy)).toEqual({ allowed: true });
   expect(policy.backup).toMatchObject({ localDir: '/tmp/lamp/opt/app/backups', recipients: [RECIPIENT] });
   expect(policy.backup?.configPaths.every((path) => path.startsWith('/tmp/lamp/'))).toBe(true);
 });

@@ -34,6 +34,7 @@ const ALERT = {
   summary: 's',
 };
 const WEB = { service: 'web' };
+const ISSUED_MS = Date.parse('2026-11-26T02:00:00.000Z');
 const TICKET = 'A'.repeat(43);
 const SAMPLES: Record<string, { params: Record<string, unknown>; locks: string[] }> = {
   'service.status': { params: WEB, locks: [] },
@@ -75,7 +76,7 @@ describe.each(CATALOGUE)('$name', (operation) => {
     expect(host).toBe('web-1');
     expect(operation.spec.parse(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
     expect(policy.operations).toContain(operation.name);
-    expect(operation.permit(spec, policy)).toEqual({ allowed: true });
+    expect(operation.permit(spec, policy, ISSUED_MS)).toEqual({ allowed: true });
     expect(operation.locks(spec)).toEqual(sample.locks);
   });
 
@@ -97,7 +98,7 @@ describe.each(CATALOGUE)('$name', (operation) => {
   test('is refused by a policy that names nothing', () => {
     const bare = Policy.parse({ version: 1, host: 'web-1', operations: [], units: {} });
     if (operation.name === 'host.vitals') return;
-    expect(operation.permit(resolve().spec, bare).allowed).toBe(false);
+    expect(operation.permit(resolve().spec, bare, ISSUED_MS).allowed).toBe(false);
   });
 });
 
@@ -108,17 +109,81 @@ describe('the policy’s answer says which kind of no it is', () => {
     ['ssh.service', 'unknown-unit'],
     ['postgresql@15-main.service', undefined],
   ])('restart of %s', (unit, code) => {
-    const verdict = restart.permit(spec(unit), policy);
+    const verdict = restart.permit(spec(unit), policy, ISSUED_MS);
     expect(verdict.allowed ? undefined : verdict.code).toBe(code);
   });
 
   test('stop of a unit that may only be restarted', () => {
-    const verdict = findOperation('service.stop').permit(spec('postgresql@15-main.service'), policy);
+    const verdict = findOperation('service.stop').permit(
+      spec('postgresql@15-main.service'),
+      policy,
+      ISSUED_MS,
+    );
     expect(verdict).toMatchObject({
       allowed: false,
       code: 'not-in-policy',
       hint: expect.stringMatching(/"postgresql@15-main\.service: \[.*stop\]" under "units:"/),
     });
+  });
+});
+
+describe('a signed command alone decides nothing of this', () => {
+  const permit = (
+    name: string,
+    params: Record<string, unknown>,
+    change: (spec: never) => object,
+    terms = policy,
+  ) => {
+    const operation = findOperation(name);
+    const { spec } = operation.resolve(operation.params.parse(params), { runbook });
+    const changed = operation.spec.parse({ ...(spec as object), ...change(spec as never) });
+    return operation.permit(changed, terms, ISSUED_MS);
+  };
+  const health = (check: object) => () => ({ health: { ...check, withinMs: 30_000 } });
+
+  test.each([
+    ['the listed path', { http: { port: 8080, path: '/api/engines', status: 200 } }, true],
+    ['another path of that port', { http: { port: 8080, path: '/admin/drop', status: 200 } }, false],
+    ['that path with a query', { http: { port: 8080, path: '/api/engines?drop=1', status: 200 } }, false],
+    ['another port', { http: { port: 9200, path: '/api/engines', status: 200 } }, false],
+    ['a listed port', { tcp: { port: 5432 } }, true],
+    ['a port that is not listed', { tcp: { port: 22 } }, false],
+  ])('what a health check asks: %s', (_name, check, allowed) => {
+    expect(permit('service.restart', WEB, health(check)).allowed).toBe(allowed);
+    const services = [{ service: 'web', unit: 'app-web.service', ...health(check)() }];
+    const restore = { backup: '20261123T020000Z-1f3a9c', confirm: 'analytics' };
+    expect(permit('restore.run', restore, () => ({ services })).allowed).toBe(allowed);
+  });
+
+  test.each([
+    ['wss://live.example.com/agent', true],
+    ['wss://live.example.com:443/agent', true],
+    ['ws://live.example.com/agent', false],
+    ['wss://live.example.com:8443/agent', false],
+    ['wss://live.example.com.attacker.example/agent', false],
+    ['wss://live.example.com@attacker.example/agent', false],
+    ['ws://169.254.169.254/', false],
+  ])('where the agent dials: %s', (relayUrl, allowed) => {
+    const params = { ...WEB, ticket: TICKET, relayUrl: 'wss://live.example.com' };
+    expect(permit('service.follow', params, () => ({ relayUrl })).allowed).toBe(allowed);
+  });
+
+  test.each([
+    ['20261123T020000Z-1f3a9c', true],
+    ['20261022T020000Z-1f3a9c', true],
+    ['20261022T015959Z-1f3a9c', false],
+    ['20250101T000000Z-1f3a9c', false],
+  ])('how old a restored backup is: %s', (backup, allowed) => {
+    expect(permit('restore.run', { backup, confirm: 'analytics' }, () => ({})).allowed).toBe(allowed);
+  });
+
+  test('a policy that says nothing of them allows none', () => {
+    const bare = Policy.parse({ ...policy, relays: undefined, healthChecks: undefined });
+    const params = { ...WEB, ticket: TICKET, relayUrl: 'wss://live.example.com' };
+    expect(permit('service.follow', params, () => ({}), bare).allowed).toBe(false);
+    expect(permit('service.restart', WEB, () => ({}), bare).allowed).toBe(false);
+    expect(permit('service.restart', { service: 'intake' }, () => ({}), bare).allowed).toBe(true);
+    expect(bare.backup).toMatchObject({ minLocalRetentionDays: 7, maxRestoreAgeDays: 35 });
   });
 });
 
