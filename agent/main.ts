@@ -10,6 +10,7 @@ import { keySigner } from '#shared/signing/key-signer.ts';
 import { readConfig, readPinnedKeys } from './config/config.ts';
 import { PATHS } from './config/paths.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatch.ts';
+import { listenForEnd } from './farewell.ts';
 import { createInbox } from './inbox/inbox.ts';
 import { openJournal } from './journal/journal.ts';
 import { type Outbox, startOutbox } from './outbox/outbox.ts';
@@ -68,8 +69,7 @@ async function sendHeartbeat(
 async function main(configFile: string): Promise<void> {
   const config = readConfig(configFile);
   const { host } = config;
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  const stop = listenForEnd();
   mkdirSync(PATHS.agentState, { recursive: true, mode: 0o700 });
   const journal = openJournal(join(PATHS.agentState, 'journal.db'));
   const clock = (): Date => new Date();
@@ -93,7 +93,7 @@ async function main(configFile: string): Promise<void> {
     runsDir: PATHS.runs,
     policyFile: PATHS.policy,
     socketPath: PATHS.socket,
-    signal: stop.signal,
+    signal: stop,
   });
   for (const command of journal.unfinished()) dispatcher.resume(command);
   const take = createInbox({
@@ -108,14 +108,14 @@ async function main(configFile: string): Promise<void> {
   });
   connection.subscribe(take, onTrouble);
   say('agent started', { host, version: AGENT_VERSION });
-  while (!stop.signal.aborted) {
+  while (!stop.aborted) {
     await sendHeartbeat(host, reports, outbox, dispatcher).catch((error) =>
       onTrouble(`heartbeat: ${messageOf(error)}`),
     );
     const woken = new Promise<void>((resolve) => {
       wakeHeart = resolve;
     });
-    const pause = sleep(config.heartbeatEveryMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    const pause = sleep(config.heartbeatEveryMs, undefined, { signal: stop }).catch(() => undefined);
     await Promise.race([woken, pause]);
   }
   await outbox.close();
