@@ -24,6 +24,7 @@ const ENTRIES = {
   runner: 'runner/main.ts',
   reader: 'reader/main.ts',
   install: 'install/main.ts',
+  'backup-pack': 'backup-pack/main.ts',
   'backup-stream': 'backup-stream/main.ts',
 } as const;
 const PackageJson = z.object({ version: z.string() });

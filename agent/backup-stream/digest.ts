@@ -1,7 +1,7 @@
 // Counts and hashes what passes.
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
-import { createCrc32c } from '../cloud/storage.ts';
+import { createCrc32c } from '#shared/backup/crc32c.ts';
 
 export interface Meter {
   stream: Transform;

@@ -11,12 +11,7 @@ export const StreamResult = z.strictObject({
 });
 export type StreamResult = z.infer<typeof StreamResult>;
 
-/** File descriptor of the local copy (store). */
-export const LOCAL_FD = 3;
-/** File descriptor of the result line. */
-export const RESULT_FD = 4;
-/** File descriptor on which the runner says that what it sent is whole (store). Whatever ends without is not stored. */
-export const APPROVAL_FD = 5;
-export const APPROVAL = 'whole\n';
+/** File descriptor of the result line (fetch, decode). */
+export const RESULT_FD = 3;
 /** Exit code when the bucket has no such object (fetch). */
 export const EXIT_NOT_FOUND = 4;

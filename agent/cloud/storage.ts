@@ -1,27 +1,20 @@
 // Google Cloud Storage as the backup child uses it: create an object once, read one whose name it knows. Nothing else is
 // granted to a host.
-import type { Readable, Writable } from 'node:stream';
-import { CRC32C, Storage } from '@google-cloud/storage';
+import type { Readable } from 'node:stream';
+import { type File, Storage } from '@google-cloud/storage';
+import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-
-/** Base64 CRC32C over a stream's chunks. */
-export interface Crc32cDigest {
-  update(chunk: Buffer): void;
-  digest(): string;
-}
-
-/** A running CRC32C, as Cloud Storage writes it. */
-export function createCrc32c(): Crc32cDigest {
-  const crc = new CRC32C();
-  return { update: (chunk) => crc.update(chunk), digest: () => crc.toString() };
-}
-
-/** A multiple of 256 KiB. */
-const CHUNK_BYTES = 16 * 1024 * 1024;
+import {
+  reasonOf,
+  StoredObject,
+  type UploadOrder,
+  type UploadTarget,
+  uploadFile,
+} from './resumable-upload.ts';
 
 export interface ObjectStore {
-  /** Opens an object for writing; it exists once `finished` resolves with the CRC32C that the bucket computed. Never overwrites. */
-  create(object: string): { stream: Writable; finished: Promise<string> };
+  /** Uploads a file to an object that does not exist yet; the same file twice does no harm. Throws `unavailable`, `conflict`. */
+  upload(order: UploadOrder): Promise<void>;
   /** Its bytes. Throws `not-found` when there is no such object. */
   read(object: string): AsyncGenerator<Buffer>;
 }
@@ -39,37 +32,63 @@ async function* readAll(stream: Readable, object: string): AsyncGenerator<Buffer
   }
 }
 
+function targetOf(file: File): UploadTarget {
+  return {
+    openSession: async () => {
+      try {
+        // Generation 0: only where there is no such object yet.
+        const [session] = await file.createResumableUpload({ preconditionOpts: { ifGenerationMatch: 0 } });
+        return session;
+      } catch (cause) {
+        throw new LamplighterError('unavailable', describe(cause), { retryable: isPassing(cause) });
+      }
+    },
+    findObject: async () => {
+      try {
+        return StoredObject.parse((await file.getMetadata())[0]);
+      } catch {
+        // None, or one that may not be seen (without the right to list, an object that is not there is 403). Whatever else
+        // is in the way shows when it is sent.
+        return undefined;
+      }
+    },
+  };
+}
+
+/** The client's errors come in several forms; the answer's status and text are what counts. */
+const ApiFault = z.object({
+  code: z.unknown(),
+  status: z.unknown(),
+  response: z.object({ status: z.unknown(), data: z.unknown() }).partial().optional().catch(undefined),
+});
+
+function codeOf(cause: unknown): number | undefined {
+  const { data } = ApiFault.safeParse(cause);
+  const codes = [data?.code, data?.status, data?.response?.status].map(Number);
+  return codes.find((code) => Number.isInteger(code) && code >= 100);
+}
+
+/** An answer of the server's that may be another one later; what is no answer at all is the network's. */
+function isPassing(cause: unknown): boolean {
+  const status = codeOf(cause);
+  return status === undefined || status === 408 || status === 429 || status >= 500;
+}
+
+function describe(cause: unknown): string {
+  const status = codeOf(cause);
+  if (status === undefined) return messageOf(cause);
+  const answer = ApiFault.safeParse(cause).data?.response?.data;
+  const text = typeof answer === 'string' ? answer : JSON.stringify(answer ?? {});
+  return `HTTP ${status}: ${reasonOf(text) || messageOf(cause)}`;
+}
+
 /** A bucket; STORAGE_API_ENDPOINT points the client elsewhere (the local stack). */
 export function openObjectStore(bucketName: string, apiEndpoint: string | undefined): ObjectStore {
   const bucket = new Storage(apiEndpoint === undefined ? {} : { apiEndpoint, projectId: 'local' }).bucket(
     bucketName,
   );
   return {
-    create: (object) => {
-      const file = bucket.file(object);
-      const stream = file.createWriteStream({
-        resumable: true,
-        // In chunks that are kept until the bucket has them: a connection that breaks does not cost the whole upload.
-        chunkSize: CHUNK_BYTES,
-        // Generation 0: only where there is no such object yet.
-        preconditionOpts: { ifGenerationMatch: 0 },
-        // We hash what we send ourselves and compare with what the bucket says; twice would be waste.
-        validation: false,
-      });
-      const finished = new Promise<string>((resolve, reject) => {
-        stream.once('finish', () => resolve(String(file.metadata.crc32c ?? '')));
-        stream.once('error', (cause) => {
-          reject(
-            new LamplighterError('unavailable', `store ${object}: ${messageOf(cause)}`, {
-              retryable: true,
-              cause,
-            }),
-          );
-        });
-      });
-      finished.catch(() => undefined);
-      return { stream, finished };
-    },
+    upload: (order) => uploadFile(order, targetOf(bucket.file(order.object))),
     read: (object) => readAll(bucket.file(object).createReadStream({ validation: false }), object),
   };
 }

@@ -1,9 +1,12 @@
-// The two accounts of a host: the agent's, and the one that alone carries backups over the network.
+// The accounts of a host: the agent's, the one that alone carries backups over the network, and the one that packs and
+// unpacks them without it.
 import { HAS_ACCOUNTS } from '../config/paths.ts';
 import { type Account, runChecked, runProgram } from './process.ts';
 
 export const AGENT_ACCOUNT = 'lamplighter';
 const UPLOAD_ACCOUNT = 'lamplighter-backup';
+/** Another one than the uploader's, which could else reach into what hashes and counts. */
+const PACK_ACCOUNT = 'lamplighter-pack';
 
 const TIMEOUT_MS = 30_000;
 
@@ -21,10 +24,15 @@ export function uploadAccount(): Promise<Account> {
   return findAccount(UPLOAD_ACCOUNT);
 }
 
+/** The account that packs and unpacks dumps. */
+export function packAccount(): Promise<Account> {
+  return findAccount(PACK_ACCOUNT);
+}
+
 /** Makes the accounts that are missing, where there are accounts. */
 export async function ensureAccounts(): Promise<void> {
   if (!HAS_ACCOUNTS) return;
-  for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT]) {
+  for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT, PACK_ACCOUNT]) {
     if (await exists(name)) continue;
     const args = [
       '--system',

@@ -1,9 +1,9 @@
 // Starts the unprivileged child of a backup and joins it to other programs by kernel pipes: no byte of a dump passes
 // through the runner.
 import type { ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { LamplighterError } from '#shared/errors.ts';
-import { APPROVAL, APPROVAL_FD, EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
+import { EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
 import { PATHS } from '../config/paths.ts';
 import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from './joined.ts';
 import { type Account, startProgram } from './process.ts';
@@ -14,10 +14,6 @@ const NAME = 'backup-stream';
 
 export interface BackupChild {
   process: ChildProcess;
-  /** What it reads is whole (store): only now the object comes into being. Without it there will be none. */
-  approve(): void;
-  /** Ends it when what it reads is not whole; false when it had ended by itself. */
-  abandon(): boolean;
   ended: Promise<Ended>;
   /** What went through, once it has ended. Throws `failed` with the child's last words, `not-found` when there is no such object. */
   result(): Promise<StreamResult>;
@@ -27,8 +23,6 @@ export interface ChildStreams {
   stdin: 'pipe' | 'ignore' | number;
   /** A stream is another program's pipe. */
   stdout: 'pipe' | 'ignore' | number | Writable;
-  /** The local copy, opened by root (store). */
-  local?: number;
 }
 
 function collectResult(child: ChildProcess): () => string {
@@ -60,22 +54,16 @@ export function startBackupChild(
       account,
       env: { HOME: '/nonexistent', ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }) },
     },
-    [streams.stdin, streams.stdout, 'pipe', streams.local ?? 'ignore', 'pipe', 'pipe'],
+    [streams.stdin, streams.stdout, 'pipe', 'pipe'],
   );
   killOnAbort(child, signal);
   const ended = awaitEnd(NAME, child);
   const line = collectResult(child);
-  const pipes: readonly (Readable | Writable | null | undefined)[] = child.stdio;
-  const approval = pipes[APPROVAL_FD];
   // It may have ended before it is told anything.
-  for (const stream of [approval, child.stdin]) stream?.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
   return {
     process: child,
     ended,
-    abandon: () => child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'),
-    approve: () => {
-      if (approval && 'end' in approval) approval.end(APPROVAL);
-    },
     result: async () => {
       const end = await ended;
       if (end.code === EXIT_NOT_FOUND) {

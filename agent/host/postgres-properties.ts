@@ -10,6 +10,7 @@ export const DatabaseFacts = z.object({
   serverVersion: z.string(),
   properties: DatabaseProperties,
 });
+const WithServer = DatabaseFacts.extend({ isSafeServer: z.boolean() });
 export type DatabaseFacts = z.infer<typeof DatabaseFacts>;
 
 /**
@@ -20,6 +21,7 @@ export type DatabaseFacts = z.infer<typeof DatabaseFacts>;
 const READ_FACTS = `SELECT encode(convert_to(json_build_object(
     'databaseBytes', pg_database_size(d.oid),
     'serverVersion', current_setting('server_version'),
+    'isSafeServer', EXISTS (SELECT 1 FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'),
     'properties', json_build_object(
       'owner', pg_get_userbyid(d.datdba),
       'encoding', pg_encoding_to_char(d.encoding),
@@ -49,10 +51,13 @@ const READ_FACTS = `SELECT encode(convert_to(json_build_object(
   )::text, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END), 'hex')
   FROM pg_database d WHERE d.datname = current_database();`;
 
-/** Reads them in a session of the database itself. Throws `failed` when there is no such database. */
-export async function readDatabaseFacts(options: SqlOptions): Promise<DatabaseFacts> {
+/**
+ * Reads them in a session of the database itself. `isSafeServer`: it lets pg_dump refuse views in the place of tables
+ * (CVE-2024-7348). Throws `failed` when there is no such database.
+ */
+export async function readDatabaseFacts(options: SqlOptions): Promise<z.infer<typeof WithServer>> {
   const [row] = await runSql(READ_FACTS, options);
   if (row === undefined)
     throw new LamplighterError('failed', `read properties of ${options.database}: PostgreSQL gave none`);
-  return DatabaseFacts.parse(JSON.parse(Buffer.from(row, 'hex').toString('utf8')));
+  return WithServer.parse(JSON.parse(Buffer.from(row, 'hex').toString('utf8')));
 }

@@ -1,9 +1,6 @@
 // PostgreSQL's own programs on the host, as the OS account postgres over the local socket (peer authentication).
 import type { ChildProcess } from 'node:child_process';
-import { LamplighterError } from '#shared/errors.ts';
-import { onLines } from '#shared/lines.ts';
 import { findAccount } from './accounts.ts';
-import { killOnAbort } from './joined.ts';
 import { findPrograms, type Programs, psqlProgram } from './postgres-programs.ts';
 import { type Account, runChecked, startProgram } from './process.ts';
 
@@ -92,6 +89,20 @@ export async function runSql(
   return output.split('\n').filter((line) => line !== '');
 }
 
+/** Starts psql with its pipes open, for a session of several questions. */
+export async function startPsql({
+  cluster,
+  database,
+}: Pick<SqlOptions, 'cluster' | 'database'>): Promise<ChildProcess> {
+  const program = {
+    file: psqlProgram(),
+    args: [...PSQL_FLAGS, ...clusterArguments(cluster), databaseArgument(database)],
+    account: await postgresAccount(),
+    env: SESSION_ENV,
+  };
+  return startProgram(program, ['pipe', 'pipe', 'pipe']);
+}
+
 /** The programs that fit a cluster's server. Throws `refused` or `unavailable` with what to install. */
 export async function programsFor(cluster: Cluster, signal?: AbortSignal): Promise<Programs> {
   const [number] = await runSql('SHOW server_version_num;', {
@@ -130,65 +141,3 @@ export const COUNT_ROWS = `SELECT format(
       SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
   ORDER BY n.nspname, c.relname
 \\gexec`;
-
-export interface SnapshotSession {
-  /** Name for pg_dump's --snapshot. */
-  snapshot: string;
-  query(sql: string): Promise<string[]>;
-  /** Ends the session, and with it the snapshot. */
-  close(): void;
-}
-
-const MARK = 'lamplighter-end-of-answer';
-
-/** Opens a read-only session that holds one snapshot: what it counts is what pg_dump sees. */
-export async function openSnapshot(options: SqlOptions): Promise<SnapshotSession> {
-  const { cluster, database, signal } = options;
-  const child = startProgram(
-    {
-      file: psqlProgram(),
-      args: [...PSQL_FLAGS, ...clusterArguments(cluster), databaseArgument(database)],
-      account: await postgresAccount(),
-      env: SESSION_ENV,
-    },
-    ['pipe', 'pipe', 'pipe'],
-  );
-  killOnAbort(child, signal);
-  const query = createDialogue(child);
-  await query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;');
-  const [snapshot] = await query('SELECT pg_export_snapshot();');
-  if (!snapshot) throw new LamplighterError('failed', `open snapshot of ${database}: PostgreSQL gave none`);
-  return { snapshot, query, close: () => void child.kill('SIGTERM') };
-}
-
-/** One question after another over psql's pipes. */
-function createDialogue(child: ChildProcess): (sql: string) => Promise<string[]> {
-  let said = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-2000);
-  });
-  let lines: string[] = [];
-  let waiting: { resolve(answer: string[]): void; reject(error: Error): void } | undefined;
-  const fail = (): void =>
-    waiting?.reject(new LamplighterError('failed', `ask PostgreSQL: ${said.trim() || 'the session ended'}`));
-  child.once('error', fail);
-  if (!child.stdout || !child.stdin) throw new LamplighterError('internal', 'ask PostgreSQL: no pipes');
-  child.stdin.on('error', fail);
-  onLines(child.stdout, (line) => {
-    if (line !== MARK) lines.push(line);
-    else {
-      waiting?.resolve(lines);
-      waiting = undefined;
-      lines = [];
-    }
-  });
-  child.once('close', fail);
-  const { stdin } = child;
-  return (sql) =>
-    new Promise((resolve, reject) => {
-      if (child.exitCode !== null)
-        return reject(new LamplighterError('failed', 'ask PostgreSQL: the session has ended'));
-      waiting = { resolve: (answer) => resolve(answer.filter((line) => line !== '')), reject };
-      stdin.write(`${sql}\n\\echo ${MARK}\n`);
-    });
-}

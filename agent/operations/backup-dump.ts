@@ -1,100 +1,164 @@
-// The database's part of a backup: one snapshot, its rows counted, dumped, compressed, hashed, written to disk and to the
-// bucket, in one pass.
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+// The database's part of a backup: pg_dump alone touches the database. What it writes is counted, hashed, compressed and
+// written to the disk in one pass, by a process that can reach nothing else.
+import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { BackupPart, TableCount } from '#shared/backup/manifest.ts';
-import { uploadAccount } from '../host/accounts.ts';
-import { startBackupChild } from '../host/backup-child.ts';
-import { awaitEnd, isPipeBroken, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { EXIT_NO_ROOM, LOCAL_FD, PackResult, RESULT_FD } from '../backup-pack/protocol.ts';
+import { packAccount } from '../host/accounts.ts';
+import { type DiskReserve, watchReserve } from '../host/disk-reserve.ts';
+import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
+import { LockHindrance, watchLocks } from '../host/lock-watch.ts';
 import {
   type Cluster,
-  COUNT_ROWS,
   clusterArguments,
-  openSnapshot,
+  databaseArgument,
+  PROGRAM_ENV,
   postgresAccount,
   programsFor,
 } from '../host/postgres.ts';
 import { startProgram } from '../host/process.ts';
+import { type SealedChild, startSealedChild } from '../host/sealed-child.ts';
 
 export interface DumpOrder {
   cluster: Cluster;
   database: string;
-  bucket: string;
+  /** The database's own, so that nothing is converted: not every byte that it may hold has a counterpart in UTF-8. */
+  encoding: string;
+  commandId: string;
   object: string;
   localFile: string;
+  reserve: DiskReserve;
   signal: AbortSignal;
+  note(text: string): void;
 }
 
-export const DumpResult = z.object({
-  part: BackupPart,
-  tables: z.array(TableCount),
-});
+export const DumpResult = z.object({ part: BackupPart, tables: z.array(TableCount) });
 export type DumpResult = z.infer<typeof DumpResult>;
 
 const LOCAL_MODE = 0o600;
+/** Before each further attempt, when a lock was in the way. */
+const PAUSES_MS = [5000, 15_000, 30_000];
 
-/** Arguments of pg_dump: the custom format (a truncation shows), not compressed by pg_dump (zstd is faster), in the given snapshot. */
-export function dumpArguments(cluster: Cluster, database: string, snapshot: string): string[] {
+/** Name of the dump's session, by which its locks are found and, if need be, ended. */
+export function dumpApplication(commandId: string): string {
+  return `lamplighter-backup ${commandId}`;
+}
+
+/** Arguments of pg_dump: the custom format (a truncation shows), not compressed by pg_dump (zstd is faster). */
+export function dumpArguments(cluster: Cluster, database: string, encoding: string): string[] {
   return [
     '--format=custom',
     '--compress=0',
-    '--lock-wait-timeout=10min',
-    `--snapshot=${snapshot}`,
+    // The watch gives up before; this holds also where the watch does not see.
+    '--lock-wait-timeout=10s',
+    `--encoding=${encoding}`,
     ...clusterArguments(cluster),
-    `--dbname=${database}`,
+    databaseArgument(database),
   ];
 }
 
-/** Dumps a database. Throws `failed` when any of the programs on the way fails; what was written then has no manifest and does not count. */
+/**
+ * Dumps a database. When a lock is in the way for some seconds, the dump gives up, so that nobody queues behind it, and
+ * tries again a few times. Throws `LockHindrance` when a lock was in the way each time, `unavailable` when the disk's
+ * reserve would have been touched, `failed` when any of the programs failed.
+ */
 export async function dumpDatabase(order: DumpOrder): Promise<DumpResult> {
-  const { cluster, database, signal } = order;
-  const session = await openSnapshot({ cluster, database, signal });
-  try {
-    const tables = (await session.query(COUNT_ROWS)).map((line) => TableCount.parse(JSON.parse(line)));
-    const part = await streamDump(order, session.snapshot);
-    return { part, tables };
-  } finally {
-    session.close();
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await dumpOnce(order);
+    } catch (error) {
+      rmSync(order.localFile, { force: true });
+      const pauseMs = PAUSES_MS[attempt];
+      if (!(error instanceof LockHindrance)) throw error;
+      if (pauseMs === undefined) throw tellGivenUp(order, error, attempt + 1);
+      order.note(`${messageOf(error)}; trying again in ${pauseMs / 1000} s`);
+      await sleep(pauseMs, undefined, { signal: order.signal });
+    }
   }
 }
 
-/** How long a child that stopped reading may take to end. */
-const LAST_WORDS_MS = 5000;
+function tellGivenUp({ database }: DumpOrder, { message, hint }: LockHindrance, attempts: number): Error {
+  return new LamplighterError('busy', `dump ${database}: given up after ${attempts} attempts: ${message}`, {
+    retryable: true,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
 
-async function streamDump(
-  { cluster, database, bucket, object, localFile, signal }: DumpOrder,
-  snapshot: string,
-): Promise<BackupPart> {
+async function dumpOnce(order: DumpOrder): Promise<DumpResult> {
+  const { cluster, commandId, signal, reserve, object } = order;
+  const locks = await watchLocks(cluster, dumpApplication(commandId));
+  const room = watchReserve(reserve);
+  const hindered = new AbortController();
+  let hindrance: unknown;
+  for (const watched of [locks.watched, room.watched]) {
+    watched.catch((error: unknown) => {
+      hindrance ??= error;
+      hindered.abort();
+    });
+  }
+  try {
+    const { tables, ...measures } = await packDump(order, AbortSignal.any([signal, hindered.signal]));
+    return { part: { name: 'database', object, encoding: 'pg_dump-custom+zstd', ...measures }, tables };
+  } catch (error) {
+    throw hindrance ?? error;
+  } finally {
+    room.stop();
+    await locks.stop();
+  }
+}
+
+async function packDump(order: DumpOrder, signal: AbortSignal): Promise<PackResult> {
+  const { cluster, database, encoding, commandId, localFile, reserve } = order;
   const programs = await programsFor(cluster, signal);
+  const [account, packer] = [await postgresAccount(), await packAccount()];
   const local = openSync(localFile, 'wx', LOCAL_MODE);
   try {
-    const [account, uploader] = [await postgresAccount(), await uploadAccount()];
-    const args = ['store', '--bucket', bucket, '--object', object, '--compress', '--local'];
-    const child = startBackupChild(uploader, args, { stdin: 'pipe', stdout: 'ignore', local }, signal);
+    const stdio = ['pipe', 'ignore', 'pipe', 'ignore', 'pipe'] as ('pipe' | 'ignore' | number)[];
+    stdio[LOCAL_FD] = local;
+    const child = await startSealedChild(
+      {
+        name: 'backup-pack',
+        args: ['--max-bytes', String(Math.max(0, reserve.roomBytes()))],
+        account: packer,
+        stdio,
+        resultFd: RESULT_FD,
+      },
+      signal,
+    );
     const sink = child.process.stdin;
-    // In the same turn: were the child to end before, its pipe would be gone.
     const dump = startProgram(
-      { file: programs.file('pg_dump'), args: dumpArguments(cluster, database, snapshot), account },
+      {
+        file: programs.file('pg_dump'),
+        args: dumpArguments(cluster, database, encoding),
+        account,
+        env: { ...PROGRAM_ENV, PGAPPNAME: dumpApplication(commandId) },
+      },
       ['ignore', sink ?? 'ignore', 'pipe'],
     );
     killOnAbort(dump, signal);
     // The pipe is theirs now: held open here as well, the child would never see its end.
     sink?.destroy();
-    const dumped = await awaitEnd('pg_dump', dump);
-    // A dump that was cut off ends like one that is whole: only its exit code tells.
-    if (dumped.code === 0) child.approve();
-    else {
-      // Nobody read any more: whoever stopped reading is about to say why.
-      if (isPipeBroken(dumped))
-        await Promise.race([child.ended, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
-      if (!child.abandon()) mustHaveEndedWell([dumped, await child.ended]);
-    }
-    mustHaveEndedWell([dumped]);
-    const result = await child.result();
+    const result = await readResult(await awaitEnd('pg_dump', dump), child, reserve);
     fsyncSync(local);
-    return { name: 'database', object, encoding: 'pg_dump-custom+zstd', ...result };
+    return result;
   } finally {
     closeSync(local);
   }
+}
+
+/** A dump that was cut off ends like one that is whole: only pg_dump's exit code tells. */
+async function readResult(dumped: Ended, child: SealedChild, reserve: DiskReserve): Promise<PackResult> {
+  const packed = await child.ended;
+  if (packed.code === EXIT_NO_ROOM) throw reserve.fault();
+  // Whatever the packer says of a dump that was cut off follows from that.
+  if (dumped.code !== 0 && !isOwnFault(packed)) mustHaveEndedWell([dumped]);
+  mustHaveEndedWell([dumped, packed]);
+  const [line] = child.lines();
+  return PackResult.parse(JSON.parse(line ?? 'null'));
+}
+
+function isOwnFault({ code, said }: Ended): boolean {
+  return code !== 0 && !/it ends (in the middle|without)/.test(said);
 }

@@ -4,14 +4,13 @@ import { BackupManifest, BackupPart, backupObject, MANIFEST_FILE } from '#shared
 import { BackupId } from '#shared/names.ts';
 import type { BackupSummary } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
-import { DsseEnvelope, encodeDsse } from '#shared/signing/dsse.ts';
+import { encodeDsse } from '#shared/signing/dsse.ts';
 import type { Cluster } from '../host/postgres.ts';
 import { DatabaseFacts } from '../host/postgres-properties.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
 import { DumpResult } from './backup-dump.ts';
-import { fetchText } from './backup-fetch.ts';
-import { uploadBytes } from './backup-secrets.ts';
-import { publishLocally, readPublished, readUnpublished, writeUnpublished } from './backup-store.ts';
+import { isPublished, publishLocally, writeUnpublished } from './backup-store.ts';
+import { readLocalManifest } from './backup-upload.ts';
 
 /** What one backup is made from. */
 export interface BackupTerms {
@@ -54,45 +53,34 @@ function composeManifest(terms: BackupTerms, context: StepContext): BackupManife
   });
 }
 
-/** The last step that a backup needs: with it, it counts. */
+/** The last step that a backup needs: with it, the local copy counts. */
 export function manifestStep(terms: BackupTerms): Step {
-  const { bucket, localDir } = terms.policy;
-  const objectOf = (backupId: BackupId): string => backupObject(terms.host, backupId, MANIFEST_FILE);
+  const { localDir } = terms.policy;
   return {
     name: 'manifest',
     describe: () => "write the manifest, signed with the runner's key, last",
     run: async (context) => {
       const manifest = composeManifest(terms, context);
       const payload = Buffer.from(JSON.stringify(manifest));
-      const { signer, signal } = context;
+      const { signer } = context;
       const text = encodeDsse('manifest', {
         payload,
         signature: await signer.sign('manifest', payload),
         keyId: signer.keyId,
       });
-      const { backupId } = manifest;
-      writeUnpublished(localDir, backupId, text);
-      await uploadBytes(Buffer.from(text), { bucket, object: objectOf(backupId), signal });
-      publishLocally(localDir, backupId);
-      return { data: summarise(manifest, objectOf(backupId)) };
+      writeUnpublished(localDir, manifest.backupId, text);
+      publishLocally(localDir, manifest.backupId);
+      return {};
     },
-    // Once the bucket has it the backup is whole, whatever became of the runner.
-    probe: async (context) => {
-      const { backupId } = prepared(context);
-      const text = await fetchText({ bucket, object: objectOf(backupId), signal: context.signal });
-      if (text === undefined) return 'not-done';
-      return text === readUnpublished(localDir, backupId) ? 'done' : 'cannot-tell';
-    },
+    probe: (context) =>
+      Promise.resolve(isPublished(localDir, prepared(context).backupId) ? 'done' : 'not-done'),
   };
 }
 
 /** The result, from the manifest as it stands on the disk: after a crash nobody remembers what the step returned. */
 export function readSummary(terms: BackupTerms, context: StepContext): BackupSummary {
   const { backupId } = prepared(context);
-  publishLocally(terms.policy.localDir, backupId);
-  const text = readPublished(terms.policy.localDir, backupId);
-  const { payload } = DsseEnvelope.parse(JSON.parse(text));
-  const manifest = BackupManifest.parse(JSON.parse(Buffer.from(payload, 'base64').toString('utf8')));
+  const { manifest } = readLocalManifest(terms.policy.localDir, backupId);
   return summarise(manifest, backupObject(terms.host, backupId, MANIFEST_FILE));
 }
 

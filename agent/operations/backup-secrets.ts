@@ -5,9 +5,7 @@ import { existsSync } from 'node:fs';
 import { Encrypter } from 'age-encryption';
 import type { BackupPart } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { uploadAccount } from '../host/accounts.ts';
-import { startBackupChild } from '../host/backup-child.ts';
-import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
+import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import {
   type Cluster,
   clusterArguments,
@@ -17,6 +15,7 @@ import {
 } from '../host/postgres.ts';
 import { startProgram } from '../host/process.ts';
 import { writeDurably } from '../runner/durable.ts';
+import { measure } from './backup-upload.ts';
 
 const MAX_CONTENT_BYTES = 64 * 1024 * 1024;
 const LOCAL_MODE = 0o600;
@@ -35,18 +34,56 @@ export async function readGlobals(cluster: Cluster, signal: AbortSignal): Promis
   );
 }
 
-/** A tar of the configuration files that exist (an empty one when none does); the paths that do not are told. */
+/** Exit code of tar when it is done, but a file changed, shrank or vanished while it was read. */
+const TAR_SOME_DIFFER = 1;
+const MAX_NOTES = 5;
+
+export interface Configuration {
+  tar: Buffer;
+  /** For people: what is not there, and what changed while it was read. */
+  notes: string[];
+}
+
+/**
+ * A tar of the configuration files that exist (an empty one when none does). A log that grows while it is read, or a file
+ * that goes, is no reason to be without a backup: it is noted.
+ */
 export async function readConfiguration(
   paths: readonly string[],
   signal: AbortSignal,
-): Promise<{ tar: Buffer; missing: string[] }> {
-  const missing = paths.filter((path) => !existsSync(path));
-  const present = paths.filter((path) => existsSync(path)).map((path) => path.slice(1));
+): Promise<Configuration> {
+  const present = paths.filter((path) => existsSync(path));
+  const missing = paths.filter((path) => !present.includes(path)).map((path) => `not there: ${path}`);
   const args = ['--create', '--file=-', '--directory=/', '--numeric-owner'];
   // tar makes no archive of nothing unless it is told to read the names from nowhere.
-  const names = present.length === 0 ? ['--files-from=/dev/null'] : ['--', ...present];
-  const tar = await readOutput('tar', { file: '/usr/bin/tar', args: [...args, ...names] }, signal);
-  return { tar, missing };
+  const names =
+    present.length === 0 ? ['--files-from=/dev/null'] : ['--', ...present.map((path) => path.slice(1))];
+  const { output, ended } = await collectOutput(
+    'tar',
+    { file: '/usr/bin/tar', args: [...args, ...names] },
+    signal,
+  );
+  const differs = ended.code === TAR_SOME_DIFFER;
+  // One that was there a moment ago is missing like the others.
+  const gone = present.filter((path) => !existsSync(path));
+  if (!differs && ended.code !== 0 && gone.length > 0) {
+    const again = await readConfiguration(
+      present.filter((path) => !gone.includes(path)),
+      signal,
+    );
+    return {
+      tar: again.tar,
+      notes: [...missing, ...gone.map((path) => `not there: ${path}`), ...again.notes],
+    };
+  }
+  if (!differs) mustHaveEndedWell([ended]);
+  return { tar: output, notes: [...missing, ...(differs ? tarNotes(ended.said) : [])] };
+}
+
+function tarNotes(said: string): string[] {
+  const lines = said.split('\n').flatMap((line) => /^[^:]*tar: (.+)$/.exec(line)?.[1] ?? []);
+  const told = lines.filter((line) => !line.startsWith('Removing leading')).slice(0, MAX_NOTES);
+  return told.length > 0 ? told : ['files changed while they were read'];
 }
 
 /** All that a program prints. Throws `failed` when it fails or prints too much: a part of it would not be a backup. */
@@ -55,6 +92,17 @@ async function readOutput(
   program: Parameters<typeof startProgram>[0],
   signal: AbortSignal,
 ): Promise<Buffer> {
+  const { output, ended } = await collectOutput(name, program, signal);
+  mustHaveEndedWell([ended]);
+  return output;
+}
+
+/** What a program prints and how it ended. Throws `failed` when it prints too much. */
+async function collectOutput(
+  name: string,
+  program: Parameters<typeof startProgram>[0],
+  signal: AbortSignal,
+): Promise<{ output: Buffer; ended: Ended }> {
   const child = startProgram(program, ['ignore', 'pipe', 'pipe']);
   killOnAbort(child, signal);
   const chunks: Buffer[] = [];
@@ -70,59 +118,35 @@ async function readOutput(
       hint: "Name fewer or smaller files in the policy's configPaths.",
     });
   }
-  mustHaveEndedWell([ended]);
-  return Buffer.concat(chunks);
+  return { output: Buffer.concat(chunks), ended };
 }
 
 export interface SecretOrder {
   name: 'globals' | 'config';
   content: Buffer;
   recipients: readonly string[];
-  bucket: string;
   object: string;
   localFile: string;
-  signal: AbortSignal;
 }
 
-/** Encrypts a part to the team's recipients and stores it on disk and in the bucket. */
+/** Encrypts a part to the team's recipients and writes it to the disk. */
 export async function storeSecret({
   name,
   content,
   recipients,
-  bucket,
   object,
   localFile,
-  signal,
 }: SecretOrder): Promise<BackupPart> {
   const encrypter = new Encrypter();
   for (const recipient of recipients) encrypter.addRecipient(recipient);
   const sealed = Buffer.from(await encrypter.encrypt(content));
   writeDurably(localFile, sealed, LOCAL_MODE);
-  const { bytes, sha256, crc32c } = await uploadBytes(sealed, { bucket, object, signal });
   return {
     name,
     object,
     encoding: name === 'globals' ? 'sql+age' : 'tar+age',
-    bytes,
-    sha256,
-    crc32c,
+    ...measure(sealed),
     contentBytes: content.length,
     contentSha256: createHash('sha256').update(content).digest('hex'),
   };
-}
-
-/** Uploads bytes through the child; the local copy is written by the caller. */
-export async function uploadBytes(
-  bytes: Buffer,
-  { bucket, object, signal }: { bucket: string; object: string; signal: AbortSignal },
-) {
-  const child = startBackupChild(
-    await uploadAccount(),
-    ['store', '--bucket', bucket, '--object', object],
-    { stdin: 'pipe', stdout: 'ignore' },
-    signal,
-  );
-  child.process.stdin?.end(bytes);
-  child.approve();
-  return await child.result();
 }

@@ -27,6 +27,8 @@ export interface LocalBackup {
   backupId: BackupId;
   bytes: number;
   isWhole: boolean;
+  /** False while the bucket does not have all of it. */
+  isUploaded: boolean;
 }
 
 /** Folder of a backup. */
@@ -67,7 +69,14 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
       if (!backupId.success) return [];
       const dir = join(localDir, name);
       const bytes = readdirSync(dir).reduce((sum, file) => sum + statSync(join(dir, file)).size, 0);
-      return [{ backupId: backupId.data, bytes, isWhole: existsSync(join(dir, MANIFEST_FILE)) }];
+      return [
+        {
+          backupId: backupId.data,
+          bytes,
+          isWhole: existsSync(join(dir, MANIFEST_FILE)),
+          isUploaded: !existsSync(join(dir, NOT_UPLOADED_FILE)),
+        },
+      ];
     });
 }
 
@@ -100,20 +109,27 @@ export function removeLeftover(localDir: string, commandId: string): void {
   if (left && others.length === 0) removeLocalBackup(localDir, left.backupId);
 }
 
-/** The manifest before the bucket has it; under its real name the backup would count. */
+/** Stands beside the parts until the bucket has all of them and the manifest. */
+const NOT_UPLOADED_FILE = 'not-uploaded';
+/** The manifest before it counts; under its real name the backup would be whole. */
 const UNPUBLISHED_FILE = `${MANIFEST_FILE}.unpublished`;
 const FILE_MODE = 0o600;
 
-/** Writes the manifest so that it is on the disk but does not count yet. */
+/** Writes the manifest, and that the bucket has nothing yet, so that both are on the disk but do not count. */
 export function writeUnpublished(localDir: string, backupId: BackupId, text: string): void {
-  writeDurably(join(localBackupDir(localDir, backupId), UNPUBLISHED_FILE), text, FILE_MODE);
+  const dir = localBackupDir(localDir, backupId);
+  writeDurably(join(dir, NOT_UPLOADED_FILE), '', FILE_MODE);
+  writeDurably(join(dir, UNPUBLISHED_FILE), text, FILE_MODE);
 }
 
-/** The manifest as it was written, counting or not; undefined when there is none. */
-export function readUnpublished(localDir: string, backupId: BackupId): string | undefined {
-  const dir = localBackupDir(localDir, backupId);
-  const file = [UNPUBLISHED_FILE, MANIFEST_FILE].map((name) => join(dir, name)).find(existsSync);
-  return file === undefined ? undefined : readFileSync(file, 'utf8');
+/** The bucket has all of it; again does no harm. */
+export function markUploaded(localDir: string, backupId: BackupId): void {
+  rmSync(join(localBackupDir(localDir, backupId), NOT_UPLOADED_FILE), { force: true });
+}
+
+/** True when the backup counts. */
+export function isPublished(localDir: string, backupId: BackupId): boolean {
+  return existsSync(join(localBackupDir(localDir, backupId), MANIFEST_FILE));
 }
 
 /** Makes the manifest, and with it the backup, count; again does no harm. */

@@ -1,16 +1,18 @@
 // backup.run and backup.list.
-import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { backupIdFor, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { backupList, backupRun } from '#shared/operations/backup.ts';
+import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
+import { type BackupSummary, backupList, backupRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { AGENT_ACCOUNT, findAccount } from '../host/accounts.ts';
-import { programsFor } from '../host/postgres.ts';
+import { type DiskReserve, openReserve } from '../host/disk-reserve.ts';
+import { endSessionsSql } from '../host/lock-watch.ts';
+import { programsFor, runSql } from '../host/postgres.ts';
 import { assertDumpIsSafe } from '../host/postgres-programs.ts';
 import { readDatabaseFacts } from '../host/postgres-properties.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
-import { dumpDatabase } from './backup-dump.ts';
+import { dumpApplication, dumpDatabase } from './backup-dump.ts';
 import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
 import { readConfiguration, readGlobals, storeSecret } from './backup-secrets.ts';
 import {
@@ -21,17 +23,37 @@ import {
   removeLeftover,
   removeLocalBackup,
 } from './backup-store.ts';
+import { readLocalManifest, uploadBackup, uploadLeftBehind } from './backup-upload.ts';
 import type { Plan, Read } from './twin.ts';
 
 function placeOf(terms: BackupTerms, context: StepContext, part: keyof typeof PART_FILES) {
   const { backupId } = prepared(context);
   const file = PART_FILES[part];
   return {
-    bucket: terms.policy.bucket,
     object: backupObject(terms.host, backupId, file),
     localFile: join(localBackupDir(terms.policy.localDir, backupId), file),
-    signal: context.signal,
   };
+}
+
+const OLD_SERVER =
+  'the server lacks the fix of CVE-2024-7348 (August 2024): upgrade it to the newest minor release of its version';
+/** Of a database's size, when nothing is known of its earlier backups. */
+const EXPECTED_SHARE = 0.25;
+
+function reserveFor({ policy, database }: BackupTerms): DiskReserve {
+  return openReserve(policy.localDir, `back up ${database}`);
+}
+
+/** How large the dump will be: as the newest local backup of this database was, grown with it. */
+function expectBytes(localDir: string, database: string, databaseBytes: number): number {
+  const whole = listLocalBackups(localDir).filter(({ isWhole }) => isWhole);
+  for (const { backupId } of whole.toReversed()) {
+    const { manifest } = readLocalManifest(localDir, backupId);
+    const part = manifest.parts.find(({ name }) => name === 'database');
+    if (manifest.database !== database || !part || manifest.databaseBytes === 0) continue;
+    return Math.ceil((part.bytes / manifest.databaseBytes) * databaseBytes);
+  }
+  return Math.ceil(databaseBytes * EXPECTED_SHARE);
 }
 
 function prepareStep(terms: BackupTerms): Step {
@@ -39,21 +61,17 @@ function prepareStep(terms: BackupTerms): Step {
   return {
     name: 'prepare',
     describe: () => `make a folder under ${policy.localDir}, when the disk has room for ${database}`,
-    run: async ({ envelope, signal }) => {
+    run: async ({ envelope, signal, note }) => {
       const { version: pgDumpVersion } = await programsFor(cluster, signal);
       assertDumpIsSafe(pgDumpVersion);
-      const facts = await readDatabaseFacts({ cluster, database, signal });
+      const { isSafeServer, ...facts } = await readDatabaseFacts({ cluster, database, signal });
+      if (!isSafeServer) note(OLD_SERVER);
       const startedAt = new Date();
       const backupId = backupIdFor(startedAt, envelope.id);
       makeLocalBackup(policy.localDir, backupId, (await findAccount(AGENT_ACCOUNT)).gid);
-      const { bavail, bsize } = statfsSync(policy.localDir);
-      // A compressed dump is smaller than the database; half of it is what we have seen at most.
-      if (bavail * bsize < facts.databaseBytes / 2) {
-        throw new LamplighterError(
-          'unavailable',
-          `back up ${database}: ${bavail * bsize} bytes free under ${policy.localDir}, the database has ${facts.databaseBytes}`,
-        );
-      }
+      const reserve = reserveFor(terms);
+      const expectedBytes = expectBytes(policy.localDir, database, facts.databaseBytes);
+      if (reserve.roomBytes() < expectedBytes) throw reserve.fault(expectedBytes);
       return {
         data: { backupId, startedAt: startedAt.toISOString(), pgDumpVersion, ...facts },
         detail: backupId,
@@ -69,14 +87,24 @@ function prepareStep(terms: BackupTerms): Step {
 function databaseStep(terms: BackupTerms): Step {
   return {
     name: 'database',
-    describe: () => `pg_dump ${terms.database} | zstd, to disk and to gs://${terms.policy.bucket}`,
+    describe: () => `pg_dump ${terms.database} | zstd, to ${terms.policy.localDir}; gives way to locks`,
     run: async (context) => {
       const data = await dumpDatabase({
         ...placeOf(terms, context, 'database'),
         cluster: terms.cluster,
         database: terms.database,
+        encoding: prepared(context).properties.encoding,
+        commandId: context.envelope.id,
+        reserve: reserveFor(terms),
+        signal: context.signal,
+        note: context.note,
       });
       return { data, detail: `${data.part.contentBytes} bytes dumped, ${data.part.bytes} stored` };
+    },
+    undo: async ({ envelope }) => {
+      // A dump's session outlives a killed pg_dump while it waits for a lock. Without a server there is none.
+      const sql = endSessionsSql(dumpApplication(envelope.id));
+      await runSql(sql, { cluster: terms.cluster, database: 'postgres' }).catch(() => undefined);
     },
   };
 }
@@ -84,7 +112,7 @@ function databaseStep(terms: BackupTerms): Step {
 function globalsStep(terms: BackupTerms): Step {
   return {
     name: 'globals',
-    describe: () => 'pg_dumpall --globals-only, encrypted (age), to disk and to the bucket',
+    describe: () => 'pg_dumpall --globals-only, encrypted (age)',
     run: async (context) => {
       const content = await readGlobals(terms.cluster, context.signal);
       const { recipients } = terms.policy;
@@ -104,18 +132,50 @@ function configStep(terms: BackupTerms): Step {
   const { configPaths, recipients } = terms.policy;
   return {
     name: 'config',
-    describe: () => `tar ${configPaths.join(' ')}, encrypted (age), to disk and to the bucket`,
+    describe: () => `tar ${configPaths.join(' ')}, encrypted (age)`,
     run: async (context) => {
-      const { tar, missing } = await readConfiguration(configPaths, context.signal);
+      const { tar, notes } = await readConfiguration(configPaths, context.signal);
       const data = await storeSecret({
         ...placeOf(terms, context, 'config'),
         name: 'config',
         content: tar,
         recipients,
       });
-      return { data, ...(missing.length > 0 ? { detail: `not there: ${missing.join(', ')}` } : {}) };
+      return { data, ...(notes.length > 0 ? { detail: notes.join('; ') } : {}) };
     },
   };
+}
+
+const NotUploaded = z.object({ problem: z.string(), hint: z.string().optional() });
+
+/** The backup is whole on the disk before it: a bucket that is out of reach does not take it back. */
+function uploadStep({ host, policy: { bucket, localDir } }: BackupTerms): Step {
+  return {
+    name: 'upload',
+    describe: () => `upload it to gs://${bucket}, the manifest last, and what earlier backups left behind`,
+    isRepeatable: true,
+    run: async (context) => {
+      const place = { host, bucket, localDir, signal: context.signal };
+      try {
+        await uploadBackup(place, prepared(context).backupId);
+      } catch (error) {
+        const [problem, hint] = [messageOf(error), hintOf(error)];
+        return { data: { problem, ...(hint === undefined ? {} : { hint }) }, detail: problem };
+      }
+      const { uploaded } = await uploadLeftBehind(place, context.note);
+      return uploaded === 0 ? {} : { detail: `and ${uploaded} that had been left behind` };
+    },
+  };
+}
+
+function resultOf(terms: BackupTerms, context: StepContext): BackupSummary {
+  const failure = NotUploaded.safeParse(context.data.get('upload'));
+  if (!failure.success) return readSummary(terms, context);
+  const { problem, hint } = failure.data;
+  throw new LamplighterError('unavailable', problem, {
+    details: { outcome: 'not-uploaded' },
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** Steps that begin only when the backup is whole: what fails in them must not take it back. */
@@ -154,6 +214,8 @@ function backupTerms(host: string, spec: unknown, policy: Policy): BackupTerms {
   };
 }
 
+const GOES_ON = new Set(['manifest', 'upload', 'retention']);
+
 /** Procedures of the runner. */
 export const procedures: Record<string, Plan> = {
   [backupRun.name]: (spec, { policy, envelope }) => {
@@ -165,11 +227,12 @@ export const procedures: Record<string, Plan> = {
         globalsStep(terms),
         configStep(terms),
         manifestStep(terms),
+        uploadStep(terms),
         retentionStep(terms),
       ],
-      result: (context) => context.data.get('manifest') ?? readSummary(terms, context),
+      result: (context) => resultOf(terms, context),
       // A dump that was cut off can't be gone on with; once the manifest is there, all is.
-      afterCrash: (step) => (step === 'retention' || step === 'manifest' ? 'go-on' : 'undo'),
+      afterCrash: (step) => (GOES_ON.has(step) ? 'go-on' : 'undo'),
     };
   },
 };
@@ -179,7 +242,9 @@ export const reads: Record<string, Read> = {
   [backupList.name]: (_spec, { policy }) => {
     const backups = policy.backup ? listLocalBackups(policy.backup.localDir) : [];
     return Promise.resolve({
-      backups: backups.filter(({ isWhole }) => isWhole).map(({ backupId, bytes }) => ({ backupId, bytes })),
+      backups: backups
+        .filter(({ isWhole }) => isWhole)
+        .map(({ backupId, bytes, isUploaded }) => ({ backupId, bytes, isUploaded })),
     });
   },
 };

@@ -45,7 +45,7 @@ export interface StepOutcome {
 
 export interface Procedure {
   steps: readonly Step[];
-  /** The operation's result, from what the steps returned. */
+  /** The operation's result, from what the steps returned. Throws when their work stands, but is not what was asked for. */
   result(context: StepContext): unknown;
   /** After a crash in this step: go on when its probe says it happened, or undo. Default: go on. */
   afterCrash?(step: string): 'go-on' | 'undo';
@@ -112,7 +112,11 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
     const failure = await runStep(step, progress);
     if (failure) return await takeBack(procedure, progress, i, failure);
   }
-  return { state: 'succeeded', result: procedure.result(progress.context) };
+  try {
+    return { state: 'succeeded', result: procedure.result(progress.context) };
+  } catch (thrown) {
+    return { state: 'failed', code: codeOf(thrown), message: brief(messageOf(thrown)), ...hintFor(thrown) };
+  }
 }
 
 /** A disk that is full, as a restore may leave it, must not keep what was done from being put back: undoing makes room. */

@@ -57,6 +57,7 @@ export const OutcomeCode = z.enum([
   'undone',
   'corrupt-backup',
   'backup-not-found',
+  'not-uploaded',
   'internal',
 ]);
 export type OutcomeCode = z.infer<typeof OutcomeCode>;

@@ -76,7 +76,14 @@ export const backupList = defineOperation({
   params: z.strictObject({}),
   spec: z.strictObject({}),
   result: z.strictObject({
-    backups: z.array(z.strictObject({ backupId: BackupId, bytes: z.int().nonnegative() })),
+    backups: z.array(
+      z.strictObject({
+        backupId: BackupId,
+        bytes: z.int().nonnegative(),
+        /** False while the bucket does not have all of it. */
+        isUploaded: z.boolean(),
+      }),
+    ),
   }),
   timeoutMs: 15_000,
   isIdempotent: true,

@@ -6,7 +6,7 @@ import { shortId } from '../../output/short-id.ts';
 import { renderTable } from '../../output/table.ts';
 import { viewOf } from './result-view.ts';
 
-const LIST_COLUMNS = [{ title: 'BACKUP' }, { title: 'SIZE', align: 'right' as const }];
+const LIST_COLUMNS = [{ title: 'BACKUP' }, { title: 'SIZE', align: 'right' as const }, { title: 'UPLOADED' }];
 
 function contentOf({ rows, tables }: { rows: number; tables: number }): string {
   return `${formatCount(rows)} rows in ${tables} ${tables === 1 ? 'table' : 'tables'}`;
@@ -32,7 +32,11 @@ export const backupRunView = viewOf(
 /** The backups that the host keeps. */
 export const backupListView = viewOf(backupList.result, ['backups'], ({ backups }, _command, context) => {
   if (backups.length === 0) return 'the host keeps no backup\n';
-  const rows = backups.map(({ backupId, bytes }) => [backupId, formatBytes(bytes)]);
+  const rows = backups.map(({ backupId, bytes, isUploaded }) => [
+    backupId,
+    formatBytes(bytes),
+    isUploaded ? 'yes' : 'not yet',
+  ]);
   return renderTable(LIST_COLUMNS, rows, context.width, context.paint.dim);
 });
 

@@ -74,19 +74,40 @@ export function* skipBytes(cursor: Cursor, count: number): Decoding<void> {
   }
 }
 
+/** A decoder that is given its bytes. */
+export interface DecodingRun<T> {
+  /** Resolves when it can take more. The chunk must not be written to afterwards. Throws the decoder's fault. */
+  take(chunk: Buffer): Promise<void>;
+  /** There are no more bytes. */
+  end(): Promise<T>;
+}
+
+/** Starts a decoder, which is then given chunk after chunk. */
+export function startDecoding<T>(decoding: Decoding<T>): DecodingRun<T> {
+  let step = decoding.next();
+  const advance = async (chunk: Buffer | undefined): Promise<void> => {
+    while (!step.done && step.value) {
+      await step.value();
+      step = decoding.next();
+    }
+    if (!step.done) step = decoding.next(chunk);
+    while (!step.done && step.value) {
+      await step.value();
+      step = decoding.next();
+    }
+  };
+  return {
+    take: advance,
+    end: async () => {
+      while (!step.done) await advance(undefined);
+      return step.value;
+    },
+  };
+}
+
 /** Runs a decoder over chunks to its end. */
 export async function runDecoding<T>(decoding: Decoding<T>, source: AsyncIterable<Buffer>): Promise<T> {
-  const chunks = source[Symbol.asyncIterator]();
-  try {
-    let step = decoding.next();
-    while (!step.done) {
-      const work = step.value;
-      if (work) await work();
-      const next = work ? undefined : await chunks.next();
-      step = decoding.next(next?.done ? undefined : next?.value);
-    }
-    return step.value;
-  } finally {
-    await chunks.return?.();
-  }
+  const run = startDecoding(decoding);
+  for await (const chunk of source) await run.take(chunk);
+  return await run.end();
 }

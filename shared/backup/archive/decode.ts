@@ -4,10 +4,12 @@ import { type Contents, type DataEntry, readContents } from './contents.ts';
 import {
   archiveFault,
   type Decoding,
+  type DecodingRun,
   hasMore,
   offsetOf,
   openCursor,
   runDecoding,
+  startDecoding,
   takeBytes,
 } from './cursor.ts';
 import { readInt } from './primitives.ts';
@@ -100,4 +102,9 @@ function* decode(): Decoding<DecodedArchive> {
 /** Decodes a dump from its decompressed bytes. Throws `corrupt` at the first fault, with its place. */
 export async function decodeArchive(source: AsyncIterable<Buffer>): Promise<DecodedArchive> {
   return await runDecoding(decode(), source);
+}
+
+/** Starts a decoder that is given a dump's bytes as they pass by. */
+export function openArchiveReader(): DecodingRun<DecodedArchive> {
+  return startDecoding(decode());
 }

@@ -1,5 +1,6 @@
 // Integers, strings and offsets as pg_dump's archives hold them (src/bin/pg_dump/pg_backup_archiver.c: ReadInt, ReadStr,
 // ReadOffset).
+import { nameFromBytes } from '../name-bytes.ts';
 import { archiveFault, type Cursor, type Decoding, skipBytes, takeBytes } from './cursor.ts';
 
 /** A cursor with the sizes that the archive's header names. */
@@ -34,11 +35,11 @@ export function* readInt(archive: ArchiveCursor): Decoding<number> {
   return readIntAtHand(archive) ?? toInt(cursor, yield* takeBytes(cursor, 1 + intBytes), 0, intBytes);
 }
 
-/** A length and as many bytes; -1 is NULL. Of a database in another encoding, names are read as they come. */
+/** A length and as many bytes; -1 is NULL. What is not UTF-8 is read so that two names stay two. */
 export function* readText(archive: ArchiveCursor): Decoding<string | null> {
   const length = yield* readInt(archive);
   if (length < 0) return null;
-  return (yield* takeBytes(archive.cursor, length)).toString('utf8');
+  return nameFromBytes(yield* takeBytes(archive.cursor, length));
 }
 
 /** Leaves out a string; false when it was NULL. */

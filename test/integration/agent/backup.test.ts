@@ -55,10 +55,10 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () =
     throw new Error('what was waited for did not come');
   }
 
-  /** Kills the program of that name which works on the database `big`. */
-  async function killProcess(program: string): Promise<void> {
-    const mark = program === 'node' ? 'backup-stream.mjs' : '--dbname=big';
-    const pid = await waitFor(() =>
+  /** The program of that name which works on a backup: pg_dump on the database `big`. */
+  async function findProcess(program: string): Promise<string> {
+    const mark = program === 'node' ? 'backup-pack.mjs' : "--dbname=dbname='big'";
+    return await waitFor(() =>
       readdirSync('/proc').find((name) => {
         if (!/^\d+$/.test(name)) return false;
         try {
@@ -69,12 +69,15 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () =
         }
       }),
     );
-    process.kill(Number(pid), 'SIGKILL');
+  }
+
+  async function killProcess(program: string): Promise<void> {
+    process.kill(Number(await findProcess(program)), 'SIGKILL');
   }
 
   async function endSession(application: string): Promise<void> {
     await waitFor(async () => {
-      const sql = `SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE application_name = '${application}' AND query LIKE 'COPY %'`;
+      const sql = `SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE application_name LIKE '${application}%' AND query LIKE 'COPY %'`;
       return (await lab.cluster.query('postgres', sql))[0]?.done === true ? true : undefined;
     });
   }
@@ -99,6 +102,18 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () =
     decrypter.addIdentity(lab.ageIdentity);
     const globals = readFileSync(join(lab.localDir, summary.backupId, 'globals.sql.age'));
     expect(await decrypter.decrypt(globals, 'text')).toContain('CREATE ROLE keeper;');
+  });
+
+  test('what packs a dump can open nothing, a socket neither, and is not root', async () => {
+    const ended = lab.start('backup.run', { ...BACKUP, database: 'big' }).ended();
+    const pid = await findProcess('node');
+    const limit = await waitFor(() => {
+      const limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
+      return /^Max open files +0 +0 /m.exec(limits)?.[0];
+    });
+    expect(limit).toBeDefined();
+    expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t[1-9]\d*\t/m);
+    expect(await ended).toMatchObject({ state: 'succeeded' });
   });
 
   const CHECKSUMS = `SELECT md5(string_agg(s::text, E'\\n' ORDER BY id)) AS scalars,
@@ -184,20 +199,34 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () =
       ['pg_dump that is killed', () => killProcess('pg_dump'), /run pg_dump: exit by a signal/],
       [
         'pg_dump that loses its session',
-        () => endSession('pg_dump'),
+        () => endSession('lamplighter-backup'),
         /run pg_dump: exit 1: .*table "filler" failed/s,
       ],
-      ['a child that is killed', () => killProcess('node'), /backup-stream: exit by a signal/],
+      ['a packer that is killed', () => killProcess('node'), /backup-pack: exit by a signal/],
     ])('%s', async (_name, harm, fault) => {
       const harmed = harm();
       expect(await fails({ ...BACKUP, database: 'big' })).toMatch(fault);
       await harmed;
     });
+  });
 
-    test('a bucket that is not there', async () => {
-      const policy = { ...lab.policy, backup: { ...lab.policy.backup!, bucket: 'no-such-bucket' } };
-      expect(await fails(BACKUP, policy)).toMatch(/backup-stream: exit 1: store hosts\/web-1\/.*404/);
+  test('a bucket that refuses leaves the local copy, which the next backup uploads', async () => {
+    const inBucket = await objects();
+    const policy = { ...lab.policy, backup: { ...lab.policy.backup!, bucket: 'no-such-bucket' } };
+    const ending = await lab.start('backup.run', BACKUP, policy).ended();
+    expect(ending).toMatchObject({
+      state: 'failed',
+      code: 'not-uploaded',
+      message: expect.stringMatching(/store hosts\/web-1\/.*HTTP 404: ./),
+      hint: expect.stringMatching(/is whole.*next backup/),
     });
+    expect(await objects()).toEqual(inBucket);
+    const left = readdirSync(lab.localDir).findLast((name) => !name.startsWith('.'));
+    expect(readdirSync(join(lab.localDir, left!))).toContain('not-uploaded');
+    await backUp();
+    expect(readdirSync(join(lab.localDir, left!))).not.toContain('not-uploaded');
+    expect(await objects()).toContain(`hosts/web-1/backups/${left}/manifest.json`);
+    expect(await restore(left!).ended()).toMatchObject({ state: 'succeeded' });
   });
 
   test('a setting that a role left unquoted is only ever a name', async () => {

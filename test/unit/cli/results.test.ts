@@ -98,9 +98,9 @@ test.each<[string, Partial<Record<keyof CommandView, unknown>>, RegExp[]]>([
     {
       operation: 'backup.list',
       params: {},
-      result: { backups: [{ backupId: BACKUP_ID, bytes: 412_345_678 }] },
+      result: { backups: [{ backupId: BACKUP_ID, bytes: 412_345_678, isUploaded: true }] },
     },
-    [/^BACKUP +SIZE$/m, /^20261123T020000Z-1f3a9c +412 MB$/m],
+    [/^BACKUP +SIZE +UPLOADED$/m, /^20261123T020000Z-1f3a9c +412 MB +yes$/m],
   ],
   [
     'an empty list of backups',

@@ -11,21 +11,21 @@ import { Policy } from '#shared/policy/policy.ts';
 const CLUSTER = { socketDir: '/var/run/postgresql', port: 5432 };
 
 function local(day: string, isWhole = true): LocalBackup {
-  return { backupId: BackupId.parse(`${day}T020000Z-abcdef`), bytes: 1, isWhole };
+  return { backupId: BackupId.parse(`${day}T020000Z-abcdef`), bytes: 1, isWhole, isUploaded: true };
 }
 
-test('pg_dump and pg_restore are asked by socket, without a password, in the snapshot that was counted', () => {
-  expect(dumpArguments(CLUSTER, 'analytics', '00000003-0000001B-1')).toEqual([
+test('pg_dump and pg_restore are asked by socket, without a password, and nothing is converted', () => {
+  expect(dumpArguments(CLUSTER, 'analytics', 'LATIN1')).toEqual([
     '--format=custom',
     '--compress=0',
-    '--lock-wait-timeout=10min',
-    '--snapshot=00000003-0000001B-1',
+    '--lock-wait-timeout=10s',
+    '--encoding=LATIN1',
     '-h',
     '/var/run/postgresql',
     '-p',
     '5432',
     '--no-password',
-    '--dbname=analytics',
+    "--dbname=dbname='analytics'",
   ]);
   expect(restoreArguments(CLUSTER, 'analytics_restore_1f3a9c')).toEqual([
     '--exit-on-error',

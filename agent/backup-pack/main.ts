@@ -1,0 +1,88 @@
+// Packs a dump while it passes: counts the rows of each table, hashes, compresses, and writes to a file that root opened.
+// Its word is what the runner signs, so it runs under an account of its own and can't open anything, a socket neither.
+import { createWriteStream, writeSync } from 'node:fs';
+import { Transform, type TransformCallback } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parseArgs } from 'node:util';
+import { constants, createZstdCompress } from 'node:zlib';
+import { openArchiveReader } from '#shared/backup/archive/decode.ts';
+import { messageOf } from '#shared/errors.ts';
+import { createMeter } from './meter.ts';
+import { EXIT_NO_ROOM, LOCAL_FD, type PackResult, READY, RESULT_FD } from './protocol.ts';
+
+const ZSTD_LEVEL = 3;
+/** Programs write a few kilobytes at a time; each trip through a stream and the compressor's thread costs the same for a lot. */
+const PIECE_BYTES = 512 * 1024;
+
+class NoRoom extends Error {}
+
+/** What comes in, in pieces worth the trip. */
+async function* readInput(): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    const piece: Buffer = chunk;
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes < PIECE_BYTES) continue;
+    yield Buffer.concat(pieces, bytes);
+    pieces = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(pieces, bytes);
+}
+
+function passThrough(look: (chunk: Buffer) => void): Transform {
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done: TransformCallback) => {
+      try {
+        look(chunk);
+        done(null, chunk);
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });
+}
+
+async function pack(maxBytes: number): Promise<PackResult> {
+  const [content, stored] = [createMeter({ withCrc32c: false }), createMeter({ withCrc32c: true })];
+  const reader = openArchiveReader();
+  async function* observed(): AsyncGenerator<Buffer> {
+    for await (const chunk of readInput()) {
+      content.update(chunk);
+      await reader.take(chunk);
+      yield chunk;
+    }
+  }
+  await pipeline(
+    observed,
+    createZstdCompress({
+      chunkSize: PIECE_BYTES,
+      params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
+    }),
+    passThrough((chunk) => {
+      if (stored.bytes() + chunk.length > maxBytes) throw new NoRoom(`more than ${maxBytes} bytes`);
+      stored.update(chunk);
+    }),
+    createWriteStream('', { fd: LOCAL_FD, autoClose: true }),
+  );
+  const { tables } = await reader.end();
+  const { bytes: contentBytes, sha256: contentSha256 } = content.result();
+  return { ...stored.result(), contentBytes, contentSha256, tables };
+}
+
+const { values } = parseArgs({ options: { 'max-bytes': { type: 'string' } } });
+// Taken hold of while descriptors can still be had.
+for (const stream of [process.stdin, process.stderr]) stream.on('error', () => undefined);
+try {
+  const maxBytes = Number(values['max-bytes']);
+  if (!Number.isSafeInteger(maxBytes)) throw new Error('usage: backup-pack --max-bytes N');
+  writeSync(RESULT_FD, READY);
+  const result = await pack(maxBytes);
+  writeSync(RESULT_FD, `${JSON.stringify(result)}\n`);
+  process.exit(0);
+} catch (error) {
+  console.error(messageOf(error));
+  process.exit(error instanceof NoRoom ? EXIT_NO_ROOM : 1);
+}

@@ -1,0 +1,23 @@
+// What the runner and the process that packs a dump say to each other: argument lists in, one line of JSON out.
+import { z } from 'zod';
+import { Crc32c, Sha256, TableCount } from '#shared/backup/manifest.ts';
+
+/** What was stored, what it holds, and the rows of each table, all from the one pass of the dump. */
+export const PackResult = z.strictObject({
+  bytes: z.int().positive(),
+  sha256: Sha256,
+  crc32c: Crc32c,
+  contentBytes: z.int().positive(),
+  contentSha256: Sha256,
+  tables: z.array(TableCount),
+});
+export type PackResult = z.infer<typeof PackResult>;
+
+/** File descriptor of the local file. */
+export const LOCAL_FD = 3;
+/** File descriptor on which it says that it is ready, and at last the result. */
+export const RESULT_FD = 4;
+/** Said when everything is loaded: from then on it opens nothing, and is not able to. */
+export const READY = 'ready\n';
+/** Exit code when the file would grow beyond what it may. */
+export const EXIT_NO_ROOM = 5;

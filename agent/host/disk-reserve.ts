@@ -1,0 +1,68 @@
+// Room on a disk that is left alone: PostgreSQL may live on the same one, and a full disk stops it.
+import { statfsSync } from 'node:fs';
+import { LamplighterError } from '#shared/errors.ts';
+
+const MAX_RESERVE_BYTES = 1024 ** 3;
+const RESERVE_SHARE = 0.1;
+const LOOK_EVERY_MS = 250;
+
+export interface DiskReserve {
+  /** What may be written before the reserve is touched; negative when it is touched already. */
+  roomBytes(): number;
+  /** The error of having no room. */
+  fault(neededBytes?: number): LamplighterError;
+}
+
+/** The smaller of 1 GiB and a tenth of the file system. */
+export function reserveOf(fileSystemBytes: number): number {
+  return Math.min(MAX_RESERVE_BYTES, Math.floor(fileSystemBytes * RESERVE_SHARE));
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
+/** The reserve of the file system that holds a path; `purpose` begins the error's message. */
+export function openReserve(path: string, purpose: string): DiskReserve {
+  const look = (): { freeBytes: number; reserveBytes: number } => {
+    const { bavail, blocks, bsize } = statfsSync(path);
+    return { freeBytes: bavail * bsize, reserveBytes: reserveOf(blocks * bsize) };
+  };
+  return {
+    roomBytes: () => {
+      const { freeBytes, reserveBytes } = look();
+      return freeBytes - reserveBytes;
+    },
+    fault: (neededBytes) => {
+      const { freeBytes, reserveBytes } = look();
+      const needed = neededBytes === undefined ? '' : `about ${megabytes(neededBytes)} needed, `;
+      return new LamplighterError(
+        'unavailable',
+        `${purpose}: no room under ${path}: ${needed}${megabytes(freeBytes)} free, of which ${megabytes(reserveBytes)} stay in reserve`,
+        { hint: 'Make room on the disk, or keep local backups for fewer days, and try again.' },
+      );
+    },
+  };
+}
+
+export interface ReserveWatch {
+  /** Rejects as soon as the reserve is touched, whoever writes; else never ends. */
+  watched: Promise<never>;
+  stop(): void;
+}
+
+/** Looks several times a second while something is being written. */
+export function watchReserve(reserve: DiskReserve): ReserveWatch {
+  let timer: NodeJS.Timeout | undefined;
+  const watched = new Promise<never>((_resolve, reject) => {
+    timer = setInterval(() => {
+      try {
+        if (reserve.roomBytes() < 0) reject(reserve.fault());
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    }, LOOK_EVERY_MS);
+  });
+  watched.catch(() => undefined);
+  return { watched, stop: () => clearInterval(timer) };
+}
