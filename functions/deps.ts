@@ -1,11 +1,15 @@
 // What handlers work with: made once per process, each part at its first use, so that a function starts fast.
 
+import type { IncomingMessage } from 'node:http';
 import type { Signer } from '#shared/signing/dsse.ts';
+import type { EntryPointName } from '#shared/topology.ts';
 import { createFunctionCaller, type FunctionCaller } from './cloud/identity.ts';
 import type { CallerVerifier } from './cloud/oidc.ts';
 import { createPublisher, type Publisher } from './cloud/publisher.ts';
 import { type BucketOpener, createBucketOpener } from './cloud/storage.ts';
 import { type Config, readConfig } from './config.ts';
+import { addressOf } from './denial/denied.ts';
+import { createDenialRecorder, type DenialRecorder } from './denial/recorder.ts';
 import { createLog, type Log } from './log.ts';
 import { type Database, openDatabase } from './store/database.ts';
 
@@ -23,6 +27,10 @@ export interface Deps {
   loadSigner: () => Promise<Signer>;
   /** Checks who calls a private function. */
   verifyCaller: CallerVerifier;
+  /** Writes down who was denied what. */
+  denials: DenialRecorder;
+  /** The address that a request came from. */
+  addressOf: (req: IncomingMessage) => string;
 }
 
 /** Keeps the first outcome that is not a failure. */
@@ -62,7 +70,10 @@ function lazily<T>(make: () => T): () => T {
 }
 
 /** The real collaborators, from the environment. */
-export function createDeps(env: Readonly<Record<string, string | undefined>>): Deps {
+export function createDeps(
+  env: Readonly<Record<string, string | undefined>>,
+  entryPoint: EntryPointName,
+): Deps {
   const config = readConfig(env);
   const database = lazily(() => openDatabase(config.get('DATABASE_URL').reveal()));
   const publisher = lazily(() => createPublisher(config.get('GOOGLE_CLOUD_PROJECT')));
@@ -73,10 +84,24 @@ export function createDeps(env: Readonly<Record<string, string | undefined>>): D
     }),
   );
   const caller: () => FunctionCaller = lazily(createFunctionCaller);
+  const clock = () => new Date();
+  const log = createLog();
+  const isOnCloudRun = config.find('K_SERVICE') !== undefined;
   return {
     config,
-    clock: () => new Date(),
-    log: createLog(),
+    clock,
+    log,
+    denials: createDenialRecorder(
+      {
+        clock,
+        log,
+        get db() {
+          return database();
+        },
+      },
+      entryPoint,
+    ),
+    addressOf: (req) => addressOf(req, isOnCloudRun),
     get db() {
       return database();
     },

@@ -5,7 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
-import { answering, failureAnswer, pathOf, prepareAnswer } from './http.ts';
+import { type Answering, answering, failureAnswer, pathOf, prepareAnswer } from './http.ts';
 import type { Log } from './log.ts';
 import { type ByteBudget, createByteBudget, readBody } from './read-body.ts';
 
@@ -71,7 +71,8 @@ async function refuse(req: IncomingMessage, res: ServerResponse, error: unknown,
 export interface FrontDoorTerms {
   /** The largest body that this entry point takes. */
   maxBodyBytes: number;
-  log: Log;
+  /** For what is refused here. */
+  answeringWith: Answering;
   bodyTimeoutMs?: number;
   maxHeldBytes?: number;
 }
@@ -79,7 +80,7 @@ export interface FrontDoorTerms {
 async function admit(
   req: IncomingMessage & { rawBody?: Buffer },
   res: ServerResponse,
-  { maxBodyBytes, log, bodyTimeoutMs = BODY_TIMEOUT_MS }: FrontDoorTerms,
+  { maxBodyBytes, answeringWith, bodyTimeoutMs = BODY_TIMEOUT_MS }: FrontDoorTerms,
   budget: ByteBudget,
 ): Promise<boolean> {
   try {
@@ -88,7 +89,7 @@ async function admit(
     req.rawBody = body;
     return true;
   } catch (error) {
-    await refuse(req, res, error, log);
+    await refuse(req, res, error, answeringWith.log);
     return false;
   }
 }
@@ -98,7 +99,7 @@ export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
   const budget = createByteBudget(terms.maxHeldBytes ?? MAX_HELD_BYTES);
   const onError: ErrorRequestHandler = (error: unknown, req, res, _next) =>
     // Express knows a handler of errors by its four parameters.
-    answering(terms.log, () => Promise.reject(asOurs(error)))(req, res);
+    answering(terms.answeringWith, () => Promise.reject(asOurs(error)))(req, res);
   for (const framework of server.listeners('request')) {
     if (!isExpress(framework)) continue;
     framework.use(onError);

@@ -1,7 +1,10 @@
 // Answers of all functions: security headers, problem details, one log line per request.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request as ExpressRequest, Response } from 'express';
+import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { denialOf } from './denial/denied.ts';
+import type { DenialRecorder } from './denial/recorder.ts';
 import type { Log } from './log.ts';
 import { toProblem } from './problem.ts';
 
@@ -56,30 +59,49 @@ function send(res: ServerResponse, answer: Answer): void {
   res.end(prepareAnswer(res, answer));
 }
 
+function retryAfterS(thrown: unknown): number {
+  const details = thrown instanceof LamplighterError ? thrown.details : {};
+  return z.number().safeParse(details.retryAfterS).data ?? 1;
+}
+
 /** The problem details of what was thrown. */
 export function failureAnswer(thrown: unknown): Answer {
   const problem = toProblem(thrown);
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer';
   if (problem.status === 503) headers['retry-after'] = '1';
+  if (problem.status === 429) headers['retry-after'] = String(retryAfterS(thrown));
   return { status: problem.status, body: problem, headers };
 }
 
-/** Wraps work into a handler: whatever is thrown becomes a problem, and every request one log line. */
+export interface Answering {
+  log: Log;
+  denials: DenialRecorder;
+  /** The address that a request came from. */
+  addressOf(req: IncomingMessage): string;
+}
+
+/**
+ * Wraps work into a handler: whatever is thrown becomes a problem, every denial is written down, and every request is one
+ * log line. `fields.actor` is who asks (`kind:name`), set once that is proven.
+ */
 export function answering(
-  log: Log,
+  { log, denials, addressOf }: Answering,
   work: (req: Request, fields: Record<string, unknown>) => Promise<Answer>,
 ): Handler {
   return async (req, res) => {
     const startedAt = performance.now();
     // Queries may hold tickets: only the path is logged.
-    const fields: Record<string, unknown> = { method: req.method, path: req.path };
+    const fields: Record<string, unknown> = { method: req.method, path: pathOf(req) };
     try {
       const answer = await work(req, fields);
       send(res, answer);
       logRequest(log, fields, answer.status ?? 200, startedAt);
     } catch (error) {
       const answer = failureAnswer(error);
+      const actor = typeof fields.actor === 'string' ? fields.actor : undefined;
+      const denial = denialOf(error, { actor, address: addressOf(req) });
+      if (denial) await denials.note(denial);
       send(res, answer);
       const durationMs = Math.round(performance.now() - startedAt);
       const all = { ...fields, status: answer.status, durationMs };

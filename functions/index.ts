@@ -30,7 +30,7 @@ function lazyHandler(name: EntryPointName): Handler {
   let loading: Promise<Handler> | undefined;
   const load = async (): Promise<Handler> => {
     checkConfig(name, process.env);
-    return (await LOADERS[name]())(createDeps(process.env));
+    return (await LOADERS[name]())(createDeps(process.env, name));
   };
   return async (req, res) => {
     loading ??= load();
@@ -58,7 +58,7 @@ function answerUpgrades(server: Server): void {
   const load = async (): Promise<UpgradeHandler> => {
     checkConfig('live', process.env);
     const { createLiveUpgrades } = await import('./live/handler.ts');
-    return createLiveUpgrades(createDeps(process.env)).onUpgrade;
+    return createLiveUpgrades(createDeps(process.env, 'live')).onUpgrade;
   };
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     loading ??= load();
@@ -78,7 +78,10 @@ for (const name of Object.keys(LOADERS) as EntryPointName[]) {
   functions.http(name, handler);
   if (!isTarget(name)) continue;
   onListening((server) => {
-    openFrontDoor(server, { maxBodyBytes: MAX_BODY_BYTES[name], log: createLog() });
+    openFrontDoor(server, {
+      maxBodyBytes: MAX_BODY_BYTES[name],
+      answeringWith: createDeps(process.env, name),
+    });
     if (name === 'live') answerUpgrades(server);
   });
 }

@@ -5,7 +5,7 @@ import type { Deps } from './deps.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from './http.ts';
 import { parseJson } from './json-body.ts';
 
-type PrivateDeps = Pick<Deps, 'verifyCaller' | 'log'>;
+type PrivateDeps = Pick<Deps, 'verifyCaller' | 'log' | 'denials' | 'addressOf'>;
 
 async function admit(req: Request, deps: PrivateDeps): Promise<Buffer> {
   if (req.method !== 'POST') {
@@ -22,7 +22,7 @@ export function privateHandler(
   deps: PrivateDeps,
   run: (body: unknown, req: Request) => Promise<Answer | undefined>,
 ): Handler {
-  return answering(deps.log, async (req) => {
+  return answering(deps, async (req) => {
     const body = await admit(req, deps);
     return (await run(body.byteLength === 0 ? {} : parseJson(body), req)) ?? {};
   });
@@ -33,7 +33,7 @@ export function privateHandler(
  * throws sends the message again. So a permanent fault must be recorded and returned.
  */
 export function pushHandler(deps: PrivateDeps, run: (message: PushMessage) => Promise<string>): Handler {
-  return answering(deps.log, async (req, fields) => {
+  return answering(deps, async (req, fields) => {
     const message = parsePush(parseJson(await admit(req, deps)));
     fields.messageId = message.id;
     fields.deliveryAttempt = message.deliveryAttempt;

@@ -27,8 +27,8 @@ export interface PublicContext {
 export interface RouteContext extends PublicContext {
   /** Who asks: the token's name and its role now. */
   actor: Actor;
-  /** Throws `not-allowed` and writes the denial down when the actor's role is less. */
-  requireRole(role: Role, action: string): Promise<void>;
+  /** Throws `not-allowed` when the actor's role is less. */
+  requireRole(role: Role, action: string): void;
 }
 
 /** A route that authenticates by itself, or needs none. There are two: public-routes.ts. */

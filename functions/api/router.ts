@@ -5,11 +5,11 @@ import { isRoleAtLeast, type Role } from '#shared/role.ts';
 import { MAX_RUNBOOK_BYTES } from '#shared/runbook/parse.ts';
 import type { Deps } from '../deps.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from '../http.ts';
-import { appendAudit } from '../store/audit.ts';
 import { findToken } from '../store/tokens.ts';
+import { createRequestLimits } from './request-limits.ts';
 import type { Method, PublicContext, PublicRoute, Route } from './route.ts';
 
-type RouterDeps = Pick<Deps, 'db' | 'clock' | 'log'>;
+type RouterDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'denials' | 'addressOf'>;
 
 /** A runbook is the largest body there is. */
 const MAX_BODY_BYTES = MAX_RUNBOOK_BYTES + 1024;
@@ -72,19 +72,11 @@ async function authenticate(deps: RouterDeps, req: Request): Promise<Actor> {
   });
 }
 
-async function requireRole(deps: RouterDeps, actor: Actor, needed: Role, action: string): Promise<void> {
+function requireRole(actor: Actor, needed: Role, action: string): void {
   if (isRoleAtLeast(actor.role, needed)) return;
-  await deps.db.transaction((tx) =>
-    appendAudit(tx, {
-      at: deps.clock(),
-      actor: `${actor.kind}:${actor.name}`,
-      action: 'rbac_denied',
-      target: action,
-      detail: { role: actor.role, needed },
-    }),
-  );
   throw new LamplighterError('not-allowed', `${action}: role ${actor.role} may not`, {
     hint: `It takes the role ${needed}.`,
+    details: { denial: { subject: action, detail: { role: actor.role, needed } } },
   });
 }
 
@@ -106,20 +98,26 @@ export function createRouter(
   routes: readonly Route[],
   publicRoutes: readonly PublicRoute[],
 ): Handler {
-  return answering(deps.log, async (req, fields): Promise<Answer> => {
+  const limits = createRequestLimits(deps);
+  return answering(deps, async (req, fields): Promise<Answer> => {
     const open = findRoute(publicRoutes, req.method, req.path);
-    if (open) return await open.route.handle({ ...readRequest(req), params: open.params });
-    const actor = await authenticate(deps, req);
-    fields.actor = actor.name;
+    if (open) {
+      return await limits.authenticating(req, () =>
+        open.route.handle({ ...readRequest(req), params: open.params }),
+      );
+    }
+    const actor = await limits.authenticating(req, () => authenticate(deps, req));
+    fields.actor = `${actor.kind}:${actor.name}`;
+    limits.admitActor(`${actor.kind}:${actor.name}`);
     const found = findRoute(routes, req.method, req.path);
     if (!found) throw noSuchRoute([...routes, ...publicRoutes], req.path);
     const { route, params } = found;
-    await requireRole(deps, actor, route.role, `${route.method} ${route.path}`);
+    requireRole(actor, route.role, `${route.method} ${route.path}`);
     return await route.handle({
       ...readRequest(req),
       actor,
       params,
-      requireRole: (role, action) => requireRole(deps, actor, role, action),
+      requireRole: (role, action) => requireRole(actor, role, action),
     });
   });
 }

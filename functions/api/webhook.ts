@@ -8,7 +8,6 @@ import { requestCommand } from '../command/request.ts';
 import { chooseWebhookParams } from '../command/webhook-params.ts';
 import type { Deps } from '../deps.ts';
 import { parseJson } from '../json-body.ts';
-import { appendAudit } from '../store/audit.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { claimWebhookCall } from '../store/webhook-calls.ts';
 import { type Answer, type PublicContext, parseInput } from './route.ts';
@@ -69,29 +68,23 @@ async function authenticateCall(deps: WebhookDeps, context: PublicContext): Prom
   return { name, webhook, signature };
 }
 
-/** Writes down why a call that was signed rightly did nothing. */
-async function refuseCall(deps: WebhookDeps, name: string, code: 'conflict' | 'not-allowed', reason: string) {
-  await deps.db.transaction((tx) =>
-    appendAudit(tx, {
-      at: deps.clock(),
-      actor: `webhook:${name}`,
-      action: code === 'conflict' ? 'webhook.replayed' : 'rbac_denied',
-      target: `webhook ${name}`,
-      detail: { reason },
-    }),
-  );
-  return new LamplighterError(code, `call webhook ${name}: ${reason}`);
+/** Why a call that was signed rightly does nothing. */
+function refuseCall(name: string, code: 'conflict' | 'not-allowed', reason: string): LamplighterError {
+  const action = code === 'conflict' ? { action: 'webhook.replayed' } : {};
+  return new LamplighterError(code, `call webhook ${name}: ${reason}`, {
+    details: { denial: { actor: `webhook:${name}`, subject: `webhook ${name}`, ...action } },
+  });
 }
 
 /** `POST /v1/webhooks/:name` with `{"params": {…}}` → 202 `{"id", "host"}`. */
 export async function handleWebhook(deps: WebhookDeps, context: PublicContext): Promise<Answer> {
   const { name, webhook, signature } = await authenticateCall(deps, context);
   if (!(await claimWebhookCall(deps.db, name, signature, deps.clock()))) {
-    throw await refuseCall(deps, name, 'conflict', 'this very call was already taken');
+    throw refuseCall(name, 'conflict', 'this very call was already taken');
   }
   const body = context.body.byteLength === 0 ? {} : parseJson(context.body);
   const chosen = chooseWebhookParams(webhook, parseInput(WebhookBody, body, 'body').params);
-  if (!chosen.ok) throw await refuseCall(deps, name, 'not-allowed', chosen.reason);
+  if (!chosen.ok) throw refuseCall(name, 'not-allowed', chosen.reason);
   const command = await requestCommand(deps, {
     operation: webhook.operation,
     params: chosen.params,

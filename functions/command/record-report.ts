@@ -2,16 +2,18 @@
 import type { FinishedReport, ProgressReport, Report } from '#shared/command/report.ts';
 import { isSettled } from '#shared/command/state.ts';
 import type { PushMessage } from '../cloud/push.ts';
+import { minuteOf } from '../denial/recorder.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit, isReportAudited } from '../store/audit.ts';
 import { addRefusedEvent, addStepEvent, releaseSteps } from '../store/command-events.ts';
 import { advanceCommand, announceCommand, type CommandRecord, lockCommand } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
+import { countDenials, markTold } from '../store/denials.ts';
 import { type HostKeyRole, saveHeartbeat } from '../store/hosts.ts';
 import { authenticateReport } from './authenticate-report.ts';
 import { recordEnd } from './record-end.ts';
 
-export type ReportDeps = Pick<Deps, 'db' | 'clock'>;
+export type ReportDeps = Pick<Deps, 'db' | 'clock' | 'denials'>;
 
 /** What became of a report, for the log; `report` is set only when it counts. */
 export interface RecordedReport {
@@ -65,15 +67,13 @@ async function writeRefusal(
   refusal: Refusal,
 ): Promise<RecordedReport> {
   const { host, reason, detail, commandId, reportId } = refusal;
-  await deps.db.transaction((tx) =>
-    appendAudit(tx, {
-      at: deps.clock(),
-      actor: host === null ? 'unknown' : `host:${host}`,
-      action: 'report.refused',
-      target: commandId ?? host,
-      detail: { reason, detail, messageId: message.id, ...(reportId === undefined ? {} : { reportId }) },
-    }),
-  );
+  await deps.denials.note({
+    source: host === null ? 'unknown' : `host:${host}`,
+    isProven: host !== null,
+    action: 'report.refused',
+    subject: reason,
+    detail: { reason, detail, messageId: message.id, commandId, reportId },
+  });
   return { outcome: `refused: ${reason}` };
 }
 
@@ -86,20 +86,28 @@ async function recordRefused(deps: ReportDeps, report: RefusedReport): Promise<R
       await addRefusedEvent(tx, record.id, new Date(report.at), `${report.reason}: ${report.detail}`);
       await announceCommand(tx, record.id);
     }
-    await appendAudit(tx, {
-      at: deps.clock(),
-      actor: `host:${report.host}`,
-      action: 'envelope.refused',
-      target: record?.id ?? report.host,
-      detail: {
-        reason: report.reason,
-        detail: report.detail,
-        messageId: report.messageId,
-        reportId: report.id,
-      },
-    });
+    await auditRefused(deps, tx, report, record);
     return { outcome: 'recorded', report };
   });
+}
+
+/** Beyond so many in a minute a host's refusals are counted only. */
+const MAX_REFUSALS_TOLD = 20;
+
+async function auditRefused(
+  deps: ReportDeps,
+  tx: Queryable,
+  { host, id: reportId, reason, detail, messageId }: RefusedReport,
+  record: CommandRecord | undefined,
+): Promise<void> {
+  const action = 'envelope.refused';
+  const key = { minute: minuteOf(deps.clock()), source: `host:${host}`, action, subject: reason };
+  const sample = { reason, detail: detail.slice(0, 300), messageId, reportId };
+  const noted = await countDenials(tx, key, { count: 1, untold: 1, sample });
+  if (noted > MAX_REFUSALS_TOLD) return;
+  await markTold(tx, key, 1);
+  const entry = { at: deps.clock(), actor: key.source, action, target: record?.id ?? host };
+  await appendAudit(tx, { ...entry, detail: { ...sample, detail } });
 }
 
 /** True: recorded; false: known before; a refusal: must not count. */

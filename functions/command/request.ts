@@ -19,6 +19,7 @@ import {
 import { asStored } from '../store/json.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import { commandDigest, orderDigest } from './digest.ts';
+import { checkLimits, lockForLimits } from './limits.ts';
 
 export type RequestDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>;
 
@@ -52,40 +53,28 @@ function parseParams(definition: OperationDefinition, params: unknown): Record<s
   });
 }
 
-/** Throws `not-allowed`, and writes the denial down, when the actor's role does not cover the operation's risk. */
-async function checkRole(
-  deps: RequestDeps,
-  definition: OperationDefinition,
-  order: CommandOrder,
-): Promise<void> {
+/** Throws `not-allowed` when the actor's role does not cover the operation's risk. */
+function checkRole(definition: OperationDefinition, { actor, params }: CommandOrder): void {
   const needed = roleNeededFor(definition);
-  const { actor } = order;
   if (isRoleAtLeast(actor.role, needed)) return;
-  await deps.db.transaction((tx) =>
-    appendAudit(tx, {
-      at: deps.clock(),
-      actor: `${actor.kind}:${actor.name}`,
-      action: 'rbac_denied',
-      target: definition.name,
-      detail: { role: actor.role, needed, params: shownParams(order.params) },
-    }),
-  );
+  const detail = { role: actor.role, needed, params: shownParams(params) };
   throw new LamplighterError('not-allowed', `ask for ${definition.name}: role ${actor.role} may not`, {
     hint: `It takes the role ${needed}.`,
+    details: { denial: { actor: `${actor.kind}:${actor.name}`, subject: definition.name, detail } },
   });
 }
 
 /**
  * Asks for an operation: checks it against the runbook and the role, writes it down, and has it signed and sent. When
  * `sign` can't be reached the command stays `requested`, and the watch's tick asks again until it expires. Throws
- * `not-found`, `invalid-input`, `not-allowed`, or `conflict` (the key was used for something else).
+ * `not-found`, `invalid-input`, `not-allowed`, `busy` (429: limits.ts), or `conflict` (the key was used for something else).
  */
 export async function requestCommand(
   deps: RequestDeps,
   order: CommandOrder,
 ): Promise<{ id: CommandId; host: string }> {
   const definition = findOperation(order.operation);
-  await checkRole(deps, definition, order);
+  checkRole(definition, order);
   const given = asStored(parseParams(definition, order.params));
   const { runbook } = await requireRunbook(deps.db);
   const params = definition.canonical
@@ -93,7 +82,7 @@ export async function requestCommand(
     : given;
   const { host } = definition.resolve(params, { runbook });
   const requestedAt = deps.clock();
-  const { id, isNew, state } = await keep(deps, {
+  const command = {
     id: CommandId.parse(uuidv7({ msecs: requestedAt.getTime() })),
     operation: definition.name,
     host,
@@ -106,7 +95,8 @@ export async function requestCommand(
     expiresAt: new Date(requestedAt.getTime() + lifetimeMs(definition, order.actor)),
     timeoutMs: definition.timeoutMs,
     orderDigest: orderDigest({ operation: definition.name, params, dryRun: order.dryRun }),
-  });
+  };
+  const { id, isNew, state } = await keep(deps, command, definition);
   if (isNew || state === 'requested') await askToSign(deps, id);
   return { id, host };
 }
@@ -137,9 +127,11 @@ export async function resendRequestedCommands(deps: RequestDeps, withinMs: numbe
   return asked;
 }
 
-async function keep(deps: RequestDeps, command: NewCommand) {
+async function keep(deps: RequestDeps, command: NewCommand, definition: OperationDefinition) {
   return await deps.db.transaction(async (tx) => {
+    await lockForLimits(tx, command);
     if (await insertCommand(tx, command)) {
+      await checkLimits(tx, command, definition);
       await appendAudit(tx, {
         at: command.requestedAt,
         actor: `${command.actor.kind}:${command.actor.name}`,

@@ -2,14 +2,14 @@
 // only learn that this is one.
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
-import { answering, type Handler } from '../http.ts';
+import { type Answering, answering, type Handler } from '../http.ts';
 import { claimLiveTicket } from '../store/live-tickets.ts';
 import { createRelay, type Relay } from './relay.ts';
 import { type UpgradeHandler, upgradeHandler } from './upgrade.ts';
 
 /** Answers plain HTTP requests with 426. */
-export function handleLive(deps: Pick<Deps, 'log'>): Handler {
-  return answering(deps.log, () =>
+export function handleLive(deps: Answering): Handler {
+  return answering(deps, () =>
     Promise.reject(
       new LamplighterError('invalid-input', 'reach relay: this address speaks WebSocket only', {
         hint: 'Use `lamp logs SERVICE -f`.',

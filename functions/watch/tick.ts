@@ -6,6 +6,7 @@ import { settleEndedLines } from '../alert/settle-line.ts';
 import { orderOverdueVerifications } from '../backup/overdue.ts';
 import { type RequestDeps, requestCommand, resendRequestedCommands } from '../command/request.ts';
 import { sweepCommands } from '../command/sweep.ts';
+import { settleDenials } from '../denial/settle.ts';
 import { type CurrentRunbook, findRunbook } from '../store/runbooks.ts';
 import { noteTick } from '../store/watching.ts';
 import { type LatestVerifiedBackup, watchBackups } from './backup.ts';
@@ -73,6 +74,7 @@ function deliveryParts(deps: TickDeps): Part[] {
   return [
     { name: 'deliveries', run: () => publishOverdue(deps) },
     { name: 'swept', run: () => sweepCommands(deps) },
+    { name: 'denials', run: () => settleDenials(deps) },
     // After the sweep, which ends commands that no host reports.
     { name: 'linesEnded', run: () => settleEndedLines(deps) },
     { name: 'verifications', run: () => orderOverdueVerifications(deps) },

@@ -20,7 +20,9 @@ const DetailQuery = z.strictObject({
 
 function refuseInternal(operation: string): void {
   if (!lookUpOperation(operation)?.isInternal) return;
-  throw new LamplighterError('not-allowed', `ask for ${operation}: only the control plane itself does`);
+  throw new LamplighterError('not-allowed', `ask for ${operation}: only the control plane itself does`, {
+    details: { denial: { subject: operation } },
+  });
 }
 
 /** Routes of commands; what an operation takes is checked where it is asked for, so any token may try. */

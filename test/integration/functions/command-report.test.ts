@@ -4,6 +4,7 @@ import { recordReport } from '#functions/command/record-report.ts';
 import { runReportHooks } from '#functions/command/report-hooks.ts';
 import { requestCommand } from '#functions/command/request.ts';
 import { sweepCommands } from '#functions/command/sweep.ts';
+import { settleDenials } from '#functions/denial/settle.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { findBackupsById } from '#functions/store/backups.ts';
 import { listCommandEvents } from '#functions/store/command-events.ts';
@@ -49,6 +50,7 @@ const ORDERS = {
 };
 
 async function sentCommand(order: keyof typeof ORDERS = 'restart', dryRun = false): Promise<CommandId> {
+  deps.advance(1000);
   const actor = { kind: 'token', name: 'tester', role: 'operator' } as const;
   return (await requestCommand(deps, { ...ORDERS[order], actor, dryRun })).id;
 }
@@ -212,6 +214,7 @@ describe('refuses', () => {
     const id = await sentCommand(order);
     expect(await deliver(report(id), key())).toBe(`refused: ${reason}`);
     expect(await findCommand(database.db, id)).toMatchObject({ state: 'sent' });
+    await settleDenials({ db: database.db, clock: () => new Date(deps.now.getTime() + 60_000) });
     const [entry] = await listAudit(database.db, { action: 'report.refused', limit: 1 });
     expect(entry?.detail.reason).toBe(reason);
   });
@@ -303,16 +306,14 @@ test('in whatever order the reports come, the state, the result and the order of
     const steps = events.filter(({ kind }) => kind === 'step').map(({ step }) => step);
     expect(new Set(steps)).toEqual(new Set(['step 1', 'step 2', 'step 3']));
     // Before the end, steps wait for those before them; after it, nothing need be waited for.
-    const beforeEnd = events.filter(({ kind }, i) => kind === 'step' && i < stateIndex(events, 'failed'));
+    const beforeEnd = events.filter(
+      ({ kind }, i) => kind === 'step' && i < events.findIndex(({ state }) => state === 'failed'),
+    );
     expect(beforeEnd.map(({ step }) => step)).toEqual(
       ['step 1', 'step 2', 'step 3'].slice(0, beforeEnd.length),
     );
   }
 });
-
-function stateIndex(events: readonly { state?: string | undefined }[], state: string): number {
-  return events.findIndex((event) => event.state === state);
-}
 
 test('a step that overtook an earlier one is shown after it', async () => {
   const id = await sentCommand();

@@ -10,7 +10,7 @@ import { answering } from '#functions/http.ts';
 import { createLog } from '#functions/log.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
 import { ENTRY_POINTS, type EntryPointName, MAX_REPORT_BYTES } from '#shared/topology.ts';
-import { serveHandler } from '#test/fixtures/function-server.ts';
+import { answeringWith, serveHandler } from '#test/fixtures/function-server.ts';
 
 const SILENT = createLog(() => undefined);
 /** Parsed, `[{},{},…]` of 30 MB takes more than a gigabyte. */
@@ -146,7 +146,9 @@ test('the limits hold what is permitted', () => {
 });
 
 describe('a handler behind the front door', () => {
-  const echo = answering(SILENT, (req) => Promise.resolve({ body: { bytes: req.rawBody?.byteLength } }));
+  const echo = answering(answeringWith(SILENT), (req) =>
+    Promise.resolve({ body: { bytes: req.rawBody?.byteLength } }),
+  );
 
   test.each([
     ['of exactly the limit', 1000, 200],
@@ -163,7 +165,7 @@ describe('a handler behind the front door', () => {
 
   test('gets bytes that nobody parsed', async () => {
     const server = await serveHandler(
-      answering(SILENT, (req) =>
+      answering(answeringWith(SILENT), (req) =>
         Promise.resolve({ body: { raw: String(req.rawBody), parsed: typeof req.body } }),
       ),
     );
@@ -188,7 +190,7 @@ describe('a handler behind the front door', () => {
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const holding = answering(SILENT, async () => {
+    const holding = answering(answeringWith(SILENT), async () => {
       await held;
       return {};
     });

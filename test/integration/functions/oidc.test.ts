@@ -18,12 +18,15 @@ afterAll(() => identity.close());
 type Where = 'behind IAM' | 'elsewhere';
 
 function verify(token: string, where: Where): Promise<string> {
-  const { verifyCaller } = createDeps({
-    OIDC_AUDIENCE: AUDIENCE,
-    OIDC_CALLERS: CALLER,
-    OIDC_CERTS_URL: identity.certsUrl,
-    ...(where === 'behind IAM' ? { K_SERVICE: 'lamplighter-sign' } : {}),
-  });
+  const { verifyCaller } = createDeps(
+    {
+      OIDC_AUDIENCE: AUDIENCE,
+      OIDC_CALLERS: CALLER,
+      OIDC_CERTS_URL: identity.certsUrl,
+      ...(where === 'behind IAM' ? { K_SERVICE: 'lamplighter-sign' } : {}),
+    },
+    'sign',
+  );
   return verifyCaller(`Bearer ${token}`);
 }
 

@@ -1,0 +1,40 @@
+// How often one source may ask the API at all.
+import type { IncomingMessage } from 'node:http';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Deps } from '../deps.ts';
+import { createBuckets } from '../limit/bucket.ts';
+import { tooMany } from '../limit/too-many.ts';
+
+/** Requests of one token, on one instance. A waiting reader asks twice a minute. */
+export const REQUESTS = { burst: 240, perMinute: 600 };
+/** Requests of one address without a valid token or signature, on one instance. */
+export const FAILURES = { burst: 30, perMinute: 30 };
+
+export interface RequestLimits {
+  /** Throws `busy` (429) when the actor asks too often. */
+  admitActor(actor: string): void;
+  /** Runs what authenticates; after too many failures of an address throws `busy` (429) in place of its failure. Who is valid is let in. */
+  authenticating<T>(req: IncomingMessage, work: () => Promise<T>): Promise<T>;
+}
+
+/** Limits of this process. */
+export function createRequestLimits({ clock, addressOf }: Pick<Deps, 'clock' | 'addressOf'>): RequestLimits {
+  const requests = createBuckets(REQUESTS);
+  const failures = createBuckets(FAILURES);
+  return {
+    admitActor: (actor) => {
+      const waitS = requests.take(actor, clock().getTime());
+      if (waitS > 0) throw tooMany(`ask API: ${actor} asks too often`, waitS, { subject: 'requests' });
+    },
+    authenticating: async (req, work) => {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof LamplighterError) || error.code !== 'unauthenticated') throw error;
+        const waitS = failures.take(addressOf(req), clock().getTime());
+        if (waitS === 0) throw error;
+        throw tooMany('identify caller: too many failures from this address', waitS, { subject: 'failures' });
+      }
+    },
+  };
+}

@@ -1,0 +1,57 @@
+// From what was thrown and who asked to a denial; http.ts asks here for every refusal that becomes an answer.
+import type { IncomingMessage } from 'node:http';
+import { isIPv6 } from 'node:net';
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Denial } from './recorder.ts';
+
+/** What an error says about the denial that it is, under `details.denial`. */
+const Facts = z.object({
+  subject: z.string(),
+  detail: z.record(z.string(), z.unknown()).default({}),
+  /** Who was denied, proven, where the handler does not know: `webhook:deploy`. */
+  actor: z.string().optional(),
+  /** Another action than the error's code stands for. */
+  action: z.string().optional(),
+});
+
+const TOO_MANY = 429;
+
+function actionOf({ code, details }: LamplighterError): string | undefined {
+  if (details.status === TOO_MANY) return 'rate_limited';
+  if (code === 'unauthenticated') return 'auth_denied';
+  return code === 'not-allowed' ? 'rbac_denied' : undefined;
+}
+
+/**
+ * The address that a request came from. Behind Google's front end the last entry of x-forwarded-for is what that saw; the
+ * ones before it are the sender's own words. Of IPv6, the half that one customer gets.
+ */
+export function addressOf(req: IncomingMessage, isBehindFrontEnd: boolean): string {
+  const forwarded = String(req.headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .at(-1)
+    ?.trim();
+  const address = (isBehindFrontEnd && forwarded ? forwarded : req.socket.remoteAddress) ?? 'unknown';
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address.replace('::ffff:', '').slice(0, 64);
+  return `${new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')[0]?.split(':').slice(0, 4).join(':')}::/64`;
+}
+
+/** The denial, or undefined when it is none. `actor` is who asked, once that is proven. */
+export function denialOf(
+  thrown: unknown,
+  { actor, address }: { actor: string | undefined; address: string },
+): Denial | undefined {
+  if (!(thrown instanceof LamplighterError)) return undefined;
+  const facts = Facts.safeParse(thrown.details.denial).data;
+  const action = facts?.action ?? actionOf(thrown);
+  if (action === undefined) return undefined;
+  const proven = actor ?? facts?.actor;
+  return {
+    source: proven ?? `address:${address}`,
+    isProven: proven !== undefined,
+    action,
+    subject: facts?.subject ?? thrown.code,
+    detail: { reason: thrown.message, ...facts?.detail },
+  };
+}

@@ -1,0 +1,116 @@
+// Every denial leaves a trace: counted by source and minute, so that a flood of them is one row with a count. Of somebody
+// who is known, the first in a minute is in the audit trail at once; the rest comes there with a tick (settle.ts).
+import type { Deps } from '../deps.ts';
+import { appendAudit } from '../store/audit.ts';
+import { countDenials, type DenialKey, markTold } from '../store/denials.ts';
+
+export interface Denial {
+  /** `kind:name` of who was denied: proven (a token, a host's key), or the address that it came from. */
+  source: string;
+  isProven: boolean;
+  /** `rbac_denied`, `auth_denied`, `rate_limited`, `report.refused`. */
+  action: string;
+  /** What was asked for, from a list of ours: text of whoever asks would make a row of each. */
+  subject: string;
+  /** Never a secret. */
+  detail: Record<string, unknown>;
+}
+
+export interface DenialRecorder {
+  /** Resolves when the denial is written down, or could not be, which is logged. */
+  note(denial: Denial): Promise<void>;
+}
+
+/** Sources that a process tells apart in a minute; whoever has more addresses than this is counted as one. */
+export const MAX_SOURCES = 200;
+const MAX_TEXT_LENGTH = 300;
+const MINUTE_MS = 60_000;
+
+interface Counted {
+  key: DenialKey;
+  denial: Denial;
+  count: number;
+}
+
+function clip(detail: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(detail).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value,
+    ]),
+  );
+}
+
+/** The minute that a moment is in. */
+export function minuteOf(at: Date): Date {
+  return new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS);
+}
+
+/** A recorder of this process. What comes while it writes is written together: one write at a time. */
+export function createDenialRecorder(
+  deps: Pick<Deps, 'db' | 'clock' | 'log'>,
+  entryPoint: string,
+): DenialRecorder {
+  let waiting = new Map<string, Counted>();
+  let next: Promise<void> | undefined;
+  let current: Promise<void> = Promise.resolve();
+  let seen = { minuteMs: 0, sources: new Set<string>() };
+
+  function sourceOf({ source, isProven }: Denial, minute: Date): string {
+    if (isProven) return source;
+    if (seen.minuteMs !== minute.getTime()) seen = { minuteMs: minute.getTime(), sources: new Set() };
+    if (seen.sources.size < MAX_SOURCES) seen.sources.add(source);
+    return seen.sources.has(source) ? source : 'address:others';
+  }
+
+  async function flush(): Promise<void> {
+    const batch = waiting;
+    waiting = new Map();
+    next = undefined;
+    // One order for all processes: no two wait for each other.
+    const counted = [...batch.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    try {
+      await deps.db.transaction(async (tx) => {
+        for (const [, one] of counted) await write(deps, tx, one, entryPoint);
+      });
+    } catch (error) {
+      deps.log.error('denials could not be written down', error, { denials: counted.length });
+    }
+  }
+
+  return {
+    note: (denial) => {
+      const minute = minuteOf(deps.clock());
+      const source = sourceOf(denial, minute);
+      const { action, subject } = denial;
+      const id = JSON.stringify([minute, source, action, subject]);
+      const known = waiting.get(id);
+      if (known) known.count += 1;
+      else waiting.set(id, { key: { minute, source, action, subject }, denial, count: 1 });
+      if (!next) {
+        next = current.then(flush);
+        current = next;
+      }
+      return next;
+    },
+  };
+}
+
+async function write(
+  deps: Pick<Deps, 'clock'>,
+  tx: Parameters<typeof appendAudit>[0],
+  { key, denial, count }: Counted,
+  entryPoint: string,
+): Promise<void> {
+  const sample = { ...clip(denial.detail), entryPoint };
+  const noted = await countDenials(tx, key, { count, untold: count, sample });
+  if (!denial.isProven || noted > count) return;
+  await markTold(tx, key, count);
+  await appendAudit(tx, {
+    at: deps.clock(),
+    actor: key.source,
+    action: key.action,
+    target: key.subject,
+    detail: { ...sample, count },
+  });
+}
