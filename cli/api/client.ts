@@ -103,7 +103,9 @@ function rootCause(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
   if (error instanceof AggregateError && error.errors.length > 0) return rootCause(error.errors[0]);
   if (error instanceof Error && error.cause !== undefined) return rootCause(error.cause);
-  return messageOf(error);
+  const said = messageOf(error);
+  // Node's fetch speaks to none of the ports that browsers keep for other protocols.
+  return said === 'bad port' ? 'no http client goes to this port, which belongs to another protocol' : said;
 }
 
 function unreachable(origin: string, error: unknown): LamplighterError {

@@ -28,9 +28,23 @@ function parseProblem(text: string): Problem | undefined {
   }
 }
 
+/** The API answers with problem details: a page from elsewhere with such a status says nothing of what was asked for. */
+function isForeign(status: number): boolean {
+  return status < 500 && status !== 401 && status !== 403;
+}
+
+function foreignAnswer(status: number, base: string): LamplighterError {
+  return new LamplighterError('unavailable', `ask ${base}: it answered HTTP ${status}, not as the API does`, {
+    retryable: GATEWAY_STATUSES.has(status),
+    hint: `Is ${base} the address of a Lamplighter API (LAMP_URL)?`,
+    details: { status },
+  });
+}
+
 /** The error of a response that is not 2xx; `details.errors` carries the problem's own list, if any. */
 export function problemToError(status: number, text: string, base: string): LamplighterError {
   const problem = parseProblem(text);
+  if (!problem && isForeign(status)) return foreignAnswer(status, base);
   const code = codeOf(status);
   // What the API says of a header is of no use to who has a config file.
   const said = code === 'unauthenticated' ? undefined : problem?.hint;

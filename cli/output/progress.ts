@@ -104,8 +104,7 @@ function currentActivity(
 ): string | undefined {
   const step = events.findLast((event) => event.kind === 'step');
   if (step && (step.phase === 'begin' || step.phase === 'undo-begin')) return step.step;
-  if (contact && command.state === 'sent')
-    return `waiting for ${command.host}, which ${describeContact(contact)}`;
+  if (contact && command.state === 'sent') return `waiting for ${command.host}, ${describeContact(contact)}`;
   return command.state;
 }
 
@@ -128,7 +127,8 @@ function terminalSpinner(io: Io): Spinner {
     if (!activity) return;
     frame = (frame + 1) % FRAMES.length;
     const elapsed = formatElapsed(io.nowMs() - startedAtMs);
-    const line = `  ${FRAMES[frame] ?? ''} ${escapeForTerminal(activity)}  ${elapsed}`;
+    // The time stands where the lines above have theirs, and is never cut.
+    const line = `  ${elapsed.padStart(9)}  ${FRAMES[frame] ?? ''} ${escapeForTerminal(activity)}`;
     io.out(`${CLEAR_LINE}${truncate(line, io.columns() - 1)}`);
     isDrawn = true;
   };
@@ -136,6 +136,8 @@ function terminalSpinner(io: Io): Spinner {
   return {
     show(next) {
       activity = next ?? activity;
+      // At once: what goes on may be over before the next frame.
+      draw();
     },
     clear,
     stop() {

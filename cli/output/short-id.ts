@@ -20,7 +20,7 @@ export function shortIds(ids: readonly string[]): Map<string, string> {
   );
 }
 
-/** True when `part` is the id, its beginning or its end. */
+/** True when `part` is the id, its beginning or its end, or the beginning of its short form. */
 export function isPartOfId(id: string, part: string): boolean {
-  return id.startsWith(part) || id.endsWith(part);
+  return id.startsWith(part) || id.endsWith(part) || shortId(id).startsWith(part);
 }

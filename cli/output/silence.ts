@@ -13,12 +13,12 @@ export function describeSilence(
   if (!contact) return undefined;
   const isLater = Date.parse(expiresAt) - Date.parse(contact.at) > DAY_MS / 2;
   const until = `the command waits until ${isLater ? formatClock(expiresAt) : formatTime(expiresAt)} and then expires`;
-  if (!contact.online) return `${escapeForTerminal(host)} ${describeContact(contact)}; ${until}`;
+  if (!contact.online) return `${escapeForTerminal(host)} was ${describeContact(contact)}; ${until}`;
   return state === 'requested' ? `it could not be signed yet; ${until}` : undefined;
 }
 
-/** `was last heard of 4 min ago`. */
+/** `last heard of 4 min ago`. */
 export function describeContact({ at, lastHeardAt }: HostContact): string {
-  if (lastHeardAt === null) return 'was never heard of';
-  return `was last heard of ${formatSpan(Date.parse(at) - Date.parse(lastHeardAt))} ago`;
+  if (lastHeardAt === null) return 'never heard of';
+  return `last heard of ${formatSpan(Date.parse(at) - Date.parse(lastHeardAt))} ago`;
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { AuditView } from '#shared/api/views.ts';
+import { CommandId } from '#shared/names.ts';
 import { formatClock } from '../output/quantity.ts';
+import { shortId } from '../output/short-id.ts';
 import { renderTable } from '../output/table.ts';
 import type { ViewContext } from '../views/context.ts';
 import { fetchList, printList } from './show-list.ts';
@@ -34,13 +36,18 @@ export function define(command: Command, bind: Bind): void {
   addExamples(command, 'lamp audit --action rbac_denied');
 }
 
+/** A command's id as short as elsewhere; other targets are names. */
+function shortTarget(target: string): string {
+  return CommandId.safeParse(target).success ? shortId(target) : target;
+}
+
 function renderAudit(rows: AuditView[], { paint, width }: ViewContext): string {
   const cells = rows.map(({ seq, at, actor, action, target, detail }) => [
     String(seq),
     formatClock(at),
     actor,
     action,
-    target ?? '-',
+    target === null ? '-' : shortTarget(target),
     Object.keys(detail).length > 0 ? JSON.stringify(detail) : '',
   ]);
   return renderTable(COLUMNS, cells, width, paint.dim);

@@ -6,6 +6,7 @@ import { restoreRun } from '#shared/operations/backup.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { formatAge, formatBytes, formatCount } from '../output/quantity.ts';
+import { wrapText } from '../output/width.ts';
 import { findBackup } from './find-backup.ts';
 import { addActionOptions, describeOperation } from './operation-verb.ts';
 import { performOperation } from './perform.ts';
@@ -37,7 +38,10 @@ async function restore(session: Session, wanted: string, options: RestoreOptions
   const backup = await findBackup(session, wanted, ({ proof }) => proof.state === 'verified');
   warn(session, backup);
   const confirm = yes || dryRun ? backup.database : await askForName(session, backup);
-  if (confirm === undefined) return EXIT.interrupted;
+  if (confirm === undefined) {
+    session.io.err('\ninterrupted: nothing was done\n');
+    return EXIT.interrupted;
+  }
   const order = {
     operation: restoreRun.name,
     params: { backup: backup.id, confirm },
@@ -48,11 +52,12 @@ async function restore(session: Session, wanted: string, options: RestoreOptions
 
 function warn({ io, paint }: Session, backup: BackupView): void {
   const facts = `${formatBytes(backup.bytes)}, ${formatCount(backup.rows)} rows in ${backup.tables} tables`;
-  io.err(
-    `Restore of database ${escapeForTerminal(backup.database)} on ${escapeForTerminal(backup.host)}` +
-      ` from ${backup.id}, taken ${formatAge(backup.finishedAt, io.nowMs())} (${facts}).\n` +
-      'Services stop meanwhile; what was written since the backup stays only in the copy that is kept.\n',
-  );
+  const text = [
+    `Restore of database ${backup.database} on ${backup.host} from ${backup.id},`,
+    `taken ${formatAge(backup.finishedAt, io.nowMs())} (${facts}).`,
+    'Services stop meanwhile; what was written since the backup stays only in the copy that is kept.',
+  ].join(' ');
+  io.err(`${wrapText(escapeForTerminal(text), io.columns()).join('\n')}\n`);
   if (backup.proof.state === 'verified') return;
   const fault = backup.proof.faults[0] ? `: ${escapeForTerminal(backup.proof.faults[0])}` : '';
   const why = backup.proof.state === 'corrupt' ? `is known to be corrupt${fault}` : 'is not verified yet';

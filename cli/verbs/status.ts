@@ -68,11 +68,11 @@ function factsOf({ vitals }: HostView): string[] {
   if (!vitals) return [];
   const { load, memory, disks, uptimeS } = vitals;
   return [
-    `load ${load.map((l) => l.toFixed(2)).join(' ')}`,
     `memory ${usedShare(memory.availableBytes, memory.totalBytes)}`,
     ...disks.slice(0, 2).map(({ mount, freeBytes, totalBytes }) => {
       return `${escapeForTerminal(mount)} ${usedShare(freeBytes, totalBytes)}`;
     }),
+    `load ${load.map((l) => l.toFixed(2)).join(' ')}`,
     `up ${formatSpan(uptimeS * 1000)}`,
   ];
 }

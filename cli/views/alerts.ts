@@ -9,7 +9,7 @@ const COLUMNS = [
   { title: 'LEVEL', dispensable: 1 },
   { title: 'FIRED', dispensable: 3 },
   { title: 'ABOUT' },
-  { title: 'SUMMARY', flexible: true, least: 20 },
+  { title: 'SUMMARY', flexible: true, least: 32 },
   { title: 'TOLD', flexible: true, least: 16, dispensable: 2 },
 ];
 

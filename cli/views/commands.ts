@@ -2,7 +2,7 @@ import type { CommandDetail, CommandView } from '#shared/api/views.ts';
 import { isFinal } from '#shared/command/state.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { formatAge, formatClock, formatElapsed } from '../output/quantity.ts';
-import { shortIds } from '../output/short-id.ts';
+import { shortId, shortIds } from '../output/short-id.ts';
 import { describeSilence } from '../output/silence.ts';
 import type { Paint, Palette } from '../output/style.ts';
 import { type Cell, renderTable } from '../output/table.ts';
@@ -25,11 +25,14 @@ function paintOf(state: CommandView['state'], paint: Palette): Paint {
 }
 
 const MAX_SHOWN_LENGTH = 30;
+const REDACTED = '[REDACTED]';
 
 function shortDescription({ operation, params, dryRun }: CommandView): string {
   const values = orderParams(params)
-    .map(([, value]) => value)
-    .filter((value) => typeof value === 'string' && value.length <= MAX_SHOWN_LENGTH);
+    .map(([key, value]) => (key === 'backup' && typeof value === 'string' ? shortId(value) : value))
+    .filter((value) => typeof value === 'string' && value.length <= MAX_SHOWN_LENGTH)
+    // What only the host may know says nothing here.
+    .filter((value) => value !== REDACTED);
   return [operation, ...values, ...(dryRun ? ['(dry run)'] : [])].join(' ');
 }
 

@@ -109,12 +109,16 @@ export async function findCommand(db: Queryable, id: string): Promise<CommandRec
   return await queryRow(db, CommandRow, `SELECT ${COLUMNS} FROM commands WHERE id = $1`, [id]);
 }
 
-/** Ids that begin or end with this, at most so many, the newest first. */
+/** As long as people see of an id: its end. */
+const SHORT_ID_LENGTH = 8;
+
+/** Ids that begin or end with this, or whose short form begins so; at most so many, the newest first. */
 export async function findCommandIds(db: Queryable, part: string, limit: number): Promise<CommandId[]> {
   const rows = await queryRows(
     db,
     z.object({ id: CommandId }),
     `SELECT id FROM commands WHERE starts_with(id::text, $1) OR right(id::text, length($1)) = $1
+       OR starts_with(right(id::text, ${SHORT_ID_LENGTH}), $1)
      ORDER BY requested_at DESC, id DESC LIMIT $2`,
     [part, limit],
   );

@@ -20,13 +20,13 @@ const BACKUP_ENTRY = 'a "backup:" section (bucket, localDir, recipients, configP
 
 function permitDatabase(database: string, use: 'backup' | 'restore', policy: Policy): PolicyVerdict {
   if (!policy.backup) return forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY);
-  const allowed = policy.databases[database]?.allow ?? [];
-  if (!allowed.includes(use)) {
-    const detail = `the host's policy does not allow ${use} of database ${database}`;
-    const entry = `"${database}: {allow: [${[...allowed, use].join(', ')}]}" under "databases:"`;
-    return forbid('not-in-policy', detail, entry);
-  }
-  return ALLOWED;
+  const known = policy.databases[database];
+  if (known?.allow.includes(use)) return ALLOWED;
+  const detail = `the host's policy does not allow ${use} of database ${database}`;
+  const entry = known
+    ? `${use} to "allow:" of ${database} under "databases:"`
+    : `"${database}: {allow: [${use}]}" under "databases:"`;
+  return forbid('not-in-policy', detail, entry);
 }
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -142,7 +142,7 @@ export const restoreRun = defineOperation({
     });
     if (missing) {
       const detail = `the host's policy does not allow stop and start of ${missing.unit}`;
-      return forbid('not-in-policy', detail, `stop and start to "${missing.unit}:" under "units:"`);
+      return forbid('not-in-policy', detail, `stop and start to the list of ${missing.unit} under "units:"`);
     }
     const verdicts = [
       ...spec.services.map(({ health }) => permitHealth(health, policy)),

@@ -54,11 +54,14 @@ function nameInParams<P extends { service: string }>(params: P, context: Resolve
 
 function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVerdict {
   const actions = policy.units[unit];
-  const detail = `the host's policy does not allow ${action} on ${unit}`;
-  const entry = `"${unit}: [${[...(actions ?? []), action].join(', ')}]" under "units:"`;
-  if (!actions) return forbid('unknown-unit', `the host's policy does not name ${unit}`, entry);
-  if (!actions.includes(action)) return forbid('not-in-policy', detail, entry);
-  return ALLOWED;
+  if (!actions) {
+    const detail = `the host's policy does not name ${unit}`;
+    return forbid('unknown-unit', detail, `"${unit}: [${action}]" under "units:"`);
+  }
+  if (actions.includes(action)) return ALLOWED;
+  // The unit is named already: a second entry of its name would make the file invalid.
+  const entry = `${action} to the list of ${unit} under "units:"`;
+  return forbid('not-in-policy', `the host's policy does not allow ${action} on ${unit}`, entry);
 }
 
 /** A command may not make root ask just anything on the machine: only what the policy names. */

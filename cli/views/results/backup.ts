@@ -2,7 +2,6 @@
 import { backupList, backupRun, restoreRun } from '#shared/operations/backup.ts';
 import { escapeForTerminal } from '../../output/escape.ts';
 import { formatBytes, formatCount, formatElapsed } from '../../output/quantity.ts';
-import { shortId } from '../../output/short-id.ts';
 import { renderTable } from '../../output/table.ts';
 import { viewOf } from './result-view.ts';
 
@@ -23,7 +22,7 @@ export const backupRunView = viewOf(
       `backup ${paint.bold(escapeForTerminal(backupId))} of database ${escapeForTerminal(database)}`,
       `  ${formatBytes(bytes)}, ${contentOf(backup)}, taken in ${took}`,
       `  in the bucket as ${escapeForTerminal(manifestObject)}`,
-      `  it is being verified: lamp backups shows the proof, lamp verify ${shortId(backupId)} waits for one`,
+      `  being verified now; the proof: lamp backups`,
       '',
     ].join('\n');
   },

@@ -48,7 +48,7 @@ describe('status', () => {
     expect(out).toMatchInlineSnapshot(`
       "demo  runbook version 3  2026-11-23 08:30:00
 
-      host vm-1  online  heartbeat 12 s ago  load 0.12 0.10 0.08  memory 25 %  / 41 %  up 25 h
+      host vm-1  online  heartbeat 12 s ago  memory 25 %  / 41 %  load 0.12 0.10 0.08  up 25 h
 
       SERVICE       STATE             SINCE    RESTARTS  HOST  UNIT
       web           active (running)  3 h ago         0  vm-1  app-web.service
@@ -119,7 +119,7 @@ describe('lists', () => {
     [['backups'], 0, /analytics +6 h ago +412 MB +12 +310,001 +verified 6 h ago/],
     [['commands'], 0, /service\.restart web +succeeded +10 s ago +2\.4 s +ada/],
     [['audit', '--action', 'rbac_denied'], 0, /41 +2026-11-23 08:30:00 +token:ada +rbac_denied/],
-    [['operations'], 0, /service\.logs +viewer +service \[lines\] \[since\] +Read a service's journal/],
+    [['operations'], 0, /service\.logs +responder +service \[lines\] \[since\] +Read a service's journal/],
   ])('%j', async (args, exitCode, pattern) => {
     const { code, out } = await lamp(args, { url: api.url, nowMs });
     expect(code).toBe(exitCode);

@@ -74,8 +74,8 @@ test('the wait line goes on telling how long the host is silent', async () => {
     return { body: { command: SENT, events: [], contact: looks === 1 ? SILENT : later } };
   });
   const { out } = await lamp(['restart', 'web'], { url: api.url, isTty: true });
-  expect(out).toContain('waiting for web-1, which was last heard of 4 min ago');
-  expect(out).toContain('waiting for web-1, which was last heard of 5 min ago');
+  expect(out).toContain('waiting for web-1, last heard of 4 min ago');
+  expect(out).toContain('waiting for web-1, last heard of 5 min ago');
   // Looked at again soon, so that the line is true.
   expect(api.asked.map(({ query }) => query.get('waitS')).filter(Boolean)).toEqual(['5', '5', '5']);
 });

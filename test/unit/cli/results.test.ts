@@ -90,7 +90,7 @@ test.each<[string, Partial<Record<keyof CommandView, unknown>>, RegExp[]]>([
     [
       /^backup 20261123T020000Z-1f3a9c of database analytics$/m,
       /^ {2}412 MB, 310,001 rows in 12 tables, taken in 1:10 min$/m,
-      /lamp verify 1f3a9c/,
+      /proof: lamp backups$/m,
     ],
   ],
   [

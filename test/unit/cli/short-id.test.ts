@@ -26,6 +26,7 @@ test('the same id twice is still one', () => {
 test.each([
   ['019b1d3c-7a00', true],
   ['c0de', true],
+  ['0000', true],
   ['7a00', false],
 ])('%s names it: %s', (part, isNamed) => {
   expect(isPartOfId(A, part)).toBe(isNamed);

@@ -122,7 +122,7 @@ describe('the policy’s answer says which kind of no it is', () => {
     expect(verdict).toMatchObject({
       allowed: false,
       code: 'not-in-policy',
-      hint: expect.stringMatching(/"postgresql@15-main\.service: \[.*stop\]" under "units:"/),
+      hint: 'Root of the host can allow it: add stop to the list of postgresql@15-main.service under "units:" in /etc/lamplighter/policy.yaml.',
     });
   });
 });
