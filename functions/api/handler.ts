@@ -16,6 +16,7 @@ import { liveRoutes } from './routes/live.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { runbookRoutes } from './routes/runbook.ts';
 import { statusRoutes } from './routes/status.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 
 /** Every route that needs a token. */
 export function apiRoutes(deps: Deps, listener: CommandListener): Route[] {
@@ -31,6 +32,7 @@ export function apiRoutes(deps: Deps, listener: CommandListener): Route[] {
     ...checkRoutes(deps),
     ...backupRoutes(deps),
     ...liveRoutes(deps),
+    ...tokenRoutes(deps),
   ];
 }
 

@@ -3,9 +3,10 @@ import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { isRoleAtLeast, type Role } from '#shared/role.ts';
 import { MAX_RUNBOOK_BYTES } from '#shared/runbook/parse.ts';
+import { isScoped } from '../command/scope.ts';
 import type { Deps } from '../deps.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from '../http.ts';
-import { findToken } from '../store/tokens.ts';
+import { useToken } from '../store/tokens.ts';
 import { createRequestLimits } from './request-limits.ts';
 import type { Method, PublicContext, PublicRoute, Route } from './route.ts';
 
@@ -63,16 +64,35 @@ function noSuchRoute(routes: readonly { method: Method; path: string }[], path: 
   });
 }
 
-async function authenticate(deps: RouterDeps, req: Request): Promise<Actor> {
+interface Caller {
+  actor: Actor;
+  /** True when the token is limited to hosts or operations: it then administers nothing, whatever its role. */
+  isScoped: boolean;
+}
+
+async function authenticate(deps: RouterDeps, req: Request): Promise<Caller> {
   const token = /^Bearer (\S+)$/.exec(req.headers.authorization ?? '')?.[1];
-  const standing = token === undefined ? undefined : await findToken(deps.db, token);
-  if (standing) return { kind: 'token', name: standing.name, role: standing.role };
+  const standing = token === undefined ? undefined : await useToken(deps.db, token, deps.clock());
+  if (standing) {
+    const { name, role } = standing;
+    return { actor: { kind: 'token', name, role }, isScoped: isScoped(standing) };
+  }
   throw new LamplighterError('unauthenticated', 'identify caller: there is no valid token', {
-    hint: 'Send "Authorization: Bearer TOKEN" with a token that was not revoked.',
+    hint: 'Send "Authorization: Bearer TOKEN" with a token that was neither revoked nor has expired.',
   });
 }
 
-function requireRole(actor: Actor, needed: Role, action: string): void {
+function requireRole({ actor, isScoped: isLimited }: Caller, needed: Role, action: string): void {
+  if (isLimited && needed === 'admin') {
+    throw new LamplighterError(
+      'not-allowed',
+      `${action}: token ${actor.name} is limited to hosts or operations`,
+      {
+        hint: 'It takes a token that is not.',
+        details: { denial: { subject: action, detail: { role: actor.role, needed, isScoped: true } } },
+      },
+    );
+  }
   if (isRoleAtLeast(actor.role, needed)) return;
   throw new LamplighterError('not-allowed', `${action}: role ${actor.role} may not`, {
     hint: `It takes the role ${needed}.`,
@@ -106,18 +126,19 @@ export function createRouter(
         open.route.handle({ ...readRequest(req), params: open.params }),
       );
     }
-    const actor = await limits.authenticating(req, () => authenticate(deps, req));
+    const caller = await limits.authenticating(req, () => authenticate(deps, req));
+    const { actor } = caller;
     fields.actor = `${actor.kind}:${actor.name}`;
     limits.admitActor(`${actor.kind}:${actor.name}`);
     const found = findRoute(routes, req.method, req.path);
     if (!found) throw noSuchRoute([...routes, ...publicRoutes], req.path);
     const { route, params } = found;
-    requireRole(actor, route.role, `${route.method} ${route.path}`);
+    requireRole(caller, route.role, `${route.method} ${route.path}`);
     return await route.handle({
       ...readRequest(req),
       actor,
       params,
-      requireRole: (role, action) => requireRole(actor, role, action),
+      requireRole: (role, action) => requireRole(caller, role, action),
     });
   });
 }

@@ -18,8 +18,10 @@ import {
 } from '../store/commands.ts';
 import { asStored } from '../store/json.ts';
 import { requireRunbook } from '../store/runbooks.ts';
+import { findTokenByName } from '../store/tokens.ts';
 import { commandDigest, orderDigest } from './digest.ts';
 import { checkLimits, lockForLimits } from './limits.ts';
+import { scopeFault } from './scope.ts';
 
 export type RequestDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>;
 
@@ -53,15 +55,35 @@ function parseParams(definition: OperationDefinition, params: unknown): Record<s
   });
 }
 
-/** Throws `not-allowed` when the actor's role does not cover the operation's risk. */
+/** Throws `not-allowed` when the actor's role does not cover the operation's risk, or a webhook asks for a destructive one. */
 function checkRole(definition: OperationDefinition, { actor, params }: CommandOrder): void {
   const needed = roleNeededFor(definition);
-  if (isRoleAtLeast(actor.role, needed)) return;
+  const isForPeople = actor.kind === 'webhook' && definition.risk === 'destructive';
+  if (isRoleAtLeast(actor.role, needed) && !isForPeople) return;
   const detail = { role: actor.role, needed, params: shownParams(params) };
-  throw new LamplighterError('not-allowed', `ask for ${definition.name}: role ${actor.role} may not`, {
-    hint: `It takes the role ${needed}.`,
+  const who = isForPeople ? 'no webhook may' : `role ${actor.role} may not`;
+  throw new LamplighterError('not-allowed', `ask for ${definition.name}: ${who}`, {
+    hint: isForPeople ? 'A destructive operation takes a person.' : `It takes the role ${needed}.`,
     details: { denial: { actor: `${actor.kind}:${actor.name}`, subject: definition.name, detail } },
   });
+}
+
+/** Throws `not-allowed` when the actor's token does not cover the operation or the host. */
+async function checkScope(
+  deps: RequestDeps,
+  actor: Actor,
+  asked: { operation: string; host: string },
+): Promise<void> {
+  const token = actor.kind === 'token' ? await findTokenByName(deps.db, actor.name, deps.clock()) : undefined;
+  const fault = token && scopeFault(token, asked);
+  if (fault === undefined) return;
+  throw new LamplighterError(
+    'not-allowed',
+    `ask for ${asked.operation}: token ${actor.name} may not, ${fault}`,
+    {
+      details: { denial: { actor: `${actor.kind}:${actor.name}`, subject: asked.operation, detail: asked } },
+    },
+  );
 }
 
 /**
@@ -82,6 +104,7 @@ export async function requestCommand(
     : given;
   const { host } = definition.resolve(params, { runbook });
   const requestedAt = deps.clock();
+  await checkScope(deps, order.actor, { operation: definition.name, host });
   const command = {
     id: CommandId.parse(uuidv7({ msecs: requestedAt.getTime() })),
     operation: definition.name,

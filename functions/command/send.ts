@@ -102,7 +102,14 @@ async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Prom
   const params = definition.params.safeParse(record.params);
   if (!params.success) return { refusal: 'its parameters are no longer valid' };
   const { runbook, version } = await requireRunbook(tx);
-  const question = { actor: record.actor, definition, params: record.params, runbook };
+  const question = {
+    actor: record.actor,
+    definition,
+    params: record.params,
+    runbook,
+    host: record.host,
+    now: deps.clock(),
+  };
   const standing = await judgeStanding(tx, question);
   if (!standing.allowed) return { refusal: standing.reason };
   try {

@@ -6,6 +6,7 @@ import { isRoleAtLeast, type Role, roleNeededFor } from '#shared/role.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import type { Queryable } from '../store/database.ts';
 import { findTokenByName } from '../store/tokens.ts';
+import { scopeFault } from './scope.ts';
 import { matchWebhookParams } from './webhook-params.ts';
 
 export type Standing = { allowed: true; actor: Actor } | { allowed: false; reason: string };
@@ -15,6 +16,8 @@ export interface StandingQuestion {
   definition: OperationDefinition;
   params: Record<string, unknown>;
   runbook: Runbook;
+  host: string;
+  now: Date;
 }
 
 function refuse(reason: string): Standing {
@@ -31,8 +34,11 @@ function withRole(role: Role, { actor, definition }: StandingQuestion): Standing
 async function tokenStanding(db: Queryable, question: StandingQuestion): Promise<Standing> {
   if (question.definition.name === 'alert.append')
     return refuse('alerts are appended by their channel alone');
-  const token = await findTokenByName(db, question.actor.name);
-  return token ? withRole(token.role, question) : refuse(`token ${question.actor.name} was revoked`);
+  const { actor, definition, host, now } = question;
+  const token = await findTokenByName(db, actor.name, now);
+  if (!token) return refuse(`token ${actor.name} was revoked or has expired`);
+  const fault = scopeFault(token, { operation: definition.name, host });
+  return fault === undefined ? withRole(token.role, question) : refuse(`token ${actor.name}: ${fault}`);
 }
 
 function webhookStanding(question: StandingQuestion): Standing {
@@ -41,7 +47,8 @@ function webhookStanding(question: StandingQuestion): Standing {
   if (!webhook) return refuse(`the runbook has no webhook ${actor.name}`);
   if (webhook.operation !== definition.name)
     return refuse(`webhook ${actor.name} is bound to ${webhook.operation}`);
-  if (definition.isInternal) return refuse(`no webhook may ask for ${definition.name}`);
+  if (definition.isInternal || definition.risk === 'destructive')
+    return refuse(`no webhook may ask for ${definition.name}`);
   const match = matchWebhookParams(webhook, params);
   return match.ok ? withRole(webhook.role, question) : refuse(match.reason);
 }

@@ -6,7 +6,7 @@ import { Storage } from '@google-cloud/storage';
 import { z } from 'zod';
 import { type Database, openDatabase } from '#functions/store/database.ts';
 import { migrate } from '#functions/store/migrate.ts';
-import { createToken, findToken, findTokenByName } from '#functions/store/tokens.ts';
+import { createToken, listTokens, useToken } from '#functions/store/tokens.ts';
 import { startGcs } from '#local/gcs/server.ts';
 import { startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint, type TokenMint } from '#local/identity/token-mint.ts';
@@ -115,9 +115,9 @@ const LampConfig = z.object({ token: z.string() });
 async function keepToken(db: Database, lampConfig: string): Promise<string> {
   if (existsSync(lampConfig)) {
     const kept = LampConfig.safeParse(JSON.parse(readFileSync(lampConfig, 'utf8')));
-    if (kept.success && (await findToken(db, kept.data.token))) return kept.data.token;
+    if (kept.success && (await useToken(db, kept.data.token))) return kept.data.token;
   }
-  const isTaken = await findTokenByName(db, 'local');
+  const isTaken = (await listTokens(db)).some(({ name }) => name === 'local');
   return await createToken(db, {
     name: isTaken ? `local-${randomUUID().slice(0, 8)}` : 'local',
     role: 'admin',

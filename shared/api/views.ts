@@ -226,6 +226,21 @@ export const AuditView = z.object({
 });
 export type AuditView = z.infer<typeof AuditView>;
 
+/** `GET /v1/tokens`; the token's text is kept nowhere. */
+export const TokenView = z.object({
+  name: z.string(),
+  role: Role,
+  /** null: all of them. */
+  hosts: z.array(z.string()).nullable(),
+  operations: z.array(z.string()).nullable(),
+  createdAt: Timestamp,
+  expiresAt: Timestamp,
+  /** To within five minutes. */
+  lastUsedAt: Timestamp.nullable(),
+  revokedAt: Timestamp.nullable(),
+});
+export type TokenView = z.infer<typeof TokenView>;
+
 /** `POST /v1/live`: a one-time ticket for the relay and the command that makes the agent dial in. */
 export const LiveTicket = z.object({
   ticket: z.string(),
