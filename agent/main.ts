@@ -15,7 +15,7 @@ import { createInbox } from './inbox/inbox.ts';
 import { openJournal } from './journal/journal.ts';
 import { type Outbox, startOutbox } from './outbox/outbox.ts';
 import { createReportWriter, type ReportWriter } from './outbox/write-report.ts';
-import { loadPolicy } from './policy/load.ts';
+import { loadPolicy, readUnitNames } from './policy/load.ts';
 import { AGENT_VERSION } from './version.ts';
 import { readVitals } from './vitals/vitals.ts';
 
@@ -45,7 +45,7 @@ function readWatched(host: string): { units: string[]; policyHash: string } {
     const { policy, hash } = loadPolicy(PATHS.policy, host);
     return { units: Object.keys(policy.units), policyHash: hash };
   } catch {
-    return { units: [], policyHash: 'unreadable' };
+    return { units: readUnitNames(PATHS.policy), policyHash: 'unreadable' };
   }
 }
 

@@ -21,12 +21,23 @@ export const ServiceReference = z
     'a service is called by its name in the runbook or by its unit',
   );
 
-/** A systemd unit with its suffix, as systemd.unit(5) allows it; never starts with `-`. */
+/** systemd.unit(5); what a name may end in. */
+const UNIT_TYPES = 'service|socket|device|mount|automount|swap|target|path|timer|slice|scope';
+
+/**
+ * A systemd unit with its type, as systemd.unit(5) allows it: up to 255 letters, digits and `:-_.\@`. Never starts with `-`,
+ * so that it can't be taken for an option, and is not a template, which is no unit until it has an instance.
+ */
 export const UnitName = z
   .string()
+  .max(255, 'a unit name has at most 255 characters')
   .regex(
-    /^[A-Za-z0-9_][A-Za-z0-9:_.@-]{0,200}\.(service|socket|timer|target)$/,
-    'a unit is a systemd unit name such as app-web.service',
+    new RegExp(`^[A-Za-z0-9:_.\\\\][A-Za-z0-9:_.\\\\@-]*\\.(${UNIT_TYPES})$`),
+    'a unit is a systemd unit name with its type, such as app-web.service',
+  )
+  .regex(
+    /^(?![^@]*@\.[a-z]+$)/,
+    'a template is not a unit: name an instance of it, such as worker@1.service',
   );
 
 /** An unquoted PostgreSQL identifier: database and role names that we pass to programs. */

@@ -3,17 +3,17 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandEnvelope } from '#shared/command/envelope.ts';
-import type { FinishedReport } from '#shared/command/report.ts';
-import { hintOf, messageOf } from '#shared/errors.ts';
+import { messageOf } from '#shared/errors.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
-import { redact } from '../host/redact.ts';
 import type { JournalledCommand } from '../journal/journal.ts';
 import { findRead } from '../operations/reads.ts';
 import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { runDir } from '../runner/step-record.ts';
+import { carryRead, type Finish, tell } from './carry-read.ts';
 import { type FollowOptions, followRun } from './follow-run.ts';
 import { handOver } from './hand-over.ts';
+import { createReadGate, READ_LIMITS, type ReadGate } from './read-gate.ts';
 
 export interface DispatchOptions extends FollowOptions {
   host: string;
@@ -24,13 +24,12 @@ export interface DispatchOptions extends FollowOptions {
   onSettled(): void;
 }
 
-type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'hint' | 'result'>;
+/** With the one gate for all reads of the host. */
+type CarryOptions = DispatchOptions & { gate: ReadGate };
 
 const RETRY_HANDOVER_MS = 1000;
 /** A runner that took the command in its last moment has made its record by then. */
 const EXPIRY_GRACE_MS = 15_000;
-const MAX_MESSAGE_LENGTH = 4000;
-const MAX_HINT_LENGTH = 2000;
 const RETRY_MS = 2000;
 
 export interface Dispatcher {
@@ -45,8 +44,9 @@ export interface Dispatcher {
 /** A dispatcher; commands run side by side. */
 export function createDispatcher(options: DispatchOptions): Dispatcher {
   const running = new Map<string, Promise<void>>();
+  const terms: CarryOptions = { ...options, gate: createReadGate(READ_LIMITS) };
   const track = (envelope: CommandEnvelope, signed: SignedBytes, seen: number): void => {
-    const work = carryUntilSettled(envelope, signed, seen, options);
+    const work = carryUntilSettled(envelope, signed, seen, terms);
     running.set(envelope.id, work);
     void work.finally(() => {
       running.delete(envelope.id);
@@ -68,7 +68,7 @@ async function carryUntilSettled(
   envelope: CommandEnvelope,
   signed: SignedBytes,
   seen: number,
-  options: DispatchOptions,
+  options: CarryOptions,
 ): Promise<void> {
   while (!options.signal.aborted) {
     try {
@@ -96,7 +96,7 @@ async function carry(
   envelope: CommandEnvelope,
   signed: SignedBytes,
   seen: number,
-  options: DispatchOptions,
+  options: CarryOptions,
 ): Promise<void> {
   // The runner has it already: whatever the policy says now, the run is what counts.
   if (existsSync(runDir(options.runsDir, envelope.id))) return await followRun(envelope.id, seen, options);
@@ -109,7 +109,7 @@ async function carry(
 async function decide(
   envelope: CommandEnvelope,
   signed: SignedBytes,
-  options: DispatchOptions,
+  options: CarryOptions,
 ): Promise<Finish | undefined> {
   let policy: ReturnType<typeof loadPolicy>['policy'];
   try {
@@ -128,32 +128,15 @@ async function decide(
       message: `the agent has no read for ${envelope.operation}`,
       hint: UPDATE_AGENT,
     };
-  const timeUp = AbortSignal.timeout(envelope.timeoutMs);
-  const signal = AbortSignal.any([options.signal, timeUp]);
-  try {
-    return { state: 'succeeded', result: await read(judgement.spec, { policy, envelope, signed, signal }) };
-  } catch (error) {
-    // The agent is being stopped: the next one begins the read again.
-    if (options.signal.aborted) throw error;
-    if (timeUp.aborted)
-      return { state: 'timed-out', code: 'timed-out', message: `not done within ${envelope.timeoutMs} ms` };
-    return { state: 'failed', code: 'step-failed', ...tell(error) };
-  }
-}
-
-/** Message and hint of what was thrown, as a report carries them. */
-function tell(error: unknown): Pick<Finish, 'message' | 'hint'> {
-  const hint = hintOf(error);
-  return {
-    message: redact(messageOf(error)).slice(0, MAX_MESSAGE_LENGTH),
-    ...(hint === undefined ? {} : { hint: redact(hint).slice(0, MAX_HINT_LENGTH) }),
-  };
+  const { operation, spec } = judgement;
+  const kind = operation.isStream ? 'stream' : 'brief';
+  return await carryRead(read, kind, spec, { policy, envelope, signed }, options);
 }
 
 async function handToRunner(
   envelope: CommandEnvelope,
   signed: SignedBytes,
-  options: DispatchOptions,
+  options: CarryOptions,
 ): Promise<Finish | undefined> {
   for (;;) {
     try {

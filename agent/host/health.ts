@@ -1,75 +1,132 @@
-// Whether a service works, asked on the host itself: its HTTP answer, its port, or that its unit stays active.
-import { createConnection } from 'node:net';
+// Whether a service works, asked on the host itself: its HTTP answer, its port, or that its unit is as it should be.
+import { createConnection, createServer, isIPv4 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { HealthCheck } from '#shared/runbook/schema.ts';
-import { readUnit } from './systemd.ts';
+import { askStatus } from './http-status.ts';
+import { readMoment } from './systemd.ts';
+import { describeMoment, restingStandOf, type UnitMoment } from './unit-stand.ts';
 
 const LOOPBACK = '127.0.0.1';
 const ATTEMPT_TIMEOUT_MS = 5000;
 const PAUSE_MS = 200;
 const ATTEMPTS_PER_LOOK = 5;
 
-/** Waits until a service is healthy. Throws `failed` with the last reason when it is not within its time. */
+type PortCheck = Exclude<HealthCheck, { activeForMs: number }>;
+
+/** Waits until a service is healthy and returns how it is. Throws `failed` with the last reason when it is not within its time. */
 export async function awaitHealthy(unit: string, health: HealthCheck, signal: AbortSignal): Promise<string> {
   if ('activeForMs' in health) return await staysActive(unit, health.activeForMs, signal);
+  await refuseForeign(unit, health);
   const began = Date.now();
   let reason = 'never asked';
   for (let attempt = 1; Date.now() - began < health.withinMs; attempt++) {
     signal.throwIfAborted();
     const problem = await askOnce(health);
-    if (problem === undefined) return `healthy after ${Date.now() - began} ms`;
+    if (problem === undefined) {
+      // Whatever answered on the port, it was not this unit when that is down.
+      refuseDown(unit, await readMoment(unit));
+      return `healthy after ${Date.now() - began} ms`;
+    }
     reason = problem;
-    if (attempt % ATTEMPTS_PER_LOOK === 0) await refuseFailed(unit);
+    if (attempt % ATTEMPTS_PER_LOOK === 0) refuseFailed(unit, await readMoment(unit));
     await sleep(PAUSE_MS);
   }
   throw new LamplighterError('failed', `check health of ${unit}: ${reason} for ${health.withinMs} ms`);
 }
 
-/** systemd has given the unit up: nothing will come of waiting. */
-async function refuseFailed(unit: string): Promise<void> {
-  const { activeState, subState } = await readUnit(unit);
-  if (activeState === 'failed')
-    throw new LamplighterError('failed', `check health of ${unit}: it is ${activeState} (${subState})`);
+/** systemd has given the unit up, or never began it: nothing will come of waiting. */
+function refuseFailed(unit: string, moment: UnitMoment): void {
+  const stand = restingStandOf(moment);
+  if (stand === 'failed')
+    throw new LamplighterError('failed', `check health of ${unit}: it is ${describeMoment(moment)}`);
+  if (stand !== 'not-started') return;
+  throw new LamplighterError(
+    'failed',
+    `check health of ${unit}: systemd did not start it: a condition does not hold`,
+    {
+      hint: `\`systemctl status ${unit}\` on the host names the Condition…= of its unit file.`,
+    },
+  );
 }
 
+function refuseDown(unit: string, moment: UnitMoment): void {
+  refuseFailed(unit, moment);
+  if (restingStandOf(moment) !== 'down') return;
+  throw new LamplighterError(
+    'failed',
+    `check health of ${unit}: something answers, but the unit is ${describeMoment(moment)}`,
+  );
+}
+
+/** Up, in the same start, for this long; a oneshot that ran and ended well is healthy at once. */
 async function staysActive(unit: string, activeForMs: number, signal: AbortSignal): Promise<string> {
-  const first = await readUnit(unit);
+  const first = await readMoment(unit);
   const end = Date.now() + activeForMs;
-  for (;;) {
+  for (let now = first; ; now = await readMoment(unit)) {
     signal.throwIfAborted();
-    const now = await readUnit(unit);
-    if (now.activeState !== 'active' || now.mainPid !== first.mainPid) {
-      throw new LamplighterError(
-        'failed',
-        `check health of ${unit}: it did not stay active for ${activeForMs} ms (${now.activeState}, ${now.subState})`,
-      );
-    }
+    refuseFailed(unit, now);
+    const stand = restingStandOf(now);
+    if (stand === 'done') return 'ran to its end and ended well';
+    if (stand !== 'up' || now.invocationId !== first.invocationId) throw notStaying(unit, activeForMs, now);
     if (Date.now() >= end) return `active for ${activeForMs} ms`;
     await sleep(PAUSE_MS);
   }
 }
 
+function notStaying(unit: string, activeForMs: number, moment: UnitMoment): LamplighterError {
+  const message = `check health of ${unit}: it did not stay active for ${activeForMs} ms: ${describeMoment(moment)}`;
+  if (restingStandOf(moment) !== 'down' || moment.result !== 'success')
+    return new LamplighterError('failed', message);
+  const hint =
+    'It ended by itself without an error. A service that is meant to run to its end is Type=oneshot.';
+  return new LamplighterError('failed', message, { hint });
+}
+
+function targetOf(health: PortCheck): { address: string; port: number } {
+  const { address = LOOPBACK, port } = 'tcp' in health ? health.tcp : health.http;
+  return { address, port };
+}
+
+/** Only this host's own addresses are asked: root must not be sent elsewhere. */
+async function refuseForeign(unit: string, health: PortCheck): Promise<void> {
+  const { address } = targetOf(health);
+  if (address === '::1' || (isIPv4(address) && address.startsWith('127.'))) return;
+  if (await canBind(address)) return;
+  throw new LamplighterError(
+    'refused',
+    `check health of ${unit}: ${address} is not an address of this host`,
+    {
+      hint: 'Give `address` of its health check an address that the host itself has, such as "::1", or leave it out for 127.0.0.1.',
+    },
+  );
+}
+
+/** The kernel lets only a host's own addresses be listened on. */
+function canBind(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host: address, port: 0, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
 /** Why the service does not answer as it should, or undefined when it does. */
-async function askOnce(health: Exclude<HealthCheck, { activeForMs: number }>): Promise<string | undefined> {
-  if ('tcp' in health) return await connectOnce(health.tcp.port);
-  const { port, path, status } = health.http;
+async function askOnce(health: PortCheck): Promise<string | undefined> {
+  const { address, port } = targetOf(health);
+  if ('tcp' in health) return await connectOnce(address, port);
+  const { path, status: expected } = health.http;
   try {
-    const response = await fetch(`http://${LOOPBACK}:${port}${path}`, {
-      redirect: 'manual',
-      signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
-    });
-    await response.body?.cancel();
-    return response.status === status ? undefined : `status ${response.status}, expected ${status}`;
+    const status = await askStatus({ address, port, path }, ATTEMPT_TIMEOUT_MS);
+    return status === expected ? undefined : `status ${status}, expected ${expected}`;
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return `no answer on port ${port}: ${messageOf(cause)}`;
+    return `no answer on port ${port}: ${messageOf(error)}`;
   }
 }
 
-function connectOnce(port: number): Promise<string | undefined> {
+function connectOnce(address: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host: LOOPBACK, port, timeout: ATTEMPT_TIMEOUT_MS });
+    const socket = createConnection({ host: address, port, timeout: ATTEMPT_TIMEOUT_MS });
     const end = (problem: string | undefined): void => {
       socket.destroy();
       resolve(problem);

@@ -1,136 +1,78 @@
-// systemctl: reading units as anybody, acting on them as root. The argument lists are pure functions.
+// systemctl: what a unit is at, and acting on it as root. The argument lists are pure functions.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
-import type { UnitStatus } from '#shared/command/report.ts';
 import { PATHS } from '../config/paths.ts';
 import { runChecked, runProgram } from './process.ts';
+import type { UnitMoment } from './unit-stand.ts';
+import { Count, splitPair } from './unit-status.ts';
 
 const SHOW_TIMEOUT_MS = 10_000;
-const PROPERTIES = [
-  'Id',
-  'LoadState',
-  'ActiveState',
-  'SubState',
-  'MainPID',
-  'NRestarts',
-  'ActiveEnterTimestampMonotonic',
-  'MemoryCurrent',
-];
 
 export type UnitVerb = 'start' | 'stop' | 'restart' | 'reload';
-
-/** Arguments of `systemctl show` for several units at once. */
-export function showArguments(units: readonly string[]): string[] {
-  return ['show', '--no-pager', `--property=${PROPERTIES.join(',')}`, '--', ...units];
-}
 
 /** Arguments of systemctl for an action. */
 export function controlArguments(verb: UnitVerb, unit: string): string[] {
   return ['--no-pager', '--no-ask-password', verb, '--', unit];
 }
 
-const Count = z.coerce.number().int().nonnegative().catch(0);
-// `[not set]`, or UINT64_MAX in older versions, where memory is not accounted.
-const Bytes = z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).nullable().catch(null);
+const MOMENT_PROPERTIES = [
+  'LoadState',
+  'ActiveState',
+  'SubState',
+  'Result',
+  'InvocationID',
+  'Job',
+  'Type',
+  'RemainAfterExit',
+  'ConditionResult',
+  'ConditionTimestampMonotonic',
+  'TriggeredBy',
+  'TimeoutStartUSec',
+  'TimeoutStopUSec',
+  'TimeoutUSec',
+];
+const MOVING = new Set(['activating', 'deactivating', 'reloading', 'refreshing', 'maintenance']);
 
-/** Now, on both clocks: systemd tells when a unit became active on the monotonic one. */
-export interface Clocks {
-  nowMs: number;
-  monotonicUs: number;
+function limitOf(block: ReadonlyMap<string, string>, property: string): string {
+  const span = block.get(property) ?? block.get('TimeoutUSec') ?? '';
+  return span === 'infinity' ? '' : span;
 }
-
-/** Reads both clocks; Node's hrtime is CLOCK_MONOTONIC. */
-export function readClocks(): Clocks {
-  return { nowMs: Date.now(), monotonicUs: Number(process.hrtime.bigint() / 1000n) };
-}
-
-/** Parses the output of `systemctl show`: one block of `Key=value` lines per unit. */
-export function parseShow(text: string, clocks: Clocks): UnitStatus[] {
-  return text
-    .split(/\n\s*\n/)
-    .map((block) => new Map(block.split('\n').map((line) => splitPair(line))))
-    .filter((block) => block.has('Id'))
-    .map((block) => toStatus(block, clocks));
-}
-
-function splitPair(line: string): [string, string] {
-  const at = line.indexOf('=');
-  return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
-}
-
-function toStatus(block: ReadonlyMap<string, string>, clocks: Clocks): UnitStatus {
-  const activeState = block.get('ActiveState') ?? 'unknown';
-  const enteredUs = Count.parse(block.get('ActiveEnterTimestampMonotonic'));
-  const since = clocks.nowMs - (clocks.monotonicUs - enteredUs) / 1000;
-  return {
-    unit: block.get('Id') ?? '',
-    loadState: block.get('LoadState') ?? 'unknown',
-    activeState,
-    subState: block.get('SubState') ?? 'unknown',
-    mainPid: Count.parse(block.get('MainPID')),
-    restarts: Count.parse(block.get('NRestarts')),
-    activeSince: activeState === 'active' && enteredUs > 0 ? new Date(since).toISOString() : null,
-    memoryBytes: Bytes.parse(block.get('MemoryCurrent')),
-  };
-}
-
-/** What systemd says of these units, in their order, under the names they were asked for (one may be an alias). */
-export async function readUnits(units: readonly string[]): Promise<UnitStatus[]> {
-  if (units.length === 0) return [];
-  const text = await runChecked({
-    file: PATHS.systemctl,
-    args: showArguments(units),
-    timeoutMs: SHOW_TIMEOUT_MS,
-  });
-  const statuses = parseShow(text, readClocks());
-  return statuses.map((status, i) => ({ ...status, unit: units[i] ?? status.unit }));
-}
-
-/** What systemd says of one unit. */
-export async function readUnit(unit: string): Promise<UnitStatus> {
-  const [status] = await readUnits([unit]);
-  if (!status) throw new Error(`read unit ${unit}: systemctl said nothing of it`);
-  return status;
-}
-
-/** What a unit is at, beyond its status: enough to tell one start of it from the next. */
-export interface UnitMoment {
-  loadState: string;
-  activeState: string;
-  /** New with each start of the unit; empty when it was never started. */
-  invocationId: string;
-  /** systemd still works on it: a job waits or runs, or it is between two states. */
-  isMoving: boolean;
-}
-
-const MOVING = new Set(['activating', 'deactivating', 'reloading', 'refreshing']);
 
 /** Parses what `systemctl show` says of one unit's moment. */
 export function parseMoment(text: string): UnitMoment {
   const block = new Map(text.split('\n').map((line) => splitPair(line)));
   const activeState = block.get('ActiveState') ?? 'unknown';
+  const subState = block.get('SubState') ?? 'unknown';
+  const wasTried = Count.parse(block.get('ConditionTimestampMonotonic')) > 0;
   return {
     loadState: block.get('LoadState') ?? 'unknown',
     activeState,
+    subState,
+    result: block.get('Result') ?? '',
     invocationId: block.get('InvocationID') ?? '',
-    isMoving: MOVING.has(activeState) || Count.parse(block.get('Job')) > 0,
+    // Between two attempts of Restart= it works on nothing: that may go on for ever.
+    isMoving:
+      (MOVING.has(activeState) && !subState.startsWith('auto-restart')) || Count.parse(block.get('Job')) > 0,
+    isOneshot: block.get('Type') === 'oneshot' && block.get('RemainAfterExit') !== 'yes',
+    isConditionUnmet: block.get('ConditionResult') === 'no' && wasTried,
+    triggeredBy: block.get('TriggeredBy') ?? '',
+    startLimit: limitOf(block, 'TimeoutStartUSec'),
+    stopLimit: limitOf(block, 'TimeoutStopUSec'),
   };
 }
 
 /** What a unit is at now. */
 export async function readMoment(unit: string): Promise<UnitMoment> {
-  const args = ['show', '--no-pager', '--property=LoadState,ActiveState,InvocationID,Job', '--', unit];
+  const args = ['show', '--no-pager', `--property=${MOMENT_PROPERTIES.join(',')}`, '--', unit];
   return parseMoment(await runChecked({ file: PATHS.systemctl, args, timeoutMs: SHOW_TIMEOUT_MS }));
 }
 
 const SETTLE_POLL_MS = 200;
 
-/** Waits until systemd no longer works on a unit (a job outlives the program that asked for it), at most `withinMs`. */
-export async function awaitSettled(unit: string, withinMs: number): Promise<UnitMoment> {
-  const deadline = Date.now() + withinMs;
+/** Waits until systemd no longer works on a unit (a job outlives the program that asked for it), or the signal comes. */
+export async function awaitSettled(unit: string, signal: AbortSignal): Promise<UnitMoment> {
   for (;;) {
     const moment = await readMoment(unit);
-    if (!moment.isMoving || Date.now() >= deadline) return moment;
+    if (!moment.isMoving || signal.aborted) return moment;
     await sleep(SETTLE_POLL_MS);
   }
 }
@@ -151,7 +93,10 @@ export async function isSystemStopping(): Promise<boolean> {
   return stdout.trim() === 'stopping';
 }
 
-/** Acts on a unit and waits for systemd's job to end. Throws `failed` with what systemctl said. */
+/**
+ * Acts on a unit and waits for systemd's job to end. systemd's own limits (TimeoutStartSec=, TimeoutStopSec=) decide when it
+ * failed: `timeoutMs` should only bound what has none. Throws `failed` with what systemctl said.
+ */
 export async function controlUnit(
   verb: UnitVerb,
   unit: string,

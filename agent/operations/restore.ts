@@ -27,7 +27,8 @@ import {
 import { databasePart, findBackup, needRoom } from './restore-source.ts';
 import type { HostContext, Plan } from './twin.ts';
 
-const UNIT_TIMEOUT_MS = 100_000;
+/** Only for what systemd itself gives no limit (TimeoutStopSec=infinity): its own word on a unit comes first. */
+const UNIT_TIMEOUT_MS = 30 * 60_000;
 
 interface RestoreTerms {
   spec: z.infer<typeof restoreRun.spec>;

@@ -15,20 +15,13 @@ import { PATHS } from '../config/paths.ts';
 import { askReader } from '../dispatch/ask-reader.ts';
 import { awaitHealthy } from '../host/health.ts';
 import { readLastLines } from '../host/journald.ts';
-import {
-  awaitSettled,
-  controlArguments,
-  controlUnit,
-  readMoment,
-  readUnit,
-  type UnitMoment,
-  type UnitVerb,
-} from '../host/systemd.ts';
+import { awaitSettled, controlArguments, controlUnit, readMoment, type UnitVerb } from '../host/systemd.ts';
+import { describeMoment, restingStandOf, standOf, type UnitMoment } from '../host/unit-stand.ts';
+import { readUnit } from '../host/unit-status.ts';
 import type { Probe, Procedure, Step, StepContext } from '../runner/steps.ts';
 import type { Plan, Read } from './twin.ts';
 
 const JOURNAL_LINES = 50;
-const SYSTEMCTL_TIMEOUT_MS = 100_000;
 
 interface UnitSpec {
   unit: string;
@@ -45,9 +38,11 @@ async function failWithJournal(
   outcome: 'unhealthy' | 'step-failed',
   thrown: unknown,
 ): Promise<never> {
+  const hint = thrown instanceof LamplighterError ? thrown.hint : undefined;
   throw new LamplighterError('failed', messageOf(thrown), {
     cause: thrown,
     details: { outcome, output: await lastLines(unit) },
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
@@ -56,16 +51,24 @@ function checkUnit({ unit }: UnitSpec): Step {
     name: 'check-unit',
     describe: () => `see that systemd knows ${unit}`,
     run: async () => {
-      const { loadState, activeState, invocationId } = await readMoment(unit);
-      if (loadState !== 'loaded') {
-        throw new LamplighterError('not-found', `find unit ${unit}: systemd says ${loadState}`, {
+      const moment = await readMoment(unit);
+      if (moment.loadState !== 'loaded') {
+        throw new LamplighterError('not-found', `find unit ${unit}: systemd says ${moment.loadState}`, {
           details: { outcome: 'unknown-unit' },
         });
       }
-      return { data: { invocationId }, detail: `${unit} is ${activeState}` };
+      const limits = [limitText(moment.startLimit, 'start'), limitText(moment.stopLimit, 'stop')].join(', ');
+      return {
+        data: { invocationId: moment.invocationId },
+        detail: `${unit} is ${describeMoment(moment)}; systemd gives it ${limits}`,
+      };
     },
     isRepeatable: true,
   };
+}
+
+function limitText(span: string, verb: string): string {
+  return span === '' ? `no limit to ${verb}` : `${span} to ${verb}`;
 }
 
 const Before = z.object({ invocationId: z.string() });
@@ -74,32 +77,34 @@ const Before = z.object({ invocationId: z.string() });
 export function judgeAction(verb: UnitVerb, before: string | undefined, now: UnitMoment): Probe {
   // A reload leaves no trace.
   if (verb === 'reload') return 'cannot-tell';
-  if (verb === 'restart') return judgeRestart(before, now);
-  if (now.isMoving) return 'cannot-tell';
-  return (now.activeState === 'active') === (verb === 'start') ? 'done' : 'not-done';
+  if (verb === 'stop')
+    return now.isMoving ? 'cannot-tell' : restingStandOf(now) === 'up' ? 'not-done' : 'done';
+  const isNewStart = now.invocationId !== '' && now.invocationId !== before;
+  if (verb === 'restart' && before === undefined) return 'cannot-tell';
+  if (now.isMoving) return verb === 'restart' && isNewStart ? 'done' : 'cannot-tell';
+  const stand = restingStandOf(now);
+  // One that ran to its end: this time, or an earlier one? systemd forgets it soon.
+  if (stand === 'done') return judgeOneshot(before, now.invocationId);
+  return stand === 'up' && (verb === 'start' || isNewStart) ? 'done' : 'not-done';
 }
 
-function judgeRestart(
-  before: string | undefined,
-  { invocationId, activeState, isMoving }: UnitMoment,
-): Probe {
-  if (before === undefined) return 'cannot-tell';
-  const isNewStart = invocationId !== '' && invocationId !== before;
-  if (isMoving) return isNewStart ? 'done' : 'cannot-tell';
-  return isNewStart && activeState === 'active' ? 'done' : 'not-done';
+function judgeOneshot(before: string | undefined, now: string): Probe {
+  if (before === undefined || now === '') return 'cannot-tell';
+  return now === before ? 'not-done' : 'done';
 }
 
 async function probeAction(verb: UnitVerb, unit: string, context: StepContext): Promise<Probe> {
   const before = Before.safeParse(context.data.get('check-unit')).data?.invocationId;
-  return judgeAction(verb, before, await awaitSettled(unit, SYSTEMCTL_TIMEOUT_MS));
+  return judgeAction(verb, before, await awaitSettled(unit, context.signal));
 }
 
 function actOn({ unit }: UnitSpec, verb: UnitVerb): Step {
   return {
     name: verb,
     describe: () => `${PATHS.systemctl} ${controlArguments(verb, unit).join(' ')}`,
-    run: async ({ signal }) => {
-      await controlUnit(verb, unit, SYSTEMCTL_TIMEOUT_MS, signal).catch((thrown) =>
+    run: async ({ signal, envelope }) => {
+      // systemd's own limits for the unit decide when it has failed; the command's time only bounds what has none.
+      await controlUnit(verb, unit, envelope.timeoutMs, signal).catch((thrown) =>
         failWithJournal(unit, 'step-failed', thrown),
       );
       return {};
@@ -116,11 +121,7 @@ function checkHealth({ unit, health }: UnitSpec): Step {
       const detail = await awaitHealthy(unit, health, signal).catch((thrown) =>
         failWithJournal(unit, 'unhealthy', thrown),
       );
-      const status = await readUnit(unit);
-      // Whatever answered on the port, it was not this unit.
-      if (status.activeState !== 'active')
-        await failWithJournal(unit, 'unhealthy', new Error(`${unit} answers but is ${status.activeState}`));
-      return { data: status, detail };
+      return { data: await readUnit(unit), detail };
     },
     isRepeatable: true,
   };
@@ -131,13 +132,20 @@ function checkStopped({ unit }: UnitSpec): Step {
     name: 'check-stopped',
     describe: () => `see that ${unit} is inactive`,
     run: async () => {
-      const status = await readUnit(unit);
-      if (status.activeState === 'active')
-        throw new LamplighterError('failed', `stop ${unit}: it is still active`);
-      return { data: status };
+      const moment = await readMoment(unit);
+      const stand = standOf(moment);
+      if (stand === 'up' || stand === 'moving') throw notStopped(unit, moment);
+      return { data: await readUnit(unit), detail: `${unit} is ${describeMoment(moment)}` };
     },
     isRepeatable: true,
   };
+}
+
+function notStopped(unit: string, moment: UnitMoment): LamplighterError {
+  const { triggeredBy } = moment;
+  return new LamplighterError('failed', `stop ${unit}: it is ${describeMoment(moment)}`, {
+    ...(triggeredBy === '' ? {} : { hint: `${triggeredBy} starts it again: stop that first.` }),
+  });
 }
 
 function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { UnitName } from '#shared/names.ts';
 import { Policy } from '#shared/policy/policy.ts';
 import { findPathFault, findServiceDirectoryFault } from '../host/trusted-path.ts';
 
@@ -22,6 +23,17 @@ function findFault({ backup, databases }: Policy): string | undefined {
   return faults.find((fault) => fault !== undefined);
 }
 
+const MOST_FAULTS = 10;
+
+/** The first faults with their places; of a name that is not one, why. */
+function tellFaults({ issues }: z.ZodError): string {
+  const told = issues.slice(0, MOST_FAULTS).map((issue) => {
+    const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
+    return `${issue.path.join('.') || 'the file'}: ${message ?? issue.message}`;
+  });
+  return told.join('; ');
+}
+
 /** Reads the policy of `host`. Throws `refused` with what is wrong; whoever gets that must do nothing. */
 export function loadPolicy(file: string, host: string): LoadedPolicy {
   try {
@@ -34,10 +46,25 @@ export function loadPolicy(file: string, host: string): LoadedPolicy {
     if (fault !== undefined) throw new Error(`it names a directory that is not root's alone: ${fault}`);
     return { policy, hash: createHash('sha256').update(bytes).digest('hex') };
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    const detail = cause instanceof z.ZodError ? tellFaults(cause) : messageOf(cause);
     throw new LamplighterError('refused', `read policy ${file}: ${detail}`, {
       hint: `Nothing is allowed on this host until root mends ${file}.`,
       cause,
     });
+  }
+}
+
+const UnitNames = z.object({ units: z.record(z.string(), z.unknown()) });
+
+/**
+ * The units that a policy names, also when it does not hold: what they are at may be told all the same, since anybody on the
+ * host can ask systemd. Names that are none are left out; none at all when the file can't be read.
+ */
+export function readUnitNames(file: string): string[] {
+  try {
+    const { units } = UnitNames.parse(parse(readFileSync(file, 'utf8'), { maxAliasCount: 10 }));
+    return Object.keys(units).filter((name) => UnitName.safeParse(name).success);
+  } catch {
+    return [];
   }
 }

@@ -5,7 +5,7 @@ import { statfs } from 'node:fs/promises';
 import { freemem, loadavg, totalmem, uptime } from 'node:os';
 import type { Vitals } from '#shared/command/report.ts';
 import { onHost } from '../config/paths.ts';
-import { readUnits } from '../host/systemd.ts';
+import { readUnits } from '../host/unit-status.ts';
 
 /** Bytes of a field of /proc/meminfo, which counts in KiB. */
 export function parseMemory(text: string, field: string): number {

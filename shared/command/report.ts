@@ -14,6 +14,12 @@ export const UnitStatus = z.strictObject({
   /** When the unit entered its active state; null when it is not active. */
   activeSince: Timestamp.nullable(),
   memoryBytes: z.int().nonnegative().nullable(),
+  /** systemd's Result, why it ended last: `success`, `exit-code`, `signal`, `timeout`, `oom-kill`… */
+  result: z.string().optional(),
+  /** How its main process ended last: with an exit status, or by a signal's number. Absent when it never has. */
+  lastExit: z
+    .strictObject({ how: z.enum(['exited', 'killed', 'dumped']), status: z.int(), at: Timestamp })
+    .optional(),
 });
 export type UnitStatus = z.infer<typeof UnitStatus>;
 

@@ -38,6 +38,8 @@ export interface OperationDefinition<
   timeoutMs: number;
   /** How long it waits for its locks before it is refused as busy; without it not at all. */
   lockWaitMs?: number;
+  /** It goes on until somebody has had enough. */
+  isStream?: boolean;
   /** Only the control plane itself asks for it: no caller, whatever the role. */
   isInternal?: boolean;
   /** True when doing it twice is the same as doing it once. */

@@ -125,20 +125,31 @@ function unitOperation(
   });
 }
 
+/**
+ * systemd gives a unit its own time to start and to stop (TimeoutStartSec=, TimeoutStopSec=; a oneshot has no limit): a command
+ * waits for systemd's word, and these only bound what has no other end.
+ */
+const UNIT_TIMEOUT_MS = 30 * 60_000;
+
 export const serviceStart = unitOperation(
   'start',
   'change',
   'Start a service and wait until it is healthy',
-  120_000,
+  UNIT_TIMEOUT_MS,
 );
-export const serviceStop = unitOperation('stop', 'disruptive', 'Stop a service', 120_000);
+export const serviceStop = unitOperation('stop', 'disruptive', 'Stop a service', UNIT_TIMEOUT_MS);
 export const serviceRestart = unitOperation(
   'restart',
   'change',
   'Restart a service and wait until it is healthy',
-  180_000,
+  2 * UNIT_TIMEOUT_MS,
 );
-export const serviceReload = unitOperation('reload', 'change', "Reload a service's configuration", 120_000);
+export const serviceReload = unitOperation(
+  'reload',
+  'change',
+  "Reload a service's configuration",
+  UNIT_TIMEOUT_MS,
+);
 
 export const serviceStatus = defineOperation({
   name: 'service.status',
@@ -212,6 +223,7 @@ export const serviceFollow = defineOperation({
   }),
   result: z.strictObject({ linesSent: z.int() }),
   timeoutMs: 60 * 60_000,
+  isStream: true,
   // Where the agent dials out to is not for a caller to say: a ticket is asked for instead.
   isInternal: true,
   isIdempotent: true,

@@ -24,10 +24,14 @@ function isTimeZone(name: string): boolean {
   }
 }
 
+const HealthAddress = z.union([z.ipv4(), z.ipv6()], 'an IP address of the host, such as "::1"');
+
 /** How the agent decides, on the host, that a service works after it was started. */
 export const HealthCheck = z.union([
   z.strictObject({
     http: z.strictObject({
+      /** Where the service listens, if not on 127.0.0.1: `::1`, or another address of its host. */
+      address: HealthAddress.optional(),
       port: Port,
       path: z.string().regex(/^\/[^\s]*$/, 'a path begins with /'),
       status: z.int().min(100).max(599).default(200),
@@ -35,7 +39,7 @@ export const HealthCheck = z.union([
     withinMs: z.int().min(1000).max(600_000).default(30_000),
   }),
   z.strictObject({
-    tcp: z.strictObject({ port: Port }),
+    tcp: z.strictObject({ address: HealthAddress.optional(), port: Port }),
     withinMs: z.int().min(1000).max(600_000).default(30_000),
   }),
   /** No port to ask: the unit must stay active for this long. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { controlArguments, parseMoment, parseShow, showArguments } from '#agent/host/systemd.ts';
+import { controlArguments, parseMoment } from '#agent/host/systemd.ts';
+import { parseShow, showArguments } from '#agent/host/unit-status.ts';
 import { UnitStatus } from '#shared/command/report.ts';
 
 // `systemctl show` of systemd 252 for three units: running, dead, unknown.
@@ -58,13 +59,34 @@ test.each(['', '\n\n', 'garbage', 'Failed to connect to bus'])('finds no unit in
   expect(parseShow(text, CLOCKS)).toEqual([]);
 });
 
+const LOADED = 'LoadState=loaded\nInvocationID=abc\n';
+
 test.each([
-  ['at rest', 'LoadState=loaded\nActiveState=active\nInvocationID=abc', 'active', 'abc', false],
-  ['with a job', 'LoadState=loaded\nActiveState=active\nInvocationID=abc\nJob=17', 'active', 'abc', true],
-  ['starting', 'LoadState=loaded\nActiveState=activating\nInvocationID=abc', 'activating', 'abc', true],
-  ['never started', 'LoadState=loaded\nActiveState=inactive\nInvocationID=', 'inactive', '', false],
-])('a unit %s', (_name, text, activeState, invocationId, isMoving) => {
-  expect(parseMoment(text)).toEqual({ loadState: 'loaded', activeState, invocationId, isMoving });
+  ['at rest', 'ActiveState=active\nSubState=running', { activeState: 'active', isMoving: false }],
+  ['with a job', 'ActiveState=active\nJob=17', { isMoving: true }],
+  ['starting', 'ActiveState=activating\nSubState=start', { isMoving: true }],
+  ['between two attempts', 'ActiveState=activating\nSubState=auto-restart', { isMoving: false }],
+  ['about to attempt again', 'ActiveState=activating\nSubState=auto-restart\nJob=18', { isMoving: true }],
+  ['that runs to its end', 'Type=oneshot\nRemainAfterExit=no', { isOneshot: true }],
+  ['kept after its end', 'Type=oneshot\nRemainAfterExit=yes', { isOneshot: false }],
+  ['never tried', 'ConditionResult=no\nConditionTimestampMonotonic=0', { isConditionUnmet: false }],
+  ['kept from starting', 'ConditionResult=no\nConditionTimestampMonotonic=9', { isConditionUnmet: true }],
+  ['of a service', 'TimeoutStartUSec=5min\nTimeoutStopUSec=infinity', { startLimit: '5min', stopLimit: '' }],
+  ['of a mount', 'TimeoutUSec=1min 30s', { startLimit: '1min 30s', stopLimit: '1min 30s' }],
+  ['of a target', '', { startLimit: '', stopLimit: '', result: '' }],
+  ['with a socket', 'TriggeredBy=app.socket', { triggeredBy: 'app.socket' }],
+])('a unit %s', (_name, text, expected) => {
+  expect(parseMoment(LOADED + text)).toMatchObject({ loadState: 'loaded', invocationId: 'abc', ...expected });
+});
+
+test.each([
+  ['ExecMainCode=1\nExecMainStatus=3\nExecMainExitTimestampMonotonic=93000000', { how: 'exited', status: 3 }],
+  ['ExecMainCode=2\nExecMainStatus=9\nExecMainExitTimestampMonotonic=93000000', { how: 'killed', status: 9 }],
+  ['ExecMainCode=0\nExecMainStatus=0\nExecMainExitTimestampMonotonic=0', undefined],
+])('tells how the main process ended: %j', (text, expected) => {
+  const [status] = parseShow(`Id=a.service\nResult=signal\n${text}`, CLOCKS);
+  expect(status).toMatchObject({ result: 'signal' });
+  expect(status?.lastExit).toEqual(expected && { ...expected, at: '2026-11-23T10:00:03.000Z' });
 });
 
 test('units come after `--`, so that none can be an option', () => {

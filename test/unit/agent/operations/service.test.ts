@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
 import { judgeAction } from '#agent/operations/service.ts';
+import { AT_REST } from '#test/fixtures/unit-moment.ts';
 
 const at = (activeState: string, invocationId = 'new', isMoving = false) => ({
-  loadState: 'loaded',
+  ...AT_REST,
   activeState,
   invocationId,
   isMoving,
+});
+const once = (invocationId: string, result = 'success') => ({
+  ...at('inactive', invocationId),
+  isOneshot: true,
+  result,
 });
 
 test.each([
@@ -17,6 +23,13 @@ test.each([
   ['restart', 'the new one tries again and again', 'old', at('activating', 'new', true), 'done'],
   ['restart', 'the old one is still being stopped', 'old', at('deactivating', 'old', true), 'cannot-tell'],
   ['restart', 'nobody noted the old one', undefined, at('active'), 'cannot-tell'],
+  ['restart', 'a oneshot ended well again', 'old', once('new'), 'done'],
+  ['restart', 'a oneshot ended badly', 'old', once('new', 'exit-code'), 'not-done'],
+  ['start', 'a oneshot ended well', '', once('new'), 'done'],
+  ['start', 'a oneshot was not begun', 'old', once('old'), 'not-done'],
+  ['start', 'systemd has forgotten the oneshot', 'old', once(''), 'cannot-tell'],
+  ['start', 'it reloads', 'old', at('reloading', 'old'), 'done'],
+  ['stop', 'it reloads', 'old', at('reloading', 'old'), 'not-done'],
   ['start', 'it is up', 'old', at('active', 'old'), 'done'],
   ['start', 'it is down', 'old', at('failed', 'old'), 'not-done'],
   ['start', 'it is starting', 'old', at('activating', 'new', true), 'cannot-tell'],

@@ -210,7 +210,10 @@ test.each(['service.logs', 'service.follow'])('%s shows a journal, so a viewer m
   expect(roleNeededFor(findOperation(name))).toBe('responder');
 });
 
-test.each(['--now.service', 'a b.service', '../x.service', 'x', 'x.mount', ''])('%j is no unit', (unit) => {
-  const restart = findOperation('service.restart');
-  expect(restart.spec.safeParse({ unit, health: { activeForMs: 1000 } }).success).toBe(false);
-});
+test.each(['--now.service', 'a b.service', '../x.service', 'x', 'x@.service', ''])(
+  '%j is no unit',
+  (unit) => {
+    const restart = findOperation('service.restart');
+    expect(restart.spec.safeParse({ unit, health: { activeForMs: 1000 } }).success).toBe(false);
+  },
+);

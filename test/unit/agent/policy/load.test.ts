@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { loadPolicy, readUnitNames } from '#agent/policy/load.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'lamplighter-policy-'));
+const file = join(dir, 'policy.yaml');
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function write(units: object): void {
+  writeFileSync(file, stringify({ version: 1, host: 'web-1', operations: [], units }), { mode: 0o644 });
+}
+
+test('a template in the place of a unit is refused, and says what would be right', () => {
+  write({ 'app-web.service': ['status'], 'worker@.service': ['status'] });
+  expect(() => loadPolicy(file, 'web-1')).toThrow('name an instance of it, such as worker@1.service');
+});
+
+test('the other units of a policy that does not hold are still told of', () => {
+  write({ 'app-web.service': ['status'], 'worker@.service': ['status'], 'a b.service': [], 'tick.timer': 7 });
+  expect(readUnitNames(file)).toEqual(['app-web.service', 'tick.timer']);
+});
+
+test.each(['', 'units: 7', 'units: [a]', '{', 'units: *x'])('%j names no unit', (text) => {
+  writeFileSync(file, text);
+  expect(readUnitNames(file)).toEqual([]);
+});
