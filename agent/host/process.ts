@@ -96,7 +96,11 @@ function collect(stream: NodeJS.ReadableStream | null, maxBytes: number): () => 
     if (bytes < maxBytes) chunks.push(chunk.subarray(0, maxBytes - bytes));
     bytes += chunk.length;
   });
-  return () => Buffer.concat(chunks).toString('utf8');
+  return () => {
+    const text = Buffer.concat(chunks).toString('utf8');
+    // Up to a whole line: of a secret that is cut in half, the half is not known any more.
+    return bytes > maxBytes && text.includes('\n') ? text.slice(0, text.lastIndexOf('\n') + 1) : text;
+  };
 }
 
 /** Runs a program that must succeed; throws `failed` with the last words of its stderr, `timed-out` when it took too long. */
