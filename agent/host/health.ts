@@ -1,5 +1,5 @@
 // Whether a service works, asked on the host itself: its HTTP answer, its port, or that its unit is as it should be.
-import { createConnection, createServer, isIPv4 } from 'node:net';
+import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { HealthCheck } from '#shared/runbook/schema.ts';
@@ -17,7 +17,6 @@ type PortCheck = Exclude<HealthCheck, { activeForMs: number }>;
 /** Waits until a service is healthy and returns how it is. Throws `failed` with the last reason when it is not within its time. */
 export async function awaitHealthy(unit: string, health: HealthCheck, signal: AbortSignal): Promise<string> {
   if ('activeForMs' in health) return await staysActive(unit, health.activeForMs, signal);
-  await refuseForeign(unit, health);
   const began = Date.now();
   let reason = 'never asked';
   for (let attempt = 1; Date.now() - began < health.withinMs; attempt++) {
@@ -86,29 +85,6 @@ function notStaying(unit: string, activeForMs: number, moment: UnitMoment): Lamp
 function targetOf(health: PortCheck): { address: string; port: number } {
   const { address = LOOPBACK, port } = 'tcp' in health ? health.tcp : health.http;
   return { address, port };
-}
-
-/** Only this host's own addresses are asked: root must not be sent elsewhere. */
-async function refuseForeign(unit: string, health: PortCheck): Promise<void> {
-  const { address } = targetOf(health);
-  if (address === '::1' || (isIPv4(address) && address.startsWith('127.'))) return;
-  if (await canBind(address)) return;
-  throw new LamplighterError(
-    'refused',
-    `check health of ${unit}: ${address} is not an address of this host`,
-    {
-      hint: 'Give `address` of its health check an address that the host itself has, such as "::1", or leave it out for 127.0.0.1.',
-    },
-  );
-}
-
-/** The kernel lets only a host's own addresses be listened on. */
-function canBind(address: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ host: address, port: 0, exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }
 
 /** Why the service does not answer as it should, or undefined when it does. */

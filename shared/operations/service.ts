@@ -64,20 +64,33 @@ function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVer
   return forbid('not-in-policy', `the host's policy does not allow ${action} on ${unit}`, entry);
 }
 
-/** A command may not make root ask just anything on the machine: only what the policy names. */
+/** An address as a policy's target must name it; undefined for the host's loopback. */
+function targetAddress(address: string | undefined): string | undefined {
+  const isLoopback = address === '::1' || address?.startsWith('127.');
+  return isLoopback ? undefined : address;
+}
+
+/** A command may not make root ask just anything on the machine, or anything elsewhere: only what the policy names. */
 export function permitHealth(health: HealthCheck, { healthChecks }: Policy): PolicyVerdict {
   if ('activeForMs' in health) return ALLOWED;
-  const { port } = 'tcp' in health ? health.tcp : health.http;
-  const targets = healthChecks.filter((target) => target.port === port);
-  if ('tcp' in health) {
-    if (targets.length > 0) return ALLOWED;
-    const detail = `the host's policy does not allow a health check of port ${port}`;
-    return forbid('not-in-policy', detail, `"- {port: ${port}}" under "healthChecks:"`);
-  }
-  const { path } = health.http;
-  if (targets.some(({ paths }) => paths.includes(path))) return ALLOWED;
-  const detail = `the host's policy does not allow a health check of ${path} on port ${port}`;
-  return forbid('not-in-policy', detail, `"- {port: ${port}, paths: ['${path}']}" under "healthChecks:"`);
+  const path = 'tcp' in health ? undefined : health.http.path;
+  const { port, address: asked } = 'tcp' in health ? health.tcp : health.http;
+  const address = targetAddress(asked);
+  const isAllowed = healthChecks.some(
+    (target) =>
+      target.port === port &&
+      targetAddress(target.address) === address &&
+      (path === undefined || target.paths.includes(path)),
+  );
+  if (isAllowed) return ALLOWED;
+  const what = `${path === undefined ? '' : `${path} on `}port ${port}${address === undefined ? '' : ` of ${address}`}`;
+  const entry = [
+    ...(address === undefined ? [] : [`address: '${address}'`]),
+    `port: ${port}`,
+    ...(path === undefined ? [] : [`paths: ['${path}']`]),
+  ].join(', ');
+  const detail = `the host's policy does not allow a health check of ${what}`;
+  return forbid('not-in-policy', detail, `"- {${entry}}" under "healthChecks:"`);
 }
 
 function permitRelay(relayUrl: string, { relays }: Policy): PolicyVerdict {

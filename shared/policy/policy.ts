@@ -42,6 +42,8 @@ const HostBackup = z.strictObject({
 
 /** A port on this machine that may be asked whether a service is healthy: connected to, and asked for these paths. */
 const HealthTarget = z.strictObject({
+  /** Needed where the check asks another address than the host's loopback. */
+  address: z.union([z.ipv4(), z.ipv6()]).optional(),
   port: z.int().min(1).max(65535),
   paths: z.array(z.string().regex(/^\/[^\s]*$/, 'a path begins with /')).default([]),
 });

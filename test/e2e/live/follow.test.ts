@@ -25,6 +25,7 @@ describe.skipIf(systemdHost !== true)(`live logs of a real host (${systemdHost})
     host = await startAgentHost({ policy: POLICY_HERE, units: { [UNIT]: TALK } });
     relay = await startRelay({ graceMs: 1000 }, host.machine.gatewayAddress);
     api = await startScriptedApi();
+    await host.sh(`echo 'relays: ["${relay.url}"]' >> /etc/lamplighter/policy.yaml`);
     await host.sh(`systemctl daemon-reload && systemctl start ${UNIT}`);
   });
   afterAll(async () => {

@@ -38,6 +38,8 @@ test('passes input, also to a program that does not read it', async () => {
 test('keeps only so much output', async () => {
   const { stdout } = await runProgram(shell('yes | head -c 100000', { maxOutputBytes: 1000 }));
   expect(stdout).toHaveLength(1000);
+  const long = await runProgram(shell('yes hunter2 | head -c 100000', { maxOutputBytes: 1001 }));
+  expect(long.stdout).toBe('hunter2\n'.repeat(125));
 });
 
 test.each([
