@@ -75,22 +75,32 @@ const Before = z.object({ invocationId: z.string() });
 
 /** Whether the verb took effect, from what the unit is at now and which start of it ran before. */
 export function judgeAction(verb: UnitVerb, before: string | undefined, now: UnitMoment): Probe {
-  // A reload leaves no trace.
-  if (verb === 'reload') return 'cannot-tell';
-  if (verb === 'stop')
-    return now.isMoving ? 'cannot-tell' : restingStandOf(now) === 'up' ? 'not-done' : 'done';
-  const isNewStart = now.invocationId !== '' && now.invocationId !== before;
-  if (verb === 'restart' && before === undefined) return 'cannot-tell';
-  if (now.isMoving) return verb === 'restart' && isNewStart ? 'done' : 'cannot-tell';
-  const stand = restingStandOf(now);
-  // One that ran to its end: this time, or an earlier one? systemd forgets it soon.
-  if (stand === 'done') return judgeOneshot(before, now.invocationId);
-  return stand === 'up' && (verb === 'start' || isNewStart) ? 'done' : 'not-done';
+  switch (verb) {
+    case 'reload':
+      // It leaves no trace.
+      return 'cannot-tell';
+    case 'stop':
+      if (now.isMoving) return 'cannot-tell';
+      return restingStandOf(now) === 'up' ? 'not-done' : 'done';
+    case 'start':
+      return now.isMoving ? 'cannot-tell' : judgeStart(before, now, restingStandOf(now) === 'up');
+    case 'restart':
+      return before === undefined ? 'cannot-tell' : judgeRestart(before, now);
+  }
 }
 
-function judgeOneshot(before: string | undefined, now: string): Probe {
-  if (before === undefined || now === '') return 'cannot-tell';
-  return now === before ? 'not-done' : 'done';
+function judgeRestart(before: string, now: UnitMoment): Probe {
+  const isNewStart = now.invocationId !== '' && now.invocationId !== before;
+  if (now.isMoving) return isNewStart ? 'done' : 'cannot-tell';
+  return judgeStart(before, now, isNewStart && restingStandOf(now) === 'up');
+}
+
+/** `isUp`: it is up as it should be after this start. */
+function judgeStart(before: string | undefined, now: UnitMoment, isUp: boolean): Probe {
+  if (restingStandOf(now) !== 'done') return isUp ? 'done' : 'not-done';
+  // A oneshot that ran to its end: this time, or an earlier one? systemd forgets it soon.
+  if (before === undefined || now.invocationId === '') return 'cannot-tell';
+  return now.invocationId === before ? 'not-done' : 'done';
 }
 
 async function probeAction(verb: UnitVerb, unit: string, context: StepContext): Promise<Probe> {
@@ -143,9 +153,8 @@ function checkStopped({ unit }: UnitSpec): Step {
 
 function notStopped(unit: string, moment: UnitMoment): LamplighterError {
   const { triggeredBy } = moment;
-  return new LamplighterError('failed', `stop ${unit}: it is ${describeMoment(moment)}`, {
-    ...(triggeredBy === '' ? {} : { hint: `${triggeredBy} starts it again: stop that first.` }),
-  });
+  const hint = triggeredBy === '' ? {} : { hint: `${triggeredBy} starts it again: stop that first.` };
+  return new LamplighterError('failed', `stop ${unit}: it is ${describeMoment(moment)}`, hint);
 }
 
 function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure {
