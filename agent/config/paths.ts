@@ -41,5 +41,6 @@ export const PATHS = {
   readerSocket: onHost('/run/lamplighter/read.sock'),
   units: onHost('/etc/systemd/system'),
   systemctl: onHost('/usr/bin/systemctl'),
+  systemdAnalyze: onHost('/usr/bin/systemd-analyze'),
   journalctl: onHost('/usr/bin/journalctl'),
 } as const;

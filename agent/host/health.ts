@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { HealthCheck } from '#shared/runbook/schema.ts';
 import { askStatus } from './http-status.ts';
-import { readMoment } from './systemd.ts';
+import { findUnmetCondition, readMoment } from './systemd.ts';
 import { describeMoment, restingStandOf, type UnitMoment } from './unit-stand.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -24,7 +24,7 @@ export async function awaitHealthy(unit: string, health: HealthCheck, signal: Ab
     const problem = await askOnce(health);
     if (problem === undefined) {
       // Whatever answered on the port, it was not this unit when that is down.
-      refuseDown(unit, await readMoment(unit));
+      await refuseDown(unit, await readMoment(unit));
       return `healthy after ${Date.now() - began} ms`;
     }
     reason = problem;
@@ -34,24 +34,32 @@ export async function awaitHealthy(unit: string, health: HealthCheck, signal: Ab
   throw new LamplighterError('failed', `check health of ${unit}: ${reason} for ${health.withinMs} ms`);
 }
 
-/** systemd has given the unit up, or never began it: nothing will come of waiting. */
+/** systemd has given the unit up: nothing will come of waiting. */
 function refuseFailed(unit: string, moment: UnitMoment): void {
-  const stand = restingStandOf(moment);
-  if (stand === 'failed')
+  if (restingStandOf(moment) === 'failed')
     throw new LamplighterError('failed', `check health of ${unit}: it is ${describeMoment(moment)}`);
-  if (stand !== 'not-started') return;
+}
+
+/** A condition kept it from starting, which is no failure to systemd. */
+async function refuseSkipped(unit: string, moment: UnitMoment): Promise<void> {
+  const condition = await findUnmetCondition(unit);
+  if (condition === undefined && restingStandOf(moment) !== 'not-started') return;
+  const which = condition === undefined ? 'a condition of its unit file' : condition;
   throw new LamplighterError(
     'failed',
-    `check health of ${unit}: systemd did not start it: a condition does not hold`,
+    `check health of ${unit}: systemd did not start it: ${which} does not hold`,
     {
-      hint: `\`systemctl status ${unit}\` on the host names the Condition…= of its unit file.`,
+      hint: 'Meet the condition, or take it out of the unit file or its drop-ins.',
     },
   );
 }
 
-function refuseDown(unit: string, moment: UnitMoment): void {
+async function refuseDown(unit: string, moment: UnitMoment): Promise<void> {
   refuseFailed(unit, moment);
-  if (restingStandOf(moment) !== 'down') return;
+  const stand = restingStandOf(moment);
+  if (stand === 'up' || stand === 'moving') return;
+  await refuseSkipped(unit, moment);
+  if (stand === 'done') return;
   throw new LamplighterError(
     'failed',
     `check health of ${unit}: something answers, but the unit is ${describeMoment(moment)}`,
@@ -66,6 +74,7 @@ async function staysActive(unit: string, activeForMs: number, signal: AbortSigna
     signal.throwIfAborted();
     refuseFailed(unit, now);
     const stand = restingStandOf(now);
+    if (stand !== 'up' && stand !== 'moving') await refuseSkipped(unit, now);
     if (stand === 'done') return 'ran to its end and ended well';
     if (stand !== 'up' || now.invocationId !== first.invocationId) throw notStaying(unit, activeForMs, now);
     if (Date.now() >= end) return `active for ${activeForMs} ms`;

@@ -97,8 +97,8 @@ describe.skipIf(systemdHost !== true)(`units of a real host (${systemdHost})`, (
     ['simple-ends.service', 'unhealthy', 'did not stay active'],
     ['exec-missing.service', 'step-failed', 'restart: run systemctl: exit 1'],
     ['never-tells.service', 'step-failed', 'restart: run systemctl: exit 1'],
-    ['skipped.service', 'unhealthy', 'a condition does not hold'],
-    ['once-skipped.service', 'unhealthy', 'a condition does not hold'],
+    ['skipped.service', 'unhealthy', 'ConditionPathExists=/no/such/file does not hold'],
+    ['once-skipped.service', 'unhealthy', 'ConditionPathExists=/no/such/file does not hold'],
     ['loops.service', 'unhealthy', 'check health of loops.service'],
   ])('%s fails: %s, %s', async (unit, code, message) => {
     const report = await end('restart', unit);
