@@ -104,15 +104,20 @@ export function createMatcher(patterns: Iterable<Pattern>): Matcher {
         node = follow(trie, suffix, node, text.charCodeAt(i));
         const length = trie.found[node] ?? 0;
         if (length === 0) continue;
-        const edge = trie.isSoft[node] ? 1 : 0;
-        addSpan(spans, {
-          from: Math.max(0, i + 1 - length - edge),
-          to: Math.min(text.length, i + 1 + edge),
-        });
+        const span = { from: Math.max(0, i + 1 - length), to: i + 1 };
+        addSpan(spans, trie.isSoft[node] ? softenEdges(text, span) : span);
       }
       return { spans, state: node };
     },
   };
+}
+
+const BASE64 = /^[A-Za-z0-9+/_-]$/;
+
+/** The span with the character on either side, where that may belong to the same base64. */
+function softenEdges(text: string, { from, to }: Span): Span {
+  const isJoined = (at: number): boolean => BASE64.test(text[at] ?? '');
+  return { from: isJoined(from - 1) ? from - 1 : from, to: isJoined(to) ? to + 1 : to };
 }
 
 /** Adds a span that ends no earlier than those before it. */
