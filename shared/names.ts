@@ -40,10 +40,17 @@ export const UnitName = z
     'a template is not a unit: name an instance of it, such as worker@1.service',
   );
 
-/** An unquoted PostgreSQL identifier: database and role names that we pass to programs. */
-export const PgIdentifier = z
+/** NAMEDATALEN - 1: PostgreSQL cuts a longer name short. */
+const MAX_NAME_BYTES = 63;
+
+/** A PostgreSQL database's name, as it is, without quotes: any text without control characters. */
+export const DatabaseName = z
   .string()
-  .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'a database or role name is lower-case letters, digits and underscores');
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'a database name has at least one character and no control characters')
+  .refine(
+    (name) => new TextEncoder().encode(name).length <= MAX_NAME_BYTES,
+    `a database name has at most ${MAX_NAME_BYTES} bytes`,
+  );
 
 /** An absolute path without `..`, `.` or empty segments. */
 export const AbsolutePath = z

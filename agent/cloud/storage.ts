@@ -57,8 +57,8 @@ function targetOf(file: File): UploadTarget {
 
 /** The client's errors come in several forms; the answer's status and text are what counts. */
 const ApiFault = z.object({
-  code: z.unknown(),
-  status: z.unknown(),
+  code: z.unknown().optional(),
+  status: z.unknown().optional(),
   response: z.object({ status: z.unknown(), data: z.unknown() }).partial().optional().catch(undefined),
 });
 

@@ -1,6 +1,6 @@
 // The manifest of a backup: written last, signed by the host's runner. A backup without one does not count.
 import { z } from 'zod';
-import { BackupId, CommandId, HostName, PgIdentifier, Timestamp } from '../names.ts';
+import { BackupId, CommandId, DatabaseName, HostName, Timestamp } from '../names.ts';
 import { DatabaseProperties } from './database-properties.ts';
 
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -36,7 +36,7 @@ export const BackupManifest = z.strictObject({
   backupId: BackupId,
   commandId: CommandId,
   host: HostName,
-  database: PgIdentifier,
+  database: DatabaseName,
   /** `server_version` and `pg_dump --version` as the programs print them. */
   serverVersion: z.string(),
   pgDumpVersion: z.string(),

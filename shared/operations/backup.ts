@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { backupTimeMs } from '../backup/manifest.ts';
 import { LamplighterError } from '../errors.ts';
-import { BackupId, PgIdentifier, UnitName } from '../names.ts';
+import { BackupId, DatabaseName, UnitName } from '../names.ts';
 import type { Policy } from '../policy/policy.ts';
 import { HealthCheck } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
@@ -42,7 +42,7 @@ function permitAge(backupId: BackupId, { backup }: Policy, issuedAtMs: number): 
 
 export const BackupSummary = z.strictObject({
   backupId: BackupId,
-  database: PgIdentifier,
+  database: DatabaseName,
   /** Bytes of all parts as they are stored. */
   bytes: z.int().nonnegative(),
   tables: z.int().nonnegative(),
@@ -57,7 +57,7 @@ export const backupRun = defineOperation({
   summary: 'Back up the database, its roles and configuration',
   risk: 'change',
   params: z.strictObject({}),
-  spec: z.strictObject({ database: PgIdentifier, localRetentionDays: z.int().min(1) }),
+  spec: z.strictObject({ database: DatabaseName, localRetentionDays: z.int().min(1) }),
   result: BackupSummary,
   timeoutMs: 6 * 60 * 60_000,
   isIdempotent: false,
@@ -101,19 +101,19 @@ export const restoreRun = defineOperation({
   params: z.strictObject({
     backup: BackupId.describe('the backup to restore'),
     /** A person typed the database's name (or gave --yes); checked again on the host. */
-    confirm: PgIdentifier.describe('the name of the database, typed as confirmation'),
+    confirm: DatabaseName.describe('the name of the database, typed as confirmation'),
   }),
   spec: z.strictObject({
     backupId: BackupId,
-    database: PgIdentifier,
-    confirm: PgIdentifier,
+    database: DatabaseName,
+    confirm: DatabaseName,
     services: z.array(StoppedService),
   }),
   result: z.strictObject({
     backupId: BackupId,
-    database: PgIdentifier,
+    database: DatabaseName,
     /** The database as it was before, kept under this name. */
-    keptAs: PgIdentifier,
+    keptAs: DatabaseName,
     tables: z.int().nonnegative(),
     rows: z.int().nonnegative(),
     durationMs: z.int().nonnegative(),

@@ -1,7 +1,7 @@
 // The host's own policy: root's file, /etc/lamplighter/policy.yaml. What it does not name is never touched, whatever
 // a signed command says. The control plane can read its hash, not change it.
 import { z } from 'zod';
-import { AbsolutePath, HostName, PgIdentifier, UnitName } from '../names.ts';
+import { AbsolutePath, DatabaseName, HostName, UnitName } from '../names.ts';
 
 /** Where a host has its policy; messages name it. */
 export const POLICY_FILE = '/etc/lamplighter/policy.yaml';
@@ -54,7 +54,7 @@ export const Policy = z.strictObject({
   /** Operations that may run here, by exact name. */
   operations: z.array(z.string()),
   units: z.record(UnitName, z.array(UnitAction)),
-  databases: z.record(PgIdentifier, HostDatabase).default({}),
+  databases: z.record(DatabaseName, HostDatabase).default({}),
   /** Files that `alert.append` may append to. */
   alertLogs: z.array(AbsolutePath).default([]),
   backup: HostBackup.optional(),

@@ -1,6 +1,6 @@
 // runbook.yaml, version 1: the one file a team edits. References between entries are checked in references.ts.
 import { z } from 'zod';
-import { AbsolutePath, EntryName, HostName, PgIdentifier, UnitName } from '../names.ts';
+import { AbsolutePath, DatabaseName, EntryName, HostName, UnitName } from '../names.ts';
 import { Role } from '../role.ts';
 import { AlertLevel, DEFAULT_SEVERITIES, Severity } from '../severity.ts';
 
@@ -86,7 +86,7 @@ export type Check = z.infer<typeof Check>;
 
 const Backup = z.strictObject({
   host: HostName,
-  database: PgIdentifier,
+  database: DatabaseName,
   /** Five-field cron expression in the host's time zone. */
   schedule: z.string(),
   /** Age of the newest verified backup that raises an alert. */

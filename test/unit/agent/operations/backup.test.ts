@@ -5,7 +5,7 @@ import { planProcedure } from '#agent/operations/procedures.ts';
 import { restoreArguments, restoreNames } from '#agent/operations/restore-database.ts';
 import { backupTimeMs } from '#shared/backup/manifest.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
-import { BackupId, HostName, PgIdentifier } from '#shared/names.ts';
+import { BackupId, DatabaseName, HostName } from '#shared/names.ts';
 import { Policy } from '#shared/policy/policy.ts';
 
 const CLUSTER = { socketDir: '/var/run/postgresql', port: 5432 };
@@ -46,7 +46,7 @@ test('a restore has the same names whenever it is asked for them, and PostgreSQL
     kept: 'analytics_before_1f3a9c',
   });
   const long = restoreNames('a'.repeat(63), id);
-  for (const name of [long.fresh, long.kept]) expect(PgIdentifier.parse(name)).toBe(name);
+  for (const name of [long.fresh, long.kept]) expect(DatabaseName.parse(name)).toBe(name);
 });
 
 test.each<[string, LocalBackup[], string[]]>([
