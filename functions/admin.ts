@@ -1,23 +1,13 @@
-// What is done with the database's own credentials and not over the API: the schema, the first token, the trail's proof.
+// The commands of functions/admin/command.ts, for a person who can reach the database.
 //   DATABASE_URL=postgresql://… node functions/admin.ts COMMAND
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { HostName } from '#shared/names.ts';
 import { Role } from '#shared/role.ts';
-import { isOperationScope } from './command/scope.ts';
+import { type AdminAnswer, AdminCommand, runAdminCommand } from './admin/command.ts';
 import { readConfig } from './config.ts';
-import { verifyAuditChain } from './store/audit.ts';
 import { type Database, openDatabase } from './store/database.ts';
-import { migrate } from './store/migrate.ts';
-import {
-  createToken,
-  DEFAULT_LIFETIME_DAYS,
-  listTokens,
-  MAX_LIFETIME_DAYS,
-  revokeToken,
-} from './store/tokens.ts';
+import { DEFAULT_LIFETIME_DAYS } from './store/tokens.ts';
 
 const USAGE = `usage: node functions/admin.ts COMMAND      (DATABASE_URL names the database)
   migrate                   bring the schema up to date
@@ -29,30 +19,29 @@ const USAGE = `usage: node functions/admin.ts COMMAND      (DATABASE_URL names t
   verify-audit              prove that no audit entry was changed or removed
 `;
 
-const list = z.string().transform((text) => text.split(','));
-const TokenArguments = z.object({
-  name: z.string().min(1).max(100),
-  role: Role,
-  lifetimeDays: z.coerce.number().int().min(1).max(MAX_LIFETIME_DAYS).default(DEFAULT_LIFETIME_DAYS),
-  hosts: list.pipe(z.array(HostName)).nullable(),
-  operations: list
-    .pipe(z.array(z.string().refine(isOperationScope, 'neither an operation nor a family of them')))
-    .nullable(),
-});
-
-async function createOne(db: Database, args: string[]): Promise<string> {
+/** The command that the arguments name. Throws `invalid-input`, with the usage as hint. */
+function parseCommand(args: string[]): AdminCommand {
   const options = {
     days: { type: 'string' },
     hosts: { type: 'string' },
     operations: { type: 'string' },
   } as const;
   const { positionals, values } = parseArgs({ args, options, allowPositionals: true });
-  const [name, role] = positionals;
-  const { days: lifetimeDays, hosts = null, operations = null } = values;
-  const parsed = TokenArguments.safeParse({ name, role, lifetimeDays, hosts, operations });
-  if (parsed.success) return await createToken(db, parsed.data);
+  const [command, name, role] = positionals;
+  const given = {
+    command,
+    name,
+    role,
+    lifetimeDays: values.days === undefined ? undefined : Number(values.days),
+    hosts: values.hosts?.split(','),
+    operations: values.operations?.split(','),
+  };
+  const parsed = AdminCommand.safeParse(
+    Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  );
+  if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw new LamplighterError('invalid-input', `create token: ${faults.join('; ')}`, { hint: USAGE });
+  throw new LamplighterError('invalid-input', `run admin: ${faults.join('; ')}`, { hint: USAGE });
 }
 
 function tokenLine({ name, role, hosts, operations, expiresAt, lastUsedAt, revokedAt }: TokenView): string {
@@ -61,36 +50,19 @@ function tokenLine({ name, role, hosts, operations, expiresAt, lastUsedAt, revok
   return [name, role, end, `used ${lastUsedAt ?? 'never'}`, scope].join('\t').trimEnd();
 }
 
-async function verify(db: Database): Promise<string> {
-  const verdict = await verifyAuditChain(db);
-  if (verdict.intact) return `intact: ${verdict.entries} entries`;
-  throw new LamplighterError('corrupt', `verify audit trail: entry ${verdict.seq}: ${verdict.fault}`);
-}
-
-async function run(db: Database, [command = '', ...args]: readonly string[]): Promise<string> {
-  switch (command) {
-    case 'migrate': {
-      const applied = await migrate(db);
-      return applied.length === 0 ? 'up to date' : applied.join('\n');
-    }
-    case 'create-token':
-      return await createOne(db, args);
-    case 'list-tokens':
-      return (await listTokens(db)).map(tokenLine).join('\n');
-    case 'revoke-token':
-      await revokeToken(db, args[0] ?? '');
-      return `revoked ${args[0]}`;
-    case 'verify-audit':
-      return await verify(db);
-    default:
-      throw new LamplighterError('invalid-input', 'run admin: no such command', { hint: USAGE });
-  }
+function describe(answer: AdminAnswer): string {
+  if ('applied' in answer) return answer.applied.length === 0 ? 'up to date' : answer.applied.join('\n');
+  if ('token' in answer) return answer.token;
+  if ('tokens' in answer) return answer.tokens.map(tokenLine).join('\n');
+  if ('revoked' in answer) return `revoked ${answer.revoked}`;
+  return `intact: ${answer.auditEntries} entries`;
 }
 
 let db: Database | undefined;
 try {
+  const order = parseCommand(process.argv.slice(2));
   db = openDatabase(readConfig(process.env).get('DATABASE_URL').reveal(), { statementTimeoutMs: 600_000 });
-  process.stdout.write(`${await run(db, process.argv.slice(2))}\n`);
+  process.stdout.write(`${describe(await runAdminCommand(db, order))}\n`);
 } catch (error) {
   const hint = error instanceof LamplighterError && error.hint ? `\n${error.hint}` : '';
   process.stderr.write(`${messageOf(error)}${hint}\n`);

@@ -18,4 +18,5 @@ export const MAX_BODY_BYTES: Record<EntryPointName, number> = {
   'verify-object': SMALL_BYTES,
   verify: SMALL_BYTES,
   live: SMALL_BYTES,
+  admin: SMALL_BYTES,
 };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { Secret } from '#shared/secret.ts';
-import { ENTRY_POINTS, type EntryPointName } from '#shared/topology.ts';
+import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
 
 const secret = z
   .string()
@@ -29,6 +29,7 @@ const secretsByName = z
 const VARIABLES = {
   GOOGLE_CLOUD_PROJECT: z.string().min(1),
   DATABASE_URL: secret,
+  DATABASE_CA: z.string().includes('BEGIN CERTIFICATE'),
   SIGN_URL: z.url(),
   SIGNING_KEY: z.string().min(1),
   OIDC_AUDIENCE: z.url(),
@@ -85,7 +86,7 @@ export function readConfig(env: Environment): Config {
 
 /** Throws with all variables that an entry point needs and that are missing or malformed, before its first request. */
 export function checkConfig(entryPoint: EntryPointName, env: Environment): void {
-  const needed = ENTRY_POINTS.find(({ name }) => name === entryPoint)?.variables ?? [];
+  const needed = findEntryPoint(entryPoint).variables;
   const config = readConfig(env);
   const faults = (['GOOGLE_CLOUD_PROJECT', ...needed] as const).flatMap((name) => {
     try {

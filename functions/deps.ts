@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Signer } from '#shared/signing/dsse.ts';
-import type { EntryPointName } from '#shared/topology.ts';
+import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
 import { createFunctionCaller, type FunctionCaller } from './cloud/identity.ts';
 import type { CallerVerifier } from './cloud/oidc.ts';
 import { createPublisher, type Publisher } from './cloud/publisher.ts';
@@ -69,13 +69,19 @@ function lazily<T>(make: () => T): () => T {
   };
 }
 
-/** The real collaborators, from the environment. */
+/** The real collaborators of an entry point, from the environment. */
 export function createDeps(
   env: Readonly<Record<string, string | undefined>>,
   entryPoint: EntryPointName,
 ): Deps {
   const config = readConfig(env);
-  const database = lazily(() => openDatabase(config.get('DATABASE_URL').reveal()));
+  const { pool } = findEntryPoint(entryPoint).connections;
+  const database = lazily(() =>
+    openDatabase(config.get('DATABASE_URL').reveal(), {
+      maxConnections: pool,
+      serverCa: config.find('DATABASE_CA'),
+    }),
+  );
   const publisher = lazily(() => createPublisher(config.get('GOOGLE_CLOUD_PROJECT')));
   const bucketOpener = lazily(() =>
     createBucketOpener({

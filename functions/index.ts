@@ -24,6 +24,7 @@ const LOADERS: Record<EntryPointName, () => Promise<HandlerMaker>> = {
   'verify-object': async () => (await import('./backup/object-handler.ts')).handleObjectFinalised,
   verify: async () => (await import('./backup/verify-handler.ts')).handleVerify,
   live: async () => (await import('./live/handler.ts')).handleLive,
+  admin: async () => (await import('./admin/handler.ts')).handleAdmin,
 };
 
 function lazyHandler(name: EntryPointName): Handler {

@@ -1,10 +1,14 @@
 // The names that cross boundaries. Each is safe as an argument of a program and as part of a file or topic name.
 import { z } from 'zod';
 
-/** A host's name in the runbook: letters, digits, hyphen; it becomes part of topic and object names. */
+/** A host's service account in the cloud is `lamp-host-<name>`, and Google allows 30 characters for it. */
+export const MAX_HOST_NAME_LENGTH = 20;
+
+/** A host's name in the runbook: letters, digits, hyphen; it becomes part of topic, object and account names. */
 export const HostName = z
   .string()
-  .regex(/^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/, 'a host name is lower-case letters, digits and hyphens')
+  .max(MAX_HOST_NAME_LENGTH, `a host name has at most ${MAX_HOST_NAME_LENGTH} characters`)
+  .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, 'a host name is lower-case letters, digits and hyphens')
   .brand<'HostName'>();
 export type HostName = z.infer<typeof HostName>;
 

@@ -1,36 +1,23 @@
+# Backups. The bucket's policy is whole here: Google's default lets everyone who may view or edit the project read objects.
 resource "google_storage_bucket" "backups" {
   name                        = "${var.project}-lamplighter-backups"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
 
-  # Nobody, not even an owner's stolen token, deletes or overwrites a backup before its time.
+  encryption {
+    default_kms_key_name = google_kms_crypto_key.backups.id
+  }
+  # Until its time nobody deletes or overwrites a backup. An administrator may shorten the time unless it is locked.
   retention_policy {
     retention_period = var.backup_retention_days * 86400
+    is_locked        = var.lock_retention
   }
   lifecycle_rule {
     condition { age = var.backup_retention_days * 2 }
     action { type = "Delete" }
   }
-}
-
-resource "google_storage_bucket" "sources" {
-  name                        = "${var.project}-lamplighter-sources"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-}
-
-# A host creates and reads objects under its own prefix: no list, no overwrite, no delete.
-resource "google_storage_bucket_iam_member" "host_create" {
-  for_each = var.hosts
-  bucket   = google_storage_bucket.backups.name
-  role     = "roles/storage.objectCreator"
-  member   = google_service_account.host[each.key].member
-  condition {
-    title      = "own-prefix"
-    expression = "resource.name.startsWith('projects/_/buckets/${google_storage_bucket.backups.name}/objects/hosts/${each.key}/')"
-  }
+  depends_on = [google_kms_crypto_key_iam_member.storage]
 }
 
 resource "google_project_iam_custom_role" "object_get" {
@@ -38,37 +25,62 @@ resource "google_project_iam_custom_role" "object_get" {
   title       = "Lamplighter: get objects"
   description = "Read an object whose name one knows; no listing."
   permissions = ["storage.objects.get"]
+  depends_on  = [google_project_service.this]
 }
 
-resource "google_storage_bucket_iam_member" "host_get" {
-  for_each = var.hosts
-  bucket   = google_storage_bucket.backups.name
-  role     = google_project_iam_custom_role.object_get.id
-  member   = google_service_account.host[each.key].member
-  condition {
-    title      = "own-prefix"
-    expression = "resource.name.startsWith('projects/_/buckets/${google_storage_bucket.backups.name}/objects/hosts/${each.key}/')"
+locals {
+  # A host creates and reads objects under its own prefix: no list, no overwrite, no delete.
+  host_roles = {
+    create = "roles/storage.objectCreator"
+    get    = google_project_iam_custom_role.object_get.id
+  }
+  host_grants = {
+    for pair in setproduct(keys(local.host_roles), var.hosts) : "${pair[0]}-${pair[1]}" => {
+      role = local.host_roles[pair[0]]
+      host = pair[1]
+    }
   }
 }
 
-resource "google_storage_bucket_iam_member" "verify" {
-  for_each = toset(["verify", "verify-object"])
-  bucket   = google_storage_bucket.backups.name
-  role     = "roles/storage.objectViewer"
-  member   = google_service_account.entry_point[each.key].member
+data "google_iam_policy" "backups" {
+  dynamic "binding" {
+    for_each = local.host_grants
+    content {
+      role    = binding.value.role
+      members = [google_service_account.host[binding.value.host].member]
+      condition {
+        title      = "own-prefix"
+        expression = "resource.name.startsWith('projects/_/buckets/${google_storage_bucket.backups.name}/objects/hosts/${binding.value.host}/')"
+      }
+    }
+  }
+  binding {
+    role    = "roles/storage.objectViewer"
+    members = [google_service_account.entry_point["verify"].member]
+  }
+  # Owners of the project go on administering the bucket; this role reads no object.
+  binding {
+    role    = "roles/storage.legacyBucketOwner"
+    members = ["projectOwner:${var.project}"]
+  }
 }
 
-resource "google_storage_bucket_iam_member" "build" {
-  bucket = google_storage_bucket.sources.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
+resource "google_storage_bucket_iam_policy" "backups" {
+  bucket      = google_storage_bucket.backups.name
+  policy_data = data.google_iam_policy.backups.policy_data
 }
 
-# Cloud Storage publishes its events through its own service agent, which Google lets one grant only on the project.
-data "google_storage_project_service_account" "this" {}
+# Cloud Storage tells Pub/Sub of each object that was finalised, through its own service agent.
+resource "google_pubsub_topic_iam_member" "storage" {
+  topic  = google_pubsub_topic.push["lamplighter-objects"].id
+  role   = "roles/pubsub.publisher"
+  member = data.google_storage_project_service_account.this.member
+}
 
-resource "google_project_iam_member" "storage_events" {
-  project = var.project
-  role    = "roles/pubsub.publisher"
-  member  = data.google_storage_project_service_account.this.member
+resource "google_storage_notification" "finalised" {
+  bucket         = google_storage_bucket.backups.name
+  topic          = google_pubsub_topic.push["lamplighter-objects"].id
+  payload_format = "JSON_API_V1"
+  event_types    = ["OBJECT_FINALIZE"]
+  depends_on     = [google_pubsub_topic_iam_member.storage]
 }

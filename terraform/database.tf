@@ -1,18 +1,23 @@
-# A small Cloud SQL instance on a private address, made only when no database_url is given.
+# A small Cloud SQL instance on a private address. The functions reach it through the network itself (direct VPC egress).
 locals {
-  makes_database = var.database_url == null ? 1 : 0
-}
-
-resource "random_password" "database" {
-  count   = local.makes_database
-  length  = 40
-  special = false
+  makes_database = var.create_database ? 1 : 0
 }
 
 resource "google_compute_network" "database" {
   count                   = local.makes_database
   name                    = "lamplighter"
   auto_create_subnetworks = false
+  depends_on              = [google_project_service.this]
+}
+
+# An instance of a function takes an address here; Google asks for at least /26.
+resource "google_compute_subnetwork" "functions" {
+  count                    = local.makes_database
+  name                     = "lamplighter-functions"
+  region                   = var.region
+  network                  = google_compute_network.database[0].id
+  ip_cidr_range            = "10.8.0.0/26"
+  private_ip_google_access = true
 }
 
 resource "google_compute_global_address" "database" {
@@ -31,16 +36,6 @@ resource "google_service_networking_connection" "database" {
   reserved_peering_ranges = [google_compute_global_address.database[0].name]
 }
 
-resource "google_vpc_access_connector" "database" {
-  count         = local.makes_database
-  name          = "lamplighter"
-  region        = var.region
-  network       = google_compute_network.database[0].name
-  ip_cidr_range = "10.8.0.0/28"
-  min_instances = 2
-  max_instances = 3
-}
-
 resource "google_sql_database_instance" "this" {
   count            = local.makes_database
   name             = "lamplighter"
@@ -57,6 +52,8 @@ resource "google_sql_database_instance" "this" {
     ip_configuration {
       ipv4_enabled    = false
       private_network = google_compute_network.database[0].id
+      ssl_mode        = "ENCRYPTED_ONLY"
+      server_ca_mode  = "GOOGLE_MANAGED_INTERNAL_CA"
     }
   }
   deletion_protection = true
@@ -70,8 +67,9 @@ resource "google_sql_database" "lamplighter" {
 }
 
 resource "google_sql_user" "lamplighter" {
-  count    = local.makes_database
-  name     = "lamplighter"
-  instance = google_sql_database_instance.this[0].name
-  password = random_password.database[0].result
+  count               = local.makes_database
+  name                = "lamplighter"
+  instance            = google_sql_database_instance.this[0].name
+  password_wo         = var.database_password
+  password_wo_version = var.secrets_version
 }

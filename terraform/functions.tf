@@ -4,43 +4,48 @@ locals {
     api = {
       callers   = ["public"]
       variables = ["DATABASE_URL", "SIGN_URL", "WEBHOOK_SECRETS", "LIVE_URL", "API_URL", "BACKUP_BUCKET"]
-      memory    = "512Mi", timeout = 60, max = 3
+      instances = 2, concurrency = 20, memory = "512Mi", timeout = 60
     }
     live = {
       callers   = ["public"]
       variables = ["DATABASE_URL"]
-      # One instance: it pairs two connections. A request may live for an hour.
-      memory = "512Mi", timeout = 3600, max = 1
+      # One instance: it pairs two connections, for 200 people. A request may live for an hour.
+      instances = 1, concurrency = 400, memory = "512Mi", timeout = 3600
     }
     sign = {
       callers   = ["api", "watch", "notify"]
       variables = ["DATABASE_URL", "SIGNING_KEY", "OIDC_AUDIENCE", "OIDC_CALLERS"]
-      memory    = "512Mi", timeout = 60, max = 3
+      instances = 2, concurrency = 20, memory = "512Mi", timeout = 60
     }
     report = {
       callers   = ["push"]
       variables = ["DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS"]
-      memory    = "512Mi", timeout = 60, max = 3
+      instances = 2, concurrency = 20, memory = "512Mi", timeout = 60
     }
     watch = {
       callers   = ["scheduler"]
       variables = ["DATABASE_URL", "SIGN_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "API_URL"]
-      memory    = "512Mi", timeout = 120, max = 2
+      instances = 1, concurrency = 20, memory = "512Mi", timeout = 120
     }
     notify = {
       callers   = ["push"]
       variables = ["DATABASE_URL", "SIGN_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "SMTP_URL", "MAIL_FROM", "API_URL"]
-      memory    = "512Mi", timeout = 120, max = 3
+      instances = 2, concurrency = 20, memory = "512Mi", timeout = 120
     }
     verify-object = {
-      callers   = ["events"]
+      callers   = ["push"]
       variables = ["DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "BACKUP_BUCKET"]
-      memory    = "512Mi", timeout = 60, max = 2
+      instances = 1, concurrency = 20, memory = "512Mi", timeout = 60
     }
     verify = {
       callers   = ["push", "scheduler"]
       variables = ["DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "BACKUP_BUCKET"]
-      memory    = "1Gi", timeout = 3600, max = 2
+      instances = 2, concurrency = 20, memory = "1Gi", timeout = 3600
+    }
+    admin = {
+      callers   = ["deployer"]
+      variables = ["DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS"]
+      instances = 1, concurrency = 1, memory = "512Mi", timeout = 600
     }
   }
 
@@ -59,100 +64,87 @@ locals {
     LIVE_URL      = replace(local.urls["live"], "https://", "wss://")
     API_URL       = local.urls["api"]
   }
-  secret_values = ["DATABASE_URL", "SMTP_URL", "WEBHOOK_SECRETS"]
-}
+  # With the instance of ours, its own authority: the functions speak TLS to nothing else.
+  database_ca = var.create_database ? { DATABASE_CA = one(google_sql_database_instance.this[*].server_ca_cert)[0].cert } : {}
 
-data "archive_file" "functions" {
-  type        = "zip"
-  source_dir  = "${path.module}/../dist/functions"
-  output_path = "${path.module}/../dist/functions.zip"
-}
-
-resource "google_storage_bucket_object" "functions" {
-  name   = "functions-${data.archive_file.functions.output_sha256}.zip"
-  bucket = google_storage_bucket.sources.name
-  source = data.archive_file.functions.output_path
-}
-
-resource "google_cloudfunctions2_function" "entry_point" {
-  for_each = local.entry_points
-
-  name     = "lamplighter-${each.key}"
-  location = var.region
-
-  build_config {
-    runtime         = "nodejs24"
-    entry_point     = each.key
-    service_account = google_service_account.build.id
-    source {
-      storage_source {
-        bucket = google_storage_bucket.sources.name
-        object = google_storage_bucket_object.functions.name
-      }
-    }
-  }
-
-  service_config {
-    available_memory                 = each.value.memory
-    available_cpu                    = "1"
-    timeout_seconds                  = each.value.timeout
-    max_instance_count               = each.value.max
-    max_instance_request_concurrency = each.key == "live" ? 200 : 20
-    service_account_email            = google_service_account.entry_point[each.key].email
-    vpc_connector                    = one(google_vpc_access_connector.database[*].id)
-    vpc_connector_egress_settings    = var.database_url == null ? "PRIVATE_RANGES_ONLY" : null
-
-    environment_variables = merge(
+  # What each one gets: plain values by their name, secrets by their name in Secret Manager.
+  environments = {
+    for function, entry in local.entry_points : function => merge(
       { GOOGLE_CLOUD_PROJECT = var.project },
-      { for name in each.value.variables : name => local.plain_values[name] if contains(keys(local.plain_values), name) },
-      contains(each.value.variables, "OIDC_AUDIENCE") ? { OIDC_AUDIENCE = local.urls[each.key] } : {},
-      contains(each.value.variables, "OIDC_CALLERS") ? {
-        OIDC_CALLERS = join(",", [for caller in each.value.callers : local.caller_emails[caller]])
+      { for name in entry.variables : name => local.plain_values[name] if contains(keys(local.plain_values), name) },
+      contains(entry.variables, "OIDC_AUDIENCE") ? { OIDC_AUDIENCE = local.urls[function] } : {},
+      contains(entry.variables, "OIDC_CALLERS") ? {
+        OIDC_CALLERS = join(",", [for caller in entry.callers : local.caller_emails[caller]])
       } : {},
+      contains(entry.variables, "DATABASE_URL") ? local.database_ca : {},
     )
-
-    dynamic "secret_environment_variables" {
-      for_each = [for name in each.value.variables : name if contains(local.secret_values, name)]
-      content {
-        key        = secret_environment_variables.value
-        project_id = var.project
-        secret     = google_secret_manager_secret.value[secret_environment_variables.value].secret_id
-        version    = "latest"
-      }
+  }
+  secrets = {
+    for function, entry in local.entry_points : function => {
+      for name in entry.variables : name => google_secret_manager_secret.value[name].secret_id
+      if contains(keys(local.secret_ids), name)
     }
   }
-
-  # Only verify-object is started by an event; all others are plain HTTP.
-  dynamic "event_trigger" {
-    for_each = each.key == "verify-object" ? [1] : []
-    content {
-      event_type            = "google.cloud.storage.object.v1.finalized"
-      retry_policy          = "RETRY_POLICY_RETRY"
-      service_account_email = google_service_account.caller["events"].email
-      event_filters {
-        attribute = "bucket"
-        value     = google_storage_bucket.backups.name
-      }
-    }
+  # Who may invoke which: everyone only where the function authenticates by itself.
+  invokers = {
+    for function, entry in local.entry_points : function => contains(entry.callers, "public")
+    ? { for everybody in ["allUsers"] : "public" => everybody if var.public_access == "all-users" }
+    : { for caller in entry.callers : caller => "serviceAccount:${local.caller_emails[caller]}" }
   }
-
-  depends_on = [google_secret_manager_secret_iam_member.reader, google_project_iam_member.storage_events]
+  build = {
+    account    = google_service_account.build.id
+    repository = google_artifact_registry_repository.functions.id
+    bucket     = google_storage_bucket.sources.name
+    object     = google_storage_bucket_object.functions.name
+  }
 }
 
-# Who may invoke which: everyone only where the function authenticates by itself.
-locals {
-  invocations = merge([
-    for name, entry in local.entry_points : contains(entry.callers, "public")
-    ? { "${name}-public" = { name = name, member = "allUsers" } }
-    : { for caller in entry.callers : "${name}-${caller}" => { name = name, member = "serviceAccount:${local.caller_emails[caller]}" } }
-  ]...)
+# What a build or a start needs is there first: Google refuses a function whose secret can't be read.
+resource "terraform_data" "before_functions" {
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_sources,
+    google_secret_manager_secret_iam_member.reader,
+    google_secret_manager_secret_version.database_url,
+    google_secret_manager_secret_version.smtp_url,
+    google_secret_manager_secret_version.webhook_secrets,
+    google_sql_database.lamplighter,
+    google_sql_user.lamplighter,
+    google_storage_bucket_iam_member.build,
+  ]
 }
 
-resource "google_cloud_run_v2_service_iam_member" "invoker" {
-  for_each = local.invocations
+# `admin` is apart, so that it can be deployed alone and migrate before the new code serves (README.md).
+module "admin" {
+  source = "./function"
 
-  location = var.region
-  name     = google_cloudfunctions2_function.entry_point[each.value.name].name
-  role     = "roles/run.invoker"
-  member   = each.value.member
+  name        = "admin"
+  project     = var.project
+  region      = var.region
+  settings    = local.entry_points["admin"]
+  build       = local.build
+  account     = google_service_account.entry_point["admin"].email
+  environment = local.environments["admin"]
+  secrets     = local.secrets["admin"]
+  subnetwork  = one(google_compute_subnetwork.functions[*])
+  invokers    = local.invokers["admin"]
+  depends_on  = [terraform_data.before_functions]
+}
+
+module "serving" {
+  for_each = { for name, entry in local.entry_points : name => entry if name != "admin" }
+  source   = "./function"
+
+  name        = each.key
+  project     = var.project
+  region      = var.region
+  settings    = each.value
+  build       = local.build
+  account     = google_service_account.entry_point[each.key].email
+  environment = local.environments[each.key]
+  secrets     = local.secrets[each.key]
+  subnetwork  = one(google_compute_subnetwork.functions[*])
+  invokers    = local.invokers[each.key]
+  depends_on  = [terraform_data.before_functions]
 }

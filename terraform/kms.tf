@@ -1,7 +1,8 @@
 # The signing key can't leave KMS; only `sign` may use it.
 resource "google_kms_key_ring" "lamplighter" {
-  name     = "lamplighter"
-  location = var.region
+  name       = "lamplighter"
+  location   = var.region
+  depends_on = [google_project_service.this]
 }
 
 resource "google_kms_crypto_key" "signing" {
@@ -23,4 +24,19 @@ resource "google_kms_crypto_key_iam_member" "sign" {
   crypto_key_id = google_kms_crypto_key.signing.id
   role          = "roles/cloudkms.signerVerifier"
   member        = google_service_account.entry_point["sign"].member
+}
+
+# The backups' own key. Cloud Storage uses it for those that the bucket's policy lets in; nobody else may.
+resource "google_kms_crypto_key" "backups" {
+  name            = "backups"
+  key_ring        = google_kms_key_ring.lamplighter.id
+  purpose         = "ENCRYPT_DECRYPT"
+  rotation_period = "7776000s"
+  lifecycle { prevent_destroy = true }
+}
+
+resource "google_kms_crypto_key_iam_member" "storage" {
+  crypto_key_id = google_kms_crypto_key.backups.id
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = data.google_storage_project_service_account.this.member
 }

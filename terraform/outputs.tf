@@ -22,3 +22,13 @@ output "live_relay" {
   description = "Origin to name under `relays` in each host's policy.yaml."
   value       = replace(local.urls["live"], "https://", "wss://")
 }
+
+output "admin_url" {
+  description = "Address of `admin`, which migrates and makes tokens (README.md)."
+  value       = local.urls["admin"]
+}
+
+output "deployer_account" {
+  description = "Service account that deployers call `admin` as."
+  value       = google_service_account.caller["deployer"].email
+}

@@ -1,8 +1,14 @@
 locals {
   push_routes = {
-    reports       = "report"
-    alerts        = "notify"
-    verifications = "verify"
+    lamplighter-reports       = "report"
+    lamplighter-alerts        = "notify"
+    lamplighter-verifications = "verify"
+    lamplighter-objects       = "verify-object"
+  }
+  # Which functions publish where. Besides them: hosts publish reports, Cloud Storage publishes objects (bucket.tf).
+  publishers = {
+    lamplighter-alerts        = ["api", "notify", "report", "verify", "watch"]
+    lamplighter-verifications = ["api", "report", "verify", "verify-object", "watch"]
   }
   subscription_terms = {
     ack_deadline_s             = 60
@@ -13,18 +19,18 @@ locals {
     min_backoff                = "10s"
     max_backoff                = "600s"
   }
-  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
 resource "google_pubsub_topic" "commands" {
-  for_each = var.hosts
-  name     = "commands-${each.key}"
+  for_each   = var.hosts
+  name       = "lamplighter-commands-${each.key}"
+  depends_on = [google_project_service.this]
 }
 
 resource "google_pubsub_subscription" "commands" {
   for_each = var.hosts
 
-  name                       = "commands-${each.key}"
+  name                       = "lamplighter-commands-${each.key}"
   topic                      = google_pubsub_topic.commands[each.key].id
   enable_message_ordering    = true
   ack_deadline_seconds       = local.subscription_terms.ack_deadline_s
@@ -43,8 +49,9 @@ resource "google_pubsub_subscription" "commands" {
 }
 
 resource "google_pubsub_topic" "push" {
-  for_each = local.push_routes
-  name     = each.key
+  for_each   = local.push_routes
+  name       = each.key
+  depends_on = [google_project_service.this]
 }
 
 resource "google_pubsub_subscription" "push" {
@@ -71,14 +78,17 @@ resource "google_pubsub_subscription" "push" {
     dead_letter_topic     = google_pubsub_topic.dead_letters.id
     max_delivery_attempts = local.subscription_terms.push_max_delivery_attempts
   }
+  depends_on = [google_service_account_iam_member.push_tokens]
 }
 
 resource "google_pubsub_topic" "dead_letters" {
-  name = "dead-letters"
+  name       = "lamplighter-dead-letters"
+  depends_on = [google_project_service.this]
 }
 
+# Kept for a week for a person to look at; monitoring.tf tells when there is one.
 resource "google_pubsub_subscription" "dead_letters" {
-  name                       = "dead-letters"
+  name                       = "lamplighter-dead-letters"
   topic                      = google_pubsub_topic.dead_letters.id
   message_retention_duration = "604800s"
   expiration_policy { ttl = "" }
@@ -88,7 +98,7 @@ resource "google_pubsub_subscription" "dead_letters" {
 resource "google_pubsub_topic_iam_member" "dead_letters" {
   topic  = google_pubsub_topic.dead_letters.id
   role   = "roles/pubsub.publisher"
-  member = local.pubsub_agent
+  member = google_project_service_identity.pubsub.member
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letter_source" {
@@ -98,7 +108,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letter_source" {
   )
   subscription = each.value
   role         = "roles/pubsub.subscriber"
-  member       = local.pubsub_agent
+  member       = google_project_service_identity.pubsub.member
 }
 
 # A host may pull its own subscription and publish reports; nothing else.
@@ -111,7 +121,7 @@ resource "google_pubsub_subscription_iam_member" "host" {
 
 resource "google_pubsub_topic_iam_member" "host_reports" {
   for_each = var.hosts
-  topic    = google_pubsub_topic.push["reports"].id
+  topic    = google_pubsub_topic.push["lamplighter-reports"].id
   role     = "roles/pubsub.publisher"
   member   = google_service_account.host[each.key].member
 }
@@ -124,24 +134,11 @@ resource "google_pubsub_topic_iam_member" "sign" {
   member   = google_service_account.entry_point["sign"].member
 }
 
-locals {
-  publishers = {
-    alerts-api                  = { topic = "alerts", name = "api" }
-    alerts-watch                = { topic = "alerts", name = "watch" }
-    alerts-verify               = { topic = "alerts", name = "verify" }
-    alerts-report               = { topic = "alerts", name = "report" }
-    alerts-notify               = { topic = "alerts", name = "notify" }
-    verifications-report        = { topic = "verifications", name = "report" }
-    verifications-api           = { topic = "verifications", name = "api" }
-    verifications-verify-object = { topic = "verifications", name = "verify-object" }
-    verifications-verify        = { topic = "verifications", name = "verify" }
-    verifications-watch         = { topic = "verifications", name = "watch" }
-  }
-}
-
 resource "google_pubsub_topic_iam_member" "publisher" {
-  for_each = local.publishers
-  topic    = google_pubsub_topic.push[each.value.topic].id
-  role     = "roles/pubsub.publisher"
-  member   = google_service_account.entry_point[each.value.name].member
+  for_each = merge([
+    for topic, names in local.publishers : { for name in names : "${topic}-${name}" => { topic = topic, name = name } }
+  ]...)
+  topic  = google_pubsub_topic.push[each.value.topic].id
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.entry_point[each.value.name].member
 }

@@ -1,35 +1,48 @@
+# Values go in by write-only arguments: they are in Secret Manager alone, not in the state and not in a plan.
 locals {
-  database_url = var.database_url != null ? var.database_url : format(
+  database_url = var.create_database ? format(
     "postgresql://lamplighter:%s@%s/lamplighter",
-    one(random_password.database[*].result),
+    var.database_password,
     one(google_sql_database_instance.this[*].private_ip_address),
-  )
-  secrets = {
-    DATABASE_URL    = { id = "lamplighter-database-url", value = local.database_url }
-    SMTP_URL        = { id = "lamplighter-smtp-url", value = var.smtp_url }
-    WEBHOOK_SECRETS = { id = "lamplighter-webhook-secrets", value = jsonencode(var.webhook_secrets) }
+  ) : var.database_url
+  secret_ids = {
+    DATABASE_URL    = "lamplighter-database-url"
+    SMTP_URL        = "lamplighter-smtp-url"
+    WEBHOOK_SECRETS = "lamplighter-webhook-secrets"
   }
-  secret_names = toset(["DATABASE_URL", "SMTP_URL", "WEBHOOK_SECRETS"])
   secret_readers = merge([
     for name, entry in local.entry_points : {
       for variable in entry.variables : "${name}-${variable}" => { name = name, secret = variable }
-      if contains(local.secret_names, variable)
+      if contains(keys(local.secret_ids), variable)
     }
   ]...)
 }
 
 resource "google_secret_manager_secret" "value" {
-  for_each  = local.secret_names
-  secret_id = local.secrets[each.key].id
+  for_each  = local.secret_ids
+  secret_id = each.value
   replication {
     auto {}
   }
+  depends_on = [google_project_service.this]
 }
 
-resource "google_secret_manager_secret_version" "value" {
-  for_each    = local.secret_names
-  secret      = google_secret_manager_secret.value[each.key].id
-  secret_data = local.secrets[each.key].value
+resource "google_secret_manager_secret_version" "database_url" {
+  secret                 = google_secret_manager_secret.value["DATABASE_URL"].id
+  secret_data_wo         = local.database_url
+  secret_data_wo_version = var.secrets_version
+}
+
+resource "google_secret_manager_secret_version" "smtp_url" {
+  secret                 = google_secret_manager_secret.value["SMTP_URL"].id
+  secret_data_wo         = var.smtp_url
+  secret_data_wo_version = var.secrets_version
+}
+
+resource "google_secret_manager_secret_version" "webhook_secrets" {
+  secret                 = google_secret_manager_secret.value["WEBHOOK_SECRETS"].id
+  secret_data_wo         = jsonencode(var.webhook_secrets)
+  secret_data_wo_version = var.secrets_version
 }
 
 resource "google_secret_manager_secret_iam_member" "reader" {

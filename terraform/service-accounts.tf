@@ -1,22 +1,19 @@
-# One service account per function and one for each of Google's callers, each with the least it needs; grants stand beside
+# One service account per function and one for each caller from outside, each with the least it needs; grants stand beside
 # the resource that they open.
 resource "google_service_account" "entry_point" {
   for_each = local.entry_points
 
   account_id   = "lamplighter-${each.key}"
   display_name = "Lamplighter function ${each.key}"
+  depends_on   = [google_project_service.this]
 }
 
 resource "google_service_account" "caller" {
-  for_each = toset(["scheduler", "push", "events"])
+  for_each = toset(["scheduler", "push", "deployer"])
 
   account_id   = "lamplighter-${each.key}"
   display_name = "Lamplighter caller ${each.key}"
-}
-
-resource "google_service_account" "build" {
-  account_id   = "lamplighter-build"
-  display_name = "Builds Lamplighter's functions"
+  depends_on   = [google_project_service.this]
 }
 
 resource "google_service_account" "host" {
@@ -24,6 +21,7 @@ resource "google_service_account" "host" {
 
   account_id   = "lamp-host-${each.key}"
   display_name = "Lamplighter agent on ${each.key}"
+  depends_on   = [google_project_service.this]
 }
 
 locals {
@@ -33,17 +31,20 @@ locals {
   )
 }
 
-# Cloud Build has no narrower resource to be granted on.
-resource "google_project_iam_member" "build" {
-  project = var.project
-  role    = "roles/cloudbuild.builds.builder"
-  member  = google_service_account.build.member
+# Pub/Sub signs the pushes' tokens as this account.
+resource "google_service_account_iam_member" "push_tokens" {
+  service_account_id = google_service_account.caller["push"].id
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = google_project_service_identity.pubsub.member
+}
+
+# A deployer acts as the account that `admin` lets in, for identity tokens only.
+resource "google_service_account_iam_member" "deployers" {
+  for_each = var.deployers
+
+  service_account_id = google_service_account.caller["deployer"].id
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = each.key
 }
 
 # A function that asks for an identity token of its own signs it through the metadata server; nothing to grant.
-
-resource "google_project_iam_member" "events" {
-  project = var.project
-  role    = "roles/eventarc.eventReceiver"
-  member  = google_service_account.caller["events"].member
-}

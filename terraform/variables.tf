@@ -13,22 +13,52 @@ variable "hosts" {
   description = "Names of the hosts in runbook.yaml; each gets a topic, a subscription and a service account of its own."
   type        = set(string)
   validation {
-    condition     = alltrue([for host in var.hosts : can(regex("^[a-z]([a-z0-9-]{0,20}[a-z0-9])?$", host))])
-    error_message = "A host name is lower-case letters, digits and hyphens, at most 22 long (it becomes part of a service account's name)."
+    condition     = alltrue([for host in var.hosts : can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", host))])
+    error_message = "A host name is lower-case letters, digits and hyphens, at most 20 long: `lamp-host-` and the name are a service account's name, which has at most 30 characters."
+  }
+}
+
+variable "alert_email" {
+  description = "Who is told by Google itself when `watch` stops or a message could not be delivered."
+  type        = string
+}
+
+variable "deployers" {
+  description = "Who may migrate the database and make tokens, as IAM writes members (user:alice@example.com)."
+  type        = set(string)
+}
+
+variable "create_database" {
+  description = "Whether a small Cloud SQL instance is made. Otherwise `database_url` names the database."
+  type        = bool
+  default     = true
+}
+
+variable "database_password" {
+  description = "Password of the instance's user, letters and digits only. Needed with create_database."
+  type        = string
+  default     = null
+  sensitive   = true
+  ephemeral   = true
+  validation {
+    condition     = var.database_password == null || can(regex("^[A-Za-z0-9]{24,}$", var.database_password))
+    error_message = "The password is at least 24 letters and digits: it becomes part of a URL."
   }
 }
 
 variable "database_url" {
-  description = "PostgreSQL to use, as postgresql://user:password@host/database. Null: a small Cloud SQL instance is made."
+  description = "PostgreSQL to use when none is made, as postgresql://user:password@host/database?sslmode=verify-full."
   type        = string
   default     = null
   sensitive   = true
+  ephemeral   = true
 }
 
 variable "smtp_url" {
   description = "Where mail goes out, as smtps://user:password@host:465."
   type        = string
   sensitive   = true
+  ephemeral   = true
 }
 
 variable "mail_from" {
@@ -41,10 +71,33 @@ variable "webhook_secrets" {
   type        = map(string)
   default     = {}
   sensitive   = true
+  ephemeral   = true
+}
+
+variable "secrets_version" {
+  description = "Raise it by one when a secret changed: terraform does not keep secrets, so it can't see that."
+  type        = number
+  default     = 1
+}
+
+variable "public_access" {
+  description = "How `api` and `live` are opened to the internet: all-users (a grant to everybody), or no-invoker-check (for organisations that forbid such grants; README.md has the command that goes with it)."
+  type        = string
+  default     = "all-users"
+  validation {
+    condition     = contains(["all-users", "no-invoker-check"], var.public_access)
+    error_message = "public_access is all-users or no-invoker-check."
+  }
 }
 
 variable "backup_retention_days" {
   description = "How long the bucket refuses to let go of a backup. Deleted by the life cycle after twice this time."
   type        = number
   default     = 30
+}
+
+variable "lock_retention" {
+  description = "Whether the bucket's retention policy is locked. Unlocked, an administrator of the project may shorten it; locked, nobody ever may, and the bucket can be deleted only when its last backup is old enough. Not reversible."
+  type        = bool
+  default     = false
 }

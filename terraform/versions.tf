@@ -1,13 +1,21 @@
 terraform {
-  required_version = ">= 1.5"
+  # Secrets pass through ephemeral variables and write-only arguments, which are in no plan and no state.
+  required_version = ">= 1.11"
   required_providers {
-    google  = { source = "hashicorp/google", version = "~> 7.0" }
-    archive = { source = "hashicorp/archive", version = "~> 2.4" }
-    random  = { source = "hashicorp/random", version = "~> 3.6" }
+    # 7.21 is the first with direct VPC egress for functions.
+    google      = { source = "hashicorp/google", version = "~> 7.21" }
+    google-beta = { source = "hashicorp/google-beta", version = "~> 7.21" }
+    archive     = { source = "hashicorp/archive", version = "~> 2.4" }
   }
 }
 
 provider "google" {
+  project = var.project
+  region  = var.region
+}
+
+# Only for the service identity of Pub/Sub, which the other one lacks.
+provider "google-beta" {
   project = var.project
   region  = var.region
 }

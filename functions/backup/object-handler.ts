@@ -1,27 +1,37 @@
-// Entry point `verify-object`: an object was finalised in the backup bucket. Only enqueues: an event function must end
-// within nine minutes, a verification may take longer.
+// Entry point `verify-object`: Cloud Storage tells of an object that was finalised in the backup bucket. Only orders: a
+// verification may take longer than a push waits.
 import { z } from 'zod';
 import { MANIFEST_FILE, parseBackupObject } from '#shared/backup/manifest.ts';
 import { HostName } from '#shared/names.ts';
+import type { PushMessage } from '../cloud/push.ts';
 import type { Deps } from '../deps.ts';
 import type { Handler } from '../http.ts';
-import { privateHandler } from '../private.ts';
-import { orderVerification } from './request.ts';
+import { pushHandler } from '../private.ts';
+import { orderVerification, type VerificationOrder } from './request.ts';
 
-const FINALISED = 'google.cloud.storage.object.v1.finalized';
-const StorageObjectData = z.object({ bucket: z.string(), name: z.string() });
+/** The attributes of a notification (cloud.google.com/storage/docs/pubsub-notifications#attributes). */
+const Finalised = z.object({
+  eventType: z.literal('OBJECT_FINALIZE'),
+  bucketId: z.string(),
+  objectId: z.string(),
+});
 
-/** The handler of `verify-object`. A CloudEvent in binary mode: attributes in `ce-` headers, the object in the body. */
+/** The order that a notification asks for. Only the manifest gives one: it is the last object of a backup. */
+function orderOf({ attributes }: PushMessage, bucket: string): VerificationOrder | undefined {
+  const finalised = Finalised.safeParse(attributes);
+  if (!finalised.success || finalised.data.bucketId !== bucket) return undefined;
+  const object = parseBackupObject(finalised.data.objectId);
+  const host = HostName.safeParse(object?.host);
+  if (!object || !host.success || object.file !== MANIFEST_FILE) return undefined;
+  return { host: host.data, backupId: object.backupId };
+}
+
+/** The handler of `verify-object`. */
 export function handleObjectFinalised(deps: Deps): Handler {
-  return privateHandler(deps, async (body, req) => {
-    const data = StorageObjectData.safeParse(body);
-    const isOurs =
-      req.headers['ce-type'] === FINALISED && data.data?.bucket === deps.config.get('BACKUP_BUCKET');
-    const object = isOurs && data.data ? parseBackupObject(data.data.name) : undefined;
-    const host = HostName.safeParse(object?.host);
-    // Other objects are none of our business; the manifest is the last one of a backup.
-    if (!object || !host.success || object.file !== MANIFEST_FILE) return {};
-    await orderVerification(deps, { host: host.data, backupId: object.backupId });
-    return {};
+  return pushHandler(deps, async (message) => {
+    const order = orderOf(message, deps.config.get('BACKUP_BUCKET'));
+    if (!order) return 'not a manifest';
+    await orderVerification(deps, order);
+    return 'ordered';
   });
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import type { KeyUse, LiveSide } from '#shared/live/frames.ts';
+import { MAX_LIVE_SESSIONS } from '#shared/topology.ts';
 import type { ClaimedTicket } from '../store/live-tickets.ts';
 import { LiveSession, SESSION_LIMITS, type SessionLimits } from './session.ts';
 import { newKey } from './ticket.ts';
@@ -35,9 +36,6 @@ interface Held {
   resumeKeys: Record<LiveSide, string>;
 }
 
-/** An instance serves this many people at once; more are sent away. */
-const MAX_SESSIONS = 200;
-
 /** Opens the relay of this process. */
 export function createRelay(deps: RelayDeps, limits: SessionLimits = SESSION_LIMITS): Relay {
   const sessions = new Map<string, Held>();
@@ -69,7 +67,7 @@ export function createRelay(deps: RelayDeps, limits: SessionLimits = SESSION_LIM
     const ticket = await deps.claim(side, key);
     if (!ticket) return { admitted: false, status: 401, reason: 'the ticket does not open this side' };
     const held = sessions.get(ticket.ticketId);
-    if (!held && sessions.size >= MAX_SESSIONS) return { admitted: false, status: 503, reason: 'full' };
+    if (!held && sessions.size >= MAX_LIVE_SESSIONS) return { admitted: false, status: 503, reason: 'full' };
     const { session } = held ?? open(ticket);
     return { admitted: true, join: (socket) => session.join(side, socket) };
   }

@@ -18,8 +18,10 @@ export interface Database extends Queryable {
 }
 
 export interface DatabaseOptions {
-  /** Connections at most; a function instance serves few requests at once. Default 5. */
+  /** Connections at most; default 2. `shared/topology.ts` gives each entry point its own. */
   maxConnections?: number;
+  /** Certificate (PEM) of the authority that signs the server's own; with it, only TLS to such a server is spoken. */
+  serverCa?: string | undefined;
   /** Default 30 s. */
   statementTimeoutMs?: number;
 }
@@ -93,6 +95,11 @@ async function transact<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): 
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const connection = {
     connectionString: url,
+    // The authority is the instance's own and signs nothing else, and the private address is in no certificate: so the
+    // certificate is checked against the authority, and not against the address.
+    ...(options.serverCa === undefined
+      ? {}
+      : { ssl: { ca: options.serverCa, checkServerIdentity: () => undefined } }),
     application_name: 'lamplighter',
     types: { getTypeParser: typeParser },
     connectionTimeoutMillis: 10_000,
@@ -100,7 +107,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   };
   const pool = new pg.Pool({
     ...connection,
-    max: options.maxConnections ?? 5,
+    max: options.maxConnections ?? 2,
     idleTimeoutMillis: 30_000,
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: 60_000,

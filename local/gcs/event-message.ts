@@ -1,5 +1,5 @@
-// The finalised event as Eventarc sends it to a function: CloudEvents 1.0 over HTTP in binary mode, the object's
-// metadata (google.events.cloud.storage.v1.StorageObjectData) as the body. cloud.google.com/eventarc/docs/cloudevents
+// A finalised object as Cloud Storage tells of it in Pub/Sub: attributes say what happened to which object, the data is
+// the object's metadata. cloud.google.com/storage/docs/pubsub-notifications#format
 import { v4 as uuid } from 'uuid';
 import { z } from 'zod';
 import type { ObjectRecord } from './object-schema.ts';
@@ -14,27 +14,31 @@ export const StoredEvent = z.object({
 });
 export type StoredEvent = z.infer<typeof StoredEvent>;
 
+/** A notification, ready to be published. */
+export interface Notification {
+  data: Buffer;
+  attributes: Record<string, string>;
+}
+
+/** Publishes a notification; resolves when Pub/Sub has taken it. */
+export type PublishNotification = (notification: Notification) => Promise<void>;
+
 export function newEvent(record: ObjectRecord, data: Record<string, unknown>): StoredEvent {
   const { bucket, name, generation, updated: time } = record;
   return { id: uuid(), bucket, name, generation, time, data };
 }
 
-export function eventHeaders(event: StoredEvent): Record<string, string> {
+export function toNotification({ bucket, name, generation, time, data }: StoredEvent): Notification {
   return {
-    'content-type': 'application/json',
-    'ce-specversion': '1.0',
-    'ce-id': event.id,
-    'ce-type': 'google.cloud.storage.object.v1.finalized',
-    'ce-source': `//storage.googleapis.com/projects/_/buckets/${event.bucket}`,
-    'ce-subject': `objects/${encodeHeaderValue(event.name)}`,
-    'ce-time': event.time,
-    'ce-bucket': event.bucket,
+    data: Buffer.from(JSON.stringify(data)),
+    attributes: {
+      notificationConfig: `projects/_/buckets/${bucket}/notificationConfigs/1`,
+      eventType: 'OBJECT_FINALIZE',
+      payloadFormat: 'JSON_API_V1',
+      bucketId: bucket,
+      objectId: name,
+      objectGeneration: generation,
+      eventTime: time,
+    },
   };
-}
-
-/** CloudEvents HTTP binding 3.1.3.2: percent-encode space, quote, percent and whatever is not printable ASCII. */
-function encodeHeaderValue(value: string): string {
-  return value.replaceAll(/[^\x21\x23\x24\x26-\x7e]+/gu, (part) =>
-    [...Buffer.from(part)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  );
 }

@@ -1,4 +1,4 @@
-// Finalised events on the disk until their target has taken them: at least once, in any order, with backoff.
+// Finalised events on the disk until Pub/Sub has taken them: at least once, in any order, with backoff.
 // An event is written as `prepared-` before its object's commit and renamed to `ready-` after it; after a kill between
 // the two, the object on the disk decides.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { messageOf } from '#shared/errors.ts';
 import type { BucketRecord } from './bucket-schema.ts';
 import { readJsonFiles, writeJson } from './disk.ts';
-import { deliverEvent, type EventTarget, type MintIdToken } from './event-delivery.ts';
-import { newEvent, StoredEvent } from './event-message.ts';
+import { newEvent, type PublishNotification, StoredEvent, toNotification } from './event-message.ts';
 import { EVENT_BACKOFF_MS, EVENT_RETENTION_MS, MAX_CONCURRENT_DELIVERIES } from './limits.ts';
 import { type ObjectRecord, toObjectResource } from './object-schema.ts';
 
@@ -21,7 +20,6 @@ export interface PreparedEvent {
 export interface EventQueueOptions {
   directory: string;
   clock: () => Date;
-  mintIdToken?: MintIdToken | undefined;
   /** The origin for the links in an event. */
   baseUrl: () => string;
 }
@@ -39,7 +37,7 @@ export class EventQueue {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #closing = new AbortController();
-  #target: EventTarget | undefined;
+  #publish: PublishNotification | undefined;
   #isSubscribed: boolean;
 
   constructor(options: EventQueueOptions) {
@@ -48,11 +46,11 @@ export class EventQueue {
     this.#isSubscribed = existsSync(this.#markerPath());
   }
 
-  /** Undefined ends the subscription: later objects make no event. It outlives a restart, as a trigger does. */
-  setTarget(target: EventTarget | undefined): void {
-    this.#target = target;
-    this.#isSubscribed = target !== undefined;
-    if (target) writeFileSync(this.#markerPath(), '');
+  /** Undefined ends the configuration: later objects make no event. It outlives a restart, as a notification configuration does. */
+  setPublisher(publish: PublishNotification | undefined): void {
+    this.#publish = publish;
+    this.#isSubscribed = publish !== undefined;
+    if (publish) writeFileSync(this.#markerPath(), '');
     else rmSync(this.#markerPath(), { force: true });
     this.#pump();
   }
@@ -91,10 +89,14 @@ export class EventQueue {
   }
 
   #pump(): void {
-    while (this.#target && !this.#closing.signal.aborted && this.#underWay.size < MAX_CONCURRENT_DELIVERIES) {
+    while (
+      this.#publish &&
+      !this.#closing.signal.aborted &&
+      this.#underWay.size < MAX_CONCURRENT_DELIVERIES
+    ) {
       const next = this.#due.shift();
       if (!next) return;
-      const delivery = this.#attempt(next, this.#target).finally(() => {
+      const delivery = this.#attempt(next, this.#publish).finally(() => {
         this.#underWay.delete(delivery);
         this.#pump();
       });
@@ -102,16 +104,16 @@ export class EventQueue {
     }
   }
 
-  async #attempt({ event, attempts }: Waiting, target: EventTarget): Promise<void> {
-    const { clock, mintIdToken } = this.#options;
+  async #attempt({ event, attempts }: Waiting, publish: PublishNotification): Promise<void> {
     try {
-      if (clock().getTime() - Date.parse(event.time) > EVENT_RETENTION_MS)
-        log('ERROR', 'event dropped undelivered after 24 hours', event);
-      else await deliverEvent(event, target, mintIdToken, this.#closing.signal);
+      if (this.#options.clock().getTime() - Date.parse(event.time) > EVENT_RETENTION_MS)
+        log('ERROR', 'notification dropped unpublished after a day', event);
+      else await publish(toNotification(event));
       await rm(this.#path('ready', event.id), { force: true });
     } catch (thrown) {
       if (this.#closing.signal.aborted) return;
-      if (attempts === 0) log('WARNING', 'event not taken, will be sent again', event, messageOf(thrown));
+      if (attempts === 0)
+        log('WARNING', 'notification not taken, will be published again', event, messageOf(thrown));
       this.#retryLater({ event, attempts: attempts + 1 });
     }
   }

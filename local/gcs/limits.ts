@@ -24,16 +24,13 @@ export const MAX_COMPOSE_SOURCES = 32;
 /** 100 years: cloud.google.com/storage/docs/bucket-lock#retention-periods */
 export const MAX_RETENTION_PERIOD_S = 3_155_760_000;
 
-/** Eventarc keeps an undelivered event for 24 hours: cloud.google.com/eventarc/docs/retry-events */
+/** Ours: how long a notification that Pub/Sub does not take is kept. */
 export const EVENT_RETENTION_MS = 24 * 60 * 60 * 1_000;
 
-/** Eventarc gives a handler as long as Pub/Sub push does: cloud.google.com/eventarc/docs/retry-events */
-export const EVENT_DEADLINE_MS = 10 * 60 * 1_000;
-
-/** Ours. Eventarc waits 10 s to 600 s between attempts, too slow for someone watching a terminal. */
+/** Ours: how long to wait before a notification is published again. */
 export const EVENT_BACKOFF_MS = { first: 500, most: 30_000 } as const;
 
-/** Ours: deliveries under way at once. */
+/** Ours: notifications under way at once. */
 export const MAX_CONCURRENT_DELIVERIES = 8;
 
 /** Ours: a JSON request body. */

@@ -6,11 +6,11 @@
 //   and would be missed is answered 501;
 // - `fields` and projections are ignored; update (PUT) is taken as patch;
 // - a copy ends in one call, whatever its size; a new request to an upload session ends the one before it;
-// - of all events only object.finalized, tried again sooner than by Eventarc, and for as long (limits.ts).
+// - one notification configuration for all buckets, set from outside the API, and of all events only OBJECT_FINALIZE.
 import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { EventTarget, MintIdToken } from './event-delivery.ts';
+import type { PublishNotification } from './event-message.ts';
 import { StorageFault } from './fault.ts';
 import { sendEmpty, sendJson, sendText } from './http-input.ts';
 import { route } from './router.ts';
@@ -21,16 +21,15 @@ export interface GcsOptions {
   /** Default: one that is free. */
   port?: number;
   dataDir: string;
-  /** Where object-finalised events go, as Eventarc delivers them. */
-  events?: EventTarget;
-  mintIdToken?: MintIdToken;
+  /** Publishes the notifications of finalised objects. */
+  notify?: PublishNotification;
   clock?: () => Date;
 }
 
 export interface GcsServer {
   /** What `apiEndpoint` of the client is set to. */
   url: string;
-  setEventTarget(target: EventTarget | undefined): void;
+  setNotify(publish: PublishNotification | undefined): void;
   /** Ends the connections and waits until what was decided is on the disk. */
   close(): Promise<void>;
 }
@@ -90,7 +89,6 @@ export async function startGcs(options: GcsOptions): Promise<GcsServer> {
     dataDir: options.dataDir,
     clock: options.clock ?? (() => new Date()),
     baseUrl: () => baseUrl,
-    mintIdToken: options.mintIdToken,
   });
   // Uploads may take hours: no limit on a whole request.
   const underWay = new Set<Promise<void>>();
@@ -103,10 +101,10 @@ export async function startGcs(options: GcsOptions): Promise<GcsServer> {
     server.listen(options.port ?? 0, options.host, resolve);
   });
   baseUrl = `http://${options.host}:${(server.address() as AddressInfo).port}`;
-  if (options.events) storage.events.setTarget(options.events);
+  if (options.notify) storage.events.setPublisher(options.notify);
   return {
     url: baseUrl,
-    setEventTarget: (target) => storage.events.setTarget(target),
+    setNotify: (publish) => storage.events.setPublisher(publish),
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

@@ -29,6 +29,8 @@ export interface ClusterOptions {
   port?: number;
   /** Off only where losing the data does not matter: tests. */
   fsync: boolean;
+  /** Default 100, PostgreSQL's own. */
+  maxConnections?: number;
 }
 
 export interface Cluster {
@@ -61,7 +63,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   await stopLeftover(place.data, programs, account);
   const password = readFileSync(place.passwordFile, 'utf8').trim();
   const port = options.port ?? (await findFreePort(LOOPBACK));
-  const server = spawnServer(place, programs, account, port, options.fsync);
+  const server = spawnServer(place, programs, account, port, options);
   const url = (database: string) => `postgresql://lamplighter:${password}@${LOOPBACK}:${port}/${database}`;
   const close = () => stopServer(server);
   try {
@@ -124,14 +126,14 @@ function spawnServer(
   programs: PostgresPrograms,
   account: Account | undefined,
   port: number,
-  fsync: boolean,
+  { fsync, maxConnections = 100 }: ClusterOptions,
 ): ChildProcess {
   const settings = {
     listen_addresses: LOOPBACK,
     port: String(port),
     unix_socket_directories: '',
     shared_buffers: '64MB',
-    max_connections: '100',
+    max_connections: String(maxConnections),
     timezone: 'UTC',
     log_timezone: 'UTC',
     logging_collector: 'off',

@@ -16,12 +16,13 @@ import { startCluster } from '#local/postgres/cluster.ts';
 import { startPushBridge } from '#local/pubsub/push-bridge.ts';
 import { startPubsub } from '#local/pubsub/server.ts';
 import { type Scheduler, startScheduler } from '#local/scheduler/scheduler.ts';
-import { type EntryPointName, PUSH_ROUTES, SCHEDULES } from '#shared/topology.ts';
+import { DATABASE_CONNECTIONS, type EntryPointName, PUSH_ROUTES, SCHEDULES } from '#shared/topology.ts';
 import type { Closing } from './closing.ts';
 import { type FunctionPlan, startFunctions, urlOf } from './functions.ts';
 import type { StackHome } from './home.ts';
 import { BACKUP_BUCKET, PROJECT_ID, serviceAccountEmail } from './identities.ts';
 import type { StackKeys } from './keys.ts';
+import { openNotifier } from './notifications.ts';
 import { provisionPubsub } from './provision.ts';
 
 export interface CloudOptions {
@@ -70,8 +71,8 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
   const elsewhere = options.pubsubAddress?.replace('0.0.0.0', options.bindAddress);
   const pubsubAddress = elsewhere ?? (await openPubsub(options, mint, closing));
   const places = await choosePlaces(options);
-  const gcs = await openStorage(options, mint, places, closing);
   await provision(options, mint, places, pubsubAddress, closing);
+  const gcs = await openStorage(options, pubsubAddress, closing);
   options.onStep('starting the functions');
   const functions = await startFunctions({
     source: options.functionsSource,
@@ -97,7 +98,12 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
 }
 
 async function openStore({ home }: CloudOptions, closing: Closing): Promise<{ url: string; token: string }> {
-  const cluster = await startCluster({ dataDir: home.postgres, fsync: true });
+  const cluster = await startCluster({
+    dataDir: home.postgres,
+    fsync: true,
+    // As few as the cloud's smallest instance allows, so that what needs more fails here first.
+    maxConnections: DATABASE_CONNECTIONS.limit,
+  });
   closing.add('database', () => cluster.close());
   const url = await cluster.ensureDatabase('lamplighter');
   const db = openDatabase(url);
@@ -135,19 +141,14 @@ async function openPubsub(options: CloudOptions, mint: TokenMint, closing: Closi
   return server.address;
 }
 
-async function openStorage(
-  options: CloudOptions,
-  mint: TokenMint,
-  places: FunctionPlan['places'],
-  closing: Closing,
-) {
-  const url = urlOf(places, 'verify-object');
+async function openStorage(options: CloudOptions, pubsubAddress: string, closing: Closing) {
+  const notifier = openNotifier(pubsubAddress);
+  closing.add('notifications', () => notifier.close());
   const gcs = await startGcs({
     host: options.bindAddress,
     port: await findFreePort(options.bindAddress, 4443),
     dataDir: options.home.gcs,
-    mintIdToken: mint.mintIdToken,
-    events: { url, serviceAccountEmail: serviceAccountEmail('events'), audience: url },
+    notify: notifier.publish,
   });
   closing.add('storage', () => gcs.close());
   const bucket = new Storage({ apiEndpoint: gcs.url, projectId: PROJECT_ID }).bucket(BACKUP_BUCKET);
@@ -165,6 +166,7 @@ async function choosePlaces(options: CloudOptions): Promise<FunctionPlan['places
     notify: await holdPort(LOOPBACK),
     'verify-object': await holdPort(LOOPBACK),
     verify: await holdPort(LOOPBACK),
+    admin: await holdPort(LOOPBACK),
   };
 }
 

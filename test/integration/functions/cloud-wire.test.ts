@@ -118,7 +118,7 @@ async function api(method: string, path: string, body?: unknown): Promise<unknow
 }
 
 function nextMessage(): Promise<Message> {
-  const subscription = pubsub.subscription('commands-web-1');
+  const subscription = pubsub.subscription('lamplighter-commands-web-1');
   return new Promise((resolve, reject) => {
     subscription.once('error', reject);
     subscription.once('message', (message: Message) => {
@@ -130,7 +130,7 @@ function nextMessage(): Promise<Message> {
 
 async function publishReport(report: Report, key: HostKeys['agent']): Promise<void> {
   const { data, attributes } = await pushedReport(report, key);
-  await pubsub.topic('reports').publishMessage({ data, attributes });
+  await pubsub.topic('lamplighter-reports').publishMessage({ data, attributes });
 }
 
 test('a command goes through api, sign and Pub/Sub to the host, and its end back through report', async () => {

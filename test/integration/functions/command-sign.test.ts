@@ -49,7 +49,7 @@ test('a command goes out signed over its exact bytes, in the order of its host',
   const actor = await tokenActor('responder');
   const { id, host } = await requestCommand(deps, { ...RESTART, actor });
   const [sent] = deps.published;
-  expect(sent).toMatchObject({ topic: 'commands-web-1', orderingKey: 'web-1' });
+  expect(sent).toMatchObject({ topic: 'lamplighter-commands-web-1', orderingKey: 'web-1' });
   const admission = admitCommand(fromWire(sent!.message.data, sent!.message.attributes), {
     hostName: host,
     pinnedKeys: [deps.signingKey.publicKey],

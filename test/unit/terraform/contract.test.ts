@@ -5,9 +5,17 @@ import { delimiter, join } from 'node:path';
 import { parse } from '@cdktf/hcl2json';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { HostName, MAX_HOST_NAME_LENGTH } from '#shared/names.ts';
 import {
+  commandsTopic,
+  connectionsAtMost,
+  DATABASE_CONNECTIONS,
   DEAD_LETTER_TOPIC,
   ENTRY_POINTS,
+  findEntryPoint,
+  MAX_LIVE_SESSIONS,
+  OBJECTS_TOPIC,
+  PUBLISHERS,
   PUSH_ROUTES,
   SCHEDULES,
   SUBSCRIPTION_TERMS,
@@ -15,17 +23,24 @@ import {
 
 const DIR = join(import.meta.dirname, '../../../terraform');
 const Block = z.record(z.string(), z.unknown());
+const Variable = z.array(
+  z.looseObject({ validation: z.array(z.looseObject({ condition: z.string() })).optional() }),
+);
 const File = z.looseObject({
+  variable: z.record(z.string(), Variable).default({}),
   locals: z.array(Block).default([]),
   resource: z.record(z.string(), z.record(z.string(), z.array(Block))).default({}),
 });
 
 const locals: Record<string, unknown> = {};
+const variables: Record<string, z.infer<typeof Variable>> = {};
 const resources: Record<string, Record<string, unknown>> = {};
 
 beforeAll(async () => {
-  for (const name of readdirSync(DIR).filter((file) => file.endsWith('.tf'))) {
+  const names = readdirSync(DIR, { recursive: true, encoding: 'utf8' });
+  for (const name of names.filter((file) => file.endsWith('.tf'))) {
     const file = File.parse(await parse(name, readFileSync(join(DIR, name), 'utf8')));
+    Object.assign(variables, file.variable);
     for (const block of file.locals) Object.assign(locals, block);
     for (const [type, named] of Object.entries(file.resource)) {
       for (const [label, [block]] of Object.entries(named)) resources[`${type}.${label}`] = block ?? {};
@@ -35,27 +50,47 @@ beforeAll(async () => {
 
 const EntryPoints = z.record(
   z.string(),
-  z.looseObject({ callers: z.array(z.string()), variables: z.array(z.string()) }),
+  z.looseObject({
+    callers: z.array(z.string()),
+    variables: z.array(z.string()),
+    instances: z.int(),
+    concurrency: z.int(),
+  }),
 );
 
+function membersOfKey(key: string): unknown[] {
+  return Object.entries(resources)
+    .filter(([name]) => name.startsWith('google_kms_crypto_key_iam'))
+    .filter(([, grant]) => grant.crypto_key_id === `\${google_kms_crypto_key.${key}.id}`)
+    .map(([, grant]) => grant.member);
+}
+
 describe('terraform', () => {
-  test('deploys exactly the entry points of the topology, with their callers and variables', () => {
+  test('deploys exactly the entry points of the topology, with their callers, variables and limits', () => {
     const deployed = EntryPoints.parse(locals.entry_points);
     const expected = Object.fromEntries(
-      ENTRY_POINTS.map(({ name, callers, variables }) => [
+      ENTRY_POINTS.map(({ name, callers, variables, instances, concurrency }) => [
         name,
-        { callers: callers === 'public' ? ['public'] : [...callers], variables: [...variables] },
+        {
+          callers: callers === 'public' ? ['public'] : [...callers],
+          variables: [...variables],
+          instances,
+          concurrency,
+        },
       ]),
     );
     const found = Object.fromEntries(
-      Object.entries(deployed).map(([name, { callers, variables }]) => [name, { callers, variables }]),
+      Object.entries(deployed).map(([name, { callers, variables, instances, concurrency }]) => [
+        name,
+        { callers, variables, instances, concurrency },
+      ]),
     );
     expect(found).toEqual(expected);
   });
 
   test('gives every variable a value', () => {
     const plain = Object.keys(Block.parse(locals.plain_values));
-    const secret = z.array(z.string()).parse(locals.secret_values);
+    const secret = Object.keys(Block.parse(locals.secret_ids));
     const known = new Set([...plain, ...secret, 'OIDC_AUDIENCE', 'OIDC_CALLERS']);
     const needed = new Set(ENTRY_POINTS.flatMap(({ variables }) => variables));
     expect([...needed].filter((name) => !known.has(name))).toEqual([]);
@@ -66,6 +101,46 @@ describe('terraform', () => {
     expect(locals.push_routes).toEqual(
       Object.fromEntries(PUSH_ROUTES.map(({ topic, entryPoint }) => [topic, entryPoint])),
     );
+  });
+
+  test('lets those publish that the topology names', () => {
+    expect(locals.publishers).toEqual(
+      Object.fromEntries(PUBLISHERS.map(({ topic, entryPoints }) => [topic, [...entryPoints]])),
+    );
+  });
+
+  test('lets Cloud Storage tell of finalised objects where verify-object hears of them', () => {
+    const notification = resources['google_storage_notification.finalised'];
+    expect(notification).toMatchObject({
+      event_types: ['OBJECT_FINALIZE'],
+      payload_format: 'JSON_API_V1',
+      topic: `\${google_pubsub_topic.push["${OBJECTS_TOPIC}"].id}`,
+    });
+  });
+
+  test.each([
+    ['w'.repeat(MAX_HOST_NAME_LENGTH), true],
+    ['w'.repeat(MAX_HOST_NAME_LENGTH + 1), false],
+    ['web-1', true],
+    ['web-', false],
+    ['Web', false],
+    ['1web', false],
+  ])('takes a host name exactly when the runbook does: %s', (name, isHostName) => {
+    const condition = variables.hosts?.[0]?.validation?.[0]?.condition ?? '';
+    const pattern = /regex\("([^"]+)"/.exec(condition)?.[1];
+    expect({
+      terraform: new RegExp(pattern ?? 'no pattern').test(name),
+      runbook: HostName.safeParse(name).success,
+    }).toEqual({ terraform: isHostName, runbook: isHostName });
+  });
+
+  test('needs no more connections than the smallest instance has', () => {
+    const { limit, reserved } = DATABASE_CONNECTIONS;
+    expect(connectionsAtMost()).toBeLessThanOrEqual(limit - reserved);
+  });
+
+  test('lets live hold the people that it lets in', () => {
+    expect(findEntryPoint('live').concurrency).toBe(2 * MAX_LIVE_SESSIONS);
   });
 
   test('runs the schedules of the topology', () => {
@@ -98,21 +173,22 @@ describe('terraform', () => {
 
   test('orders a host’s commands', () => {
     expect(resources['google_pubsub_subscription.commands']?.enable_message_ordering).toBe(true);
-    expect(resources['google_pubsub_topic.commands']?.name).toBe('commands-${each.key}');
+    expect(resources['google_pubsub_topic.commands']?.name).toBe(commandsTopic('${each.key}'));
   });
 
   test('runs the functions on Node 24', () => {
     const [build] = z
       .array(z.looseObject({ runtime: z.string() }))
-      .parse(resources['google_cloudfunctions2_function.entry_point']?.build_config);
+      .parse(resources['google_cloudfunctions2_function.this']?.build_config);
     expect(build?.runtime).toBe('nodejs24');
   });
 
   test('lets only sign use the signing key', () => {
-    const grants = Object.entries(resources).filter(([name]) => name.startsWith('google_kms_crypto_key_iam'));
-    expect(grants.map(([, block]) => block.member)).toEqual([
-      '${google_service_account.entry_point["sign"].member}',
-    ]);
+    expect(membersOfKey('signing')).toEqual(['${google_service_account.entry_point["sign"].member}']);
+  });
+
+  test('lets only Cloud Storage use the key of the backups', () => {
+    expect(membersOfKey('backups')).toEqual(['${data.google_storage_project_service_account.this.member}']);
   });
 
   const terraform = (process.env.PATH ?? '')

@@ -61,7 +61,7 @@ test('an alert is mailed and written on the host, each once, however often the m
     incident: 'INC-1',
   });
   expect((await appended()).rowCount).toBe(1);
-  expect(world.deps.published.filter(({ topic }) => topic === 'commands-web-1')).toHaveLength(1);
+  expect(world.deps.published.filter(({ topic }) => topic === 'lamplighter-commands-web-1')).toHaveLength(1);
 });
 
 test('a mail says what, since when, the evidence and what to do next', async () => {

@@ -29,7 +29,7 @@ test('a verification that nobody closed is asked for again, once in half an hour
   expect(await afterMinutes(1)).toBe(1);
   expect(
     world.deps.published.map(({ topic, message }) => [topic, JSON.parse(message.data.toString())]),
-  ).toEqual(Array(2).fill(['verifications', { host: HOST, backupId: world.id }]));
+  ).toEqual(Array(2).fill(['lamplighter-verifications', { host: HOST, backupId: world.id }]));
 });
 
 test('a backup that was proven is left alone, until someone wants it verified again and nobody does', async () => {

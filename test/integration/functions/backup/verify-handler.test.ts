@@ -82,7 +82,7 @@ describe('a report of a finished backup', () => {
     await storeBackup(world.bucket, world.plan);
     await world.verify();
     await recordBackup(world.deps, world.report());
-    expect(world.deps.published.filter(({ topic }) => topic === 'verifications')).toHaveLength(2);
+    expect(world.deps.published.filter(({ topic }) => topic === 'lamplighter-verifications')).toHaveLength(2);
     expect(await latestBackupView(world.deps.db)).toMatchObject({
       id: world.id,
       proof: { state: 'verified' },

@@ -1,0 +1,65 @@
+// What is done with the database's own rights and not over the API: the schema, tokens, the trail's proof. `npm run admin`
+// does it where the database can be reached; the entry point `admin` does it inside the cloud's network.
+import { z } from 'zod';
+import type { TokenView } from '#shared/api/views.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { HostName } from '#shared/names.ts';
+import { Role } from '#shared/role.ts';
+import { isOperationScope } from '../command/scope.ts';
+import { verifyAuditChain } from '../store/audit.ts';
+import type { Database } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import {
+  createToken,
+  DEFAULT_LIFETIME_DAYS,
+  listTokens,
+  MAX_LIFETIME_DAYS,
+  revokeToken,
+} from '../store/tokens.ts';
+
+const TokenName = z.string().min(1).max(100);
+const Operation = z.string().refine(isOperationScope, 'neither an operation nor a family of them');
+
+export const AdminCommand = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.literal('migrate') }),
+  z.strictObject({
+    command: z.literal('create-token'),
+    name: TokenName,
+    role: Role,
+    lifetimeDays: z.int().min(1).max(MAX_LIFETIME_DAYS).default(DEFAULT_LIFETIME_DAYS),
+    hosts: z.array(HostName).nullable().default(null),
+    operations: z.array(Operation).nullable().default(null),
+  }),
+  z.strictObject({ command: z.literal('list-tokens') }),
+  z.strictObject({ command: z.literal('revoke-token'), name: TokenName }),
+  z.strictObject({ command: z.literal('verify-audit') }),
+]);
+export type AdminCommand = z.infer<typeof AdminCommand>;
+
+/** What it did. A token's text is here and nowhere else. */
+export type AdminAnswer =
+  | { applied: readonly string[] }
+  | { token: string }
+  | { tokens: readonly TokenView[] }
+  | { revoked: string }
+  | { auditEntries: number };
+
+/** Carries a command out. Throws what the store throws, and `corrupt` when the audit trail was changed. */
+export async function runAdminCommand(db: Database, order: AdminCommand): Promise<AdminAnswer> {
+  switch (order.command) {
+    case 'migrate':
+      return { applied: await migrate(db) };
+    case 'create-token':
+      return { token: await createToken(db, order) };
+    case 'list-tokens':
+      return { tokens: await listTokens(db) };
+    case 'revoke-token':
+      await revokeToken(db, order.name);
+      return { revoked: order.name };
+    case 'verify-audit': {
+      const verdict = await verifyAuditChain(db);
+      if (verdict.intact) return { auditEntries: verdict.entries };
+      throw new LamplighterError('corrupt', `verify audit trail: entry ${verdict.seq}: ${verdict.fault}`);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+// Entry point `admin`: migrates and makes the first token of a deployment whose database only the functions can reach.
+// Private: IAM lets only the deployer's account in, and the identity token is checked here again.
+import { LamplighterError } from '#shared/errors.ts';
+import type { Deps } from '../deps.ts';
+import type { Handler } from '../http.ts';
+import { privateHandler } from '../private.ts';
+import { AdminCommand, runAdminCommand } from './command.ts';
+
+/** The handler of `admin`: `{"command":"migrate"}`, `{"command":"create-token","name":…,"role":…}`, and so on. */
+export function handleAdmin(deps: Deps): Handler {
+  return privateHandler(deps, async (body) => {
+    const order = AdminCommand.safeParse(body);
+    if (!order.success) {
+      throw new LamplighterError('invalid-input', 'read admin command: it is not one of those that exist', {
+        hint: 'Send {"command":"migrate"}, {"command":"create-token","name":"alice","role":"admin"}, {"command":"revoke-token","name":"alice"} or {"command":"verify-audit"}.',
+      });
+    }
+    return { body: await runAdminCommand(deps.db, order.data) };
+  });
+}

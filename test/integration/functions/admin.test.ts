@@ -1,0 +1,99 @@
+// The entry point `admin` as it is deployed: the built bundle in a process of its own, over an empty database.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { useToken } from '#functions/store/tokens.ts';
+import { buildFunctions } from '#local/build/functions.ts';
+import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { type IdentityServer, startIdentityServer } from '#local/identity/server.ts';
+import { createTokenMint } from '#local/identity/token-mint.ts';
+import { holdPort } from '#local/ports.ts';
+import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
+
+const DEPLOYER = 'lamplighter-deployer@test.iam.gserviceaccount.com';
+const mint = createTokenMint();
+// Below the repository, so that the bundle finds the packages that it names.
+const bundle = join(import.meta.dirname, '../../../dist/test-admin');
+const logs = mkdtempSync(join(tmpdir(), 'lamplighter-admin-'));
+let database: TestDatabase;
+let identity: IdentityServer;
+let admin: FunctionProcess;
+
+beforeAll(async () => {
+  mkdirSync(bundle, { recursive: true });
+  await buildFunctions(bundle);
+  database = await createTestDatabase('empty');
+  identity = await startIdentityServer(mint, 'test');
+  const { address, port, release } = await holdPort('127.0.0.1');
+  await release();
+  admin = await startFunction({
+    target: 'admin',
+    source: bundle,
+    address,
+    port,
+    env: {
+      PATH: '/usr/bin:/bin',
+      GOOGLE_CLOUD_PROJECT: 'test',
+      DATABASE_URL: database.url,
+      OIDC_AUDIENCE: `http://${address}:${port}`,
+      OIDC_CALLERS: DEPLOYER,
+      OIDC_CERTS_URL: identity.certsUrl,
+    },
+    logFile: join(logs, 'admin.log'),
+  });
+});
+afterAll(async () => {
+  await admin?.close();
+  await identity?.close();
+  await database?.drop();
+  rmSync(bundle, { recursive: true, force: true });
+  rmSync(logs, { recursive: true, force: true });
+});
+
+async function call(
+  order: unknown,
+  caller: string | null = DEPLOYER,
+): Promise<{ status: number; body: unknown }> {
+  const token =
+    caller === null ? '' : await mint.mintIdToken({ serviceAccountEmail: caller, audience: admin.url });
+  const response = await fetch(admin.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: JSON.stringify(order),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+test('takes a new deployment from an empty database to its first token', async () => {
+  const applied = await call({ command: 'migrate' });
+  expect(applied).toEqual({ status: 200, body: { applied: expect.arrayContaining(['001-core.sql']) } });
+  expect(await call({ command: 'migrate' })).toEqual({ status: 200, body: { applied: [] } });
+  const made = await call({ command: 'create-token', name: 'alice', role: 'admin' });
+  expect(made).toEqual({ status: 200, body: { token: expect.stringMatching(/^lamp_/) } });
+  const { token } = made.body as { token: string };
+  expect(await useToken(database.db, token)).toMatchObject({ name: 'alice', role: 'admin' });
+  expect(await call({ command: 'verify-audit' })).toEqual({ status: 200, body: { auditEntries: 1 } });
+  expect(await call({ command: 'revoke-token', name: 'alice' })).toMatchObject({ status: 200 });
+  expect(await useToken(database.db, token)).toBeUndefined();
+});
+
+test.each<[string, unknown, string | null, number]>([
+  ['nobody', { command: 'verify-audit' }, null, 401],
+  [
+    'the account of another function',
+    { command: 'verify-audit' },
+    'lamplighter-api@test.iam.gserviceaccount.com',
+    403,
+  ],
+  ['the deployer with a command that does not exist', { command: 'drop' }, DEPLOYER, 400],
+  [
+    'the deployer with a role that does not exist',
+    { command: 'create-token', name: 'bob', role: 'root' },
+    DEPLOYER,
+    400,
+  ],
+  ['the deployer with more than a command takes', { command: 'migrate', to: 'x' }, DEPLOYER, 400],
+])('refuses %s', async (_name, order, caller, status) => {
+  expect((await call(order, caller)).status).toBe(status);
+});
