@@ -41,6 +41,9 @@ beforeEach(() => {
   const etc = join(root, 'etc/lamplighter');
   mkdirSync(join(etc, 'pinned-keys'), { recursive: true });
   mkdirSync(join(root, 'var/lib/lamplighter'), { recursive: true });
+  // The heartbeat tells it.
+  mkdirSync(join(root, 'proc/sys/kernel/random'), { recursive: true });
+  writeFileSync(join(root, 'proc/sys/kernel/random/boot_id'), 'c0ffee00-0000-4000-8000-000000000000\n');
   const write = (name: string, text: string) => writeFileSync(join(etc, name), text);
   write('agent.yaml', stringify({ host: 'web-1', projectId: 'project', subscription: 'commands-web-1' }));
   write('policy.yaml', stringify({ version: 1, host: 'web-1', operations: [], units: {} }));
