@@ -1,4 +1,4 @@
-// Makes the agent's archive: three bundles, the Node that runs them, and the version. The VM needs nothing else.
+// Makes the agent's archive: its programs, the Node that runs them, and the list of both. The VM needs nothing else.
 import {
   chmodSync,
   constants,
@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,9 @@ import { createGzip } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack } from 'tar-stream';
 import { z } from 'zod';
+import type { Signer } from '#shared/signing/dsse.ts';
+import { writeManifest } from './release/manifest.ts';
+import { LEAST_GLIBC, LEAST_SYSTEMD, NODE_PINS } from './release/node-pins.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const ENTRIES = {
@@ -33,10 +37,28 @@ function readVersion(): string {
   return PackageJson.parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))).version;
 }
 
-/** Writes the unpacked archive (bin/node, lib/*.mjs, VERSION) to `outDir`. */
-export async function buildAgent(outDir: string): Promise<void> {
+/** Which Node goes into an archive. */
+export interface ArchiveTerms {
+  /** process.platform and process.arch of the machines that it is for. */
+  platform: string;
+  nodeFile: string;
+  nodeVersion: string;
+  /** Signs the list of files. */
+  signer?: Signer;
+}
+
+/** For the local stack's host, which is this machine: the Node that runs this. */
+const OWN: ArchiveTerms = {
+  platform: `${process.platform}-${process.arch}`,
+  nodeFile: process.execPath,
+  nodeVersion: process.versions.node,
+};
+
+/** Writes the unpacked archive (install, bin/node, lib/*.mjs, VERSION, manifest.json) to `outDir`; returns the SHA-256 of its list of files. */
+export async function buildAgent(outDir: string, terms: ArchiveTerms = OWN): Promise<string> {
   const lib = join(outDir, 'lib');
-  rmSync(lib, { recursive: true, force: true });
+  for (const part of ['bin', 'lib', 'install', 'manifest.json', 'manifest.sig.json'])
+    rmSync(join(outDir, part), { recursive: true, force: true });
   mkdirSync(join(outDir, 'bin'), { recursive: true });
   const entries = Object.entries(ENTRIES).filter(([, file]) => existsSync(join(import.meta.dirname, file)));
   const version = readVersion();
@@ -59,25 +81,40 @@ export async function buildAgent(outDir: string): Promise<void> {
     logLevel: 'silent',
   });
   const node = join(outDir, 'bin/node');
-  copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+  copyFileSync(terms.nodeFile, node, constants.COPYFILE_FICLONE);
   chmodSync(node, 0o755);
   writeFileSync(join(outDir, 'VERSION'), `${version}\n`);
+  const script = installScript(terms.platform);
+  if (script !== undefined) writeFileSync(join(outDir, 'install'), script, { mode: 0o755 });
+  const { platform, nodeVersion, signer } = terms;
+  return await writeManifest(outDir, { version, platform, node: nodeVersion }, signer);
 }
 
-/** Packs an unpacked archive as `lamplighter-agent-VERSION-OS-ARCH.tar.gz` in `distDir`; returns its path. */
-export async function packAgent(agentDir: string, distDir: string): Promise<string> {
-  const file = join(distDir, `lamplighter-agent-${readVersion()}-${process.platform}-${process.arch}.tar.gz`);
+/** The script that a person starts; none where there is no release (the local stack on another system). */
+function installScript(platform: string): string | undefined {
+  const pin = Object.entries(NODE_PINS).find(([name]) => name === platform)?.[1];
+  return (
+    pin &&
+    readFileSync(join(import.meta.dirname, 'install/install.sh'), 'utf8')
+      .replaceAll('@MACHINE@', pin.machine)
+      .replaceAll('@GLIBC@', LEAST_GLIBC)
+      .replaceAll('@SYSTEMD@', String(LEAST_SYSTEMD))
+  );
+}
+
+/** Packs an unpacked archive as `lamplighter-agent-VERSION-PLATFORM.tar.gz` in `distDir`; returns its path. */
+export async function packAgent(agentDir: string, distDir: string, platform: string): Promise<string> {
+  const file = join(distDir, `lamplighter-agent-${readVersion()}-${platform}.tar.gz`);
   const archive = pack();
   const written = pipeline(archive, createGzip({ level: 6 }), createWriteStream(file));
-  for (const { path, mode } of listFiles(agentDir)) {
-    archive.entry({ name: `lamplighter-agent/${path}`, mode }, readFileSync(join(agentDir, path)));
+  for (const path of readdirSync(agentDir, { recursive: true, encoding: 'utf8' }).toSorted()) {
+    const stat = statSync(join(agentDir, path));
+    if (!stat.isFile()) continue;
+    // The same bytes for the same sources, whenever it is built.
+    const entry = { name: `lamplighter-agent/${path}`, mode: stat.mode & 0o755, mtime: new Date(0) };
+    archive.entry(entry, readFileSync(join(agentDir, path)));
   }
   archive.finalize();
   await written;
   return file;
-}
-
-function listFiles(agentDir: string): { path: string; mode: number }[] {
-  const lib = readdirSync(join(agentDir, 'lib')).map((name) => ({ path: `lib/${name}`, mode: 0o644 }));
-  return [{ path: 'VERSION', mode: 0o644 }, { path: 'bin/node', mode: 0o755 }, ...lib];
 }

@@ -29,6 +29,7 @@ export const PATHS = {
   config: onHost('/etc/lamplighter/agent.yaml'),
   policy: onHost('/etc/lamplighter/policy.yaml'),
   pinnedKeys: onHost('/etc/lamplighter/pinned-keys'),
+  releaseKey: onHost('/etc/lamplighter/release-key.pem'),
   agentKey: onHost('/etc/lamplighter/agent.key'),
   runnerKey: onHost('/etc/lamplighter/runner.key'),
   runnerPublicKey: onHost('/etc/lamplighter/runner.pub'),

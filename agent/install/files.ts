@@ -1,10 +1,8 @@
 // What the installer writes: programs, settings, keys, units. Everything under /etc/lamplighter is root's.
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
-  copyFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -23,6 +21,7 @@ import { PATHS } from '../config/paths.ts';
 import { ownAccount } from '../host/accounts.ts';
 import { requireTrustedPath } from '../host/trusted-path.ts';
 import { loadPolicy } from '../policy/load.ts';
+import type { CheckedFile } from '../release/manifest.ts';
 import { UNITS } from './units.ts';
 
 /** Makes directories with exactly this mode, whatever the umask. */
@@ -32,7 +31,7 @@ function makeDirectory(path: string, mode: number, gid = ownAccount().gid): void
   chownSync(path, ownAccount().uid, gid);
 }
 
-function writeOwned(file: string, content: string, mode: number): void {
+function writeOwned(file: string, content: string | Uint8Array, mode: number): void {
   writeFileSync(`${file}.new`, content, { mode });
   chmodSync(`${file}.new`, mode);
   renameSync(`${file}.new`, file);
@@ -51,21 +50,37 @@ export function requireOwnPlaces(): void {
 }
 
 /** Puts the programs in place by one rename, so that a half-copied version never starts. */
-export function installPrograms(packageDir: string): void {
+export function installPrograms(files: readonly CheckedFile[]): void {
   const fresh = `${PATHS.program}/.new`;
   rmSync(fresh, { recursive: true, force: true });
-  mkdirSync(fresh, { recursive: true, mode: 0o755 });
+  for (const part of PROGRAM_PARTS) mkdirSync(join(fresh, part), { recursive: true, mode: 0o755 });
   chmodSync(PATHS.program, 0o755);
-  for (const part of ['bin', 'lib']) {
-    cpSync(join(packageDir, part), join(fresh, part), { recursive: true });
+  for (const { path, bytes } of files) {
+    const mode = path.startsWith('bin/') ? 0o755 : 0o644;
+    if (path === 'VERSION') writeOwned(join(PATHS.program, path), bytes, mode);
+    else if (path.includes('/')) writeOwned(join(fresh, path), bytes, mode);
+  }
+  for (const part of PROGRAM_PARTS) {
     const old = join(PATHS.program, `.old-${part}`);
     rmSync(old, { recursive: true, force: true });
     if (existsSync(join(PATHS.program, part))) renameSync(join(PATHS.program, part), old);
     renameSync(join(fresh, part), join(PATHS.program, part));
     rmSync(old, { recursive: true, force: true });
   }
-  copyFileSync(join(packageDir, 'VERSION'), join(PATHS.program, 'VERSION'));
   rmSync(fresh, { recursive: true, force: true });
+}
+
+const PROGRAM_PARTS = ['bin', 'lib'];
+
+/** The keys that sign releases for this host: those given now, else those pinned before. */
+export function readReleaseKeys(given: string | undefined): KeyObject[] {
+  const file = given ?? PATHS.releaseKey;
+  return given !== undefined || existsSync(file) ? [parsePublicKey(readFileSync(file, 'utf8'))] : [];
+}
+
+/** Pins the key that must have signed what is installed from now on. */
+export function pinReleaseKey(file: string): void {
+  writeOwned(PATHS.releaseKey, readFileSync(file, 'utf8'), 0o644);
 }
 
 /** Directories of agent and runner. */

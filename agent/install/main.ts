@@ -6,12 +6,15 @@ import { HostName } from '#shared/names.ts';
 import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, ensureAccounts, findAccount } from '../host/accounts.ts';
 import { runChecked, runProgram } from '../host/process.ts';
+import { type CheckedFile, readRelease } from '../release/manifest.ts';
 import {
   ensureKeys,
   installPolicy,
   installPrograms,
   makeDirectories,
   pinKeys,
+  pinReleaseKey,
+  readReleaseKeys,
   removeFiles,
   requireOwnPlaces,
   writeSettings,
@@ -26,6 +29,8 @@ Installs the Lamplighter agent and runner on this machine, or brings them up to 
   --host NAME         this machine's name in runbook.yaml
   --project ID        the Google Cloud project of the control plane
   --pinned-key FILE   public key of the control plane (PEM); twice while keys are being rotated
+  --release-key FILE  public key that signs the archives; pinned, and every later one must be signed with it
+  --from DIR          the unpacked archive to install (default: the one that this installer is in)
   --policy FILE       installed as /etc/lamplighter/policy.yaml (default: the one that is there)
   --env KEY=VALUE     a line of agent.env, e.g. to reach an emulator; may be repeated
   --json              print the host's public keys as one line of JSON
@@ -43,6 +48,8 @@ const OPTIONS = {
   host: { type: 'string' },
   project: { type: 'string' },
   'pinned-key': { type: 'string', multiple: true },
+  'release-key': { type: 'string' },
+  from: { type: 'string' },
   policy: { type: 'string' },
   env: { type: 'string', multiple: true },
   json: { type: 'boolean', default: false },
@@ -69,6 +76,17 @@ async function uninstall(): Promise<void> {
   console.log('Removed. Kept: /etc/lamplighter/policy.yaml and /var/lib/lamplighter.');
 }
 
+/** The archive's files, all checked before anything is written. */
+function readPrograms(dir: string, releaseKey: string | undefined): readonly CheckedFile[] {
+  const { manifest, files } = readRelease(dir, readReleaseKeys(releaseKey));
+  const own = `${process.platform}-${process.arch}`;
+  if (manifest.platform === own) return files;
+  throw new LamplighterError(
+    'refused',
+    `install agent: the archive is for ${manifest.platform}, this is ${own}`,
+  );
+}
+
 async function install(values: ReturnType<typeof parse>): Promise<void> {
   const host = HostName.parse(need('host', values.host));
   const projectId = need('project', values.project);
@@ -77,6 +95,7 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   const environment = values.env ?? [];
   checkEnvironment(environment);
   requireOwnPlaces();
+  const programs = readPrograms(values.from ?? join(import.meta.dirname, '..'), values['release-key']);
   await ensureAccounts();
   const { gid } = await findAccount(AGENT_ACCOUNT);
   makeDirectories(gid);
@@ -84,7 +103,8 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   pinKeys(pinned);
   const keys = ensureKeys();
   writeSettings({ host, projectId, environment });
-  installPrograms(join(import.meta.dirname, '..'));
+  if (values['release-key'] !== undefined) pinReleaseKey(values['release-key']);
+  installPrograms(programs);
   writeUnits();
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', ...STARTED_UNITS);

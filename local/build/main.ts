@@ -1,13 +1,30 @@
-// `npm run build`: what is deployed, in dist/.
-import { statSync } from 'node:fs';
+// `npm run build [-- --release-key FILE]`: what is deployed, in dist/. With a key (Ed25519, PKCS #8 PEM) the agent's archives are
+// signed with it; without one, whoever installs compares the hashes printed here.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { buildAgent, packAgent } from '#agent/build.ts';
+import { NODE_PINS, NODE_VERSION, RELEASE_PLATFORMS } from '#agent/release/node-pins.ts';
+import { keySigner } from '#shared/signing/key-signer.ts';
 import { buildFunctions } from './functions.ts';
+import { findPinnedNode } from './node-package.ts';
 
 const DIST = join(import.meta.dirname, '../../dist');
 
+const { values } = parseArgs({ options: { 'release-key': { type: 'string' } } });
+const keyFile = values['release-key'];
+const signing = keyFile === undefined ? {} : { signer: keySigner(readFileSync(keyFile, 'utf8')) };
+
 await buildFunctions(join(DIST, 'functions'));
 console.log('dist/functions: the entry points, for terraform');
-await buildAgent(join(DIST, 'agent'));
-const archive = await packAgent(join(DIST, 'agent'), DIST);
-console.log(`${archive.slice(DIST.length - 4)}: the agent, ${(statSync(archive).size / 1e6).toFixed(1)} MB`);
+for (const platform of RELEASE_PLATFORMS) {
+  const nodeFile = await findPinnedNode(platform);
+  const dir = join(DIST, `agent-${platform}`);
+  await buildAgent(dir, { platform, nodeFile, nodeVersion: NODE_VERSION, ...signing });
+  const archive = readFileSync(await packAgent(dir, DIST, platform));
+  const sha256 = createHash('sha256').update(archive).digest('hex');
+  const size = (archive.length / 1e6).toFixed(1);
+  console.log(`dist/: the agent for ${NODE_PINS[platform].machine}, ${size} MB, SHA-256 ${sha256}`);
+}
+console.log(keyFile === undefined ? 'not signed: compare the hashes on the hosts' : `signed with ${keyFile}`);

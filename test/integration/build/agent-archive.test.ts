@@ -1,0 +1,71 @@
+// The archives that are shipped, as `npm run build` makes them: with the pinned Node, by contents and ELF header.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { buildAgent, packAgent } from '#agent/build.ts';
+import { readRelease } from '#agent/release/manifest.ts';
+import { NODE_PINS, NODE_VERSION, RELEASE_PLATFORMS } from '#agent/release/node-pins.ts';
+import { findPinnedNode } from '#local/build/node-package.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { keySigner } from '#shared/signing/key-signer.ts';
+import { makeKey } from '#test/fixtures/deps.ts';
+
+const ELF_CLASS = 4;
+const ELF_MACHINE = 18;
+const release = makeKey();
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'lamplighter-archive-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+test.each(RELEASE_PLATFORMS)(
+  'for %s there is the pinned Node, a program of that machine',
+  async (platform) => {
+    const nodeFile = await findPinnedNode(platform).catch((error: unknown) => {
+      if (error instanceof LamplighterError && error.code === 'unavailable') return undefined;
+      throw error;
+    });
+    // Without the npm registry there is nothing to look at.
+    if (nodeFile === undefined) return;
+    const node = readFileSync(nodeFile);
+    const { sha256, elfMachine } = NODE_PINS[platform];
+    expect(createHash('sha256').update(node).digest('hex')).toBe(sha256);
+    expect([node.toString('latin1', 1, ELF_CLASS), node.readUInt16LE(ELF_MACHINE)]).toEqual([
+      'ELF',
+      elfMachine,
+    ]);
+  },
+);
+
+test('an archive, unpacked, holds exactly what its signed list says, and the script for its machine', async () => {
+  const nodeFile = join(dir, 'node');
+  writeFileSync(nodeFile, 'a program for another machine');
+  const signer = keySigner(release.privatePem);
+  const agentDir = join(dir, 'agent');
+  await buildAgent(agentDir, { platform: 'linux-arm64', nodeFile, nodeVersion: NODE_VERSION, signer });
+  const archive = await packAgent(agentDir, dir, 'linux-arm64');
+  spawnSync('/usr/bin/tar', ['xzf', archive, '--directory', dir]);
+  const unpacked = join(dir, 'lamplighter-agent');
+  const { manifest, files } = readRelease(unpacked, [release.publicKey]);
+  expect(manifest).toMatchObject({ platform: 'linux-arm64', node: NODE_VERSION });
+  expect(files.find(({ path }) => path === 'bin/node')?.bytes.toString()).toBe(
+    'a program for another machine',
+  );
+  const names = [
+    'VERSION',
+    'install',
+    'lib/agent.mjs',
+    'lib/install.mjs',
+    'lib/runner.mjs',
+    'lib/backup-stream.mjs',
+  ];
+  expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining(names));
+  expect(readFileSync(join(unpacked, 'install'), 'utf8')).toContain(
+    `= '${NODE_PINS['linux-arm64'].machine}' ]`,
+  );
+});
