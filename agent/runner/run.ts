@@ -83,21 +83,31 @@ export async function recover(runner: Runner, envelope: CommandEnvelope): Promis
   await settle(runner, envelope, () => takeUp(runner, envelope));
 }
 
+/** After this long nobody waits for a recovery that fails each time any more. */
+const GIVE_UP_AFTER_MS = 24 * 60 * 60 * 1000;
+
 async function settle(
   runner: Runner,
   envelope: CommandEnvelope,
   reachEnding: () => Promise<Ending>,
 ): Promise<void> {
-  const ending = await reachEnding().catch(
-    (thrown: unknown): Ending => ({
-      state: 'failed',
-      code: 'internal',
-      message: brief(messageOf(thrown)),
-      ...hintFor(thrown),
-    }),
-  );
+  const ending = await reachEnding().catch((thrown: unknown) => endingOf(thrown, runner, envelope));
   await finishRun(runner.runsDir, envelope, ending, runner.signer, runner.clock());
   runner.locks.release(envelope.id);
+}
+
+/**
+ * What an error outside of the steps comes to. When a step had begun, something may have to be put back: then there is no end
+ * yet, the error is thrown again, and the recovery takes the command up.
+ */
+function endingOf(thrown: unknown, runner: Runner, envelope: CommandEnvelope): Ending {
+  const message = brief(messageOf(thrown));
+  const hasBegun = readSteps(runner.runsDir, envelope.id).some(({ phase }) => phase === 'begin');
+  if (!hasBegun) return { state: 'failed', code: 'internal', message, ...hintFor(thrown) };
+  const isLongAgo =
+    runner.clock().getTime() > Date.parse(envelope.issuedAt) + envelope.timeoutMs + GIVE_UP_AFTER_MS;
+  if (!isLongAgo) throw thrown;
+  return { state: 'unknown', code: 'interrupted', message: brief(`it can't be taken up: ${message}`) };
 }
 
 interface Prepared {

@@ -113,7 +113,12 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
     if (failure) return await takeBack(procedure, progress, i, failure);
   }
   try {
-    return { state: 'succeeded', result: procedure.result(progress.context) };
+    try {
+      return { state: 'succeeded', result: procedure.result(progress.context) };
+    } catch (thrown) {
+      // What can't be told can't be relied on: as if the last step had failed.
+      return await takeBack(procedure, progress, procedure.steps.length - 1, { thrown });
+    }
   } catch (thrown) {
     return { state: 'failed', code: codeOf(thrown), message: brief(messageOf(thrown)), ...hintFor(thrown) };
   }

@@ -317,6 +317,36 @@ describe('the record', () => {
     if (envelope) await carryOut(runner, envelope);
   }
 
+  test('with a step begun and an error outside of the steps has no end: the recovery takes it up', async () => {
+    createRun(runner.runsDir, ID, await sign(envelopeOf()), 'me');
+    openStepWriter(runner.runsDir, ID, runner.clock).write({ step: 'append', phase: 'begin' });
+    const envelope = CommandEnvelope.parse(envelopeOf());
+    const broken: Runner = {
+      ...runner,
+      locks: {
+        ...runner.locks,
+        acquire: () => {
+          throw new Error('disk I/O error');
+        },
+      },
+    };
+    await expect(recover(broken, envelope)).rejects.toThrow('disk I/O error');
+    expect(readReport(runner.runsDir, ID)).toBeUndefined();
+    await recover(runner, envelope);
+    expect(report()).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('whose recovery fails for days ends as what it is: unknown', async () => {
+    createRun(runner.runsDir, ID, await sign(envelopeOf()), 'me');
+    openStepWriter(runner.runsDir, ID, runner.clock).write({ step: 'append', phase: 'begin' });
+    nowMs += 2 * DAY_MS;
+    const acquire = () => {
+      throw new Error('disk I/O error');
+    };
+    await recover({ ...runner, locks: { ...runner.locks, acquire } }, CommandEnvelope.parse(envelopeOf()));
+    expect(report()).toMatchObject({ state: 'unknown', message: expect.stringContaining('disk I/O error') });
+  });
+
   test('is forgotten when commands of long after it have come, not because a clock says so', async () => {
     await run();
     nowMs += 31 * DAY_MS;

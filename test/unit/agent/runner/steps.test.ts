@@ -290,3 +290,14 @@ describe('recovery after a crash', () => {
     expect(done).toEqual([]);
   });
 });
+
+test('a result that can not be told after the last step puts everything back', async () => {
+  const result = () => {
+    throw new Error('no such manifest');
+  };
+  const { run } = execution(procedure([step('a'), step('b')], { result }));
+  const ending = await runProcedure(run);
+  expect(ending).toMatchObject({ state: 'failed', code: 'step-failed' });
+  expect(ending.message).toMatch(/no such manifest; everything was put back/);
+  expect(done).toEqual(['a', 'b', 'undo b', 'undo a']);
+});
