@@ -8,6 +8,7 @@ import { messageOf } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { readConfig, readPinnedKeys } from './config/config.ts';
+import { agentGoogleEnvironment } from './config/google-credentials.ts';
 import { PATHS } from './config/paths.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatch.ts';
 import { listenForEnd } from './farewell.ts';
@@ -74,6 +75,7 @@ async function main(configFile: string): Promise<void> {
   const journal = openJournal(join(PATHS.agentState, 'journal.db'));
   const clock = (): Date => new Date();
   const reports = createReportWriter(host, keySigner(readFileSync(agentKeyFile(), 'utf8')), clock);
+  Object.assign(process.env, agentGoogleEnvironment(process.env.CREDENTIALS_DIRECTORY));
   // The client takes most of the start: everything else is ready before it is loaded.
   const { connectPubsub } = await import('./cloud/pubsub.ts');
   const connection = connectPubsub(config);

@@ -84,9 +84,11 @@ function describe(cause: unknown): string {
 
 /** A bucket; STORAGE_API_ENDPOINT points the client elsewhere (the local stack). */
 export function openObjectStore(bucketName: string, apiEndpoint: string | undefined): ObjectStore {
-  const bucket = new Storage(apiEndpoint === undefined ? {} : { apiEndpoint, projectId: 'local' }).bucket(
-    bucketName,
-  );
+  // Elsewhere the client sends no credentials, unless there are some that somebody gave.
+  const useAuthWithCustomEndpoint = process.env.GOOGLE_APPLICATION_CREDENTIALS !== undefined;
+  const bucket = new Storage(
+    apiEndpoint === undefined ? {} : { apiEndpoint, projectId: 'local', useAuthWithCustomEndpoint },
+  ).bucket(bucketName);
   return {
     upload: (order) => uploadFile(order, targetOf(bucket.file(order.object))),
     read: (object) => readAll(bucket.file(object).createReadStream({ validation: false }), object),

@@ -29,6 +29,7 @@ export const PATHS = {
   config: onHost('/etc/lamplighter/agent.yaml'),
   policy: onHost('/etc/lamplighter/policy.yaml'),
   pinnedKeys: onHost('/etc/lamplighter/pinned-keys'),
+  googleCredentials: onHost('/etc/lamplighter/google-credentials.json'),
   releaseKey: onHost('/etc/lamplighter/release-key.pem'),
   agentKey: onHost('/etc/lamplighter/agent.key'),
   runnerKey: onHost('/etc/lamplighter/runner.key'),

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { LamplighterError } from '#shared/errors.ts';
 import { EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
+import { googleEnvironment } from '../config/google-credentials.ts';
 import { PATHS } from '../config/paths.ts';
 import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from './joined.ts';
 import { type Account, startProgram } from './process.ts';
@@ -52,7 +53,11 @@ export function startBackupChild(
       file: NODE,
       args: ['--no-deprecation', '--disable-warning=ExperimentalWarning', STREAM, ...args],
       account,
-      env: { HOME: '/nonexistent', ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }) },
+      env: {
+        HOME: '/nonexistent',
+        ...googleEnvironment(),
+        ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }),
+      },
     },
     [streams.stdin, streams.stdout, 'pipe', 'pipe'],
   );

@@ -15,6 +15,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
 import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
 import { commandsTopic } from '#shared/topology.ts';
 import { PATHS } from '../config/paths.ts';
@@ -22,7 +24,7 @@ import { ownAccount } from '../host/accounts.ts';
 import { requireTrustedPath } from '../host/trusted-path.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { CheckedFile } from '../release/manifest.ts';
-import { UNITS } from './units.ts';
+import { UNITS, withGoogleCredentials } from './units.ts';
 
 /** Makes directories with exactly this mode, whatever the umask. */
 function makeDirectory(path: string, mode: number, gid = ownAccount().gid): void {
@@ -121,6 +123,27 @@ export function installPolicy(file: string | undefined, host: string): void {
     writeOwned(PATHS.policy, readFileSync(file, 'utf8'), 0o644);
 }
 
+const GoogleCredentials = z.looseObject({ type: z.enum(['service_account', 'external_account']) });
+
+/** Installs Google credentials: root's, and readable by the account that carries backups over the network, which needs them. */
+export function installGoogleCredentials(file: string, uploadGid: number): void {
+  const text = readFileSync(file, 'utf8');
+  let isRight = false;
+  try {
+    isRight = GoogleCredentials.safeParse(JSON.parse(text)).success;
+  } catch {
+    // No JSON: what it holds is never told, it may be a key.
+  }
+  if (!isRight) {
+    throw new LamplighterError('invalid-input', `read Google credentials ${file}: it is no such file`, {
+      hint: "It is the JSON of a service account's key, or of workload identity federation (external_account).",
+    });
+  }
+  writeOwned(PATHS.googleCredentials, text, 0o600);
+  chownSync(PATHS.googleCredentials, ownAccount().uid, uploadGid);
+  chmodSync(PATHS.googleCredentials, 0o640);
+}
+
 function ensureKey(file: string): string {
   if (!existsSync(file)) {
     const { privateKey } = generateKeyPairSync('ed25519');
@@ -143,7 +166,12 @@ export function ensureKeys(): { agentKeys: string[]; runnerKeys: string[] } {
 
 /** Writes the unit files. */
 export function writeUnits(): void {
-  for (const [name, text] of Object.entries(UNITS)) writeOwned(join(PATHS.units, name), text, 0o644);
+  const hasCredentials = existsSync(PATHS.googleCredentials);
+  for (const [name, text] of Object.entries(UNITS)) {
+    const isAgent = name === 'lamplighter-agent.service';
+    const unit = isAgent && hasCredentials ? withGoogleCredentials(text) : text;
+    writeOwned(join(PATHS.units, name), unit, 0o644);
+  }
 }
 
 /** Removes everything but the record of what was done (/var/lib/lamplighter) and root's policy. */

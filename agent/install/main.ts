@@ -4,11 +4,12 @@ import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
-import { AGENT_ACCOUNT, ensureAccounts, findAccount } from '../host/accounts.ts';
+import { AGENT_ACCOUNT, ensureAccounts, findAccount, uploadAccount } from '../host/accounts.ts';
 import { runChecked, runProgram } from '../host/process.ts';
 import { type CheckedFile, readRelease } from '../release/manifest.ts';
 import {
   ensureKeys,
+  installGoogleCredentials,
   installPolicy,
   installPrograms,
   makeDirectories,
@@ -29,6 +30,9 @@ Installs the Lamplighter agent and runner on this machine, or brings them up to 
   --host NAME         this machine's name in runbook.yaml
   --project ID        the Google Cloud project of the control plane
   --pinned-key FILE   public key of the control plane (PEM); twice while keys are being rotated
+  --google-credentials FILE
+                      key of a service account, or configuration of workload identity federation, for a VM that is not on
+                      Google or has narrow scopes
   --release-key FILE  public key that signs the archives; pinned, and every later one must be signed with it
   --from DIR          the unpacked archive to install (default: the one that this installer is in)
   --policy FILE       installed as /etc/lamplighter/policy.yaml (default: the one that is there)
@@ -48,6 +52,7 @@ const OPTIONS = {
   host: { type: 'string' },
   project: { type: 'string' },
   'pinned-key': { type: 'string', multiple: true },
+  'google-credentials': { type: 'string' },
   'release-key': { type: 'string' },
   from: { type: 'string' },
   policy: { type: 'string' },
@@ -101,6 +106,9 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   makeDirectories(gid);
   installPolicy(values.policy, host);
   pinKeys(pinned);
+  const googleCredentials = values['google-credentials'];
+  if (googleCredentials !== undefined)
+    installGoogleCredentials(googleCredentials, (await uploadAccount()).gid);
   const keys = ensureKeys();
   writeSettings({ host, projectId, environment });
   if (values['release-key'] !== undefined) pinReleaseKey(values['release-key']);

@@ -217,6 +217,12 @@ export const UNITS: Readonly<Record<string, string>> = {
   'lamplighter-recover.timer': RECOVER_TIMER,
 };
 
+/** The agent's unit with Google credentials from a file of root's. */
+export function withGoogleCredentials(unit: string): string {
+  const line = `LoadCredential=google-credentials.json:${PATHS.googleCredentials}`;
+  return unit.replace(/^LoadCredential=.*$/m, (first) => `${first}\n${line}`);
+}
+
 /** Those that are enabled and started. */
 export const STARTED_UNITS = [
   'lamplighter-recover.service',
