@@ -16,6 +16,7 @@ import { escapeForTerminal } from '../output/escape.ts';
 import { toJsonLine } from '../output/json.ts';
 import { renderLogLine } from '../output/log-line.ts';
 import { quietProgress } from '../output/progress.ts';
+import { isLoopback } from '../settings/resolve.ts';
 import type { Session } from '../verbs/verb.ts';
 import { pause } from '../wait/pause.ts';
 import { waitForCommand } from '../wait/wait-for-command.ts';
@@ -60,6 +61,7 @@ export async function followLogs(
   const body = JSON.stringify(request.data);
   const client = session.client();
   const ticket = await client.call('POST', '/v1/live', LiveTicket, { body, signal: session.io.interrupted });
+  refuseOpenRelay(ticket.url, client.url);
   const stream: Stream = { service, resume: undefined, next: 1, end: undefined };
   // The agent may refuse, or its host be silent: then no line ever comes, and the command's record says why.
   const over = new AbortController();
@@ -76,6 +78,15 @@ export async function followLogs(
   const settled = over.signal.aborted ? await command : undefined;
   over.abort();
   return concludeStream(stream, settled);
+}
+
+/** The ticket is a secret for a minute: an API that is reached over https must not send it out in clear. */
+function refuseOpenRelay(relay: string, api: string): void {
+  const { protocol, hostname, origin } = new URL(relay);
+  if (protocol === 'wss:' || !api.startsWith('https:') || isLoopback(hostname)) return;
+  throw new LamplighterError('not-allowed', `follow logs: the relay's address ${origin} is not encrypted`, {
+    hint: 'The control plane must be given a wss:// address as LIVE_URL.',
+  });
 }
 
 async function watchUntilEnd(

@@ -87,10 +87,15 @@ function checkUrl(url: string): string {
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
+/** True for a name or an address, as URL has it, that stays on this machine. */
+export function isLoopback(hostname: string): boolean {
+  return LOOPBACK.test(hostname);
+}
+
 /** Throws unless what goes there is encrypted, stays on this machine, or is wanted in clear all the same. */
 function requireTls(url: string, flags: SettingsFlags, io: Edges): void {
   const { protocol, hostname, origin } = new URL(url);
-  if (protocol === 'https:' || LOOPBACK.test(hostname)) return;
+  if (protocol === 'https:' || isLoopback(hostname)) return;
   if (flags.allowHttp === true || io.env['LAMP_ALLOW_HTTP'] === '1') return;
   throw new LamplighterError('invalid-input', `send token to ${origin}: http would show it to the network`, {
     hint: 'Use the https address. For a private network of your own: --allow-http, or LAMP_ALLOW_HTTP=1.',

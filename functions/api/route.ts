@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import type { Role } from '#shared/role.ts';
 import type { Answer } from '../http.ts';
 import { parseJson } from '../json-body.ts';
@@ -56,8 +57,8 @@ export function parseBody<T extends z.ZodType>(context: Pick<RouteContext, 'body
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  const faults = parsed.error.issues.map((issue) =>
+    issue.path.length === 0 ? describeIssue(issue) : `${issue.path.join('.')}: ${describeIssue(issue)}`,
   );
   throw new LamplighterError('invalid-input', `read ${what}: ${faults.join('; ')}`, {
     details: { errors: faults },

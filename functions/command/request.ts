@@ -6,6 +6,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { findOperation } from '#shared/operations/catalogue.ts';
 import type { OperationDefinition } from '#shared/operations/definition.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import { isRoleAtLeast, roleNeededFor } from '#shared/role.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
@@ -49,7 +50,9 @@ function lifetimeMs({ name, risk }: OperationDefinition, actor: Actor): number {
 function parseParams(definition: OperationDefinition, params: unknown): Record<string, unknown> {
   const parsed = definition.params.safeParse(params);
   if (parsed.success) return parsed.data as Record<string, unknown>;
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'params'}: ${message}`);
+  const faults = parsed.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'params'}: ${describeIssue(issue)}`,
+  );
   throw new LamplighterError('invalid-input', `ask for ${definition.name}: ${faults.join('; ')}`, {
     details: { errors: faults },
   });

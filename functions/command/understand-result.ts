@@ -1,6 +1,7 @@
 // What a report says a command returned, held against what its operation returns. Pure.
 import { z } from 'zod';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import { oneLine } from '../one-line.ts';
 import type { CommandRecord } from '../store/commands.ts';
 
@@ -42,6 +43,8 @@ export function understandResult(
   if (strict.success) return { understood: true, result: strict.data };
   const parsed = schema.safeParse(withoutUnknownKeys(result, strict.error.issues));
   if (parsed.success) return { understood: true, result: parsed.data };
-  const { path = [], message = 'of another form' } = parsed.error.issues[0] ?? {};
-  return { understood: false, fault: oneLine(path.length === 0 ? message : `${path.join('.')}: ${message}`) };
+  const [issue] = parsed.error.issues;
+  const said = issue ? describeIssue(issue) : 'of another form';
+  const path = issue?.path.join('.') ?? '';
+  return { understood: false, fault: oneLine(path === '' ? said : `${path}: ${said}`) };
 }

@@ -29,7 +29,8 @@ function terminalPrinter(stack: Stack): (status: StatusView) => void {
   let latest: StatusView | undefined;
   const draw = (): void => {
     if (!latest) return;
-    const { columns, rows } = stdout;
+    // A terminal that does not say its size has what terminals always had.
+    const [columns, rows] = [stdout.columns || 80, stdout.rows || 24];
     // The last line stays free: the cursor rests there.
     redraw(stdout, drawFrame({ status: latest, url: stack.url, columns, rows: rows - 1, useColour }));
   };

@@ -95,6 +95,7 @@ export interface RunOptions {
   interruptAfterMs?: number;
   nowMs?: number;
   cwd?: string;
+  fetch?: typeof fetch;
 }
 
 /** Runs lamp in this process. */
@@ -124,7 +125,7 @@ export async function lamp(args: string[], options: RunOptions = {}): Promise<Ra
       ran.err += question;
       return Promise.resolve(options.typed ?? '');
     },
-    fetch: globalThis.fetch,
+    fetch: options.fetch ?? globalThis.fetch,
     interrupted: interrupt.signal,
   };
   return { code: await runLamp(args, io, '0.0.0'), ...ran };

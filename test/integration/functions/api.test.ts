@@ -235,7 +235,7 @@ describe('commands', () => {
       400,
       /now/,
     ],
-    ['a missing parameter', { operation: 'service.restart' }, 400, /service/],
+    ['a missing parameter', { operation: 'service.restart' }, 400, /service: it is missing/],
     ['a field too many', { operation: 'service.restart', host: 'web-2' }, 400, /host/],
     [
       'a wrong confirmation',

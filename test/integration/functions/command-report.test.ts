@@ -129,7 +129,7 @@ describe('a result', () => {
   const plan = [{ step: 'restart', does: 'systemctl restart app-web.service' }];
   const refused: [string, Partial<FinishedReport>, boolean, string][] = [
     ['of another form', { result: { unit, healthy: 'secret' } }, false, 'healthy:'],
-    ['that is none', { result: 'secret' }, false, 'expected object'],
+    ['that is none', { result: 'secret' }, false, 'it must be an object'],
     ['of a failure, of another form', { state: 'failed', result: { secret: 1 } }, false, 'unit:'],
     ["of a dry run that is the operation's", { result: { unit, healthy: true } }, true, 'plan:'],
   ];
