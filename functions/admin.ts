@@ -16,6 +16,8 @@ const USAGE = `usage: node functions/admin.ts COMMAND      (DATABASE_URL names t
                             it ends after ${DEFAULT_LIFETIME_DAYS} days unless --days says otherwise
   list-tokens               print all tokens with their ends and their last use
   revoke-token NAME         end a token for good
+  let-functions-in          let the role lamplighter_functions log in with FUNCTIONS_DATABASE_PASSWORD, which the
+                            functions' own DATABASE_URL has
   verify-audit              prove that no audit entry was changed or removed
 `;
 
@@ -35,6 +37,10 @@ function parseCommand(args: string[]): AdminCommand {
     lifetimeDays: values.days === undefined ? undefined : Number(values.days),
     hosts: values.hosts?.split(','),
     operations: values.operations?.split(','),
+    password:
+      command === 'let-functions-in'
+        ? readConfig(process.env).get('FUNCTIONS_DATABASE_PASSWORD').reveal()
+        : undefined,
   };
   const parsed = AdminCommand.safeParse(
     Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
@@ -55,6 +61,7 @@ function describe(answer: AdminAnswer): string {
   if ('token' in answer) return answer.token;
   if ('tokens' in answer) return answer.tokens.map(tokenLine).join('\n');
   if ('revoked' in answer) return `revoked ${answer.revoked}`;
+  if ('letIn' in answer) return `${answer.letIn} may log in`;
   return `intact: ${answer.auditEntries} entries`;
 }
 

@@ -8,6 +8,7 @@ import { Role } from '#shared/role.ts';
 import { isOperationScope } from '../command/scope.ts';
 import { verifyAuditChain } from '../store/audit.ts';
 import type { Database } from '../store/database.ts';
+import { FUNCTIONS_ROLE, letFunctionsIn } from '../store/functions-role.ts';
 import { migrate } from '../store/migrate.ts';
 import {
   createToken,
@@ -32,6 +33,7 @@ export const AdminCommand = z.discriminatedUnion('command', [
   }),
   z.strictObject({ command: z.literal('list-tokens') }),
   z.strictObject({ command: z.literal('revoke-token'), name: TokenName }),
+  z.strictObject({ command: z.literal('let-functions-in'), password: z.string().min(16).max(200) }),
   z.strictObject({ command: z.literal('verify-audit') }),
 ]);
 export type AdminCommand = z.infer<typeof AdminCommand>;
@@ -42,6 +44,7 @@ export type AdminAnswer =
   | { token: string }
   | { tokens: readonly TokenView[] }
   | { revoked: string }
+  | { letIn: string }
   | { auditEntries: number };
 
 /** Carries a command out. Throws what the store throws, and `corrupt` when the audit trail was changed. */
@@ -56,6 +59,9 @@ export async function runAdminCommand(db: Database, order: AdminCommand): Promis
     case 'revoke-token':
       await revokeToken(db, order.name);
       return { revoked: order.name };
+    case 'let-functions-in':
+      await letFunctionsIn(db, order.password);
+      return { letIn: FUNCTIONS_ROLE };
     case 'verify-audit': {
       const verdict = await verifyAuditChain(db);
       if (verdict.intact) return { auditEntries: verdict.entries };

@@ -1,10 +1,11 @@
 // The control plane's side of the local stack: database, Pub/Sub, storage, identities, mail, functions, scheduler.
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
 import { z } from 'zod';
 import { type Database, openDatabase } from '#functions/store/database.ts';
+import { functionsUrl, letFunctionsIn } from '#functions/store/functions-role.ts';
 import { migrate } from '#functions/store/migrate.ts';
 import { createToken, listTokens, useToken } from '#functions/store/tokens.ts';
 import { startGcs } from '#local/gcs/server.ts';
@@ -81,7 +82,8 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
     places,
     pubsubAddress,
     storageEndpoint: gcs.url,
-    values: functionValues(options, places, database.url, mail.url),
+    ownerDatabaseUrl: database.url,
+    values: functionValues(options, places, database.functionsUrl, mail.url),
   });
   for (const running of functions) closing.add('function', () => running.close());
   const ticking = prepareScheduler(options, mint, places, closing);
@@ -97,7 +99,15 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
   };
 }
 
-async function openStore({ home }: CloudOptions, closing: Closing): Promise<{ url: string; token: string }> {
+interface Store {
+  /** The owner's. */
+  url: string;
+  /** The functions', whose role may do less. */
+  functionsUrl: string;
+  token: string;
+}
+
+async function openStore({ home }: CloudOptions, closing: Closing): Promise<Store> {
   const cluster = await startCluster({
     dataDir: home.postgres,
     fsync: true,
@@ -109,7 +119,9 @@ async function openStore({ home }: CloudOptions, closing: Closing): Promise<{ ur
   const db = openDatabase(url);
   try {
     await migrate(db);
-    return { url, token: await keepToken(db, home.lampConfig) };
+    const password = randomBytes(24).toString('hex');
+    await letFunctionsIn(db, password);
+    return { url, functionsUrl: functionsUrl(url, password), token: await keepToken(db, home.lampConfig) };
   } finally {
     await db.close();
   }
