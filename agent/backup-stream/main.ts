@@ -1,12 +1,14 @@
 // The only part of a backup that has the network, and an account that has nothing else. It is given finished files to read,
 // and its word is believed for nothing but that they were uploaded.
 import { writeSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { createZstdDecompress } from 'node:zlib';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { openObjectStore } from '../cloud/storage.ts';
 import { createMeter } from './digest.ts';
+import { passOnAndCount } from './pass-on.ts';
 import { EXIT_NOT_FOUND, RESULT_FD, type StreamResult } from './protocol.ts';
 
 /** Programs write a few kilobytes at a time; each trip through a stream and the compressor's thread costs the same for a lot. */
@@ -67,9 +69,13 @@ async function decode(): Promise<StreamResult> {
   const stored = createMeter({ withCrc32c: true });
   const content = createMeter({ withCrc32c: false });
   const decompress = createZstdDecompress({ chunkSize: PIECE_BYTES });
-  await pipeline(readInput(), stored.stream, decompress, content.stream, process.stdout);
+  const decoded = new PassThrough();
+  const [rowsByEntry] = await Promise.all([
+    passOnAndCount(decoded, process.stdout),
+    pipeline(readInput(), stored.stream, decompress, content.stream, decoded),
+  ]);
   const { bytes: contentBytes, sha256: contentSha256 } = content.result();
-  return { ...stored.result(), contentBytes, contentSha256 };
+  return { ...stored.result(), contentBytes, contentSha256, rowsByEntry };
 }
 
 const MODES: Record<string, () => Promise<StreamResult | undefined>> = {

@@ -8,6 +8,8 @@ export const StreamResult = z.strictObject({
   crc32c: z.string(),
   contentBytes: z.int().nonnegative(),
   contentSha256: z.string(),
+  /** Rows of each entry of the dump that has some, by its id (decode). */
+  rowsByEntry: z.array(z.tuple([z.int(), z.int().nonnegative()])).optional(),
 });
 export type StreamResult = z.infer<typeof StreamResult>;
 

@@ -38,6 +38,8 @@ export const PATHS = {
   environment: onHost('/etc/lamplighter/agent.env'),
   agentState: onHost('/var/lib/lamplighter/agent'),
   runs: onHost('/var/lib/lamplighter/runs'),
+  /** Records of the databases that restores have put aside. */
+  kept: onHost('/var/lib/lamplighter/kept'),
   locks: onHost('/var/lib/lamplighter/locks.db'),
   socket: onHost('/run/lamplighter/run.sock'),
   readerSocket: onHost('/run/lamplighter/read.sock'),

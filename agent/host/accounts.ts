@@ -1,5 +1,5 @@
-// The accounts of a host: the agent's, the one that alone carries backups over the network, and the one that packs and
-// unpacks them without it.
+// The accounts of a host: the agent's, the one that alone carries backups over the network, the one that packs dumps
+// without it, and the one that restores them.
 import { HAS_ACCOUNTS } from '../config/paths.ts';
 import { type Account, runChecked, runProgram } from './process.ts';
 
@@ -7,6 +7,8 @@ export const AGENT_ACCOUNT = 'lamplighter';
 const UPLOAD_ACCOUNT = 'lamplighter-backup';
 /** Another one than the uploader's, which could else reach into what hashes and counts. */
 const PACK_ACCOUNT = 'lamplighter-pack';
+/** Also the name of the role that it logs in as: PostgreSQL's peer authentication wants them to be the same. */
+export const RESTORE_ACCOUNT = 'lamplighter-restore';
 
 const TIMEOUT_MS = 30_000;
 
@@ -29,10 +31,15 @@ export function packAccount(): Promise<Account> {
   return findAccount(PACK_ACCOUNT);
 }
 
+/** The account under which a dump is decoded and restored: it has neither the network's credentials nor any file. */
+export function restoreAccount(): Promise<Account> {
+  return findAccount(RESTORE_ACCOUNT);
+}
+
 /** Makes the accounts that are missing, where there are accounts. */
 export async function ensureAccounts(): Promise<void> {
   if (!HAS_ACCOUNTS) return;
-  for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT, PACK_ACCOUNT]) {
+  for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT, PACK_ACCOUNT, RESTORE_ACCOUNT]) {
     if (await exists(name)) continue;
     const args = [
       '--system',
@@ -53,9 +60,17 @@ export function ownAccount(): Account {
   return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 }
 
-/** uid and gid of an account; the own one where there is no other. */
+const known = new Map<string, Account>();
+
+/** uid and gid of an account; the own one where there is no other. A process asks once for each. */
 export async function findAccount(name: string): Promise<Account> {
   if (!HAS_ACCOUNTS) return ownAccount();
+  const account = known.get(name) ?? (await lookUpAccount(name));
+  known.set(name, account);
+  return account;
+}
+
+async function lookUpAccount(name: string): Promise<Account> {
   const line = await runChecked({ file: '/usr/bin/getent', args: ['passwd', name], timeoutMs: TIMEOUT_MS });
   const [, , uid, gid] = line.split(':');
   return { uid: Number(uid), gid: Number(gid) };

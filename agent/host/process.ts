@@ -15,7 +15,7 @@ export interface ProgramOptions {
   /** Account to run as; default the caller's own. */
   account?: Account;
   env?: Readonly<Record<string, string>>;
-  input?: string;
+  input?: string | Uint8Array;
   timeoutMs: number;
   /** Of each of stdout and stderr; what comes after is dropped. Default 1 MiB. */
   maxOutputBytes?: number;

@@ -92,6 +92,8 @@ export function makeDirectories(agentGid: number): void {
   makeDirectory(dirname(PATHS.runs), 0o755);
   // The agent reads the runs' folders to follow them; only root writes there.
   makeDirectory(PATHS.runs, 0o2750, agentGid);
+  // And lists what restores have put aside.
+  makeDirectory(PATHS.kept, 0o2750, agentGid);
 }
 
 export interface Settings {

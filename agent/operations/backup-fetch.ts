@@ -1,6 +1,7 @@
 // Objects of the host's own backups, fetched from the bucket by the child that has the network.
-import { closeSync, openSync } from 'node:fs';
-import type { StreamResult } from '../backup-stream/protocol.ts';
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { LamplighterError } from '#shared/errors.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { isNotFound } from '../host/joined.ts';
@@ -43,18 +44,37 @@ export async function fetchText(place: ObjectPlace): Promise<string | undefined>
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Writes an object to a file of root's and tells what came. Throws `not-found` when there is none, `failed` when it could not be fetched. */
-export async function fetchToFile(place: ObjectPlace, file: string): Promise<StreamResult> {
-  const fd = openSync(file, 'w', FILE_MODE);
-  try {
-    const child = startBackupChild(
-      await uploadAccount(),
-      fetchArguments(place),
-      { stdin: 'ignore', stdout: fd },
-      place.signal,
-    );
-    return await child.result();
-  } finally {
-    closeSync(fd);
+/**
+ * Writes an object to a new file. The child has the network and never the file: it gives its bytes by a pipe, so that
+ * nothing of its account can change what is checked afterwards. Throws `not-found` when there is none, `failed` when it
+ * could not be fetched, `corrupt` when more than `maxBytes` come.
+ */
+export async function fetchToFile(place: ObjectPlace, file: string, maxBytes: number): Promise<void> {
+  const child = startBackupChild(
+    await uploadAccount(),
+    fetchArguments(place),
+    { stdin: 'ignore', stdout: 'pipe' },
+    place.signal,
+  );
+  const source = child.process.stdout;
+  if (!source) throw new LamplighterError('internal', 'fetch an object: the child has no stdout');
+  let bytes = 0;
+  async function* bounded(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > maxBytes)
+        throw new LamplighterError('corrupt', `fetch ${place.object}: more than its ${maxBytes} bytes`, {
+          details: { outcome: 'corrupt-backup' },
+        });
+      yield chunk;
+    }
   }
+  try {
+    await pipeline(source, bounded, createWriteStream(file, { flags: 'wx', mode: FILE_MODE }));
+  } catch (error) {
+    child.process.kill('SIGKILL');
+    await child.ended;
+    throw error;
+  }
+  await child.result();
 }

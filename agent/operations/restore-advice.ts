@@ -13,8 +13,21 @@ export function adviseOnRestore(thrown: unknown): unknown {
     details,
     retryable,
     cause: thrown,
-    hint:
-      `Role "${role}" is not on this server. The roles of a backup are in its globals.sql.age: as the owner of a ` +
-      'recipient key, run age -d -i KEY globals.sql.age | psql -d postgres, then restore again.',
+    hint: roleHint(role),
   });
+}
+
+const MAX_TOLD = 5;
+
+function roleHint(names: string): string {
+  return (
+    `Role "${names}" is not on this server. The roles of a backup are in its globals.sql.age: as the owner of a ` +
+    'recipient key, run age -d -i KEY globals.sql.age | psql -d postgres, then restore again.'
+  );
+}
+
+/** The refusal of a restore whose roles are not all there: they are the cluster's, not the database's. */
+export function missingRoles(names: readonly string[]): LamplighterError {
+  const told = names.slice(0, MAX_TOLD).join('", "');
+  return new LamplighterError('refused', `restore: role "${told}" does not exist`, { hint: roleHint(told) });
 }

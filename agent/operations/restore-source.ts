@@ -1,9 +1,8 @@
 // Where a restore takes a backup from: the local copy when it is whole, else the bucket; believed only when its manifest
 // carries this host's own signature and every byte is as the manifest says.
-import { createHash, type KeyObject } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import type { KeyObject } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import {
   BackupManifest,
   type BackupPart,
@@ -18,6 +17,8 @@ import { PATHS } from '../config/paths.ts';
 import { isNotFound } from '../host/joined.ts';
 import { fetchText, fetchToFile } from './backup-fetch.ts';
 import { localBackupDir } from './backup-store.ts';
+import { type OpenDump, openDump } from './restore-dump.ts';
+import { needRoom } from './restore-room.ts';
 
 export interface Wanted {
   host: string;
@@ -57,29 +58,34 @@ export function readManifest(
       },
     );
   const manifest = BackupManifest.parse(JSON.parse(Buffer.from(payload).toString('utf8')));
-  const isOther =
-    manifest.host !== wanted.host ||
-    manifest.database !== wanted.database ||
-    manifest.backupId !== wanted.backupId;
-  if (isOther) {
+  if (manifest.host !== wanted.host || manifest.backupId !== wanted.backupId) {
     throw new LamplighterError(
       'corrupt',
       `check backup ${wanted.backupId}: its manifest is of ${manifest.backupId}, ${manifest.database} on ${manifest.host}`,
       CORRUPT,
     );
   }
-  return manifest;
+  if (manifest.database === wanted.database) return manifest;
+  throw new LamplighterError(
+    'refused',
+    `check backup ${wanted.backupId}: it is a backup of database ${manifest.database}, not of ${wanted.database}`,
+    {
+      details: { outcome: OTHER_DATABASE },
+      hint: `Choose a backup of ${wanted.database}: lamp backups lists them with their databases.`,
+    },
+  );
 }
 
-async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
+const OTHER_DATABASE = 'other-database';
+
+function isOfOtherDatabase(error: unknown): boolean {
+  return error instanceof LamplighterError && error.details.outcome === OTHER_DATABASE;
 }
 
 export interface Found {
   manifest: BackupManifest;
-  dumpFile: string;
+  /** Checked to its last byte; the caller closes it. */
+  dump: OpenDump;
   /** For people: where it was taken from. */
   from: string;
 }
@@ -98,9 +104,10 @@ async function findLocal(wanted: Wanted): Promise<Found | string> {
   if (!existsSync(manifestFile) || !existsSync(dumpFile)) return 'there is no local copy';
   try {
     const manifest = readManifest(readFileSync(manifestFile, 'utf8'), wanted);
-    const isWhole = (await hashFile(dumpFile)) === databasePart(manifest).sha256;
-    return isWhole ? { manifest, dumpFile, from: 'the local copy' } : 'the local copy is damaged';
+    const dump = await openDump(dumpFile, databasePart(manifest));
+    return { manifest, dump, from: 'the local copy' };
   } catch (error) {
+    if (isOfOtherDatabase(error)) throw error;
     return `the local copy is damaged: ${messageOf(error)}`;
   }
 }
@@ -117,30 +124,12 @@ async function findInBucket(wanted: Wanted): Promise<Found> {
   const manifest = readManifest(text, wanted);
   const part = databasePart(manifest);
   mkdirSync(workDir, { recursive: true, mode: 0o700 });
-  needRoom(workDir, part.bytes, `fetch backup ${backupId}`);
+  needRoom([{ path: workDir, bytes: part.bytes }], `fetch backup ${backupId}`);
   const dumpFile = join(workDir, PART_FILES.database);
-  await fetchToFile(place(PART_FILES.database), dumpFile).catch((error: unknown) => {
+  await fetchToFile(place(PART_FILES.database), dumpFile, part.bytes).catch((error: unknown) => {
     throw isNotFound(error) ? missing(PART_FILES.database) : error;
   });
-  // Root's own look: who fetched it has the network, and its word is not enough.
-  const sha256 = await hashFile(dumpFile);
-  if (part.sha256 === sha256) return { manifest, dumpFile, from: 'the bucket' };
-  throw new LamplighterError(
-    'corrupt',
-    `check backup ${backupId}: the dump in the bucket is not what the manifest says`,
-    CORRUPT,
-  );
-}
-
-/** Throws `unavailable` when a file system has less room than is needed. */
-export function needRoom(path: string, bytes: number, purpose: string): void {
-  const { bavail, bsize } = statfsSync(path);
-  if (bavail * bsize >= bytes) return;
-  throw new LamplighterError(
-    'unavailable',
-    `${purpose}: ${bavail * bsize} bytes free under ${path}, ${bytes} needed`,
-    { hint: 'Make room on the disk and try again.' },
-  );
+  return { manifest, dump: await openDump(dumpFile, part), from: 'the bucket' };
 }
 
 /** Finds the backup and checks all of what is needed of it, before anything is touched. */

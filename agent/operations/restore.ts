@@ -6,69 +6,79 @@ import { z } from 'zod';
 import { BackupManifest } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { restoreRun } from '#shared/operations/backup.ts';
-import type { Policy } from '#shared/policy/policy.ts';
 import { awaitHealthy } from '../host/health.ts';
-import { type Cluster, runSql } from '../host/postgres.ts';
+import { programsFor } from '../host/postgres.ts';
 import { controlUnit } from '../host/systemd.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
 import {
   admitSessions,
-  checkRows,
-  copyProperties,
-  createFreshDatabase,
-  dropFreshDatabase,
-  fillDatabase,
+  dropDatabase,
   isSwapped,
-  type RestoreNames,
   restoreNames,
   swapBack,
   swapDatabases,
 } from './restore-database.ts';
-import { databasePart, findBackup, needRoom } from './restore-source.ts';
+import { recordKept, unrecordKept } from './restore-kept.ts';
+import { refuseObstacles } from './restore-obstacles.ts';
+import { applyProperties, createFreshDatabase } from './restore-properties.ts';
+import { dropRestoreRoles, makeRestoreRoles } from './restore-role.ts';
+import { needRestoreRoom } from './restore-room.ts';
+import { findBackup } from './restore-source.ts';
+import { findStandings } from './restore-standing.ts';
+import { fillSteps, readOutcome } from './restore-steps.ts';
+import { foundBy, openState, type RestoreTerms } from './restore-terms.ts';
 import type { HostContext, Plan } from './twin.ts';
 
 /** Only for what systemd itself gives no limit (TimeoutStopSec=infinity): its own word on a unit comes first. */
 const UNIT_TIMEOUT_MS = 30 * 60_000;
 
-interface RestoreTerms {
-  spec: z.infer<typeof restoreRun.spec>;
-  host: string;
-  names: RestoreNames;
-  cluster: Cluster;
-  policy: NonNullable<Policy['backup']>;
-}
-
-const Checked = z.object({ manifest: BackupManifest, dumpFile: z.string() });
+const Checked = z.object({ manifest: BackupManifest });
 
 function checked(context: StepContext): z.infer<typeof Checked> {
   return Checked.parse(context.data.get('check-backup'));
 }
 
 function checkBackupStep(terms: RestoreTerms): Step {
-  const { spec, host, policy, cluster } = terms;
+  const { spec, host, policy, cluster, state } = terms;
   const { backupId, database, confirm } = spec;
   return {
     name: 'check-backup',
-    describe: () => `check signature and hashes of ${backupId}, and the room on the disk`,
+    describe: () =>
+      `check signature and hashes of ${backupId}, its roles, the room on the disk, and what could keep ${database} from being replaced`,
     run: async ({ signal, note }) => {
       if (confirm !== database) {
         throw new LamplighterError('refused', `restore ${database}: not confirmed`, {
           details: { outcome: 'confirmation-missing' },
         });
       }
+      state.programs = await programsFor(cluster, signal);
       const { bucket, localDir } = policy;
       const wanted = { host, database, backupId, bucket, localDir, workDir: workDirOf(terms), signal };
-      const { manifest, dumpFile, from } = await findBackup(wanted, note);
-      const [dataDir = '/var/lib/postgresql'] = await runSql('SHOW data_directory;', {
-        cluster,
-        database: 'postgres',
-        signal,
-      });
-      const content = databasePart(manifest);
-      needRoom(dataDir, content.contentBytes, `restore ${database}`);
-      return { data: { manifest, dumpFile }, detail: `from ${from}` };
+      const { manifest, dump, from } = await findBackup(wanted, note);
+      state.dump = dump;
+      await refuseObstacles(cluster, database, manifest.properties);
+      state.standingOf = await findStandings(cluster, dump);
+      await needRestoreRoom(cluster, database, manifest.databaseBytes);
+      return { data: { manifest }, detail: `from ${from}` };
     },
-    undo: () => Promise.resolve(removeWorkDir(terms)),
+    undo: () => {
+      state.dump?.close();
+      removeWorkDir(terms);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Made before anything stops: whether it can log in shows here. */
+function rolesStep({ cluster, state }: RestoreTerms): Step {
+  return {
+    name: 'restore-roles',
+    describe: () => 'make the roles of the restore, which are no superusers, and log in as one',
+    run: async () => {
+      await makeRestoreRoles(cluster, await state.login());
+      return {};
+    },
+    undo: () => dropRestoreRoles(cluster),
   };
 }
 
@@ -113,50 +123,17 @@ function stopStep(terms: RestoreTerms): Step {
   };
 }
 
-function createStep({ names, cluster }: RestoreTerms): Step {
+function createStep(terms: RestoreTerms): Step {
+  const { names, cluster } = terms;
   return {
     name: 'create-database',
-    describe: () => `CREATE DATABASE ${names.fresh}, like ${names.database}`,
-    run: async () => {
-      await createFreshDatabase(cluster, names);
+    describe: () => `CREATE DATABASE ${names.fresh}, with the encoding and locale that the backup names`,
+    run: async (context) => {
+      const { properties } = checked(context).manifest;
+      await createFreshDatabase(cluster, names.fresh, properties, foundBy(terms).programs.major);
       return { detail: names.fresh };
     },
-    undo: () => dropFreshDatabase(cluster, names.fresh),
-  };
-}
-
-function fillStep({ names, cluster }: RestoreTerms): Step {
-  return {
-    name: 'restore-database',
-    describe: () => `zstd -d | pg_restore --exit-on-error into ${names.fresh}`,
-    run: async (context) => {
-      const { manifest, dumpFile } = checked(context);
-      const { contentSha256 } = await fillDatabase(cluster, names.fresh, dumpFile, context.signal);
-      const expected = databasePart(manifest);
-      // Between the check and now the file may have been changed: what went in is what counts.
-      if (contentSha256 !== expected.contentSha256) {
-        throw new LamplighterError(
-          'corrupt',
-          `restore ${names.fresh}: the dump is not what the manifest says`,
-          {
-            details: { outcome: 'corrupt-backup' },
-          },
-        );
-      }
-      return { detail: `${expected.contentBytes} bytes` };
-    },
-  };
-}
-
-function checkRowsStep({ names, cluster }: RestoreTerms): Step {
-  return {
-    name: 'check-rows',
-    describe: () =>
-      `count the rows of every table in ${names.fresh} and hold them against the manifest; ANALYZE`,
-    run: async (context) => {
-      const rows = await checkRows(cluster, names.fresh, checked(context).manifest);
-      return { data: { rows }, detail: `${rows} rows` };
-    },
+    undo: () => dropDatabase(cluster, names.fresh),
   };
 }
 
@@ -165,12 +142,16 @@ function swapStep({ names, cluster }: RestoreTerms): Step {
     name: 'swap',
     describe: () =>
       `rename ${names.database} to ${names.kept} and ${names.fresh} to ${names.database}, in one transaction`,
-    run: async () => {
-      await copyProperties(cluster, names);
+    run: async (context) => {
+      await applyProperties(cluster, names.fresh, checked(context).manifest.properties);
+      await recordKept(cluster, names);
       await swapDatabases(cluster, names);
       return { detail: `the old database is kept as ${names.kept}` };
     },
-    undo: () => swapBack(cluster, names),
+    undo: async () => {
+      await swapBack(cluster, names);
+      unrecordKept(names);
+    },
     probe: async () => ((await isSwapped(cluster, names)) ? 'done' : 'not-done'),
   };
 }
@@ -196,6 +177,7 @@ function cleanUpStep(terms: RestoreTerms): Step {
     describe: () => 'remove what was fetched from the bucket',
     isRepeatable: true,
     run: ({ note }) => {
+      terms.state.dump?.close();
       try {
         removeWorkDir(terms);
       } catch (error) {
@@ -218,10 +200,10 @@ function restoreTerms(input: unknown, { policy, envelope }: HostContext): Restor
     names: restoreNames(spec.database, envelope.id),
     cluster,
     policy: policy.backup,
+    state: openState(),
   };
 }
 
-const Rows = z.object({ rows: z.int() });
 const AFTER_SWAP = new Set(['swap', 'start-services', 'clean-up']);
 
 /** Procedures of the runner. */
@@ -229,17 +211,12 @@ export const procedures: Record<string, Plan> = {
   [restoreRun.name]: (input, context) => {
     const terms = restoreTerms(input, context);
     const { spec, names } = terms;
-    const makers = [
-      checkBackupStep,
-      stopStep,
-      createStep,
-      fillStep,
-      checkRowsStep,
-      swapStep,
-      startStep,
-      cleanUpStep,
+    const makers = [checkBackupStep, rolesStep, stopStep, createStep];
+    const steps = [
+      ...makers.map((make) => make(terms)),
+      ...fillSteps(terms),
+      ...[swapStep, startStep, cleanUpStep].map((make) => make(terms)),
     ];
-    const steps = makers.map((make) => make(terms));
     return {
       steps,
       result: (done) => ({
@@ -247,7 +224,7 @@ export const procedures: Record<string, Plan> = {
         database: spec.database,
         keptAs: names.kept,
         tables: checked(done).manifest.tables.length,
-        rows: Rows.parse(done.data.get('check-rows')).rows,
+        ...readOutcome(done),
         durationMs: Math.max(0, Date.now() - Date.parse(done.envelope.issuedAt)),
       }),
       afterCrash: (step) => (AFTER_SWAP.has(step) ? 'go-on' : 'undo'),

@@ -16,20 +16,30 @@ interface RestoreOptions {
   yes?: boolean;
   detach?: boolean;
   dryRun?: boolean;
+  keepGoing?: boolean;
 }
 
 export function define(command: Command, bind: Bind): void {
   describeOperation(command, restoreRun);
   command
     .argument('[backup]', "a backup's id, or its end, or latest: the newest that is proven", 'latest')
+    .option(
+      '--keep-going',
+      'restore all that PostgreSQL takes and tell what it refused; without it the first refusal puts everything back',
+    )
     .option('--yes', "do not ask for the database's name")
     .action(bind(restore));
   addActionOptions(command, restoreRun);
-  addExamples(command, 'lamp restore latest', 'lamp restore 20261123T020000Z-1f3a9c --yes');
+  addExamples(
+    command,
+    'lamp restore latest',
+    'lamp restore 20261123T020000Z-1f3a9c --yes',
+    'lamp restore --keep-going',
+  );
 }
 
 async function restore(session: Session, wanted: string, options: RestoreOptions): Promise<number> {
-  const { yes, detach, dryRun } = options;
+  const { yes, detach, dryRun, keepGoing } = options;
   if (!yes && !dryRun && !session.io.stdinIsTty) {
     throw new LamplighterError('invalid-input', 'confirm restore: there is no terminal to ask on', {
       hint: 'Give --yes when you are sure.',
@@ -44,7 +54,7 @@ async function restore(session: Session, wanted: string, options: RestoreOptions
   }
   const order = {
     operation: restoreRun.name,
-    params: { backup: backup.id, confirm },
+    params: { backup: backup.id, confirm, ...(keepGoing ? { onRefused: 'keep-going' } : {}) },
     dryRun: dryRun === true,
   };
   return performOperation(session, order, detach === true);

@@ -38,5 +38,7 @@ export function renderBackups(backups: BackupView[], context: ViewContext): stri
     formatCount(backup.rows),
     proofOf(backup, context),
   ]);
-  return renderTable(COLUMNS, rows, context.width, context.paint.dim);
+  const gaps = new Set(backups.flatMap(({ proof }) => proof.notProven ?? []));
+  const notes = [...gaps].map((gap) => context.paint.dim(`not proven: ${gap}\n`));
+  return renderTable(COLUMNS, rows, context.width, context.paint.dim) + notes.join('');
 }

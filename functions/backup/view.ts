@@ -3,6 +3,9 @@ import type { BackupView } from '#shared/api/views.ts';
 import { findBackupsById, listBackups, type StoredBackup } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 
+/** Every byte is decoded and every row counted; PostgreSQL may still refuse what pg_dump wrote, for example a CHECK that reads another table. */
+const NOT_PROVEN = ['that PostgreSQL restores it: it was decoded and counted, not restored'];
+
 function toView(backup: StoredBackup): BackupView {
   return {
     id: backup.id,
@@ -13,7 +16,12 @@ function toView(backup: StoredBackup): BackupView {
     bytes: backup.bytes,
     tables: backup.tables,
     rows: backup.rows,
-    proof: { state: backup.proofState, at: backup.proofAt?.toISOString() ?? null, faults: backup.faults },
+    proof: {
+      state: backup.proofState,
+      at: backup.proofAt?.toISOString() ?? null,
+      faults: backup.faults,
+      ...(backup.proofState === 'verified' ? { notProven: NOT_PROVEN } : {}),
+    },
   };
 }
 

@@ -157,6 +157,8 @@ export const BackupView = z.object({
     at: Timestamp.nullable(),
     /** One line per fault that was found; empty when verified. */
     faults: z.array(z.string()),
+    /** What a verified backup still does not prove. */
+    notProven: z.array(z.string()).optional(),
   }),
 });
 export type BackupView = z.infer<typeof BackupView>;

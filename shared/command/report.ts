@@ -64,6 +64,7 @@ export const OutcomeCode = z.enum([
   'corrupt-backup',
   'backup-not-found',
   'not-uploaded',
+  'other-database',
   'internal',
 ]);
 export type OutcomeCode = z.infer<typeof OutcomeCode>;

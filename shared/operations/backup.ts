@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { backupTimeMs } from '../backup/manifest.ts';
 import { LamplighterError } from '../errors.ts';
-import { BackupId, DatabaseName, UnitName } from '../names.ts';
+import { BackupId, DatabaseName, Timestamp, UnitName } from '../names.ts';
 import type { Policy } from '../policy/policy.ts';
 import { HealthCheck } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
@@ -94,6 +94,9 @@ export const backupList = defineOperation({
 
 const StoppedService = z.strictObject({ service: z.string(), unit: UnitName, health: HealthCheck });
 
+/** A CHECK that reads another table, a view over a name without its schema: PostgreSQL dumps what it does not restore. */
+const OnRefused = z.enum(['stop', 'keep-going']);
+
 export const restoreRun = defineOperation({
   name: 'restore.run',
   summary: 'Restore the database from a backup; everything is put back when a step fails',
@@ -102,11 +105,15 @@ export const restoreRun = defineOperation({
     backup: BackupId.describe('the backup to restore'),
     /** A person typed the database's name (or gave --yes); checked again on the host. */
     confirm: DatabaseName.describe('the name of the database, typed as confirmation'),
+    onRefused: OnRefused.default('stop').describe(
+      'what to do when PostgreSQL refuses a part of the backup: stop and put everything back, or keep going and tell what was refused',
+    ),
   }),
   spec: z.strictObject({
     backupId: BackupId,
     database: DatabaseName,
     confirm: DatabaseName,
+    onRefused: OnRefused.default('stop'),
     services: z.array(StoppedService),
   }),
   result: z.strictObject({
@@ -116,11 +123,16 @@ export const restoreRun = defineOperation({
     keptAs: DatabaseName,
     tables: z.int().nonnegative(),
     rows: z.int().nonnegative(),
+    /** What PostgreSQL refused and why, in its own words; the first of them. Empty unless the restore was to keep going. */
+    refused: z.array(z.strictObject({ what: z.string(), why: z.string() })).default([]),
+    refusedInAll: z.int().nonnegative().default(0),
+    /** What a restore leaves out: subscriptions. */
+    leftOut: z.array(z.string()).default([]),
     durationMs: z.int().nonnegative(),
   }),
   timeoutMs: 12 * 60 * 60_000,
   isIdempotent: false,
-  resolve: ({ backup, confirm }, context) => {
+  resolve: ({ backup, confirm, onRefused }, context) => {
     const { host, database } = backupTerms(context);
     if (confirm !== database) {
       throw new LamplighterError('invalid-input', `confirm restore of ${database}: "${confirm}" was typed`, {
@@ -132,9 +144,10 @@ export const restoreRun = defineOperation({
       const { unit, health } = findService(service, context);
       return { service, unit, health };
     });
-    return { host, spec: { backupId: backup, database, confirm, services } };
+    return { host, spec: { backupId: backup, database, confirm, onRefused, services } };
   },
-  locks: (spec) => [`database:${spec.database}`, ...spec.services.map((s) => `unit:${s.unit}`)],
+  // The roles of a restore are one pair for the whole host.
+  locks: (spec) => [`database:${spec.database}`, 'restore', ...spec.services.map((s) => `unit:${s.unit}`)],
   permit: (spec, policy, issuedAtMs) => {
     const missing = spec.services.find(({ unit }) => {
       const actions = policy.units[unit] ?? [];
@@ -151,4 +164,52 @@ export const restoreRun = defineOperation({
     ];
     return verdicts.find(({ allowed }) => !allowed) ?? ALLOWED;
   },
+});
+
+export const restoreKept = defineOperation({
+  name: 'restore.kept',
+  summary: 'List the databases that restores have put aside',
+  risk: 'read',
+  params: z.strictObject({}),
+  spec: z.strictObject({}),
+  result: z.strictObject({
+    kept: z.array(
+      z.strictObject({
+        name: DatabaseName,
+        /** In whose place another one was put. */
+        database: DatabaseName,
+        keptAt: Timestamp,
+        /** When it was put aside. */
+        bytes: z.int().nonnegative(),
+      }),
+    ),
+  }),
+  timeoutMs: 15_000,
+  isIdempotent: true,
+  resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
+  locks: () => [],
+  permit: (_spec, policy) => (policy.backup ? ALLOWED : forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY)),
+});
+
+export const restoreForget = defineOperation({
+  name: 'restore.forget',
+  summary: 'Drop a database that a restore has put aside',
+  risk: 'destructive',
+  params: z.strictObject({
+    name: DatabaseName.describe('the database, as lamp kept lists it'),
+    confirm: DatabaseName.describe('its name once more, typed as confirmation'),
+  }),
+  spec: z.strictObject({ name: DatabaseName, database: DatabaseName }),
+  result: z.strictObject({ name: DatabaseName }),
+  timeoutMs: 10 * 60_000,
+  isIdempotent: true,
+  resolve: ({ name, confirm }, context) => {
+    const { host, database } = backupTerms(context);
+    if (confirm === name) return { host, spec: { name, database } };
+    throw new LamplighterError('invalid-input', `confirm dropping ${name}: "${confirm}" was typed`, {
+      hint: `Type the name twice: lamp forget ${name} ${name}`,
+    });
+  },
+  locks: (spec) => [`database:${spec.database}`],
+  permit: (spec, policy) => permitDatabase(spec.database, 'restore', policy),
 });

@@ -2,7 +2,7 @@
 import { LamplighterError } from '../errors.ts';
 import { nearestName } from '../runbook/nearest-name.ts';
 import { alertAppend } from './alert.ts';
-import { backupList, backupRun, restoreRun } from './backup.ts';
+import { backupList, backupRun, restoreForget, restoreKept, restoreRun } from './backup.ts';
 import type { OperationDefinition } from './definition.ts';
 import { hostVitals } from './host.ts';
 import {
@@ -27,6 +27,8 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   backupRun,
   backupList,
   restoreRun,
+  restoreKept,
+  restoreForget,
   alertAppend,
 ];
 

@@ -1,9 +1,13 @@
 // Results of backup.* and restore.run.
-import { backupList, backupRun, restoreRun } from '#shared/operations/backup.ts';
+
+import type { z } from 'zod';
+import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operations/backup.ts';
 import { escapeForTerminal } from '../../output/escape.ts';
-import { formatBytes, formatCount, formatElapsed } from '../../output/quantity.ts';
+import { formatAge, formatBytes, formatCount, formatElapsed } from '../../output/quantity.ts';
 import { renderTable } from '../../output/table.ts';
 import { viewOf } from './result-view.ts';
+
+type RestoreResult = z.infer<typeof restoreRun.result>;
 
 const LIST_COLUMNS = [{ title: 'BACKUP' }, { title: 'SIZE', align: 'right' as const }, { title: 'UPLOADED' }];
 
@@ -39,17 +43,50 @@ export const backupListView = viewOf(backupList.result, ['backups'], ({ backups 
   return renderTable(LIST_COLUMNS, rows, context.width, context.paint.dim);
 });
 
+function tellLeft(
+  { refused, refusedInAll, leftOut }: Pick<RestoreResult, 'refused' | 'refusedInAll' | 'leftOut'>,
+  paint: (text: string) => string,
+): string[] {
+  const more = refusedInAll - refused.length;
+  return [
+    ...(refusedInAll === 0 ? [] : [paint(`  PostgreSQL refused ${refusedInAll}:`)]),
+    ...refused.map(({ what, why }) => `    ${escapeForTerminal(what)}: ${escapeForTerminal(why)}`),
+    ...(more > 0 ? [`    and ${more} more`] : []),
+    ...leftOut.map((what) => `  left out: ${escapeForTerminal(what)}; create it again by hand`),
+  ];
+}
+
 /** A restore that went well, and where the data of before is. */
 export const restoreView = viewOf(
   restoreRun.result,
-  ['backupId', 'database', 'keptAs', 'tables', 'rows', 'durationMs'],
+  ['backupId', 'database', 'keptAs', 'tables', 'rows', 'refused', 'refusedInAll', 'leftOut', 'durationMs'],
   (restore, _command, { paint }) => {
     const { backupId, database, keptAs, durationMs } = restore;
     return [
       `database ${paint.bold(escapeForTerminal(database))} is restored from ${escapeForTerminal(backupId)}`,
       `  ${contentOf(restore)}, in ${formatElapsed(durationMs)}`,
       `  as it was before, it is kept as ${escapeForTerminal(keptAs)}`,
+      ...tellLeft(restore, paint.yellow),
       '',
     ].join('\n');
   },
 );
+
+const KEPT_COLUMNS = [
+  { title: 'DATABASE' },
+  { title: 'BEFORE A RESTORE OF' },
+  { title: 'PUT ASIDE' },
+  { title: 'SIZE', align: 'right' as const },
+];
+
+/** The databases that restores have put aside. */
+export const keptView = viewOf(restoreKept.result, ['kept'], ({ kept }, _command, context) => {
+  if (kept.length === 0) return 'no restore has put a database aside\n';
+  const rows = kept.map(({ name, database, keptAt, bytes }) => [
+    name,
+    database,
+    formatAge(keptAt, context.nowMs),
+    formatBytes(bytes),
+  ]);
+  return renderTable(KEPT_COLUMNS, rows, context.width, context.paint.dim);
+});

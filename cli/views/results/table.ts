@@ -1,7 +1,7 @@
 // Which view shows the result of which operation.
 import type { CommandView } from '#shared/api/views.ts';
 import type { ViewContext } from '../context.ts';
-import { backupListView, backupRunView, restoreView } from './backup.ts';
+import { backupListView, backupRunView, keptView, restoreView } from './backup.ts';
 import { inSchemaOrder, renderFields } from './fields.ts';
 import { vitalsView } from './host.ts';
 import { planView } from './plan.ts';
@@ -19,6 +19,7 @@ const VIEWS: ReadonlyMap<string, ResultView> = new Map([
   ['backup.run', backupRunView],
   ['backup.list', backupListView],
   ['restore.run', restoreView],
+  ['restore.kept', keptView],
 ]);
 
 /** What a command returned, for people; nothing when it returned nothing. */

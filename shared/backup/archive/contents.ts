@@ -14,7 +14,7 @@ const MIN_MINOR = 12;
 const MAX_MINOR = 16;
 /** pg_backup_archiver.h: archCustom. */
 const CUSTOM_FORMAT = 1;
-const MAX_ENTRIES = 10_000_000;
+export const MAX_ENTRIES = 10_000_000;
 const MAX_DUMP_ID = 2 ** 31 - 1;
 
 /** How the blocks are compressed. */
@@ -43,13 +43,14 @@ export interface Contents extends ArchiveCursor {
   dataEntries: DataEntry[];
 }
 
-type Header = Omit<Contents, 'entryCount' | 'dataEntries'>;
+export type ArchiveHeader = Omit<Contents, 'entryCount' | 'dataEntries'>;
 
 function isOneOf(value: number | undefined, choices: readonly number[]): value is number {
   return value !== undefined && choices.includes(value);
 }
 
-function* readHeader(cursor: Cursor): Decoding<Header> {
+/** Reads what comes before the entries. */
+export function* readHeader(cursor: Cursor): Decoding<ArchiveHeader> {
   if ((yield* takeBytes(cursor, 5)).toString('latin1') !== 'PGDMP') {
     throw archiveFault(cursor, 'not a PostgreSQL custom-format dump');
   }

@@ -16,6 +16,7 @@ import { readInt } from './primitives.ts';
 import { createRowCounter } from './row-counter.ts';
 
 export interface DecodedTable {
+  dumpId: number;
   schema: string;
   table: string;
   rows: number;
@@ -51,7 +52,7 @@ function* readTable(contents: Contents, entry: DataEntry): Decoding<DecodedTable
   if (rows === undefined) {
     throw archiveFault(contents.cursor, `${nameOf(entry)} does not end as it should`);
   }
-  return { schema: entry.schema, table: entry.tag, rows };
+  return { dumpId: entry.dumpId, schema: entry.schema, table: entry.tag, rows };
 }
 
 function waitingEntries({ cursor, dataEntries }: Contents): Map<number, DataEntry> {

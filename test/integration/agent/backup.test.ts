@@ -13,7 +13,10 @@ import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 
 const BACKUP = { database: 'awkward', localRetentionDays: 30 };
 
-describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () => {
+/** On a machine that has much else to do. */
+const SLOW_MS = 300_000;
+
+describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { timeout: SLOW_MS }, () => {
   let lab: HostLab;
 
   beforeAll(async () => {
@@ -164,10 +167,12 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () =
     expect(ending.steps.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual(
       [
         'check-backup',
+        'restore-roles',
         'stop-services',
         'create-database',
         'restore-database',
         'check-rows',
+        'hand-over',
         'swap',
         'start-services',
         'clean-up',
@@ -260,13 +265,11 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', () =
     const { backupId } = await backUp();
     const before = [await query('awkward', CHECKSUMS), await databases()];
     await query('awkward', 'CREATE TABLE app.later (id integer)');
-    // The role that owns a table is gone from the cluster: pg_restore fails in the middle.
+    // The role that owns a table is gone from the cluster: seen before anything stops.
     await query('awkward', 'REASSIGN OWNED BY keeper TO postgres; DROP OWNED BY keeper; DROP ROLE keeper');
     const ending = await restore(backupId).ended();
     expect(ending).toMatchObject({ state: 'failed', code: 'step-failed' });
-    expect(ending.message).toMatch(
-      /pg_restore: exit 1: .*role "keeper" does not exist.*everything was put back/s,
-    );
+    expect(ending.message).toMatch(/role "keeper" does not exist.*everything was put back/s);
     expect([await query('awkward', CHECKSUMS), await databases()]).toEqual(before);
     await query('awkward', 'DROP TABLE app.later; CREATE ROLE keeper');
   });

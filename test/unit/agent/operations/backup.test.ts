@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { dumpArguments } from '#agent/operations/backup-dump.ts';
 import { chooseExpired, type LocalBackup } from '#agent/operations/backup-store.ts';
 import { planProcedure } from '#agent/operations/procedures.ts';
-import { restoreArguments, restoreNames } from '#agent/operations/restore-database.ts';
+import { restoreNames } from '#agent/operations/restore-database.ts';
+import { restoreArguments } from '#agent/operations/restore-pass.ts';
 import { backupTimeMs } from '#shared/backup/manifest.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
 import { BackupId, DatabaseName, HostName } from '#shared/names.ts';
@@ -27,15 +28,14 @@ test('pg_dump and pg_restore are asked by socket, without a password, and nothin
     '--no-password',
     "--dbname=dbname='analytics'",
   ]);
-  expect(restoreArguments(CLUSTER, 'analytics_restore_1f3a9c')).toEqual([
+  const args = ['-U', 'lamplighter-restore', '-d', 'analytics_restore_1f3a9c'];
+  expect(restoreArguments({ args }, '/tmp/list', 'stop')).toEqual([
     '--exit-on-error',
-    '-h',
-    '/var/run/postgresql',
-    '-p',
-    '5432',
-    '--no-password',
-    '--dbname=analytics_restore_1f3a9c',
+    '--no-owner',
+    '--use-list=/tmp/list',
+    ...args,
   ]);
+  expect(restoreArguments({ args }, '/tmp/list', 'keep-going')).not.toContain('--exit-on-error');
 });
 
 test('a restore has the same names whenever it is asked for them, and PostgreSQL takes them', () => {

@@ -51,10 +51,16 @@ const SAMPLES: Record<string, { params: Record<string, unknown>; locks: string[]
     params: { backup: '20261123T020000Z-1f3a9c', confirm: 'analytics' },
     locks: [
       'database:analytics',
+      'restore',
       'unit:app-intake.service',
       'unit:app-orchestrator.service',
       'unit:app-web.service',
     ],
+  },
+  'restore.kept': { params: {}, locks: [] },
+  'restore.forget': {
+    params: { name: 'analytics_before_1f3a9c', confirm: 'analytics_before_1f3a9c' },
+    locks: ['database:analytics'],
   },
   'alert.append': {
     params: { channel: 'host-log', alert: ALERT },

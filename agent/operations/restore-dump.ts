@@ -1,0 +1,94 @@
+// The dump that is restored: one file of root's, opened once, checked through that very descriptor, and decoded from it.
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, read } from 'node:fs';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { createZstdDecompress } from 'node:zlib';
+import { type Listing, readListing } from '#shared/backup/archive/listing.ts';
+import type { BackupPart } from '#shared/backup/manifest.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { ownAccount } from '../host/accounts.ts';
+
+const PIECE_BYTES = 512 * 1024;
+const readAt = promisify(read);
+const OTHERS_WRITE = 0o022;
+
+export interface OpenDump extends Listing {
+  /** Header and list, decompressed: all that is needed of the dump where no rows are restored. */
+  head: Buffer;
+  /** The file from its beginning, another descriptor of the same file each time; the caller closes it. */
+  reopen(): number;
+  /** Again does no harm. */
+  close(): void;
+}
+
+function corrupt(file: string, why: string): LamplighterError {
+  return new LamplighterError('corrupt', `check ${file}: ${why}`, { details: { outcome: 'corrupt-backup' } });
+}
+
+/** What a descriptor's file holds, from its beginning; the descriptor's own place in it stays where it is. */
+async function* readPieces(fd: number): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    const piece = Buffer.alloc(PIECE_BYTES);
+    const { bytesRead } = await readAt(fd, piece, 0, PIECE_BYTES, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield piece.subarray(0, bytesRead);
+  }
+}
+
+async function readHead(fd: number): Promise<Listing & { head: Buffer }> {
+  const pieces: Buffer[] = [];
+  const stored = Readable.from(readPieces(fd));
+  const content = stored.pipe(createZstdDecompress({ chunkSize: PIECE_BYTES }));
+  stored.on('error', (error) => content.destroy(error));
+  async function* kept(): AsyncGenerator<Buffer> {
+    for await (const chunk of content) {
+      const piece: Buffer = chunk;
+      pieces.push(piece);
+      yield piece;
+    }
+  }
+  try {
+    const listing = await readListing(kept());
+    return { ...listing, head: Buffer.concat(pieces).subarray(0, listing.headBytes) };
+  } finally {
+    stored.destroy();
+    content.destroy();
+  }
+}
+
+/**
+ * Opens a dump and holds every stored byte against its signed manifest before any of it is used. Throws `corrupt` when it
+ * is another one, or when somebody else than root could change it meanwhile.
+ */
+export async function openDump(file: string, part: BackupPart): Promise<OpenDump> {
+  const fd = openSync(file, 'r');
+  try {
+    const { uid, mode, dev, ino } = fstatSync(fd);
+    if (uid !== ownAccount().uid || (mode & OTHERS_WRITE) !== 0)
+      throw corrupt(file, 'others than root can write to it');
+    const hash = createHash('sha256');
+    for await (const piece of readPieces(fd)) hash.update(piece);
+    if (hash.digest('hex') !== part.sha256) throw corrupt(file, 'it is not what the manifest says');
+    const head = await readHead(fd);
+    let isOpen = true;
+    return {
+      ...head,
+      reopen: () => {
+        const again = openSync(file, 'r');
+        const now = fstatSync(again);
+        if (now.dev === dev && now.ino === ino) return again;
+        closeSync(again);
+        throw corrupt(file, 'it was exchanged after it was checked');
+      },
+      close: () => {
+        if (isOpen) closeSync(fd);
+        isOpen = false;
+      },
+    };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}

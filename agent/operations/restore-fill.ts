@@ -1,0 +1,197 @@
+// Fills a new database pass by pass, and hands what was restored over to its owners.
+import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+import type { StreamResult } from '../backup-stream/protocol.ts';
+import { quoteName } from '../host/postgres.ts';
+import { runScript } from '../host/sql-script.ts';
+import { analyzeTables } from './restore-analyze.ts';
+import { inOrderOfHandOver, isRelation, ownerStatements } from './restore-owners.ts';
+import { type Filling, runPass, sessionOf } from './restore-pass.ts';
+import { type Hand, planRestore, type RestorePlan, type Standing, sealOwner } from './restore-plan.ts';
+import type { Refused } from './restore-refused.ts';
+import { HELD_ROLE, RESTORE_ROLE } from './restore-role.ts';
+
+/** Giving away a hundred thousand objects takes a while; the command has a limit of its own. */
+const SQL_TIMEOUT_MS = 6 * 3_600_000;
+const [RESTORER, HELD] = [quoteName(RESTORE_ROLE), quoteName(HELD_ROLE)];
+
+export interface Filled {
+  refused: Refused[];
+  /** What went in, where rows did. */
+  decoded?: StreamResult;
+}
+
+/** A restore under way in one database. */
+export interface Restoration {
+  filling: Filling;
+  plan: RestorePlan;
+  standingOf(owner: string): Standing;
+}
+
+/** Plans how a dump is restored into a database. */
+export function openRestoration(filling: Filling, standingOf: (owner: string) => Standing): Restoration {
+  return { filling, plan: planRestore(filling.dump.entries, standingOf), standingOf };
+}
+
+/** As the superuser: changes of the catalogue only. What is refused is told, where the restore is to keep going. */
+async function change(filling: Filling, statements: readonly string[]): Promise<Refused[]> {
+  if (statements.length === 0) return [];
+  const { errors } = await runScript({
+    ...sessionOf(filling, 'superuser'),
+    sql: [filling.dump.encodingStatement, ...statements].join('\n'),
+    timeoutMs: SQL_TIMEOUT_MS,
+    signal: filling.signal,
+    stopsAtError: filling.onRefused === 'stop',
+  });
+  return errors.map((why) => ({ what: 'a right or an owner', why }));
+}
+
+/** Each row of a query is a statement, which is then run. */
+function generated(query: string): string {
+  return `${query}\n\\gexec`;
+}
+
+const EXTENSIONS_RIGHTS = [
+  // Tables whose rows an extension marks as its users', and what they need to make foreign tables and functions.
+  generated(
+    `SELECT format('GRANT ALL ON TABLE %s TO ${HELD}', c::regclass) FROM pg_extension, unnest(extconfig) AS c`,
+  ),
+  generated(
+    `SELECT format('GRANT USAGE ON FOREIGN DATA WRAPPER %I TO ${RESTORER}', fdwname) FROM pg_foreign_data_wrapper`,
+  ),
+];
+
+/** The restoring role may make objects in each schema; it does not own the schemas, so it can drop nobody else's. */
+function schemaStatements(schemas: readonly ListingEntry[]): string[] {
+  return schemas.flatMap((schema) => [
+    ...ownerStatements(schema, schema.owner),
+    `GRANT USAGE, CREATE ON SCHEMA ${quoteName(schema.tag)} TO ${RESTORER}, ${HELD};`,
+  ]);
+}
+
+function tablespaceStatements(entries: readonly ListingEntry[]): string[] {
+  const names = new Set(entries.map(({ tablespace }) => tablespace).filter((name) => name !== ''));
+  return [...names].map((name) => `GRANT CREATE ON TABLESPACE ${quoteName(name)} TO ${RESTORER}, ${HELD};`);
+}
+
+function sealStatements(entries: readonly ListingEntry[], standingOf: Restoration['standingOf']): string[] {
+  return inOrderOfHandOver(entries).flatMap((entry) => {
+    const to = sealOwner(entry, standingOf(entry.owner));
+    if (to === 'owner') return entry.owner === '' ? [] : ownerStatements(entry, entry.owner);
+    return ownerStatements(entry, to === 'held' ? HELD_ROLE : RESTORE_ROLE);
+  });
+}
+
+/** Schemas and extensions first, while there is nothing of the users' in the database that an extension's script could meet. */
+async function makeGround({ filling, plan }: Restoration): Promise<Refused[]> {
+  const { entries } = filling.dump;
+  const isNew = ({ tag }: ListingEntry): boolean => tag !== 'public';
+  return [
+    ...(await change(filling, [
+      `GRANT USAGE, CREATE ON SCHEMA public TO ${RESTORER}, ${HELD};`,
+      ...tablespaceStatements(entries),
+    ])),
+    ...(await runPass(filling, { hand: 'superuser', entries: plan.schemas.filter(isNew) })).refused,
+    ...(await runPass(filling, { hand: 'superuser', entries: plan.extensions })).refused,
+    ...(await change(filling, [...schemaStatements(plan.schemas), ...EXTENSIONS_RIGHTS])),
+  ];
+}
+
+async function makeDefinitions({ filling, plan, standingOf }: Restoration): Promise<Refused[]> {
+  const refused: Refused[] = [];
+  for (const pass of plan.definitions) {
+    refused.push(...(await runPass(filling, pass)).refused);
+    if (pass.isSealed) refused.push(...(await change(filling, sealStatements(pass.entries, standingOf))));
+  }
+  const made = plan.definitions.flatMap(({ entries }) => entries);
+  refused.push(...(await change(filling, sealStatements(made, standingOf))));
+  const { ordinary, trusted } = plan.changes;
+  refused.push(...(await runPass(filling, { hand: 'restorer', entries: ordinary })).refused);
+  if (trusted.length === 0) return refused;
+  return [
+    ...refused,
+    ...(await change(filling, [`GRANT ${HELD} TO ${RESTORER};`])),
+    ...(await runPass(filling, { hand: 'restorer', entries: trusted })).refused,
+    ...(await change(filling, [`REVOKE ${HELD} FROM ${RESTORER};`])),
+  ];
+}
+
+/** Fills the database. Throws `failed` with what PostgreSQL said, unless it is to keep going. */
+export async function fillDatabase(restoration: Restoration, note: (text: string) => void): Promise<Filled> {
+  const { filling, plan, standingOf } = restoration;
+  const analyze = async (standing: Standing): Promise<void> => {
+    const of = filling.dump.entries.filter(({ owner }) => standingOf(owner) === standing);
+    await analyzeTables(filling, of, note);
+  };
+  const refused = [...(await makeGround(restoration)), ...(await makeDefinitions(restoration))];
+  let decoded: StreamResult | undefined;
+  const run = async (hand: Hand, entries: readonly ListingEntry[]): Promise<void> => {
+    const result = await runPass(filling, { hand, entries });
+    refused.push(...result.refused);
+    decoded = result.decoded ?? decoded;
+  };
+  // In this order: what runs for ordinary owners' tables (ANALYZE runs an index's expression, too) can't touch what a
+  // trusted role will own.
+  await run('restorer', plan.loads.ordinary);
+  await analyze('ordinary');
+  const { loads, joins, refreshes } = plan;
+  if (loads.trusted.length + joins.length + refreshes.trusted.length > 0)
+    refused.push(...(await change(filling, [`GRANT ${HELD} TO ${RESTORER};`, ...readAllRights(filling)])));
+  await run('restorer', plan.loads.trusted);
+  await run('restorer', plan.joins);
+  await run('restorer', plan.refreshes.trusted);
+  await analyze('trusted');
+  return { refused, ...(decoded ? { decoded } : {}) };
+}
+
+const READ_ALL_SINCE = 14;
+
+/** A superuser's materialized view reads whatever it names. */
+function readAllRights({ programs }: Filling): string[] {
+  return programs.major >= READ_ALL_SINCE ? [`GRANT pg_read_all_data TO ${HELD};`] : [];
+}
+
+function finalOwners(entries: readonly ListingEntry[], absent: ReadonlySet<number>): string[] {
+  const isLate = (entry: ListingEntry): boolean =>
+    isRelation(entry) || entry.section !== 'pre-data' || entry.kind.startsWith('BLOB');
+  return inOrderOfHandOver(entries)
+    .filter((entry) => isLate(entry) && entry.owner !== '' && !absent.has(entry.dumpId))
+    .flatMap((entry) => ownerStatements(entry, entry.owner));
+}
+
+/**
+ * Gives everything to its owners with the rights that it had, fills what is filled as its owner, and makes event triggers
+ * last. Afterwards nothing in the database belongs to the roles of the restore.
+ */
+export async function handOver(
+  { filling, plan }: Restoration,
+  before: readonly Refused[],
+): Promise<Refused[]> {
+  const absent = new Set(before.map(({ dumpId }) => dumpId).filter((id) => id !== undefined));
+  const late = new Set([...plan.eventTriggers, ...plan.closing, ...plan.leftOut]);
+  const owned = filling.dump.entries.filter((entry) => !late.has(entry) && entry.kind !== 'SCHEMA');
+  const refused: Refused[] = [];
+  const keep = (more: readonly Refused[]): void => void refused.push(...more);
+  keep(await change(filling, finalOwners(owned, absent)));
+  keep((await runPass(filling, { hand: 'superuser', entries: plan.closing })).refused);
+  keep(
+    await change(
+      filling,
+      plan.closing.flatMap((entry) => ownerStatements(entry, entry.owner)),
+    ),
+  );
+  const owners = [...new Set(plan.refreshes.ordinary.map(({ owner }) => quoteName(owner)))];
+  if (owners.length > 0) {
+    keep(await change(filling, [`GRANT ${owners.join(', ')} TO ${RESTORER};`]));
+    keep((await runPass(filling, { hand: 'restorer', entries: plan.refreshes.ordinary })).refused);
+    keep(await change(filling, [`REVOKE ${owners.join(', ')} FROM ${RESTORER};`]));
+  }
+  keep(await change(filling, [`DROP OWNED BY ${RESTORER}, ${HELD};`]));
+  keep((await runPass(filling, { hand: 'superuser', entries: plan.eventTriggers })).refused);
+  keep(
+    await change(
+      filling,
+      plan.eventTriggers.flatMap((entry) => ownerStatements(entry, entry.owner)),
+    ),
+  );
+  return refused;
+}

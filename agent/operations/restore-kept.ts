@@ -1,0 +1,118 @@
+// The databases that restores have put aside: listed with size and age, and dropped at a person's word. Only what has a
+// record of Lamplighter's own is ever dropped, and only while the database is the very one of the record.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import { DatabaseName, Timestamp } from '#shared/names.ts';
+import { restoreForget, restoreKept } from '#shared/operations/backup.ts';
+import { PATHS } from '../config/paths.ts';
+import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
+import { writeDurably } from '../runner/durable.ts';
+import type { Step } from '../runner/steps.ts';
+import { dropDatabase, type RestoreNames } from './restore-database.ts';
+import type { Plan, Read } from './twin.ts';
+
+const Kept = z.strictObject({
+  name: DatabaseName,
+  /** In whose place another one was put. */
+  database: DatabaseName,
+  /** PostgreSQL's own number of the database: another one of the same name has another. */
+  oid: z.int().positive(),
+  keptAt: Timestamp,
+  /** When it was put aside. */
+  bytes: z.int().nonnegative(),
+});
+type Kept = z.infer<typeof Kept>;
+
+// The agent's group reads which there are.
+const DIRECTORY_MODE = 0o750;
+const FILE_MODE = 0o640;
+
+function recordFile(name: string): string {
+  return join(PATHS.kept, `${DatabaseName.parse(name)}.json`);
+}
+
+async function lookUp(cluster: Cluster, name: string): Promise<{ oid: number; bytes: number } | undefined> {
+  const [row] = await runSql(
+    `SELECT oid || ' ' || pg_database_size(oid) FROM pg_database WHERE datname = ${quoteText(name)};`,
+    { cluster, database: 'postgres' },
+  );
+  const [oid, bytes] = row?.split(' ') ?? [];
+  return row === undefined ? undefined : { oid: Number(oid), bytes: Number(bytes) };
+}
+
+/** Records what the swap is about to put aside. */
+export async function recordKept(cluster: Cluster, { database, kept }: RestoreNames): Promise<void> {
+  const found = await lookUp(cluster, database);
+  if (!found) return;
+  mkdirSync(PATHS.kept, { recursive: true, mode: DIRECTORY_MODE });
+  const record: Kept = { name: kept, database, ...found, keptAt: new Date().toISOString() };
+  writeDurably(recordFile(kept), JSON.stringify(record), FILE_MODE);
+}
+
+/** Takes the record back: the database stands in its old place again. */
+export function unrecordKept({ kept }: RestoreNames): void {
+  rmSync(recordFile(kept), { force: true });
+}
+
+function readRecord(name: string): Kept | undefined {
+  const file = recordFile(name);
+  return existsSync(file) ? Kept.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+}
+
+function listRecords(): Kept[] {
+  if (!existsSync(PATHS.kept)) return [];
+  const names = readdirSync(PATHS.kept).filter((name) => name.endsWith('.json'));
+  return names
+    .flatMap((name) => readRecord(name.slice(0, -'.json'.length)) ?? [])
+    .toSorted((a, b) => a.keptAt.localeCompare(b.keptAt));
+}
+
+function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): Step {
+  const { name, database } = spec;
+  return {
+    name: 'drop-kept',
+    describe: () => `DROP DATABASE ${name}, which a restore of ${database} put aside`,
+    isRepeatable: true,
+    run: async () => {
+      const record = readRecord(name);
+      if (!record || record.database !== database) {
+        throw new LamplighterError('not-found', `drop ${name}: no restore of ${database} has put it aside`, {
+          hint: 'lamp kept lists the databases that restores have put aside.',
+        });
+      }
+      const found = await lookUp(cluster, name);
+      if (found && found.oid !== record.oid) {
+        throw new LamplighterError('refused', `drop ${name}: it is not the database that was put aside`, {
+          hint: 'A database of this name was made since then. Drop it by hand if nobody needs it.',
+        });
+      }
+      await dropDatabase(cluster, name);
+      unrecordKept({ database, fresh: name, kept: name });
+      return { detail: found ? `${found.bytes} bytes` : 'it was gone already' };
+    },
+  };
+}
+
+/** Procedures of the runner. */
+export const procedures: Record<string, Plan> = {
+  [restoreForget.name]: (input, { policy }) => {
+    const spec = restoreForget.spec.parse(input);
+    const cluster = policy.databases[spec.database];
+    if (!cluster)
+      throw new LamplighterError(
+        'refused',
+        `drop ${spec.name}: the policy has no terms for ${spec.database}`,
+      );
+    return { steps: [dropStep(spec, cluster)], result: () => ({ name: spec.name }) };
+  },
+};
+
+/** Reads of the agent: from the records alone. */
+export const reads: Record<string, Read> = {
+  [restoreKept.name]: () =>
+    Promise.resolve({
+      kept: listRecords().map(({ name, database, keptAt, bytes }) => ({ name, database, keptAt, bytes })),
+    }),
+};

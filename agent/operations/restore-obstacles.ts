@@ -1,0 +1,68 @@
+// What would make the swap fail, or leave something behind that nobody thinks of: looked for before any service stops.
+import type { DatabaseProperties } from '#shared/backup/database-properties.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
+import { missingRoles } from './restore-advice.ts';
+import { rolesOf } from './restore-properties.ts';
+
+const ADMIN = { database: 'postgres' };
+
+/** Each finds names in a database, and what it means for a restore. All read the catalogue alone. */
+const OBSTACLES: readonly { query: string; what: string; hint: string }[] = [
+  {
+    query: 'SELECT gid FROM pg_prepared_xacts WHERE database = ',
+    what: 'a prepared transaction holds it',
+    hint: "End it by COMMIT PREPARED or ROLLBACK PREPARED 'NAME' in that database; a database with one can't be renamed.",
+  },
+  {
+    query: 'SELECT slot_name FROM pg_replication_slots WHERE database = ',
+    what: 'a replication slot belongs to it',
+    hint: "The slot would stay with the old database and keep its WAL for ever: stop the subscriber and SELECT pg_drop_replication_slot('NAME').",
+  },
+  {
+    query: 'SELECT subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = ',
+    what: 'it has a subscription',
+    hint: 'The old database would go on receiving rows, and could not be dropped: ALTER SUBSCRIPTION NAME DISABLE, then DROP SUBSCRIPTION, and create it again after the restore.',
+  },
+];
+
+function refuse(database: string, what: string, hint: string): never {
+  throw new LamplighterError('refused', `restore ${database}: ${what}`, { hint });
+}
+
+async function namesOf(cluster: Cluster, query: string): Promise<string[]> {
+  return await runSql(query, { cluster, ...ADMIN });
+}
+
+/** Throws `refused` with the first obstacle, its names and what to do about it. */
+export async function refuseObstacles(
+  cluster: Cluster,
+  database: string,
+  properties: DatabaseProperties,
+): Promise<void> {
+  const existing = await namesOf(cluster, 'SELECT datname FROM pg_database;');
+  if (!existing.includes(database))
+    refuse(
+      database,
+      'there is no such database',
+      `Make an empty one, and restore again: createdb ${database}`,
+    );
+  const roles = rolesOf(properties).map(quoteText).join(', ');
+  const missing = await namesOf(
+    cluster,
+    `SELECT name FROM unnest(ARRAY[${roles}]) AS name WHERE name NOT IN (SELECT rolname FROM pg_roles);`,
+  );
+  if (missing.length > 0) throw missingRoles(missing);
+  const { tablespace } = properties;
+  const places = await namesOf(cluster, 'SELECT spcname FROM pg_tablespace;');
+  if (!places.includes(tablespace))
+    refuse(
+      database,
+      `tablespace ${tablespace} is missing`,
+      `Make it: CREATE TABLESPACE "${tablespace}" LOCATION '…'`,
+    );
+  for (const { query, what, hint } of OBSTACLES) {
+    const names = await namesOf(cluster, `${query}${quoteText(database)};`);
+    if (names.length > 0) refuse(database, `${what} (${names.join(', ')})`, hint);
+  }
+}

@@ -1,0 +1,126 @@
+// One pass of a restore: pg_restore with a list of entries, as the superuser or as the restoring role, and what PostgreSQL
+// refused of them.
+import { chmodSync, closeSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import type { StreamResult } from '../backup-stream/protocol.ts';
+import { restoreAccount } from '../host/accounts.ts';
+import { startBackupChild } from '../host/backup-child.ts';
+import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
+import type { Cluster } from '../host/postgres.ts';
+import type { Programs } from '../host/postgres-programs.ts';
+import { startProgram } from '../host/process.ts';
+import { type Login, type Session, type SessionTerms, sessionTerms } from '../host/sql-script.ts';
+import type { OpenDump } from './restore-dump.ts';
+import type { Hand } from './restore-plan.ts';
+import { createRefusalReader, type Refused } from './restore-refused.ts';
+
+/** What all passes of one restore have in common. */
+export interface Filling {
+  cluster: Cluster;
+  fresh: string;
+  login: Login;
+  dump: OpenDump;
+  /** Whether the first thing that PostgreSQL refuses ends it. */
+  onRefused: 'stop' | 'keep-going';
+  programs: Programs;
+  signal: AbortSignal;
+}
+
+export interface PassOrder {
+  hand: Hand;
+  entries: readonly ListingEntry[];
+}
+
+export interface PassResult {
+  refused: Refused[];
+  /** Of a pass with rows: what the whole dump holds. */
+  decoded?: StreamResult;
+}
+
+/** Since 17 a login may fire an event trigger: never in a superuser's session. */
+const EVENT_TRIGGERS_SINCE = 17;
+
+/** The session of a hand in the database that is filled. */
+export function sessionOf({ cluster, fresh, login, programs }: Filling, hand: Hand): Session {
+  const place = { cluster, database: fresh };
+  if (hand === 'restorer') return { ...place, login };
+  return programs.major >= EVENT_TRIGGERS_SINCE ? { ...place, settings: ['event_triggers=off'] } : place;
+}
+
+/** Arguments of pg_restore: it reads the dump from its stdin and restores what the list names, in that order. */
+export function restoreArguments(
+  { args }: Pick<SessionTerms, 'args'>,
+  listFile: string,
+  onRefused: Filling['onRefused'],
+): string[] {
+  return [
+    ...(onRefused === 'stop' ? ['--exit-on-error'] : []),
+    '--no-owner',
+    `--use-list=${listFile}`,
+    ...args,
+  ];
+}
+
+/** pg_restore ends with it after errors that it went on after; they were read from what it said. */
+const EXIT_REFUSED = 1;
+
+/** Carries a pass out. Throws `failed` with pg_restore's own words, unless it is to go on after what was refused. */
+export async function runPass(filling: Filling, { hand, entries }: PassOrder): Promise<PassResult> {
+  if (entries.length === 0) return { refused: [] };
+  const dir = mkdtempSync(join(tmpdir(), 'lamplighter-list-'));
+  try {
+    const listFile = join(dir, 'list');
+    writeFileSync(listFile, entries.map(({ dumpId }) => `${dumpId};\n`).join(''));
+    // Numbers only; the account that restores must read them.
+    chmodSync(dir, 0o755);
+    chmodSync(listFile, 0o644);
+    const terms = await sessionTerms(sessionOf(filling, hand));
+    const order = { ...terms, args: restoreArguments(terms, listFile, filling.onRefused) };
+    return await feed(filling, order, entries);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function feed(
+  filling: Filling,
+  order: SessionTerms,
+  entries: readonly ListingEntry[],
+): Promise<PassResult> {
+  const { dump, signal, onRefused, programs } = filling;
+  const account = await restoreAccount();
+  const restore = startProgram({ file: programs.file('pg_restore'), ...order }, ['pipe', 'ignore', 'pipe']);
+  killOnAbort(restore, signal);
+  const reader = createRefusalReader(entries);
+  restore.stderr?.setEncoding('utf8').on('data', reader.take);
+  const ended = awaitEnd('pg_restore', restore);
+  const sink = restore.stdin;
+  if (!sink) throw new LamplighterError('internal', 'restore: pg_restore has no stdin');
+  const judge = (end: Ended): PassResult => {
+    const refused = reader.refused();
+    const wentOn = onRefused === 'keep-going' && end.code === EXIT_REFUSED && refused.length > 0;
+    if (!wentOn) mustHaveEndedWell([end]);
+    return { refused };
+  };
+  if (!entries.some(({ hasData }) => hasData)) {
+    // It may end before it has read everything.
+    sink.on('error', () => undefined);
+    sink.end(dump.head);
+    return judge(await ended);
+  }
+  const source = dump.reopen();
+  try {
+    const child = startBackupChild(account, ['decode'], { stdin: source, stdout: sink }, signal);
+    // The pipe is theirs now: held open here as well, pg_restore would never see its end.
+    sink.destroy();
+    const end = await ended;
+    if (end.code !== 0 && end.code !== EXIT_REFUSED) child.process.kill('SIGKILL');
+    const result = judge(end);
+    return { ...result, decoded: await child.result() };
+  } finally {
+    closeSync(source);
+  }
+}

@@ -1,0 +1,48 @@
+// What PostgreSQL refused to restore, in pg_restore's own words.
+import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+
+export interface Refused {
+  /** Kind and name, e.g. `TABLE app.orders`. */
+  what: string;
+  why: string;
+  /** Of the dump's list, where it is known. */
+  dumpId?: number | undefined;
+}
+
+const MAX_WHY = 500;
+const MAX_LINE = 10_000;
+
+/** Kind and name of an entry, for people. */
+export function nameEntry({ kind, schema, tag }: ListingEntry): string {
+  const text = schema === '' ? `${kind} ${tag}` : `${kind} ${schema}.${tag}`;
+  return Buffer.from(text, 'latin1').toString('utf8');
+}
+
+/** Reads pg_restore's stderr (pg_backup_archiver.c: warn_or_exit_horribly). */
+export function createRefusalReader(entries: readonly ListingEntry[]): {
+  take(text: string): void;
+  refused(): Refused[];
+} {
+  const names = new Map(entries.map((entry) => [entry.dumpId, entry]));
+  const refused: Refused[] = [];
+  let current: number | undefined;
+  let rest = '';
+  const takeLine = (line: string): void => {
+    const entry = /from TOC entry (\d+);/.exec(line)?.[1];
+    if (entry !== undefined) current = Number(entry);
+    const why = /^pg_restore: error: (.*)$/.exec(line)?.[1];
+    if (why === undefined) return;
+    const named = current === undefined ? undefined : names.get(current);
+    const id = current === undefined ? {} : { dumpId: current };
+    const words = why.replace(/^could not execute query: /, '').slice(0, MAX_WHY);
+    refused.push({ what: named ? nameEntry(named) : 'the dump', why: words, ...id });
+  };
+  return {
+    take: (text) => {
+      const lines = (rest + text).split('\n');
+      rest = (lines.pop() ?? '').slice(-MAX_LINE);
+      for (const line of lines) takeLine(line);
+    },
+    refused: () => refused,
+  };
+}

@@ -1,0 +1,95 @@
+// The roles of a restore: one that logs in and one that never does. Neither is a superuser or a member of anything in the
+// cluster; they own what is being restored until it is handed over, and are dropped afterwards, whatever the end.
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { LamplighterError } from '#shared/errors.ts';
+import { RESTORE_ACCOUNT, restoreAccount } from '../host/accounts.ts';
+import { type Cluster, quoteName, quoteText } from '../host/postgres.ts';
+import { type Login, runScript } from '../host/sql-script.ts';
+
+/** Logs in and runs whatever the users' tables make it run. */
+export const RESTORE_ROLE = RESTORE_ACCOUNT;
+/** Owns meanwhile what a trusted role owns in the end, so that the users' code can't reach it. */
+export const HELD_ROLE = `${RESTORE_ACCOUNT}-held`;
+const ROLES = [RESTORE_ROLE, HELD_ROLE];
+
+/** How a role that Lamplighter made is known; another one of that name is left alone. */
+const MARK = 'made by Lamplighter for one restore';
+const TIMEOUT_MS = 60_000;
+const SCRAM_ROUNDS = 4096;
+
+const ADMIN = { database: 'postgres', timeoutMs: TIMEOUT_MS };
+
+/** A SCRAM verifier (RFC 5803 as PostgreSQL stores it): the password itself is never sent or logged. */
+export function scramVerifier(password: string, salt: Buffer): string {
+  const salted = pbkdf2Sync(password, salt, SCRAM_ROUNDS, 32, 'sha256');
+  const sign = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
+  const storedKey = createHash('sha256').update(sign(salted, 'Client Key')).digest('base64');
+  const serverKey = sign(salted, 'Server Key').toString('base64');
+  return `SCRAM-SHA-256$${SCRAM_ROUNDS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
+}
+
+/** The login of one restore; its password lives in this process alone. */
+export async function makeLogin(): Promise<Login> {
+  return {
+    role: RESTORE_ROLE,
+    account: await restoreAccount(),
+    password: randomBytes(24).toString('base64url'),
+  };
+}
+
+async function refuseStrangers(cluster: Cluster): Promise<void> {
+  const names = ROLES.map(quoteText).join(', ');
+  const { rows } = await runScript({
+    cluster,
+    ...ADMIN,
+    sql: `SELECT rolname FROM pg_roles WHERE rolname IN (${names})
+      AND shobj_description(oid, 'pg_authid') IS DISTINCT FROM ${quoteText(MARK)};`,
+  });
+  if (rows.length === 0) return;
+  throw new LamplighterError('refused', `make role ${rows[0]}: there is one that Lamplighter did not make`, {
+    hint: 'Rename or drop that role: a restore makes and drops roles of these names.',
+  });
+}
+
+/** Makes both roles, in the place of what an earlier restore left, and proves that one can log in. Throws `refused` when it can't. */
+export async function makeRestoreRoles(cluster: Cluster, login: Login): Promise<void> {
+  await refuseStrangers(cluster);
+  await dropRestoreRoles(cluster);
+  const common = 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION INHERIT BYPASSRLS';
+  const verifier = scramVerifier(login.password, randomBytes(16));
+  await runScript({
+    cluster,
+    ...ADMIN,
+    sql: `BEGIN;
+      CREATE ROLE ${quoteName(RESTORE_ROLE)} LOGIN ${common} PASSWORD ${quoteText(verifier)};
+      CREATE ROLE ${quoteName(HELD_ROLE)} NOLOGIN ${common};
+      ${ROLES.map((role) => `COMMENT ON ROLE ${quoteName(role)} IS ${quoteText(MARK)};`).join('\n')}
+      COMMIT;`,
+  });
+  try {
+    await runScript({ cluster, ...ADMIN, login, sql: 'SELECT 1;' });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LamplighterError('refused', `log in as ${RESTORE_ROLE}: ${reason}`, {
+      cause,
+      hint: `Let it in over the socket: "local all ${RESTORE_ROLE} peer" (or scram-sha-256) near the top of pg_hba.conf, and CONNECT on database postgres.`,
+    });
+  }
+}
+
+/** Drops both roles with their rights, when they are there and Lamplighter's own. What they own in a database must be gone before. */
+export async function dropRestoreRoles(cluster: Cluster): Promise<void> {
+  for (const role of ROLES) {
+    const [name, own] = [quoteText(role), quoteName(role)];
+    const isOurs = `EXISTS (SELECT FROM pg_roles WHERE rolname = ${name}
+      AND shobj_description(oid, 'pg_authid') = ${quoteText(MARK)})`;
+    await runScript({
+      cluster,
+      ...ADMIN,
+      sql: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${name};
+        SELECT statement FROM (VALUES (1, ${quoteText(`DROP OWNED BY ${own}`)}), (2, ${quoteText(`DROP ROLE ${own}`)}))
+          AS s(place, statement) WHERE ${isOurs} ORDER BY place
+        \\gexec`,
+    });
+  }
+}

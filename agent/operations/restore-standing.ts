@@ -1,0 +1,57 @@
+// The roles that a dump names, as they stand in the cluster: which are missing, and which may act beyond their own objects.
+import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+import { type Cluster, quoteText } from '../host/postgres.ts';
+import { runScript } from '../host/sql-script.ts';
+import { missingRoles } from './restore-advice.ts';
+import type { Standing } from './restore-plan.ts';
+
+const TIMEOUT_MS = 60_000;
+
+/** Predefined roles whose members reach files, programs or everybody's data. */
+const POWERS = [
+  'pg_execute_server_program',
+  'pg_read_server_files',
+  'pg_write_server_files',
+  'pg_read_all_data',
+  'pg_write_all_data',
+  'pg_checkpoint',
+  'pg_maintain',
+  'pg_create_subscription',
+];
+
+const STANDINGS = new Set<string>(['trusted', 'ordinary']);
+
+function isStanding(text: string | undefined): text is Standing {
+  return text !== undefined && STANDINGS.has(text);
+}
+
+/** Asks how each owner in a dump stands. Throws `refused` with those that are not there: roles are not part of a database. */
+export async function findStandings(
+  cluster: Cluster,
+  { entries, encodingStatement }: { entries: readonly ListingEntry[]; encodingStatement: string },
+): Promise<(owner: string) => Standing> {
+  const owners = [...new Set(entries.map(({ owner }) => owner))].filter((owner) => owner !== '');
+  const { rows } = await runScript({
+    cluster,
+    database: 'postgres',
+    timeoutMs: TIMEOUT_MS,
+    sql: `${encodingStatement}
+      SELECT CASE WHEN r.oid IS NULL THEN 'missing'
+        WHEN r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR EXISTS (
+          SELECT FROM pg_roles p WHERE (p.rolsuper OR p.rolname IN (${POWERS.map(quoteText).join(', ')}))
+            AND pg_has_role(r.oid, p.oid, 'MEMBER'))
+        THEN 'trusted' ELSE 'ordinary' END
+      FROM unnest(ARRAY[${owners.map(quoteText).join(', ')}]::name[]) WITH ORDINALITY AS o(name, place)
+      LEFT JOIN pg_roles r ON r.rolname = o.name ORDER BY o.place;`,
+  });
+  const missing = owners.filter((_owner, i) => rows[i] === 'missing');
+  if (missing.length > 0) {
+    const names = missing.map((name) => Buffer.from(name, 'latin1').toString('utf8'));
+    throw missingRoles(names);
+  }
+  const standings = new Map(owners.map((owner, i) => [owner, rows[i]]));
+  return (owner) => {
+    const standing = standings.get(owner);
+    return isStanding(standing) ? standing : 'trusted';
+  };
+}

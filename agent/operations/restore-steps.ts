@@ -1,0 +1,133 @@
+// The steps that fill the new database: restored by a role that is no superuser, counted, handed over to its owners.
+import { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import type { Step, StepContext } from '../runner/steps.ts';
+import { adviseOnRestore } from './restore-advice.ts';
+import { compareRows } from './restore-count.ts';
+import { fillDatabase, handOver, openRestoration } from './restore-fill.ts';
+import { nameEntry, type Refused } from './restore-refused.ts';
+import { dropRestoreRoles } from './restore-role.ts';
+import { foundBy, type RestoreTerms } from './restore-terms.ts';
+
+const RefusedEntry = z.object({ what: z.string(), why: z.string(), dumpId: z.int().optional() });
+const Filled = z.object({
+  refused: z.array(RefusedEntry),
+  rowsByEntry: z.array(z.tuple([z.int(), z.int()])),
+});
+const Compared = z.object({ rows: z.int(), refused: z.array(RefusedEntry) });
+const HandedOver = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z.string()) });
+
+/** More are counted, not told. */
+const MAX_REFUSED = 50;
+
+async function open(terms: RestoreTerms, { signal }: StepContext) {
+  const { cluster, names, spec, state } = terms;
+  const { dump, programs, standingOf } = foundBy(terms);
+  const place = { cluster, fresh: names.fresh, login: await state.login() };
+  const filling = { ...place, dump, onRefused: spec.onRefused, programs, signal };
+  return openRestoration(filling, standingOf);
+}
+
+function fillStep(terms: RestoreTerms): Step {
+  const { names, spec } = terms;
+  return {
+    name: 'restore-database',
+    describe: () =>
+      `zstd -d | pg_restore${spec.onRefused === 'stop' ? ' --exit-on-error' : ''} into ${names.fresh}, as a role that is no superuser; ANALYZE`,
+    run: async (context) => {
+      const restoration = await open(terms, context);
+      const { refused, decoded } = await fillDatabase(restoration, context.note).catch((error: unknown) => {
+        throw advise(adviseOnRestore(error), terms);
+      });
+      const detail = `${decoded?.contentBytes ?? restoration.filling.dump.headBytes} bytes${tellRefused(refused)}`;
+      return { data: { refused, rowsByEntry: decoded?.rowsByEntry ?? [] }, detail };
+    },
+  };
+}
+
+/** Says what a person can choose when PostgreSQL refuses a part of a backup. */
+function advise(error: unknown, { spec }: RestoreTerms): unknown {
+  const isRefused = error instanceof LamplighterError && error.code === 'failed' && !error.hint;
+  if (!isRefused || spec.onRefused === 'keep-going') return error;
+  return new LamplighterError('failed', error.message, {
+    cause: error,
+    details: error.details,
+    hint: 'To restore all that PostgreSQL takes and be told what it refused: lamp restore --keep-going. The old database is kept in any case.',
+  });
+}
+
+function tellRefused(refused: readonly Refused[]): string {
+  return refused.length === 0 ? '' : `, ${refused.length} refused`;
+}
+
+function compareStep(terms: RestoreTerms): Step {
+  const { names, spec } = terms;
+  return {
+    name: 'check-rows',
+    describe: () => `count the rows of every table in ${names.fresh} and hold them against the dump's`,
+    run: async (context) => {
+      const { filling } = await open(terms, context);
+      const { refused, rowsByEntry } = Filled.parse(context.data.get('restore-database'));
+      const absent = absentTables(filling.dump.entries, refused);
+      const { rows, wrong } = await compareRows(filling, new Map(rowsByEntry), absent);
+      if (wrong.length > 0 && spec.onRefused === 'stop') {
+        throw new LamplighterError('corrupt', `check ${names.fresh}: ${wrong.slice(0, 5).join('; ')}`, {
+          details: { outcome: 'corrupt-backup' },
+        });
+      }
+      const less = wrong.map((why) => ({ what: 'rows', why }));
+      return { data: { rows, refused: less }, detail: `${rows} rows${tellRefused(less)}` };
+    },
+  };
+}
+
+/** Rows of a table that was itself refused: there is nothing to count. */
+function absentTables(
+  entries: readonly { dumpId: number; kind: string; dependsOn: number[] }[],
+  refused: readonly Refused[],
+): Set<number> {
+  const missing = new Set(refused.flatMap(({ dumpId }) => (dumpId === undefined ? [] : [dumpId])));
+  const gone = entries.filter(
+    ({ dumpId, kind, dependsOn }) =>
+      kind === 'TABLE DATA' && (missing.has(dumpId) || dependsOn.some((id) => missing.has(id))),
+  );
+  return new Set(gone.map(({ dumpId }) => dumpId));
+}
+
+function handOverStep(terms: RestoreTerms): Step {
+  const { cluster, names } = terms;
+  return {
+    name: 'hand-over',
+    describe: () =>
+      `give everything in ${names.fresh} to its owners, with its rights; drop the roles of the restore`,
+    run: async (context) => {
+      const restoration = await open(terms, context);
+      const { refused: before } = Filled.parse(context.data.get('restore-database'));
+      const refused = await handOver(restoration, before);
+      await dropRestoreRoles(cluster);
+      const leftOut = restoration.plan.leftOut.map(nameEntry);
+      return {
+        data: { refused, leftOut },
+        ...(leftOut.length > 0 ? { detail: `left out: ${leftOut.join(', ')}` } : {}),
+      };
+    },
+  };
+}
+
+/** The steps between the new database and the swap. */
+export function fillSteps(terms: RestoreTerms): Step[] {
+  return [fillStep(terms), compareStep(terms), handOverStep(terms)];
+}
+
+/** What the result tells of them. */
+export function readOutcome({ data }: StepContext) {
+  const compared = Compared.parse(data.get('check-rows'));
+  const { refused: late, leftOut } = HandedOver.parse(data.get('hand-over'));
+  const refused = [...Filled.parse(data.get('restore-database')).refused, ...compared.refused, ...late];
+  return {
+    rows: compared.rows,
+    refused: refused.slice(0, MAX_REFUSED).map(({ what, why }) => ({ what, why })),
+    refusedInAll: refused.length,
+    leftOut,
+  };
+}

@@ -1,0 +1,54 @@
+// What one restore is made from, and what its steps have open between them. Only the process that began a restore goes on
+// with it: after a crash before the swap all is undone, so nothing of the state has to survive.
+import type { z } from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import type { restoreRun } from '#shared/operations/backup.ts';
+import type { Policy } from '#shared/policy/policy.ts';
+import type { Cluster } from '../host/postgres.ts';
+import type { Programs } from '../host/postgres-programs.ts';
+import type { Login } from '../host/sql-script.ts';
+import type { RestoreNames } from './restore-database.ts';
+import type { OpenDump } from './restore-dump.ts';
+import type { Standing } from './restore-plan.ts';
+import { makeLogin } from './restore-role.ts';
+
+export interface RestoreState {
+  dump: OpenDump | undefined;
+  /** PostgreSQL's own that fit the server. */
+  programs: Programs | undefined;
+  standingOf: ((owner: string) => Standing) | undefined;
+  /** The same each time. */
+  login(): Promise<Login>;
+}
+
+export interface RestoreTerms {
+  spec: z.infer<typeof restoreRun.spec>;
+  host: string;
+  names: RestoreNames;
+  cluster: Cluster;
+  policy: NonNullable<Policy['backup']>;
+  state: RestoreState;
+}
+
+export function openState(): RestoreState {
+  let login: Promise<Login> | undefined;
+  return {
+    dump: undefined,
+    programs: undefined,
+    standingOf: undefined,
+    login: () => {
+      login ??= makeLogin();
+      return login;
+    },
+  };
+}
+
+/** What the check has found. Throws `internal` when there was none in this process. */
+export function foundBy({ state: { dump, programs, standingOf } }: RestoreTerms): {
+  dump: OpenDump;
+  programs: Programs;
+  standingOf: (owner: string) => Standing;
+} {
+  if (dump && programs && standingOf) return { dump, programs, standingOf };
+  throw new LamplighterError('internal', 'restore: the backup was not checked by this process');
+}

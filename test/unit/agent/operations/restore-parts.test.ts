@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { createLineCounter } from '#agent/operations/restore-count.ts';
+import { createStatement, propertyStatements, settingValue } from '#agent/operations/restore-properties.ts';
+import { createRefusalReader } from '#agent/operations/restore-refused.ts';
+import { scramVerifier } from '#agent/operations/restore-role.ts';
+import type { DatabaseProperties } from '#shared/backup/database-properties.ts';
+
+test.each([1, 3, 1000])('lines between marks are counted, in pieces of %d bytes', (size) => {
+  const counter = createLineCounter(Buffer.from('mark'));
+  const text = Buffer.from('one\ntwo\nmark\nmark\n\n\nmarks\n mark\nmark\n');
+  for (let at = 0; at < text.length; at += size) counter.take(text.subarray(at, at + size));
+  expect(counter.counts()).toEqual([2, 0, 4]);
+});
+
+test('a password is stored as PostgreSQL stores one', () => {
+  // RFC 7677, section 3: user "user", password "pencil", salt W22ZaJ0SNY7soEsUEjb6gQ==, 4096 rounds.
+  expect(scramVerifier('pencil', Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'))).toBe(
+    'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
+  );
+});
+
+test('what pg_restore refused is told with its entry', () => {
+  const reader = createRefusalReader([]);
+  const said = `pg_restore: while PROCESSING TOC:
+pg_restore: from TOC entry 215; 1259 16394 TABLE t keeper
+pg_restore: error: could not execute query: ERROR:  relation "a" does not exist
+Command was: CREATE TABLE t (x integer CHECK (f(x)));
+`;
+  for (const piece of said.match(/.{1,17}/gs) ?? []) reader.take(piece);
+  expect(reader.refused()).toEqual([
+    { what: 'the dump', why: 'ERROR:  relation "a" does not exist', dumpId: 215 },
+  ]);
+});
+
+test.each([
+  ['search_path', '"$user", app', "'$user', 'app'"],
+  [
+    'search_path',
+    'a, public;ALTER/**/ROLE/**/x/**/SUPERUSER',
+    "'a', 'public;ALTER/**/ROLE/**/x/**/SUPERUSER'",
+  ],
+  ['search_path', '', "''"],
+  ['search_path', '"with ""quotes"""', `'with "quotes"'`],
+  ['work_mem', "5MB'; DROP", "'5MB''; DROP'"],
+])('the value of %s %s', (name, value, sql) => {
+  expect(settingValue(name, value)).toBe(sql);
+});
+
+const PROPERTIES: DatabaseProperties = {
+  owner: 'app',
+  encoding: 'UTF8',
+  collate: 'C.UTF-8',
+  ctype: 'C.UTF-8',
+  localeProvider: 'i',
+  locale: 'de-DE',
+  icuRules: null,
+  tablespace: 'pg_default',
+  connectionLimit: -1,
+  isTemplate: false,
+  comment: null,
+  grants: [],
+  settings: [],
+  securityLabels: [],
+};
+
+test('a database is made with the provider that its server knows', () => {
+  const locale = "ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'";
+  expect(createStatement('d', PROPERTIES, 16)).toBe(
+    `CREATE DATABASE "d" TEMPLATE template0 ${locale} LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' TABLESPACE "pg_default";`,
+  );
+  expect(createStatement('d', { ...PROPERTIES, localeProvider: 'c' }, 13)).not.toMatch(/PROVIDER/);
+});
+
+test('everything that was revoked stays revoked', () => {
+  const statements = propertyStatements('d', PROPERTIES);
+  expect(statements).toContain('REVOKE ALL ON DATABASE "d" FROM PUBLIC, "app";');
+  expect(statements.filter((text) => text.startsWith('GRANT'))).toEqual([]);
+});

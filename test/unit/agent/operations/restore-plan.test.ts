@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { ownerStatements } from '#agent/operations/restore-owners.ts';
+import { planRestore, sealOwner } from '#agent/operations/restore-plan.ts';
+import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+
+const standingOf = (owner: string) => (owner === 'app' ? 'ordinary' : 'trusted');
+
+let lastId = 0;
+
+function entry(kind: string, more: Partial<ListingEntry> = {}): ListingEntry {
+  lastId += 1;
+  const section = / DATA$|INDEX|CONSTRAINT/.test(kind) ? 'post-data' : 'pre-data';
+  const texts = { tag: 'x', tablespace: '', definition: '', dropStatement: '', copyStatement: '' };
+  const base = { dumpId: lastId, hasData: false, section, schema: 'public', owner: 'app' } as const;
+  return { ...base, ...texts, kind, dependsOn: [], ...more };
+}
+
+const literal = (owner: string) =>
+  entry('TABLE', { owner, definition: "p public.pair DEFAULT '(3)'::public.pair" });
+const domain = entry('DOMAIN', {
+  definition: 'CREATE DOMAIN public.code AS integer\n\tCONSTRAINT c CHECK (public.ok(VALUE))',
+});
+
+test.each<[string, ListingEntry[], string[]]>([
+  ['an ordinary owner', [entry('TABLE')], ['restorer']],
+  ['a trusted owner', [entry('TABLE', { owner: 'postgres' })], ['superuser']],
+  ['what only a superuser makes', [entry('OPERATOR CLASS')], ['superuser']],
+  [
+    "a validator that may be a user's",
+    [
+      entry('FOREIGN DATA WRAPPER', {
+        owner: 'postgres',
+        definition: 'CREATE FOREIGN DATA WRAPPER w VALIDATOR public.v',
+      }),
+    ],
+    ['restorer'],
+  ],
+  ['large objects', [entry('BLOB', { owner: 'postgres' })], ['restorer']],
+  ['a literal behind which there is no check', [literal('postgres')], ['superuser']],
+  ['a literal behind which a check may run', [domain, literal('postgres')], ['restorer', 'restorer sealed']],
+  [
+    'in the order of the dump',
+    [entry('TABLE'), entry('VIEW', { owner: 'postgres' }), entry('VIEW')],
+    ['restorer', 'superuser', 'restorer'],
+  ],
+])('who makes a definition: %s', (_name, entries, hands) => {
+  const { definitions } = planRestore(entries, standingOf);
+  expect(definitions.map(({ hand, isSealed }) => (isSealed ? `${hand} sealed` : hand))).toEqual(hands);
+});
+
+test('rows, indexes and changes of ordinary owners go apart from those of trusted ones; what joins them comes after', () => {
+  const rows = [entry('TABLE DATA'), entry('TABLE DATA', { owner: 'postgres' })];
+  const index = entry('INDEX');
+  const key = entry('FK CONSTRAINT');
+  const attach = entry('TABLE ATTACH', { owner: 'postgres' });
+  const plan = planRestore([attach, ...rows, index, key], standingOf);
+  expect(plan.loads).toEqual({ ordinary: [rows[0], index], trusted: [rows[1]] });
+  expect(plan.changes).toEqual({ ordinary: [], trusted: [attach] });
+  expect(plan.joins).toEqual([key]);
+});
+
+test('event triggers come last with what is said of them, and subscriptions are left out', () => {
+  const trigger = entry('EVENT TRIGGER', { owner: 'postgres' });
+  const about = entry('COMMENT', { dependsOn: [trigger.dumpId] });
+  const subscription = entry('SUBSCRIPTION', { owner: 'postgres' });
+  const rights = entry('ACL');
+  const plan = planRestore([rights, trigger, about, subscription], standingOf);
+  expect(plan.eventTriggers).toEqual([trigger, about]);
+  expect(plan.closing).toEqual([rights]);
+  expect(plan.leftOut).toEqual([subscription]);
+  expect(plan.definitions).toEqual([]);
+});
+
+test.each<[string, ListingEntry, string]>([
+  [
+    "a superuser's table is out of reach while rows are loaded",
+    entry('TABLE', { owner: 'postgres' }),
+    'held',
+  ],
+  ['a function belongs to its owner before any row is loaded', entry('FUNCTION'), 'owner'],
+  ['an ordinary table stays with the restoring role', entry('TABLE'), 'restorer'],
+])('%s', (_name, definition, to) => {
+  expect(sealOwner(definition, standingOf(definition.owner))).toBe(to);
+});
+
+test.each<[string, ListingEntry, string[]]>([
+  [
+    'TABLE',
+    entry('TABLE', { dropStatement: 'DROP TABLE public."odd ""name";\n' }),
+    ['ALTER TABLE public."odd ""name" OWNER TO "a""b";'],
+  ],
+  [
+    'FUNCTION',
+    entry('FUNCTION', { dropStatement: 'DROP FUNCTION public.f(a integer);\n' }),
+    ['ALTER FUNCTION public.f(a integer) OWNER TO "a""b";'],
+  ],
+  ['SCHEMA', entry('SCHEMA', { tag: 'odd"s' }), ['ALTER SCHEMA "odd""s" OWNER TO "a""b";']],
+  [
+    'BLOB METADATA',
+    entry('BLOB METADATA', { definition: '17\n18\n' }),
+    ['ALTER LARGE OBJECT 17 OWNER TO "a""b";', 'ALTER LARGE OBJECT 18 OWNER TO "a""b";'],
+  ],
+  ['INDEX', entry('INDEX', { dropStatement: 'DROP INDEX public.i;\n' }), []],
+  ["an identity's sequence", entry('SEQUENCE'), []],
+])('owner statements of %s', (_name, definition, statements) => {
+  expect(ownerStatements(definition, 'a"b')).toEqual(statements);
+});
