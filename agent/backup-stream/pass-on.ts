@@ -26,7 +26,8 @@ export async function passOnAndCount(dump: Readable, sink: Writable): Promise<[n
   });
   const copy = new PassThrough();
   copy.on('error', () => undefined);
-  const counting = decodeArchive(copy);
+  const rowsByEntry: [number, number][] = [];
+  const counting = decodeArchive(copy, (dumpId, rows) => void rowsByEntry.push([dumpId, rows]));
   const ended = counting.then(
     () => undefined,
     () => undefined,
@@ -42,7 +43,7 @@ export async function passOnAndCount(dump: Readable, sink: Writable): Promise<[n
     if (failure) throw failure;
   }
   copy.end();
-  const { tables } = await counting;
+  await counting;
   if (isOpen) await Promise.race([new Promise<void>((resolve) => sink.end(() => resolve())), closed]);
-  return tables.map(({ dumpId, rows }) => [dumpId, rows]);
+  return rowsByEntry;
 }

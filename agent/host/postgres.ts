@@ -122,22 +122,3 @@ export function quoteName(name: string): string {
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
-
-/**
- * Counts the rows of every table whose rows pg_dump writes: prints a JSON object with schema, table and rows for each. Not
- * those of children (ONLY), nor of an extension's own tables, but what an extension marks as its users' (extconfig).
- */
-export const COUNT_ROWS = `SELECT format(
-    'SELECT json_build_object(''schema'', %L::text, ''table'', %L::text, ''rows'', count(*)) FROM ONLY %I.%I %s',
-    n.nspname, c.relname, n.nspname, c.relname, coalesce(own.condition, ''))
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN LATERAL (
-    SELECT x.extcondition[i] AS condition FROM pg_extension x, generate_subscripts(x.extconfig, 1) i
-    WHERE x.extconfig[i] = c.oid) own ON true
-  WHERE c.relkind = 'r' AND c.relpersistence <> 't'
-    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-    AND (own.condition IS NOT NULL OR NOT EXISTS (
-      SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
-  ORDER BY n.nspname, c.relname
-\\gexec`;

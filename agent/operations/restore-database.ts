@@ -8,10 +8,22 @@ export interface RestoreNames {
   kept: string;
 }
 
+/** With what is put behind it, a name stays within PostgreSQL's 63 bytes. */
+const MAX_BASE_BYTES = 40;
+
+function cutToBytes(text: string, maxBytes: number): string {
+  let cut = '';
+  for (const character of text) {
+    if (Buffer.byteLength(cut + character) > maxBytes) break;
+    cut += character;
+  }
+  return cut;
+}
+
 /** Names from the command's id, so that they are the same after a crash. */
 export function restoreNames(database: string, commandId: string): RestoreNames {
   const tag = commandId.slice(-6);
-  const base = database.slice(0, 40);
+  const base = cutToBytes(database, MAX_BASE_BYTES);
   return { database, fresh: `${base}_restore_${tag}`, kept: `${base}_before_${tag}` };
 }
 

@@ -30,7 +30,8 @@ const DIRECTORY_MODE = 0o750;
 const FILE_MODE = 0o640;
 
 function recordFile(name: string): string {
-  return join(PATHS.kept, `${DatabaseName.parse(name)}.json`);
+  // A database's name may hold a slash.
+  return join(PATHS.kept, `${encodeURIComponent(DatabaseName.parse(name))}.json`);
 }
 
 async function lookUp(cluster: Cluster, name: string): Promise<{ oid: number; bytes: number } | undefined> {
@@ -65,7 +66,7 @@ function listRecords(): Kept[] {
   if (!existsSync(PATHS.kept)) return [];
   const names = readdirSync(PATHS.kept).filter((name) => name.endsWith('.json'));
   return names
-    .flatMap((name) => readRecord(name.slice(0, -'.json'.length)) ?? [])
+    .flatMap((name) => readRecord(decodeURIComponent(name.slice(0, -'.json'.length))) ?? [])
     .toSorted((a, b) => a.keptAt.localeCompare(b.keptAt));
 }
 

@@ -84,7 +84,7 @@ function rolesStep({ cluster, state }: RestoreTerms): Step {
 
 /** For what is fetched from the bucket; removed at the end, whatever the end is. */
 function workDirOf({ policy, names }: RestoreTerms): string {
-  return join(policy.localDir, `.${names.fresh}`);
+  return join(policy.localDir, `.restore-${names.fresh.slice(-6)}`);
 }
 
 function removeWorkDir(terms: RestoreTerms): void {

@@ -68,7 +68,6 @@ export const VERBS: readonly VerbEntry[] = [
   },
   { verb: 'restore', usage: '[ID|latest]', operation: 'restore.run', load: () => import('./restore.ts') },
   shortFor('kept', 'restore.kept', '', 'lamp kept'),
-  shortFor('forget', 'restore.forget', 'NAME NAME', 'lamp forget shop_before_1f3a9c shop_before_1f3a9c'),
   {
     verb: 'runbook',
     usage: 'ACTION',

@@ -207,7 +207,7 @@ export const restoreForget = defineOperation({
     const { host, database } = backupTerms(context);
     if (confirm === name) return { host, spec: { name, database } };
     throw new LamplighterError('invalid-input', `confirm dropping ${name}: "${confirm}" was typed`, {
-      hint: `Type the name twice: lamp forget ${name} ${name}`,
+      hint: `Give the name twice: lamp run restore.forget name=${name} confirm=${name}`,
     });
   },
   locks: (spec) => [`database:${spec.database}`],

@@ -16,7 +16,6 @@ import { readInt } from './primitives.ts';
 import { createRowCounter } from './row-counter.ts';
 
 export interface DecodedTable {
-  dumpId: number;
   schema: string;
   table: string;
   rows: number;
@@ -52,7 +51,7 @@ function* readTable(contents: Contents, entry: DataEntry): Decoding<DecodedTable
   if (rows === undefined) {
     throw archiveFault(contents.cursor, `${nameOf(entry)} does not end as it should`);
   }
-  return { dumpId: entry.dumpId, schema: entry.schema, table: entry.tag, rows };
+  return { schema: entry.schema, table: entry.tag, rows };
 }
 
 function waitingEntries({ cursor, dataEntries }: Contents): Map<number, DataEntry> {
@@ -82,7 +81,7 @@ function* readBlockHead(contents: Contents, waiting: Map<number, DataEntry>): De
   return [type, entry];
 }
 
-function* decode(): Decoding<DecodedArchive> {
+function* decode(onTable?: OnTable): Decoding<DecodedArchive> {
   const cursor = openCursor();
   const contents = yield* readContents(cursor);
   const waiting = waitingEntries(contents);
@@ -90,8 +89,11 @@ function* decode(): Decoding<DecodedArchive> {
   let largeObjects = 0;
   while (yield* hasMore(cursor)) {
     const [type, entry] = yield* readBlockHead(contents, waiting);
-    if (type === BLOCK_DATA) tables.push(yield* readTable(contents, entry));
-    else largeObjects += yield* readLargeObjects(contents);
+    if (type === BLOCK_DATA) {
+      const table = yield* readTable(contents, entry);
+      onTable?.(entry.dumpId, table.rows);
+      tables.push(table);
+    } else largeObjects += yield* readLargeObjects(contents);
   }
   if (waiting.size > 0) {
     const missing = [...waiting.values()].slice(0, MAX_MISSING_TOLD).map(nameOf);
@@ -100,9 +102,15 @@ function* decode(): Decoding<DecodedArchive> {
   return { minorVersion: contents.minorVersion, tables, entries: contents.entryCount, largeObjects };
 }
 
+/** Told of each table's rows by the id of its entry: in a database of another encoding, names are not always unique. */
+export type OnTable = (dumpId: number, rows: number) => void;
+
 /** Decodes a dump from its decompressed bytes. Throws `corrupt` at the first fault, with its place. */
-export async function decodeArchive(source: AsyncIterable<Buffer>): Promise<DecodedArchive> {
-  return await runDecoding(decode(), source);
+export async function decodeArchive(
+  source: AsyncIterable<Buffer>,
+  onTable?: OnTable,
+): Promise<DecodedArchive> {
+  return await runDecoding(decode(onTable), source);
 }
 
 /** Starts a decoder that is given a dump's bytes as they pass by. */
