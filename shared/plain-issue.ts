@@ -7,8 +7,8 @@ const TYPES: Readonly<Record<string, string>> = {
   int: 'a whole number',
   boolean: 'true or false',
   array: 'a list',
-  object: 'an object',
-  record: 'an object',
+  object: 'a mapping',
+  record: 'a mapping',
 };
 
 const FORMATS: Readonly<Record<string, string>> = {

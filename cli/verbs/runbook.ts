@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { RunbookVersionView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal, escapeLines } from '../output/escape.ts';
@@ -46,24 +46,35 @@ function readRunbook(file: string): string {
   }
 }
 
-/** Prints every fault as `file:line:col path: message. hint` and returns how many there are. */
-function printFaults({ io, isJson }: Session, file: string, errors: RunbookError[]): number {
-  if (isJson) io.out(toJsonText({ valid: errors.length === 0, errors }));
-  for (const { line, column, path, message, hint } of isJson ? [] : errors) {
-    const where = path ? ` ${path}:` : '';
-    io.out(escapeForTerminal(`${file}:${line}:${column}${where} ${message}.${hint ? ` ${hint}` : ''}`));
-    io.out('\n');
+interface Findings {
+  errors: RunbookError[];
+  warnings: RunbookError[];
+}
+
+/** Prints every finding as `file:line:col path: message. hint` and returns how many faults there are. */
+function printFindings({ io, isJson }: Session, file: string, { errors, warnings }: Findings): number {
+  if (isJson) {
+    io.out(toJsonText({ valid: errors.length === 0, errors, warnings }));
+    return errors.length;
   }
+  for (const error of errors) io.out(lineOf(file, error, ''));
+  for (const warning of warnings) io.err(lineOf(file, warning, 'warning: '));
   return errors.length;
 }
 
-function findFaults(text: string): RunbookError[] {
-  const parsed = parseRunbook(text, OPERATION_NAMES);
-  return parsed.ok ? [] : parsed.errors;
+function lineOf(file: string, { line, column, path, message, hint }: RunbookError, label: string): string {
+  const where = path ? ` ${path}:` : '';
+  const text = `${file}:${line}:${column}${where} ${label}${message}.${hint ? ` ${hint}` : ''}`;
+  return `${escapeForTerminal(text)}\n`;
+}
+
+function findFaults(text: string): Findings {
+  const parsed = parseRunbook(text, CATALOGUE);
+  return parsed.ok ? { errors: [], warnings: parsed.warnings } : { errors: parsed.errors, warnings: [] };
 }
 
 function validate(session: Session, file: string): Promise<number> {
-  const count = printFaults(session, file, findFaults(readRunbook(file)));
+  const count = printFindings(session, file, findFaults(readRunbook(file)));
   if (count > 0) return Promise.resolve(EXIT.failed);
   if (!session.isJson) session.io.out(`${escapeForTerminal(file)}: valid\n`);
   return Promise.resolve(EXIT.done);
@@ -71,8 +82,9 @@ function validate(session: Session, file: string): Promise<number> {
 
 async function apply(session: Session, file: string, options: { dryRun?: boolean }): Promise<number> {
   const text = readRunbook(file);
-  const faults = findFaults(text);
-  if (faults.length > 0) return printFaults(session, file, faults) && EXIT.failed;
+  const findings = findFaults(text);
+  if (findings.errors.length > 0) return printFindings(session, file, findings) && EXIT.failed;
+  for (const warning of findings.warnings) session.io.err(lineOf(file, warning, 'warning: '));
   try {
     const path = options.dryRun ? '/v1/runbook?dryRun=1' : '/v1/runbook';
     const answer = await session
@@ -83,7 +95,7 @@ async function apply(session: Session, file: string, options: { dryRun?: boolean
   } catch (error) {
     const remote = remoteFaults(error);
     if (!remote) throw error;
-    return printFaults(session, file, remote) && EXIT.failed;
+    return printFindings(session, file, { errors: remote, warnings: [] }) && EXIT.failed;
   }
 }
 

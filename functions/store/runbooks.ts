@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { RunbookVersionView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { parseRunbook } from '#shared/runbook/parse.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type Queryable, queryRow } from './database.ts';
@@ -27,7 +27,7 @@ let parsed: { text: string; runbook: Runbook } | undefined;
 
 function parse(text: string, version: number): Runbook {
   if (parsed?.text === text) return parsed.runbook;
-  const outcome = parseRunbook(text, OPERATION_NAMES);
+  const outcome = parseRunbook(text, CATALOGUE);
   if (!outcome.ok) {
     const fault = outcome.errors[0];
     throw new LamplighterError(

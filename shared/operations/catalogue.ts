@@ -1,6 +1,6 @@
 // Every operation there is. Adding one: its definition in a file beside this, its name here, its twin in agent/operations/.
 import { LamplighterError } from '../errors.ts';
-import { nearestName } from '../runbook/nearest-name.ts';
+import { hintOfNames } from '../runbook/nearest-name.ts';
 import { alertAppend } from './alert.ts';
 import { backupList, backupRun, restoreForget, restoreKept, restoreRun } from './backup.ts';
 import type { OperationDefinition } from './definition.ts';
@@ -43,8 +43,7 @@ export function lookUpOperation(name: string): OperationDefinition | undefined {
 export function findOperation(name: string): OperationDefinition {
   const found = lookUpOperation(name);
   if (found) return found;
-  const near = nearestName(name, OPERATION_NAMES);
   throw new LamplighterError('not-found', `find operation ${name}: there is no such operation`, {
-    hint: near ? `Did you mean "${near}"?` : `Operations: ${OPERATION_NAMES.join(', ')}.`,
+    hint: hintOfNames(name, 'Operations', OPERATION_NAMES),
   });
 }

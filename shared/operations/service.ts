@@ -5,7 +5,7 @@ import { LamplighterError } from '../errors.ts';
 import { ServiceReference, Timestamp, UnitName } from '../names.ts';
 import { type Policy, relayOrigin, type UnitAction } from '../policy/policy.ts';
 import type { Risk } from '../role.ts';
-import { nearestName } from '../runbook/nearest-name.ts';
+import { hintOfNames } from '../runbook/nearest-name.ts';
 import { HealthCheck, type RunbookService } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
 
@@ -33,9 +33,8 @@ function nameService(reference: string, context: ResolveContext): string {
       hint: `Say which: ${byUnit.join(', ')}.`,
     });
   }
-  const near = nearestName(reference, known);
   throw new LamplighterError('not-found', `${task}: the runbook has no such service`, {
-    hint: near ? `Did you mean "${near}"?` : `Services: ${known.join(', ') || 'none'}.`,
+    hint: hintOfNames(reference, 'Services', known),
   });
 }
 

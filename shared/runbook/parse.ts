@@ -1,10 +1,14 @@
 // From the text of runbook.yaml to a Runbook, or to every fault in it with its line and column.
-import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
-import { knownKeysAt } from './known-keys.ts';
-import { nearestName } from './nearest-name.ts';
-import { findReferenceFaults, type RunbookFault } from './references.ts';
+import { type Document, isMap, isNode, Lexer, LineCounter, parseDocument } from 'yaml';
+import type { OperationDefinition } from '../operations/definition.ts';
+import type { Path, RunbookFault } from './fault.ts';
+import { shortName } from './nearest-name.ts';
+import { referenceFaults } from './references.ts';
 import { Runbook } from './schema.ts';
+import { shapeFaults } from './shape.ts';
+import { valueFaults } from './values.ts';
+import { runbookWarnings } from './warnings.ts';
+import { webhookFaults } from './webhooks.ts';
 
 /** A fault with its place in the file; `path` is written like `services.web.unit`. */
 export interface RunbookError {
@@ -15,30 +19,89 @@ export interface RunbookError {
   hint?: string;
 }
 
-export type ParsedRunbook = { ok: true; runbook: Runbook } | { ok: false; errors: RunbookError[] };
+/** `warnings` refuse nothing: what is allowed and most likely not meant. */
+export type ParsedRunbook =
+  | { ok: true; runbook: Runbook; warnings: RunbookError[] }
+  | { ok: false; errors: RunbookError[] };
 
 /** Largest runbook that is read; keeps a hostile upload from costing memory. */
 export const MAX_RUNBOOK_BYTES = 1024 * 1024;
+/** Words and marks of YAML: some 8,000 lines. Reading a document costs far more memory than its text has. */
+const MAX_TOKENS = 60_000;
+/** So many faults are told; whoever has more mends these first. */
+export const MAX_FAULTS = 50;
+const MAX_SYNTAX_MESSAGE = 300;
 
-/** Parses and checks a runbook. Never throws on bad text; reports all faults at once, in the order of the file. */
-export function parseRunbook(text: string, operations: readonly string[]): ParsedRunbook {
-  if (Buffer.byteLength(text) > MAX_RUNBOOK_BYTES) {
-    return {
-      ok: false,
-      errors: [{ line: 1, column: 1, path: '', message: `larger than ${MAX_RUNBOOK_BYTES} bytes` }],
-    };
-  }
+function refusal(message: string, hint?: string): ParsedRunbook {
+  const error = { line: 1, column: 1, path: '', message };
+  return { ok: false, errors: [hint === undefined ? error : { ...error, hint }] };
+}
+
+/**
+ * Parses and checks a runbook against the operations that there are. Never throws on bad text; reports up to fifty faults
+ * at once, in the order of the file.
+ */
+export function parseRunbook(text: string, operations: readonly OperationDefinition[]): ParsedRunbook {
+  if (Buffer.byteLength(text) > MAX_RUNBOOK_BYTES) return refusal(`larger than ${MAX_RUNBOOK_BYTES} bytes`);
+  if (hasTooManyTokens(text))
+    return refusal('more entries than a runbook can have', 'Split it into several platforms.');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   if (document.errors.length > 0) return { ok: false, errors: syntaxErrors(document, lines) };
   const plain = toPlain(document);
   if (plain instanceof ReferenceError) return { ok: false, errors: [aliasError(plain)] };
+  const place = (faults: Iterable<RunbookFault>): RunbookError[] =>
+    firstFaults(faults)
+      .map((fault) => locate(fault, document, lines))
+      .toSorted((a, b) => a.line - b.line || a.column - b.column);
   const parsed = Runbook.safeParse(plain);
-  const shapeFaults = parsed.success ? [] : parsed.error.issues.flatMap((issue) => faultsOf(issue, []));
-  const faults = [...shapeFaults, ...findReferenceFaults(plain, operations)];
-  if (parsed.success && faults.length === 0) return { ok: true, runbook: parsed.data };
-  const errors = faults.map((fault) => locate(fault, document, lines));
-  return { ok: false, errors: errors.toSorted((a, b) => a.line - b.line || a.column - b.column) };
+  const errors = place(allFaults(parsed, plain, operations));
+  if (!parsed.success || errors.length > 0) return { ok: false, errors };
+  return { ok: true, runbook: parsed.data, warnings: place(runbookWarnings(parsed.data)) };
+}
+
+function* allFaults(
+  parsed: ReturnType<typeof Runbook.safeParse>,
+  plain: unknown,
+  operations: readonly OperationDefinition[],
+): Generator<RunbookFault> {
+  if (!parsed.success) yield* shapeFaults(parsed.error.issues, plain);
+  yield* referenceFaults(
+    plain,
+    operations.map(({ name }) => name),
+  );
+  yield* valueFaults(plain);
+  yield* prototypeFaults(plain);
+  if (parsed.success) yield* webhookFaults(parsed.data, operations);
+}
+
+/** The schema passes over this one key, so that an entry of this name would vanish without a word. */
+function* prototypeFaults(value: unknown, path: Path = []): Generator<RunbookFault> {
+  if (typeof value !== 'object' || value === null || path.length > 8) return;
+  for (const [key, entry] of Object.entries(value)) {
+    const part = Array.isArray(value) ? Number(key) : key;
+    if (key === '__proto__') yield { path: [...path, part], message: 'the name "__proto__" can\'t be used' };
+    else yield* prototypeFaults(entry, [...path, part]);
+  }
+}
+
+/** The first faults, each once. */
+function firstFaults(faults: Iterable<RunbookFault>): RunbookFault[] {
+  const taken = new Map<string, RunbookFault>();
+  for (const fault of faults) {
+    if (taken.size >= MAX_FAULTS) break;
+    taken.set(`${writePath(fault.path)}: ${fault.message}`, fault);
+  }
+  return [...taken.values()];
+}
+
+function hasTooManyTokens(text: string): boolean {
+  let count = 0;
+  for (const _token of new Lexer().lex(text)) {
+    count += 1;
+    if (count > MAX_TOKENS) return true;
+  }
+  return false;
 }
 
 /** The document's value, or the library's error: an alias without its anchor, or too many. */
@@ -57,39 +120,11 @@ function aliasError({ message }: ReferenceError): RunbookError {
 }
 
 function syntaxErrors(document: Document, lines: LineCounter): RunbookError[] {
-  return document.errors.map((error) => {
+  return document.errors.slice(0, MAX_FAULTS).map((error) => {
     const { line, col } = lines.linePos(error.pos[0]);
-    return { line, column: col, path: '', message: error.message, hint: 'The file is not valid YAML here.' };
+    const message = error.message.slice(0, MAX_SYNTAX_MESSAGE);
+    return { line, column: col, path: '', message, hint: 'The file is not valid YAML here.' };
   });
-}
-
-function faultsOf(issue: z.core.$ZodIssue, parent: (string | number)[]): RunbookFault[] {
-  const path = [...parent, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => misspelt(path, key));
-  if (issue.code === 'invalid_union') return closestBranch(issue.errors, path, issue.message);
-  if (issue.code === 'invalid_key') {
-    return [{ path, message: issue.issues[0]?.message ?? 'not a valid name' }];
-  }
-  return [{ path, message: issue.message }];
-}
-
-function misspelt(path: (string | number)[], key: string): RunbookFault {
-  const known = knownKeysAt(path);
-  const near = nearestName(key, known);
-  const hint = near ? `Did you mean "${near}"?` : `Known keys here: ${known.join(', ')}.`;
-  return { path: [...path, key], message: `unknown key "${key}"`, hint };
-}
-
-/** Of a union's branches, the one with the fewest faults is the one that was meant. */
-function closestBranch(
-  branches: z.core.$ZodIssue[][],
-  path: (string | number)[],
-  message: string,
-): RunbookFault[] {
-  const ranked = branches
-    .map((issues) => issues.flatMap((issue) => faultsOf(issue, path)))
-    .toSorted((a, b) => a.length - b.length);
-  return ranked[0] && ranked[0].length > 0 ? ranked[0] : [{ path, message }];
 }
 
 function locate(fault: RunbookFault, document: Document, lines: LineCounter): RunbookError {
@@ -99,7 +134,7 @@ function locate(fault: RunbookFault, document: Document, lines: LineCounter): Ru
 }
 
 /** Where a path begins in the text: its key when it exists, else its nearest ancestor that does. */
-function offsetOf(path: readonly (string | number)[], document: Document): number {
+function offsetOf(path: Path, document: Document): number {
   for (let depth = path.length; depth > 0; depth--) {
     const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
     const key = path[depth - 1];
@@ -113,8 +148,11 @@ function offsetOf(path: readonly (string | number)[], document: Document): numbe
   return 0;
 }
 
-function writePath(path: readonly (string | number)[]): string {
+function writePath(path: Path): string {
   return path
-    .map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`))
+    .map((part, i) => {
+      if (typeof part === 'number') return `[${part}]`;
+      return i === 0 ? shortName(part) : `.${shortName(part)}`;
+    })
     .join('');
 }

@@ -1,16 +1,7 @@
 // Names in the runbook that point at other entries: each must exist, and a near miss is suggested.
-import { Cron } from 'croner';
 import { z } from 'zod';
-import { messageOf } from '../errors.ts';
-import { nearestName } from './nearest-name.ts';
-
-/** A fault at a path of the document. */
-export interface RunbookFault {
-  path: readonly (string | number)[];
-  message: string;
-  /** What would be right, a full sentence. */
-  hint?: string;
-}
+import type { Path, RunbookFault } from './fault.ts';
+import { hintOfNames, shortName } from './nearest-name.ts';
 
 // Only what points elsewhere, and only as far as it has the right shape: references are checked even when the rest of
 // the document has faults, so that all of them are told at once.
@@ -39,12 +30,9 @@ const Outline = z.object({
 });
 type Outline = z.infer<typeof Outline>;
 
-type Path = readonly (string | number)[];
-
 function unknownName(path: Path, noun: string, name: string, known: readonly string[]): RunbookFault {
-  const near = nearestName(name, known);
-  const hint = near ? `Did you mean "${near}"?` : `Known ${noun}s: ${known.join(', ') || 'none'}.`;
-  return { path, message: `unknown ${noun} "${name}"`, hint };
+  const hint = hintOfNames(name, `Known ${noun}s`, known);
+  return { path, message: `unknown ${noun} "${shortName(name)}"`, hint };
 }
 
 type Reference = [path: Path, name: string | undefined];
@@ -80,39 +68,26 @@ function* operationReferences(runbook: Outline): Generator<Reference> {
   }
 }
 
-function scheduleFaults({ backup }: Outline): RunbookFault[] {
-  if (backup?.schedule === undefined) return [];
-  try {
-    new Cron(backup.schedule, { paused: true, mode: '5-part' }).stop();
-    return [];
-  } catch (error) {
-    const message = `not a cron expression: ${messageOf(error)}`;
-    return [
-      { path: ['backup', 'schedule'], message, hint: 'Five fields, e.g. "0 2 * * *" for 02:00 every day.' },
-    ];
+/** A call is signed with its webhook's secret alone: one that two share would hold for both. */
+function* secretFaults({ webhooks }: Outline): Generator<RunbookFault> {
+  const first = new Map<string, string>();
+  for (const [name, webhook] of Object.entries(webhooks)) {
+    const secret = webhook?.secret;
+    if (secret === undefined) continue;
+    const other = first.get(secret);
+    if (other === undefined) first.set(secret, name);
+    else {
+      const message = `webhook ${shortName(other)} has the same secret`;
+      const hint = 'Give each webhook a secret of its own.';
+      yield { path: ['webhooks', name, 'secret'], message, hint };
+    }
   }
 }
 
-/** A call is signed with its webhook's secret alone: one that two share would hold for both. */
-function secretFaults({ webhooks }: Outline): RunbookFault[] {
-  const first = new Map<string, string>();
-  return Object.entries(webhooks).flatMap(([name, webhook]) => {
-    const secret = webhook?.secret;
-    if (secret === undefined) return [];
-    const other = first.get(secret);
-    if (other === undefined) {
-      first.set(secret, name);
-      return [];
-    }
-    const message = `webhook ${other} has the same secret`;
-    return [{ path: ['webhooks', name, 'secret'], message, hint: 'Give each webhook a secret of its own.' }];
-  });
-}
-
-/** All references that lead nowhere, and schedules that are none. `operations` are the names of the catalogue. */
-export function findReferenceFaults(document: unknown, operations: readonly string[]): RunbookFault[] {
+/** All references that lead nowhere. `operations` are the names of the catalogue. */
+export function* referenceFaults(document: unknown, operations: readonly string[]): Generator<RunbookFault> {
   const outline = Outline.safeParse(document);
-  if (!outline.success) return [];
+  if (!outline.success) return;
   const runbook = outline.data;
   const sets: [Iterable<Reference>, string, readonly string[]][] = [
     [hostReferences(runbook), 'host', Object.keys(runbook.hosts)],
@@ -120,10 +95,11 @@ export function findReferenceFaults(document: unknown, operations: readonly stri
     [checkReferences(runbook), 'check', Object.keys(runbook.checks)],
     [operationReferences(runbook), 'operation', operations],
   ];
-  const faults = sets.flatMap(([references, noun, known]) =>
-    [...references].flatMap(([path, name]) =>
-      name === undefined || known.includes(name) ? [] : [unknownName(path, noun, name, known)],
-    ),
-  );
-  return [...faults, ...scheduleFaults(runbook), ...secretFaults(runbook)];
+  for (const [references, noun, known] of sets) {
+    const names = new Set(known);
+    for (const [path, name] of references) {
+      if (name !== undefined && !names.has(name)) yield unknownName(path, noun, name, known);
+    }
+  }
+  yield* secretFaults(runbook);
 }

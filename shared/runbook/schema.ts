@@ -121,20 +121,24 @@ const Severities = z.strictObject({
   P4: SeverityTerms.default(DEFAULT_SEVERITIES.P4),
 });
 
-const Channel = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('email'),
-    to: z.array(z.email()).min(1).max(50),
-    minLevel: AlertLevel.default('WARNING'),
-  }),
-  /** One JSON line per alert in a file on the host, written by the agent. */
-  z.strictObject({
-    kind: z.literal('jsonl'),
-    host: HostName,
-    path: AbsolutePath.default('/opt/app/logs/alerts.jsonl'),
-    minLevel: AlertLevel.default('INFO'),
-  }),
-]);
+const Channel = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({
+      kind: z.literal('email'),
+      to: z.array(z.email()).min(1).max(50),
+      minLevel: AlertLevel.default('WARNING'),
+    }),
+    /** One JSON line per alert in a file on the host, written by the agent. */
+    z.strictObject({
+      kind: z.literal('jsonl'),
+      host: HostName,
+      path: AbsolutePath.default('/opt/app/logs/alerts.jsonl'),
+      minLevel: AlertLevel.default('INFO'),
+    }),
+  ],
+  'a channel is a mapping with the kind email or jsonl',
+);
 export type Channel = z.infer<typeof Channel>;
 
 const Webhook = z.strictObject({

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
-import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
-import { parseRunbook } from '#shared/runbook/parse.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
+import { parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
 import type { Deps } from '../../deps.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { insertRunbook, requireRunbook, toRunbookView } from '../../store/runbooks.ts';
@@ -11,11 +11,11 @@ import { parseQuery, type Route, type RouteContext } from '../route.ts';
 
 const PutQuery = z.strictObject({ dryRun: z.enum(['0', '1']).default('0') });
 
-/** The text of a valid runbook. Throws `refused` (422) with every fault. */
-function validText(body: Buffer): string {
+/** A valid runbook's text and warnings. Throws `refused` (422) with every fault. */
+function checkText(body: Buffer): { text: string; warnings: RunbookError[] } {
   const text = body.toString('utf8');
-  const outcome = parseRunbook(text, OPERATION_NAMES);
-  if (outcome.ok && !text.includes('\0')) return text;
+  const outcome = parseRunbook(text, CATALOGUE);
+  if (outcome.ok && !text.includes('\0')) return { text, warnings: outcome.warnings };
   const errors = outcome.ok ? [] : outcome.errors;
   const count = errors.length === 1 ? '1 fault' : `${errors.length} faults`;
   throw new LamplighterError('refused', `read runbook: ${count}`, {
@@ -58,8 +58,8 @@ export function runbookRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
       async handle(context) {
         const isDryRun = parseQuery(context, PutQuery).dryRun === '1';
         if (!isDryRun) context.requireRole('admin', 'apply runbook');
-        const text = validText(context.body);
-        return { body: isDryRun ? { valid: true } : await apply(deps, text, context) };
+        const { text, warnings } = checkText(context.body);
+        return { body: isDryRun ? { valid: true, warnings } : await apply(deps, text, context) };
       },
     },
   ];

@@ -43,6 +43,7 @@ test('--json lists them as one document', async () => {
   expect(JSON.parse((await lamp(['runbook', 'validate', write(GOOD), '--json'])).out)).toEqual({
     valid: true,
     errors: [],
+    warnings: [],
   });
 });
 
@@ -58,4 +59,12 @@ test.each([
   ['2026-11-23T09:00:00+02:00', '2026-11-23T07:00:00.000Z'],
 ])('--since %s', (word, expected) => {
   expect(readSince(word, Date.parse('2026-11-23T08:00:00Z'))).toBe(expected);
+});
+
+test('a warning is told beside the result and does not refuse the runbook', async () => {
+  const file = write(`${GOOD}services:\n  db:\n    host: vm-1\n    unit: postgresql.service\n`);
+  const { code, out, err } = await lamp(['runbook', 'validate', file]);
+  expect({ code, out }).toEqual({ code: 0, out: `${file}: valid\n` });
+  expect(err).toContain(`${file}:9:5 services.db.unit: warning: `);
+  expect(err).toContain('postgresql@15-main.service');
 });

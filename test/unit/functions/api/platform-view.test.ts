@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 import { viewPlatform } from '#functions/api/platform-view.ts';
 import type { HostState } from '#functions/store/hosts.ts';
 import { HostView, ServiceView } from '#shared/api/views.ts';
-import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { parseRunbook } from '#shared/runbook/parse.ts';
 
 const text = readFileSync(join(import.meta.dirname, '../../../../local/demo/runbook.yaml'), 'utf8');
-const parsed = parseRunbook(text, OPERATION_NAMES);
+const parsed = parseRunbook(text, CATALOGUE);
 const runbook = parsed.ok ? parsed.runbook : undefined;
 const NOW = new Date('2026-11-23T10:00:00.000Z');
 

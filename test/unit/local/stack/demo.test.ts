@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { demoPolicy, demoRunbook } from '#local/stack/demo.ts';
-import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { permitHealth } from '#shared/operations/service.ts';
 import { Policy } from '#shared/policy/policy.ts';
 import { parseRunbook } from '#shared/runbook/parse.ts';
@@ -16,7 +16,7 @@ const SUPERVISED = {
 } as const;
 
 function readRunbook(host: Parameters<typeof demoRunbook>[0]) {
-  const parsed = parseRunbook(demoRunbook(host), OPERATION_NAMES);
+  const parsed = parseRunbook(demoRunbook(host), CATALOGUE);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
   return parsed.runbook;
 }

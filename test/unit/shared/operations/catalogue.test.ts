@@ -10,7 +10,7 @@ import { parseRunbook } from '#shared/runbook/parse.ts';
 
 const demo = (file: string) =>
   readFileSync(join(import.meta.dirname, '../../../../local/demo', file), 'utf8');
-const parsed = parseRunbook(demo('runbook.yaml'), OPERATION_NAMES);
+const parsed = parseRunbook(demo('runbook.yaml'), CATALOGUE);
 if (!parsed.ok) throw new Error('the demo runbook has faults');
 const { runbook } = parsed;
 const policy = Policy.parse({

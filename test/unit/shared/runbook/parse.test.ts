@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { MAX_RUNBOOK_BYTES, parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
 
 const DEMO = readFileSync(join(import.meta.dirname, '../../../../local/demo/runbook.yaml'), 'utf8');
@@ -17,13 +17,13 @@ services:
 `;
 
 function errorsOf(text: string): RunbookError[] {
-  const parsed = parseRunbook(text, OPERATION_NAMES);
+  const parsed = parseRunbook(text, CATALOGUE);
   return parsed.ok ? [] : parsed.errors;
 }
 
 test('the demo and the smallest runbook are valid, with their defaults filled in', () => {
   expect(errorsOf(DEMO)).toEqual([]);
-  const parsed = parseRunbook(SMALL, OPERATION_NAMES);
+  const parsed = parseRunbook(SMALL, CATALOGUE);
   expect(parsed).toMatchObject({
     ok: true,
     runbook: {
