@@ -1,8 +1,10 @@
 // backup.run and backup.list.
+
 import { join } from 'node:path';
 import { z } from 'zod';
 import { backupIdFor, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
+import { lookUp } from '#shared/look-up.ts';
 import { type BackupSummary, backupList, backupRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { AGENT_ACCOUNT, findAccount } from '../host/accounts.ts';
@@ -200,7 +202,7 @@ function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
 
 function backupTerms(host: string, spec: unknown, policy: Policy): BackupTerms {
   const { database, localRetentionDays } = backupRun.spec.parse(spec);
-  const cluster = policy.databases[database];
+  const cluster = lookUp(policy.databases, database);
   if (!policy.backup || !cluster)
     throw new LamplighterError('refused', `back up ${database}: the policy has no terms for it`);
   const { minLocalRetentionDays } = policy.backup;

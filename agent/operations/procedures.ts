@@ -1,4 +1,5 @@
 // Every procedure the runner has, by operation.
+import { lookUp } from '#shared/look-up.ts';
 import type { Procedure } from '../runner/steps.ts';
 import { procedures as alert } from './alert.ts';
 import { procedures as backup } from './backup.ts';
@@ -11,5 +12,5 @@ const PROCEDURES: Record<string, Plan> = { ...service, ...alert, ...backup, ...r
 
 /** The procedure of an operation for a parsed spec, or undefined when the runner has none. */
 export function planProcedure(operation: string, spec: unknown, context: HostContext): Procedure | undefined {
-  return PROCEDURES[operation]?.(spec, context);
+  return lookUp(PROCEDURES, operation)?.(spec, context);
 }

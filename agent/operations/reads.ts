@@ -1,4 +1,5 @@
 // Every read the agent answers itself, by operation.
+import { lookUp } from '#shared/look-up.ts';
 import { reads as backup } from './backup.ts';
 import { reads as follow } from './follow.ts';
 import { reads as host } from './host.ts';
@@ -10,5 +11,5 @@ const READS: Record<string, Read> = { ...service, ...host, ...follow, ...backup,
 
 /** The read of an operation, or undefined when the agent has none. */
 export function findRead(operation: string): Read | undefined {
-  return READS[operation];
+  return lookUp(READS, operation);
 }

@@ -1,10 +1,12 @@
 // restore.run: checked first, restored beside the old database, swapped by rename; whatever fails, everything is put back
 // and the services run again.
+
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BackupManifest } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { lookUp } from '#shared/look-up.ts';
 import { restoreRun } from '#shared/operations/backup.ts';
 import { awaitHealthy } from '../host/health.ts';
 import { programsFor } from '../host/postgres.ts';
@@ -191,7 +193,7 @@ function cleanUpStep(terms: RestoreTerms): Step {
 
 function restoreTerms(input: unknown, { policy, envelope }: HostContext): RestoreTerms {
   const spec = restoreRun.spec.parse(input);
-  const cluster = policy.databases[spec.database];
+  const cluster = lookUp(policy.databases, spec.database);
   if (!policy.backup || !cluster)
     throw new LamplighterError('refused', `restore ${spec.database}: the policy has no terms for it`);
   return {

@@ -79,9 +79,6 @@ function refuseCall(name: string, code: 'conflict' | 'not-allowed', reason: stri
 /** `POST /v1/webhooks/:name` with `{"params": {…}}` → 202 `{"id", "host"}`. */
 export async function handleWebhook(deps: WebhookDeps, context: PublicContext): Promise<Answer> {
   const { name, webhook, signature } = await authenticateCall(deps, context);
-  if (!(await claimWebhookCall(deps.db, name, signature, deps.clock()))) {
-    throw refuseCall(name, 'conflict', 'this very call was already taken');
-  }
   const body = context.body.byteLength === 0 ? {} : parseJson(context.body);
   const chosen = chooseWebhookParams(webhook, parseInput(WebhookBody, body, 'body').params);
   if (!chosen.ok) throw refuseCall(name, 'not-allowed', chosen.reason);
@@ -90,6 +87,11 @@ export async function handleWebhook(deps: WebhookDeps, context: PublicContext): 
     params: chosen.params,
     actor: { kind: 'webhook', name, role: webhook.role },
     dryRun: false,
+    // A call that led to no command is not used up: whoever sent it may send it again.
+    alongside: async (tx) => {
+      if (await claimWebhookCall(tx, name, signature, deps.clock())) return;
+      throw refuseCall(name, 'conflict', 'this very call was already taken');
+    },
   });
   return { status: 202, body: command };
 }

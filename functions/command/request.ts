@@ -1,5 +1,6 @@
 // How every command begins, whoever asks: an operation with parameters becomes a row, an audit entry, and a request to
 // `sign`, which alone may sign and publish it.
+
 import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
@@ -17,6 +18,7 @@ import {
   type NewCommand,
   shownParams,
 } from '../store/commands.ts';
+import type { Queryable } from '../store/database.ts';
 import { asStored } from '../store/json.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import { findTokenByName } from '../store/tokens.ts';
@@ -34,6 +36,8 @@ export interface CommandOrder {
   /** The same key of the same actor gives the command that it made first. */
   idempotencyKey?: string;
   incidentId?: string;
+  /** What must happen together with the command's creation, or not at all; called within its transaction. */
+  alongside?: (tx: Queryable) => Promise<void>;
 }
 
 const MINUTE_MS = 60_000;
@@ -122,7 +126,7 @@ export async function requestCommand(
     timeoutMs: definition.timeoutMs,
     orderDigest: orderDigest({ operation: definition.name, params, dryRun: order.dryRun }),
   };
-  const { id, isNew, state } = await keep(deps, command, definition);
+  const { id, isNew, state } = await keep(deps, command, definition, order.alongside);
   if (isNew || state === 'requested') await askToSign(deps, id);
   return { id, host };
 }
@@ -153,8 +157,14 @@ export async function resendRequestedCommands(deps: RequestDeps, withinMs: numbe
   return asked;
 }
 
-async function keep(deps: RequestDeps, command: NewCommand, definition: OperationDefinition) {
+async function keep(
+  deps: RequestDeps,
+  command: NewCommand,
+  definition: OperationDefinition,
+  alongside: CommandOrder['alongside'],
+) {
   return await deps.db.transaction(async (tx) => {
+    await alongside?.(tx);
     await lockForLimits(tx, command);
     if (await insertCommand(tx, command)) {
       await checkLimits(tx, command, definition);

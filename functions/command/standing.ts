@@ -1,6 +1,8 @@
 // Whether an actor may have this command signed now: its token may have been revoked, its webhook taken out of the
 // runbook, since the command was asked for.
+
 import type { Actor } from '#shared/command/envelope.ts';
+import { lookUp } from '#shared/look-up.ts';
 import type { OperationDefinition } from '#shared/operations/definition.ts';
 import { isRoleAtLeast, type Role, roleNeededFor } from '#shared/role.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
@@ -43,7 +45,7 @@ async function tokenStanding(db: Queryable, question: StandingQuestion): Promise
 
 function webhookStanding(question: StandingQuestion): Standing {
   const { actor, definition, params, runbook } = question;
-  const webhook = runbook.webhooks[actor.name];
+  const webhook = lookUp(runbook.webhooks, actor.name);
   if (!webhook) return refuse(`the runbook has no webhook ${actor.name}`);
   if (webhook.operation !== definition.name)
     return refuse(`webhook ${actor.name} is bound to ${webhook.operation}`);
@@ -64,7 +66,7 @@ function channelStanding(question: StandingQuestion): Standing {
   const { actor, definition, params, runbook } = question;
   const isOwnChannel = definition.name === 'alert.append' && params.channel === actor.name;
   if (!isOwnChannel) return refuse(`channel ${actor.name} may only append its own alerts`);
-  if (runbook.channels[actor.name]?.kind !== 'jsonl')
+  if (lookUp(runbook.channels, actor.name)?.kind !== 'jsonl')
     return refuse(`the runbook has no jsonl channel ${actor.name}`);
   return withRole('responder', question);
 }

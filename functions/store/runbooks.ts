@@ -28,8 +28,8 @@ let parsed: { text: string; runbook: Runbook } | undefined;
 function parse(text: string, version: number): Runbook {
   if (parsed?.text === text) return parsed.runbook;
   const outcome = parseRunbook(text, CATALOGUE);
-  if (!outcome.ok) {
-    const fault = outcome.errors[0];
+  if (!outcome.runbook) {
+    const fault = outcome.ok ? undefined : outcome.errors[0];
     throw new LamplighterError(
       'corrupt',
       `read runbook version ${version}: ${fault?.path ?? ''}: ${fault?.message ?? ''}`,

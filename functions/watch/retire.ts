@@ -1,4 +1,5 @@
 // Ends alerts about things that the runbook no longer has: nothing else would ever end them.
+import { lookUp } from '#shared/look-up.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, settleAlert } from '../alert/change.ts';
 import { type Alert, listFiringAlerts } from '../store/alerts.ts';
@@ -8,7 +9,7 @@ import { scheduledJobs } from './jobs.ts';
 function isStillMeant({ kind, host, subject }: Alert, runbook: Runbook): boolean {
   switch (kind) {
     case 'check':
-      return runbook.checks[subject]?.host === host;
+      return lookUp(runbook.checks, subject)?.host === host;
     case 'heartbeat':
     case 'agent':
       return Object.keys(runbook.hosts).includes(host);

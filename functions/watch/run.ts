@@ -1,5 +1,7 @@
 // One run of the checks: takes what is due, looks at all of it at the same time, records each as soon as it is settled.
+
 import { randomUUID } from 'node:crypto';
+import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
 import type { AlertDeps } from '../alert/change.ts';
 import { type ClaimedCheck, claimChecks, releaseCheck, type WantedCheck } from '../store/checks.ts';
@@ -77,8 +79,8 @@ function wantedChecks(runbook: Runbook, now: Date, notSince: Date | undefined): 
 }
 
 function toJob(state: ClaimedCheck, runbook: Runbook): Job[] {
-  const check = runbook.checks[state.check];
-  const address = check && runbook.hosts[check.host]?.address;
+  const check = lookUp(runbook.checks, state.check);
+  const address = check && lookUp(runbook.hosts, check.host)?.address;
   return check && address !== undefined ? [{ state, check, address }] : [];
 }
 

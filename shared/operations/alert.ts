@@ -1,7 +1,9 @@
 // alert.*: what the control plane writes down on the host.
+
 import { z } from 'zod';
 import { AlertLine } from '../alert/event.ts';
 import { LamplighterError } from '../errors.ts';
+import { lookUp } from '../look-up.ts';
 import { AbsolutePath, EntryName } from '../names.ts';
 import { ALLOWED, defineOperation, forbid } from './definition.ts';
 
@@ -21,7 +23,7 @@ export const alertAppend = defineOperation({
   isInternal: true,
   isIdempotent: true,
   resolve: ({ channel, alert }, { runbook }) => {
-    const found = runbook.channels[channel];
+    const found = lookUp(runbook.channels, channel);
     if (found?.kind !== 'jsonl') {
       throw new LamplighterError(
         'not-found',

@@ -1,7 +1,9 @@
 // backup.* and restore.run: the database, its roles and the host's configuration files.
+
 import { z } from 'zod';
 import { backupTimeMs } from '../backup/manifest.ts';
 import { LamplighterError } from '../errors.ts';
+import { lookUp } from '../look-up.ts';
 import { BackupId, DatabaseName, Timestamp, UnitName } from '../names.ts';
 import type { Policy } from '../policy/policy.ts';
 import { HealthCheck } from '../runbook/schema.ts';
@@ -20,7 +22,7 @@ const BACKUP_ENTRY = 'a "backup:" section (bucket, localDir, recipients, configP
 
 function permitDatabase(database: string, use: 'backup' | 'restore', policy: Policy): PolicyVerdict {
   if (!policy.backup) return forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY);
-  const known = policy.databases[database];
+  const known = lookUp(policy.databases, database);
   if (known?.allow.includes(use)) return ALLOWED;
   const detail = `the host's policy does not allow ${use} of database ${database}`;
   const entry = known
@@ -150,7 +152,7 @@ export const restoreRun = defineOperation({
   locks: (spec) => [`database:${spec.database}`, 'restore', ...spec.services.map((s) => `unit:${s.unit}`)],
   permit: (spec, policy, issuedAtMs) => {
     const missing = spec.services.find(({ unit }) => {
-      const actions = policy.units[unit] ?? [];
+      const actions = lookUp(policy.units, unit) ?? [];
       return !actions.includes('stop') || !actions.includes('start');
     });
     if (missing) {

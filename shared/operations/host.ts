@@ -1,7 +1,9 @@
 // host.*: the machine itself.
+
 import { z } from 'zod';
 import { Vitals } from '../command/report.ts';
 import { LamplighterError } from '../errors.ts';
+import { lookUp } from '../look-up.ts';
 import { HostName } from '../names.ts';
 import { ALLOWED, defineOperation } from './definition.ts';
 
@@ -15,7 +17,7 @@ export const hostVitals = defineOperation({
   timeoutMs: 15_000,
   isIdempotent: true,
   resolve: ({ host }, { runbook }) => {
-    if (!runbook.hosts[host]) {
+    if (!lookUp(runbook.hosts, host)) {
       const hint = `Hosts: ${Object.keys(runbook.hosts).join(', ')}.`;
       throw new LamplighterError('not-found', `find host ${host}: the runbook has no such host`, { hint });
     }

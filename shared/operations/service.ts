@@ -1,7 +1,9 @@
 // service.*: systemd units by their runbook names.
+
 import { z } from 'zod';
 import { UnitStatus } from '../command/report.ts';
 import { LamplighterError } from '../errors.ts';
+import { lookUp } from '../look-up.ts';
 import { ServiceReference, Timestamp, UnitName } from '../names.ts';
 import { type Policy, relayOrigin, type UnitAction } from '../policy/policy.ts';
 import type { Risk } from '../role.ts';
@@ -52,7 +54,7 @@ function nameInParams<P extends { service: string }>(params: P, context: Resolve
 }
 
 function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVerdict {
-  const actions = policy.units[unit];
+  const actions = lookUp(policy.units, unit);
   if (!actions) {
     const detail = `the host's policy does not name ${unit}`;
     return forbid('unknown-unit', detail, `"${unit}: [${action}]" under "units:"`);

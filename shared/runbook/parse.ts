@@ -19,10 +19,13 @@ export interface RunbookError {
   hint?: string;
 }
 
-/** `warnings` refuse nothing: what is allowed and most likely not meant. */
+/**
+ * `warnings` refuse nothing: what is allowed and most likely not meant. With errors, the runbook is there all the same when
+ * its shape is right: one that was in force before a new rule came stays in force.
+ */
 export type ParsedRunbook =
   | { ok: true; runbook: Runbook; warnings: RunbookError[] }
-  | { ok: false; errors: RunbookError[] };
+  | { ok: false; errors: RunbookError[]; runbook: Runbook | undefined };
 
 /** Largest runbook that is read; keeps a hostile upload from costing memory. */
 export const MAX_RUNBOOK_BYTES = 1024 * 1024;
@@ -34,7 +37,7 @@ const MAX_SYNTAX_MESSAGE = 300;
 
 function refusal(message: string, hint?: string): ParsedRunbook {
   const error = { line: 1, column: 1, path: '', message };
-  return { ok: false, errors: [hint === undefined ? error : { ...error, hint }] };
+  return { ok: false, errors: [hint === undefined ? error : { ...error, hint }], runbook: undefined };
 }
 
 /**
@@ -47,16 +50,17 @@ export function parseRunbook(text: string, operations: readonly OperationDefinit
     return refusal('more entries than a runbook can have', 'Split it into several platforms.');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  if (document.errors.length > 0) return { ok: false, errors: syntaxErrors(document, lines) };
+  if (document.errors.length > 0)
+    return { ok: false, errors: syntaxErrors(document, lines), runbook: undefined };
   const plain = toPlain(document);
-  if (plain instanceof ReferenceError) return { ok: false, errors: [aliasError(plain)] };
+  if (plain instanceof ReferenceError) return { ok: false, errors: [aliasError(plain)], runbook: undefined };
   const place = (faults: Iterable<RunbookFault>): RunbookError[] =>
     firstFaults(faults)
       .map((fault) => locate(fault, document, lines))
       .toSorted((a, b) => a.line - b.line || a.column - b.column);
   const parsed = Runbook.safeParse(plain);
   const errors = place(allFaults(parsed, plain, operations));
-  if (!parsed.success || errors.length > 0) return { ok: false, errors };
+  if (!parsed.success || errors.length > 0) return { ok: false, errors, runbook: parsed.data };
   return { ok: true, runbook: parsed.data, warnings: place(runbookWarnings(parsed.data)) };
 }
 

@@ -3,7 +3,9 @@ import { handleApi } from '#functions/api/handler.ts';
 import { webhookSignature } from '#functions/api/webhook.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { findCommand } from '#functions/store/commands.ts';
+import type { Database } from '#functions/store/database.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { applyTestRunbook, DEMO_RUNBOOK } from '#test/fixtures/control-plane.ts';
 import { createTestDeps, type TestDeps, WEBHOOK_KEY } from '#test/fixtures/deps.ts';
 import { type FunctionServer, serveHandler } from '#test/fixtures/function-server.ts';
@@ -13,11 +15,21 @@ let database: TestDatabase;
 let deps: TestDeps;
 let listener: CommandListener;
 let server: FunctionServer;
+/** True: nothing can be written. */
+let isStoreAway: boolean;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   listener = createCommandListener(database.db);
-  deps = createTestDeps(database.db);
+  isStoreAway = false;
+  const db: Database = {
+    ...database.db,
+    transaction: (work) =>
+      isStoreAway
+        ? Promise.reject(new LamplighterError('unavailable', 'reach database', { retryable: true }))
+        : database.db.transaction(work),
+  };
+  deps = createTestDeps(db);
   server = await serveHandler(handleApi(deps, listener));
   await applyTestRunbook(database.db);
 });
@@ -121,6 +133,14 @@ describe('refuses', () => {
     expect(denial).toMatchObject({ actor: 'webhook:restart-service', target: 'service.restart' });
     await applyTestRunbook(database.db, `${DEMO_RUNBOOK}\n# as before\n`);
   });
+});
+
+test('a call that led to no command is not used up: the very same call is taken later, and only once', async () => {
+  isStoreAway = true;
+  expect((await call()).status).toBe(503);
+  isStoreAway = false;
+  expect((await call()).status).toBe(202);
+  expect((await call()).status).toBe(409);
 });
 
 test('a time stamp at the edge is taken', async () => {
