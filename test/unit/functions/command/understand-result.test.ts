@@ -30,9 +30,9 @@ test.each([
   ['a field that is missing', { ...VITALS, bootId: undefined }, 'bootId: '],
   ['a field of another type, beside one that is new', { ...VITALS, a: 1, uptimeS: 'secret' }, 'uptimeS: '],
   ['a fault in a list', { ...VITALS, disks: [{ mount: 3, totalBytes: 2, freeBytes: 1 }] }, 'disks.0.mount: '],
-  ['null', null, 'it must be an object'],
-  ['a list', [1], 'it must be an object'],
-  ['a text', 'secret', 'it must be an object'],
+  ['null', null, 'it must be a mapping'],
+  ['a list', [1], 'it must be a mapping'],
+  ['a text', 'secret', 'it must be a mapping'],
 ])('%s is a fault, told without the value', (_name, result, words) => {
   const answer = vitals(result);
   expect(answer).toEqual({ understood: false, fault: expect.stringContaining(words) });
