@@ -1,5 +1,5 @@
 // The commands of functions/admin/command.ts, for a person who can reach the database.
-//   DATABASE_URL=postgresql://… node functions/admin.ts COMMAND
+//   OWNER_DATABASE_URL=postgresql://… node functions/admin.ts COMMAND
 import { parseArgs } from 'node:util';
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -9,15 +9,14 @@ import { readConfig } from './config.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { DEFAULT_LIFETIME_DAYS } from './store/tokens.ts';
 
-const USAGE = `usage: node functions/admin.ts COMMAND      (DATABASE_URL names the database)
-  migrate                   bring the schema up to date
+const USAGE = `usage: node functions/admin.ts COMMAND      (OWNER_DATABASE_URL is the login of the schema's owner)
+  migrate                   bring the schema up to date, and let lamplighter_functions log in with the password of
+                            DATABASE_URL, the login of the functions, when that is set
   create-token NAME ROLE [--days N] [--hosts A,B] [--operations service.restart,backup.*]
                             print a new token; ROLE is ${Role.options.join(', ')};
                             it ends after ${DEFAULT_LIFETIME_DAYS} days unless --days says otherwise
   list-tokens               print all tokens with their ends and their last use
   revoke-token NAME         end a token for good
-  let-functions-in          let the role lamplighter_functions log in with FUNCTIONS_DATABASE_PASSWORD, which the
-                            functions' own DATABASE_URL has
   verify-audit              prove that no audit entry was changed or removed
 `;
 
@@ -37,10 +36,6 @@ function parseCommand(args: string[]): AdminCommand {
     lifetimeDays: values.days === undefined ? undefined : Number(values.days),
     hosts: values.hosts?.split(','),
     operations: values.operations?.split(','),
-    password:
-      command === 'let-functions-in'
-        ? readConfig(process.env).get('FUNCTIONS_DATABASE_PASSWORD').reveal()
-        : undefined,
   };
   const parsed = AdminCommand.safeParse(
     Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
@@ -57,19 +52,23 @@ function tokenLine({ name, role, hosts, operations, expiresAt, lastUsedAt, revok
 }
 
 function describe(answer: AdminAnswer): string {
-  if ('applied' in answer) return answer.applied.length === 0 ? 'up to date' : answer.applied.join('\n');
+  if ('applied' in answer) {
+    const applied = answer.applied.length === 0 ? ['up to date'] : answer.applied;
+    return [...applied, ...(answer.letIn === null ? [] : [`${answer.letIn} may log in`])].join('\n');
+  }
   if ('token' in answer) return answer.token;
   if ('tokens' in answer) return answer.tokens.map(tokenLine).join('\n');
   if ('revoked' in answer) return `revoked ${answer.revoked}`;
-  if ('letIn' in answer) return `${answer.letIn} may log in`;
   return `intact: ${answer.auditEntries} entries`;
 }
 
 let db: Database | undefined;
 try {
   const order = parseCommand(process.argv.slice(2));
-  db = openDatabase(readConfig(process.env).get('DATABASE_URL').reveal(), { statementTimeoutMs: 600_000 });
-  process.stdout.write(`${describe(await runAdminCommand(db, order))}\n`);
+  const config = readConfig(process.env);
+  db = openDatabase(config.get('OWNER_DATABASE_URL').reveal(), { statementTimeoutMs: 600_000 });
+  const answer = await runAdminCommand(db, order, config.find('DATABASE_URL')?.reveal());
+  process.stdout.write(`${describe(answer)}\n`);
 } catch (error) {
   const hint = error instanceof LamplighterError && error.hint ? `\n${error.hint}` : '';
   process.stderr.write(`${messageOf(error)}${hint}\n`);

@@ -30,8 +30,8 @@ const VARIABLES = {
   GOOGLE_CLOUD_PROJECT: z.string().min(1),
   DATABASE_URL: secret,
   DATABASE_CA: z.string().includes('BEGIN CERTIFICATE'),
-  /** For admin.ts alone. */
-  FUNCTIONS_DATABASE_PASSWORD: secret,
+  /** The schema's owner, for migrations and tokens alone; DATABASE_URL is the login of the functions. */
+  OWNER_DATABASE_URL: secret,
   SIGN_URL: z.url(),
   SIGNING_KEY: z.string().min(1),
   OIDC_AUDIENCE: z.url(),

@@ -75,10 +75,11 @@ export function createDeps(
   entryPoint: EntryPointName,
 ): Deps {
   const config = readConfig(env);
-  const { pool } = findEntryPoint(entryPoint).connections;
+  const { connections, variables } = findEntryPoint(entryPoint);
+  const login = variables.includes('OWNER_DATABASE_URL') ? 'OWNER_DATABASE_URL' : 'DATABASE_URL';
   const database = lazily(() =>
-    openDatabase(config.get('DATABASE_URL').reveal(), {
-      maxConnections: pool,
+    openDatabase(config.get(login).reveal(), {
+      maxConnections: connections.pool,
       serverCa: config.find('DATABASE_CA'),
     }),
   );

@@ -6,6 +6,7 @@ import { LamplighterError } from './errors.ts';
 /** Environment variables that an entry point demands; `functions/config.ts` parses them. */
 export type FunctionVariable =
   | 'DATABASE_URL'
+  | 'OWNER_DATABASE_URL'
   | 'SIGN_URL'
   | 'SIGNING_KEY'
   | 'OIDC_AUDIENCE'
@@ -128,7 +129,7 @@ export const ENTRY_POINTS: readonly EntryPoint[] = [
   {
     name: 'admin',
     callers: ['deployer'],
-    variables: ['DATABASE_URL', 'OIDC_AUDIENCE', 'OIDC_CALLERS'],
+    variables: ['DATABASE_URL', 'OWNER_DATABASE_URL', 'OIDC_AUDIENCE', 'OIDC_CALLERS'],
     instances: 1,
     concurrency: 1,
     connections: { pool: 1 },

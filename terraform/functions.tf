@@ -44,7 +44,7 @@ locals {
     }
     admin = {
       callers   = ["deployer"]
-      variables = ["DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS"]
+      variables = ["DATABASE_URL", "OWNER_DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS"]
       instances = 1, concurrency = 1, memory = "512Mi", timeout = 600
     }
   }
@@ -107,6 +107,7 @@ resource "terraform_data" "before_functions" {
     google_project_iam_member.build_sources,
     google_secret_manager_secret_iam_member.reader,
     google_secret_manager_secret_version.database_url,
+    google_secret_manager_secret_version.owner_database_url,
     google_secret_manager_secret_version.smtp_url,
     google_secret_manager_secret_version.webhook_secrets,
     google_sql_database.lamplighter,

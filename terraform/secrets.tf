@@ -1,14 +1,21 @@
 # Values go in by write-only arguments: they are in Secret Manager alone, not in the state and not in a plan.
 locals {
+  # The functions log in as a role that owns nothing; the schema's owner is `admin`'s alone, which lets that role in.
   database_url = var.create_database ? format(
+    "postgresql://lamplighter_functions:%s@%s/lamplighter",
+    var.functions_database_password,
+    one(google_sql_database_instance.this[*].private_ip_address),
+  ) : var.database_url
+  owner_database_url = var.create_database ? format(
     "postgresql://lamplighter:%s@%s/lamplighter",
     var.database_password,
     one(google_sql_database_instance.this[*].private_ip_address),
-  ) : var.database_url
+  ) : var.owner_database_url
   secret_ids = {
-    DATABASE_URL    = "lamplighter-database-url"
-    SMTP_URL        = "lamplighter-smtp-url"
-    WEBHOOK_SECRETS = "lamplighter-webhook-secrets"
+    DATABASE_URL       = "lamplighter-database-url"
+    OWNER_DATABASE_URL = "lamplighter-owner-database-url"
+    SMTP_URL           = "lamplighter-smtp-url"
+    WEBHOOK_SECRETS    = "lamplighter-webhook-secrets"
   }
   secret_readers = merge([
     for name, entry in local.entry_points : {
@@ -30,6 +37,12 @@ resource "google_secret_manager_secret" "value" {
 resource "google_secret_manager_secret_version" "database_url" {
   secret                 = google_secret_manager_secret.value["DATABASE_URL"].id
   secret_data_wo         = local.database_url
+  secret_data_wo_version = var.secrets_version
+}
+
+resource "google_secret_manager_secret_version" "owner_database_url" {
+  secret                 = google_secret_manager_secret.value["OWNER_DATABASE_URL"].id
+  secret_data_wo         = local.owner_database_url
   secret_data_wo_version = var.secrets_version
 }
 

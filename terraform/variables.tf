@@ -35,7 +35,7 @@ variable "create_database" {
 }
 
 variable "database_password" {
-  description = "Password of the instance's user, letters and digits only. Needed with create_database."
+  description = "Password of the schema's owner, letters and digits only. Needed with create_database."
   type        = string
   default     = null
   sensitive   = true
@@ -46,8 +46,28 @@ variable "database_password" {
   }
 }
 
+variable "functions_database_password" {
+  description = "Password of the functions' login, lamplighter_functions, letters and digits only. Needed with create_database."
+  type        = string
+  default     = null
+  sensitive   = true
+  ephemeral   = true
+  validation {
+    condition     = var.functions_database_password == null || can(regex("^[A-Za-z0-9]{24,}$", var.functions_database_password))
+    error_message = "The functions' password is at least 24 letters and digits: it becomes part of a URL."
+  }
+}
+
+variable "owner_database_url" {
+  description = "Login of the schema's owner when no database is made, as postgresql://user:password@host/database?sslmode=verify-full. The owner may create roles."
+  type        = string
+  default     = null
+  sensitive   = true
+  ephemeral   = true
+}
+
 variable "database_url" {
-  description = "PostgreSQL to use when none is made, as postgresql://user:password@host/database?sslmode=verify-full."
+  description = "Login of the functions when no database is made: the same address with lamplighter_functions and a password of your choice, which `migrate` gives to that role."
   type        = string
   default     = null
   sensitive   = true

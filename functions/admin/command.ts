@@ -8,7 +8,7 @@ import { Role } from '#shared/role.ts';
 import { isOperationScope } from '../command/scope.ts';
 import { verifyAuditChain } from '../store/audit.ts';
 import type { Database } from '../store/database.ts';
-import { FUNCTIONS_ROLE, letFunctionsIn } from '../store/functions-role.ts';
+import { letFunctionsIn } from '../store/functions-role.ts';
 import { migrate } from '../store/migrate.ts';
 import {
   createToken,
@@ -33,25 +33,33 @@ export const AdminCommand = z.discriminatedUnion('command', [
   }),
   z.strictObject({ command: z.literal('list-tokens') }),
   z.strictObject({ command: z.literal('revoke-token'), name: TokenName }),
-  z.strictObject({ command: z.literal('let-functions-in'), password: z.string().min(16).max(200) }),
   z.strictObject({ command: z.literal('verify-audit') }),
 ]);
 export type AdminCommand = z.infer<typeof AdminCommand>;
 
 /** What it did. A token's text is here and nowhere else. */
 export type AdminAnswer =
-  | { applied: readonly string[] }
+  | { applied: readonly string[]; letIn: string | null }
   | { token: string }
   | { tokens: readonly TokenView[] }
   | { revoked: string }
-  | { letIn: string }
   | { auditEntries: number };
 
-/** Carries a command out. Throws what the store throws, and `corrupt` when the audit trail was changed. */
-export async function runAdminCommand(db: Database, order: AdminCommand): Promise<AdminAnswer> {
+/**
+ * Carries a command out with the rights of the schema's owner. `functionsUrl` is the login of the functions: a migration
+ * lets it in. Throws what the store throws, and `corrupt` when the audit trail was changed.
+ */
+export async function runAdminCommand(
+  db: Database,
+  order: AdminCommand,
+  functionsUrl: string | undefined,
+): Promise<AdminAnswer> {
   switch (order.command) {
     case 'migrate':
-      return { applied: await migrate(db) };
+      return {
+        applied: await migrate(db),
+        letIn: functionsUrl === undefined ? null : await letFunctionsIn(db, functionsUrl),
+      };
     case 'create-token':
       return { token: await createToken(db, order) };
     case 'list-tokens':
@@ -59,9 +67,6 @@ export async function runAdminCommand(db: Database, order: AdminCommand): Promis
     case 'revoke-token':
       await revokeToken(db, order.name);
       return { revoked: order.name };
-    case 'let-functions-in':
-      await letFunctionsIn(db, order.password);
-      return { letIn: FUNCTIONS_ROLE };
     case 'verify-audit': {
       const verdict = await verifyAuditChain(db);
       if (verdict.intact) return { auditEntries: verdict.entries };

@@ -15,6 +15,7 @@ export function handleAdmin(deps: Deps): Handler {
         hint: 'Send {"command":"migrate"}, {"command":"create-token","name":"alice","role":"admin"}, {"command":"revoke-token","name":"alice"} or {"command":"verify-audit"}.',
       });
     }
-    return { body: await runAdminCommand(deps.db, order.data) };
+    const functionsUrl = deps.config.get('DATABASE_URL').reveal();
+    return { body: await runAdminCommand(deps.db, order.data, functionsUrl) };
   });
 }

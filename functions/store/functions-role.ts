@@ -1,11 +1,31 @@
 // The role that the functions log in as; a migration makes it and says what it may.
 import { z } from 'zod';
+import { messageOf } from '#shared/errors.ts';
 import { type Database, queryRow } from './database.ts';
 
 export const FUNCTIONS_ROLE = 'lamplighter_functions';
 
-/** Lets the functions' role log in with this password; with the owner's credentials. */
-export async function letFunctionsIn(db: Database, password: string): Promise<void> {
+const MOST_ATTEMPTS = 5;
+
+/**
+ * Lets the functions' role log in with the password of their URL; with the owner's credentials. Gives the role, or null
+ * when the URL names another user: then that user's rights are the deployer's choice.
+ */
+export async function letFunctionsIn(db: Database, functionsUrl: string): Promise<string | null> {
+  const { username, password } = new URL(functionsUrl);
+  if (username !== FUNCTIONS_ROLE) return null;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await setPassword(db, decodeURIComponent(password));
+      return FUNCTIONS_ROLE;
+    } catch (error) {
+      // A role belongs to the whole server: no lock of one database keeps two changes of it apart.
+      if (attempt === MOST_ATTEMPTS || !messageOf(error).includes('tuple concurrently updated')) throw error;
+    }
+  }
+}
+
+async function setPassword(db: Database, password: string): Promise<void> {
   await db.transaction(async (tx) => {
     // A role's password can't be a parameter of ALTER ROLE.
     const row = await queryRow(

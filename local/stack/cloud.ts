@@ -82,8 +82,7 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
     places,
     pubsubAddress,
     storageEndpoint: gcs.url,
-    ownerDatabaseUrl: database.url,
-    values: functionValues(options, places, database.functionsUrl, mail.url),
+    values: functionValues(options, places, database, mail.url),
   });
   for (const running of functions) closing.add('function', () => running.close());
   const ticking = prepareScheduler(options, mint, places, closing);
@@ -120,8 +119,9 @@ async function openStore({ home }: CloudOptions, closing: Closing): Promise<Stor
   try {
     await migrate(db);
     const password = randomBytes(24).toString('hex');
-    await letFunctionsIn(db, password);
-    return { url, functionsUrl: functionsUrl(url, password), token: await keepToken(db, home.lampConfig) };
+    const login = functionsUrl(url, password);
+    await letFunctionsIn(db, login);
+    return { url, functionsUrl: login, token: await keepToken(db, home.lampConfig) };
   } finally {
     await db.close();
   }
@@ -189,11 +189,12 @@ function liveUrlOf(places: FunctionPlan['places']): string {
 function functionValues(
   { keys }: CloudOptions,
   places: FunctionPlan['places'],
-  databaseUrl: string,
+  database: { url: string; functionsUrl: string },
   smtpUrl: string,
 ): FunctionPlan['values'] {
   return {
-    DATABASE_URL: databaseUrl,
+    DATABASE_URL: database.functionsUrl,
+    OWNER_DATABASE_URL: database.url,
     SIGN_URL: urlOf(places, 'sign'),
     SIGNING_KEY: `file:${keys.signingKeyFile}`,
     SMTP_URL: smtpUrl,

@@ -19,8 +19,6 @@ export interface FunctionPlan {
   places: Record<EntryPointName, HeldPort>;
   pubsubAddress: string;
   storageEndpoint: string;
-  /** The database for `admin`, which migrates; the others' role may do less. */
-  ownerDatabaseUrl: string;
   values: Record<Exclude<FunctionVariable, 'OIDC_AUDIENCE' | 'OIDC_CALLERS'>, string>;
 }
 
@@ -58,7 +56,6 @@ async function environmentOf(entryPoint: EntryPoint, plan: FunctionPlan): Promis
   const callers = entryPoint.callers === 'public' ? [] : entryPoint.callers;
   const values: Record<FunctionVariable, string> = {
     ...plan.values,
-    ...(entryPoint.name === 'admin' ? { DATABASE_URL: plan.ownerDatabaseUrl } : {}),
     OIDC_AUDIENCE: urlOf(plan.places, entryPoint.name),
     OIDC_CALLERS: callers.map(serviceAccountEmail).join(','),
   };

@@ -1,5 +1,5 @@
 -- The role that the functions log in as. It owns nothing, so it can neither change a table nor turn off a trigger; of the
--- audit trail it may only add. Whoever deploys gives it a password: node functions/admin.ts let-functions-in.
+-- audit trail it may only add. It gets the password of DATABASE_URL when `admin` migrates.
 
 DO $$ BEGIN
   CREATE ROLE lamplighter_functions NOLOGIN;

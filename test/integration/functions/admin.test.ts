@@ -3,13 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDatabase } from '#functions/store/database.ts';
+import { functionsUrl } from '#functions/store/functions-role.ts';
 import { useToken } from '#functions/store/tokens.ts';
 import { buildFunctions } from '#local/build/functions.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
 import { type IdentityServer, startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint } from '#local/identity/token-mint.ts';
 import { holdPort } from '#local/ports.ts';
-import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
+import { createTestDatabase, FUNCTIONS_PASSWORD, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 const DEPLOYER = 'lamplighter-deployer@test.iam.gserviceaccount.com';
 const mint = createTokenMint();
@@ -35,7 +37,8 @@ beforeAll(async () => {
     env: {
       PATH: '/usr/bin:/bin',
       GOOGLE_CLOUD_PROJECT: 'test',
-      DATABASE_URL: database.url,
+      OWNER_DATABASE_URL: database.url,
+      DATABASE_URL: loginOfFunctions(),
       OIDC_AUDIENCE: `http://${address}:${port}`,
       OIDC_CALLERS: DEPLOYER,
       OIDC_CERTS_URL: identity.certsUrl,
@@ -50,6 +53,11 @@ afterAll(async () => {
   rmSync(bundle, { recursive: true, force: true });
   rmSync(logs, { recursive: true, force: true });
 });
+
+/** The role is the whole server's, so each test file that uses it gives it the same password. */
+function loginOfFunctions(): string {
+  return functionsUrl(database.url, FUNCTIONS_PASSWORD);
+}
 
 async function call(
   order: unknown,
@@ -67,8 +75,19 @@ async function call(
 
 test('takes a new deployment from an empty database to its first token', async () => {
   const applied = await call({ command: 'migrate' });
-  expect(applied).toEqual({ status: 200, body: { applied: expect.arrayContaining(['001-core.sql']) } });
-  expect(await call({ command: 'migrate' })).toEqual({ status: 200, body: { applied: [] } });
+  const letIn = 'lamplighter_functions';
+  expect(applied).toEqual({
+    status: 200,
+    body: { applied: expect.arrayContaining(['001-core.sql']), letIn },
+  });
+  expect(await call({ command: 'migrate' })).toEqual({ status: 200, body: { applied: [], letIn } });
+  const functions = openDatabase(loginOfFunctions());
+  try {
+    await functions.query('SELECT count(*) FROM audit');
+    await expect(functions.query('DELETE FROM audit')).rejects.toThrow('permission denied');
+  } finally {
+    await functions.close();
+  }
   const made = await call({ command: 'create-token', name: 'alice', role: 'admin' });
   expect(made).toEqual({ status: 200, body: { token: expect.stringMatching(/^lamp_/) } });
   const { token } = made.body as { token: string };

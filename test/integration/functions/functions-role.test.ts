@@ -19,9 +19,8 @@ import {
   pushedReport,
 } from '#test/fixtures/control-plane.ts';
 import { createTestDeps, makeKey } from '#test/fixtures/deps.ts';
-import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
+import { createTestDatabase, FUNCTIONS_PASSWORD, type TestDatabase } from '#test/fixtures/postgres.ts';
 
-const PASSWORD = "it's a pass:word/@?";
 let database: TestDatabase;
 let functions: Database;
 let keys: HostKeys;
@@ -29,8 +28,8 @@ let token: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  await letFunctionsIn(database.db, PASSWORD);
-  functions = openDatabase(functionsUrl(database.url, PASSWORD));
+  await letFunctionsIn(database.db, functionsUrl(database.url, FUNCTIONS_PASSWORD));
+  functions = openDatabase(functionsUrl(database.url, FUNCTIONS_PASSWORD));
   token = await createToken(database.db, { name: 'tester', role: 'operator' });
 });
 afterAll(async () => {

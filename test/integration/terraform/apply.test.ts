@@ -7,6 +7,7 @@ import { openWorkspace, TERRAFORM, type Workspace } from '#test/fixtures/terrafo
 const SECRETS = {
   smtp_url: 'smtps://user:mail-secret@smtp.example.com:465',
   database_password: 'databasesecretdatabasesecret',
+  functions_database_password: 'functionssecretfunctionssecret',
   webhook_secrets: { 'restart-hook': 'hmac-key-of-the-test' },
 };
 const SETTINGS = {
@@ -39,7 +40,8 @@ describe.skipIf(!TERRAFORM)('terraform apply (skipped where the terraform progra
     expect(await run('plan', '-detailed-exitcode')).toMatchObject({ status: 0 });
     const state = read('terraform.tfstate');
     expect(state).toContain('lamplighter-smtp-url');
-    for (const secret of ['mail-secret', SECRETS.database_password, 'hmac-key']) {
+    const passwords = [SECRETS.database_password, SECRETS.functions_database_password];
+    for (const secret of ['mail-secret', ...passwords, 'hmac-key']) {
       expect(state).not.toContain(secret);
     }
   });
@@ -47,7 +49,8 @@ describe.skipIf(!TERRAFORM)('terraform apply (skipped where the terraform progra
   test('makes no network and no instance for a database of one’s own', async () => {
     const own = {
       create_database: false,
-      database_url: 'postgresql://u:p@db.example.com/l?sslmode=verify-full',
+      owner_database_url: 'postgresql://u:p@db.example.com/l?sslmode=verify-full',
+      database_url: 'postgresql://lamplighter_functions:q@db.example.com/l?sslmode=verify-full',
     };
     const { cloud, run } = await open({ ...SETTINGS, ...own, smtp_url: SECRETS.smtp_url });
     expect(await run('apply', '-auto-approve')).toMatchObject({ status: 0 });
