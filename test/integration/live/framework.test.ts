@@ -56,7 +56,7 @@ test('the very first request may be an upgrade, and an agent streams to a viewer
   expect(messages.slice(0, 250)).toEqual(Array.from({ length: 250 }, (_, i) => `line ${i + 1}`));
   expect(messages[250]).toMatch(/^x{4056}… \[cut: 5944 more characters\]$/);
   viewer.socket.close(1000);
-  expect(await streaming).toEqual({ linesSent: 252 });
+  expect(await streaming).toEqual({ linesSent: 251 });
   expect(stops).toBe(1);
 });
 
