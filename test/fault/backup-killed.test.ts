@@ -81,12 +81,17 @@ describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs r
 
   test.each([
     ['check-backup', 0],
+    ['restore-roles', 0],
+    ['restore-roles', 40],
     ['create-database', 0],
     ['create-database', 60],
     ['restore-database', 50],
     ['restore-database', 300],
     ['check-rows', 0],
     ['check-rows', 40],
+    ['hand-over', 0],
+    ['hand-over', 60],
+    ['hand-over', 150],
     ['swap', 0],
     ['swap', 20],
     ['swap', 40],
@@ -101,6 +106,8 @@ describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs r
     const run = lab.start('restore.run', terms);
     await killIn(run, step, afterMs);
     const ending = await run.recover().ended();
+    const roles = await lab.cluster.query('postgres', "SELECT FROM pg_roles WHERE rolname LIKE 'lamplighter-%'");
+    expect(roles).toEqual([]);
     if (ending.state === 'succeeded') {
       expect(await rows()).toBe(ROWS);
       const kept = `shop_before_${run.commandId.slice(-6)}`;
