@@ -32,6 +32,11 @@ export function createRefusalReader(entries: readonly ListingEntry[]): {
     if (entry !== undefined) current = Number(entry);
     const why = /^pg_restore: error: (.*)$/.exec(line)?.[1];
     if (why === undefined) return;
+    // Rows are refused without a word of which entry it was; the table's name is in the reason.
+    if (why.startsWith('COPY failed')) {
+      refused.push({ what: 'rows', why: why.slice(0, MAX_WHY) });
+      return;
+    }
     const named = current === undefined ? undefined : names.get(current);
     const id = current === undefined ? {} : { dumpId: current };
     const words = why.replace(/^could not execute query: /, '').slice(0, MAX_WHY);

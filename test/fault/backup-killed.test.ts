@@ -106,7 +106,10 @@ describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs r
     const run = lab.start('restore.run', terms);
     await killIn(run, step, afterMs);
     const ending = await run.recover().ended();
-    const roles = await lab.cluster.query('postgres', "SELECT FROM pg_roles WHERE rolname LIKE 'lamplighter-%'");
+    const roles = await lab.cluster.query(
+      'postgres',
+      "SELECT FROM pg_roles WHERE rolname LIKE 'lamplighter-%'",
+    );
     expect(roles).toEqual([]);
     if (ending.state === 'succeeded') {
       expect(await rows()).toBe(ROWS);

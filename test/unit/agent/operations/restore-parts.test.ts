@@ -25,10 +25,12 @@ test('what pg_restore refused is told with its entry', () => {
 pg_restore: from TOC entry 215; 1259 16394 TABLE t keeper
 pg_restore: error: could not execute query: ERROR:  relation "a" does not exist
 Command was: CREATE TABLE t (x integer CHECK (f(x)));
+pg_restore: error: COPY failed for table "u": ERROR:  no
 `;
   for (const piece of said.match(/.{1,17}/gs) ?? []) reader.take(piece);
   expect(reader.refused()).toEqual([
     { what: 'the dump', why: 'ERROR:  relation "a" does not exist', dumpId: 215 },
+    { what: 'rows', why: 'COPY failed for table "u": ERROR:  no' },
   ]);
 });
 

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BackupSummary } from '#shared/operations/backup.ts';
+import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
+
+/** On a machine that has much else to do. */
+const SLOW_MS = 300_000;
+
+/** pg_dump writes the tables by name; the CHECK of the first reads the second, which is empty when the first is filled. */
+const SHOP = `CREATE TABLE public.orders (id integer);
+  CREATE TABLE public.products (id integer); INSERT INTO public.products VALUES (1);
+  CREATE FUNCTION public.is_known(integer) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.products WHERE id = $1)';
+  ALTER TABLE public.orders ADD CONSTRAINT known CHECK (public.is_known(id)); INSERT INTO public.orders VALUES (1);
+  CREATE TABLE public.plain (id integer); INSERT INTO public.plain SELECT generate_series(1, 7);`;
+
+describe.skipIf(!canLab)(
+  'choices and refusals of a restore (need root on Linux)',
+  { timeout: SLOW_MS },
+  () => {
+    let lab: HostLab;
+    let backupId: string;
+
+    beforeAll(async () => {
+      lab = await openHostLab(['shop', 'other'], { max_prepared_transactions: '2', wal_level: 'logical' });
+      for (const name of ['shop', 'other']) await lab.cluster.query('postgres', `CREATE DATABASE ${name}`);
+      await lab.cluster.query('shop', SHOP);
+      const { result } = await lab.start('backup.run', { database: 'shop', localRetentionDays: 30 }).ended();
+      backupId = BackupSummary.parse(result).backupId;
+    }, SLOW_MS);
+    afterAll(async () => {
+      await lab?.close();
+    });
+
+    async function databases(): Promise<string[]> {
+      const rows = await lab.cluster.query('postgres', 'SELECT datname FROM pg_database ORDER BY 1');
+      return rows.map(({ datname }) => String(datname));
+    }
+
+    function restore(spec: Record<string, unknown> = {}) {
+      return lab.start('restore.run', { backupId, database: 'shop', confirm: 'shop', services: [], ...spec });
+    }
+
+    test.each<[string, string, string, RegExp]>([
+      [
+        'a prepared transaction',
+        "BEGIN; INSERT INTO public.plain VALUES (8); PREPARE TRANSACTION 'waiting'",
+        "ROLLBACK PREPARED 'waiting'",
+        /a prepared transaction holds it \(waiting\)/,
+      ],
+      [
+        'a replication slot',
+        "SELECT pg_create_logical_replication_slot('feed', 'pgoutput')",
+        "SELECT pg_drop_replication_slot('feed')",
+        /a replication slot belongs to it \(feed\)/,
+      ],
+      [
+        'a subscription',
+        "CREATE SUBSCRIPTION news CONNECTION 'dbname=shop' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+        'DROP SUBSCRIPTION news',
+        /it has a subscription \(news\)/,
+      ],
+    ])('%s is found before anything stops', async (_name, make, remove, fault) => {
+      await lab.cluster.query('shop', make);
+      const ending = await restore().ended();
+      await lab.cluster.query('shop', remove);
+      expect(ending.message).toMatch(fault);
+      expect(ending.steps.map(({ name }) => name)).toEqual(['check-backup']);
+    });
+
+    test("another database's backup is not called corrupt", async () => {
+      const ending = await restore({ database: 'other', confirm: 'other' }).ended();
+      expect(ending).toMatchObject({ state: 'failed', code: 'other-database' });
+    });
+
+    test('what PostgreSQL refuses puts everything back, unless a person chose to keep going', async () => {
+      const before = await databases();
+      const stopped = await restore().ended();
+      expect(stopped).toMatchObject({ state: 'failed', hint: expect.stringContaining('--keep-going') });
+      expect(await databases()).toEqual(before);
+      const run = restore({ onRefused: 'keep-going' });
+      const ending = await run.ended();
+      expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded' });
+      expect(ending.result).toMatchObject({
+        refused: expect.arrayContaining([
+          { what: 'rows', why: expect.stringMatching(/table "orders".*"known"/) },
+          { what: 'rows', why: 'TABLE DATA public.orders: 0 rows, 1 in the dump' },
+        ]),
+      });
+      const rows = await lab.cluster.query('shop', 'SELECT count(*) AS n FROM public.plain');
+      expect(rows).toEqual([{ n: '7' }]);
+
+      const kept = `shop_before_${run.commandId.slice(-6)}`;
+      await lab.cluster.query('postgres', 'CREATE DATABASE shop_before_abcdef');
+      const strange = await lab
+        .start('restore.forget', { name: 'shop_before_abcdef', database: 'shop' })
+        .ended();
+      expect(strange.message).toMatch(/no restore of shop has put it aside/);
+      const forgotten = await lab.start('restore.forget', { name: kept, database: 'shop' }).ended();
+      expect(forgotten, JSON.stringify(forgotten)).toMatchObject({
+        state: 'succeeded',
+        result: { name: kept },
+      });
+      const left = await databases();
+      expect(left).toContain('shop_before_abcdef');
+      expect(left).not.toContain(kept);
+    });
+  },
+);
