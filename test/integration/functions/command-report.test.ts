@@ -129,7 +129,7 @@ describe('a result', () => {
   const plan = [{ step: 'restart', does: 'systemctl restart app-web.service' }];
   const refused: [string, Partial<FinishedReport>, boolean, string][] = [
     ['of another form', { result: { unit, healthy: 'secret' } }, false, 'healthy:'],
-    ['that is none', { result: 'secret' }, false, 'it must be an object'],
+    ['that is none', { result: 'secret' }, false, 'it must be a mapping'],
     ['of a failure, of another form', { state: 'failed', result: { secret: 1 } }, false, 'unit:'],
     ["of a dry run that is the operation's", { result: { unit, healthy: true } }, true, 'plan:'],
   ];
@@ -428,7 +428,8 @@ describe('the sweep', () => {
   test('a command whose host went silent becomes unknown, and a result that comes late still counts', async () => {
     const id = await sentCommand();
     await deliver(accepted(id), keys.agent);
-    deps.advance(180_000 + 4 * 60_000);
+    const { timeoutMs = 0 } = (await findCommand(database.db, id)) ?? {};
+    deps.advance(timeoutMs + 4 * 60_000);
     await sweepCommands(deps);
     expect(await findCommand(database.db, id)).toMatchObject({ state: 'accepted' });
     deps.advance(60_000);
