@@ -428,8 +428,7 @@ describe('the sweep', () => {
   test('a command whose host went silent becomes unknown, and a result that comes late still counts', async () => {
     const id = await sentCommand();
     await deliver(accepted(id), keys.agent);
-    const { timeoutMs = 0 } = (await findCommand(database.db, id)) ?? {};
-    deps.advance(timeoutMs + 4 * 60_000);
+    deps.advance(((await findCommand(database.db, id))?.timeoutMs ?? 0) + 4 * 60_000);
     await sweepCommands(deps);
     expect(await findCommand(database.db, id)).toMatchObject({ state: 'accepted' });
     deps.advance(60_000);
