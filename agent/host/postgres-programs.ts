@@ -16,7 +16,7 @@ const TRANSACTION_TIMEOUT_MAJOR = 17;
  * Minor releases of pg_dump that close CVE-2024-7348: before them, a role could put a view in the place of a table while
  * pg_dump was running, and its functions ran as the superuser that dumps.
  */
-const SAFE_MINOR: Readonly<Record<number, number>> = { 12: 20, 13: 16, 14: 13, 15: 8, 16: 4 };
+const SAFE_MINOR: Readonly<Record<number, number>> = { 13: 16, 14: 13, 15: 8, 16: 4 };
 const SAFE_MAJOR = 17;
 
 const DEBIAN_DIR = onHost('/usr/lib/postgresql');
@@ -26,7 +26,8 @@ const TIMEOUT_MS = 10_000;
 export type ProgramName = 'psql' | 'pg_dump' | 'pg_dumpall' | 'pg_restore';
 
 export interface Programs {
-  major: number;
+  /** Of the server: the programs may be newer, and what a statement may say goes by the server alone. */
+  serverMajor: number;
   /** What `pg_dump --version` prints. */
   version: string;
   /** Absolute path of a program. */
@@ -113,7 +114,7 @@ export async function findPrograms(serverMajor: number): Promise<Programs> {
   const installed = await installedPrograms();
   const major = chooseMajor(serverMajor, [...installed.keys()]);
   const dir = installed.get(major) ?? PLAIN_DIR;
-  return { major, version: await versionOf(dir), file: (name) => `${dir}/${name}` };
+  return { serverMajor, version: await versionOf(dir), file: (name) => `${dir}/${name}` };
 }
 
 /** psql of the newest version: what we send it, each version sends to each server in the same way. */

@@ -80,18 +80,26 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
     });
 }
 
-/** Which backups retention lets go of: older than the days, and never the newest whole one. */
-export function chooseExpired(
-  backups: readonly LocalBackup[],
-  retentionDays: number,
-  nowMs: number,
-): BackupId[] {
+export interface Expiry {
+  expired: BackupId[];
+  /** Old enough to go, but whole here and nowhere else. */
+  waiting: BackupId[];
+}
+
+/**
+ * Which backups retention lets go of: older than the days, never the newest whole one, and never a whole one that the bucket
+ * does not have.
+ */
+export function chooseExpired(backups: readonly LocalBackup[], retentionDays: number, nowMs: number): Expiry {
   const newestWhole = backups.findLast(({ isWhole }) => isWhole)?.backupId;
-  return backups
-    .filter(
-      ({ backupId }) => backupId !== newestWhole && nowMs - backupTimeMs(backupId) > retentionDays * DAY_MS,
-    )
-    .map(({ backupId }) => backupId);
+  const old = backups.filter(
+    ({ backupId }) => backupId !== newestWhole && nowMs - backupTimeMs(backupId) > retentionDays * DAY_MS,
+  );
+  const isWaiting = ({ isWhole, isUploaded }: LocalBackup): boolean => isWhole && !isUploaded;
+  return {
+    expired: old.filter((backup) => !isWaiting(backup)).map(({ backupId }) => backupId),
+    waiting: old.filter(isWaiting).map(({ backupId }) => backupId),
+  };
 }
 
 /** Removes a local backup; one that is not there is fine. */

@@ -17,6 +17,7 @@ import type { Step, StepContext } from '../runner/steps.ts';
 import { dumpApplication, dumpDatabase } from './backup-dump.ts';
 import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
 import { readConfiguration, readGlobals, storeSecret } from './backup-secrets.ts';
+import { expectBytes } from './backup-size.ts';
 import {
   chooseExpired,
   listLocalBackups,
@@ -25,7 +26,7 @@ import {
   removeLeftover,
   removeLocalBackup,
 } from './backup-store.ts';
-import { readLocalManifest, uploadBackup, uploadLeftBehind } from './backup-upload.ts';
+import { uploadBackup, uploadLeftBehind } from './backup-upload.ts';
 import type { Plan, Read } from './twin.ts';
 
 function placeOf(terms: BackupTerms, context: StepContext, part: keyof typeof PART_FILES) {
@@ -39,23 +40,9 @@ function placeOf(terms: BackupTerms, context: StepContext, part: keyof typeof PA
 
 const OLD_SERVER =
   'the server lacks the fix of CVE-2024-7348 (August 2024): upgrade it to the newest minor release of its version';
-/** Of a database's size, when nothing is known of its earlier backups. */
-const EXPECTED_SHARE = 0.25;
 
 function reserveFor({ policy, database }: BackupTerms): DiskReserve {
   return openReserve(policy.localDir, `back up ${database}`);
-}
-
-/** How large the dump will be: as the newest local backup of this database was, grown with it. */
-function expectBytes(localDir: string, database: string, databaseBytes: number): number {
-  const whole = listLocalBackups(localDir).filter(({ isWhole }) => isWhole);
-  for (const { backupId } of whole.toReversed()) {
-    const { manifest } = readLocalManifest(localDir, backupId);
-    const part = manifest.parts.find(({ name }) => name === 'database');
-    if (manifest.database !== database || !part || manifest.databaseBytes === 0) continue;
-    return Math.ceil((part.bytes / manifest.databaseBytes) * databaseBytes);
-  }
-  return Math.ceil(databaseBytes * EXPECTED_SHARE);
 }
 
 function prepareStep(terms: BackupTerms): Step {
@@ -72,7 +59,11 @@ function prepareStep(terms: BackupTerms): Step {
       const backupId = backupIdFor(startedAt, envelope.id);
       makeLocalBackup(policy.localDir, backupId, (await findAccount(AGENT_ACCOUNT)).gid);
       const reserve = reserveFor(terms);
-      const expectedBytes = expectBytes(policy.localDir, database, facts.databaseBytes);
+      const expectedBytes = expectBytes(
+        policy.localDir,
+        { database, databaseBytes: facts.databaseBytes },
+        note,
+      );
       if (reserve.roomBytes() < expectedBytes) throw reserve.fault(expectedBytes);
       return {
         data: { backupId, startedAt: startedAt.toISOString(), pgDumpVersion, ...facts },
@@ -184,10 +175,13 @@ function resultOf(terms: BackupTerms, context: StepContext): BackupSummary {
 function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
   return {
     name: 'retention',
-    describe: () => `remove local copies older than ${localRetentionDays} days, never the newest whole one`,
+    describe: () =>
+      `remove local copies older than ${localRetentionDays} days, never the newest whole one or one that is not in the bucket`,
     isRepeatable: true,
     run: ({ note }) => {
-      const expired = chooseExpired(listLocalBackups(policy.localDir), localRetentionDays, Date.now());
+      const backups = listLocalBackups(policy.localDir);
+      const { expired, waiting } = chooseExpired(backups, localRetentionDays, Date.now());
+      for (const backupId of waiting) note(`kept ${backupId}: the bucket does not have it yet`);
       for (const backupId of expired) {
         try {
           removeLocalBackup(policy.localDir, backupId);

@@ -36,7 +36,7 @@ const ADMIN = { database: 'postgres' };
 
 const END_SESSIONS_S = 10;
 
-/** Sends everybody away from databases that let nobody in any more, and waits for it (PostgreSQL 12 can't wait by itself). */
+/** Sends everybody away from databases that let nobody in any more, and waits for it (pg_terminate_backend waits by itself only since PostgreSQL 14). */
 function endSessions(names: readonly string[]): string {
   const which = `datname IN (${names.map(quoteText).join(', ')}) AND pid <> pg_backend_pid()`;
   return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${which};
@@ -49,6 +49,9 @@ function endSessions(names: readonly string[]): string {
     END $wait$;`;
 }
 
+/** It waits for a checkpoint of the whole server and removes every file; cut short here, the server would go on by itself. */
+const DROP_TIMEOUT_MS = 2 * 3_600_000;
+
 /** Drops a database if it is there, whoever is connected. */
 export async function dropDatabase(cluster: Cluster, name: string): Promise<void> {
   if (!(await existingDatabases(cluster)).includes(name)) return;
@@ -56,7 +59,7 @@ export async function dropDatabase(cluster: Cluster, name: string): Promise<void
     `ALTER DATABASE ${quoteName(name)} ALLOW_CONNECTIONS false IS_TEMPLATE false;
      ${endSessions([name])}
      DROP DATABASE IF EXISTS ${quoteName(name)};`,
-    { cluster, ...ADMIN },
+    { cluster, ...ADMIN, timeoutMs: DROP_TIMEOUT_MS },
   );
 }
 

@@ -147,7 +147,7 @@ const READ_ALL_SINCE = 14;
 
 /** A superuser's materialized view reads whatever it names. */
 function readAllRights({ programs }: Filling): string[] {
-  return programs.major >= READ_ALL_SINCE ? [`GRANT pg_read_all_data TO ${HELD};`] : [];
+  return programs.serverMajor >= READ_ALL_SINCE ? [`GRANT pg_read_all_data TO ${HELD};`] : [];
 }
 
 function finalOwners(entries: readonly ListingEntry[], absent: ReadonlySet<number>): string[] {

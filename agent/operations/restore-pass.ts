@@ -44,10 +44,15 @@ export interface PassResult {
 const EVENT_TRIGGERS_SINCE = 17;
 
 /** The session of a hand in the database that is filled. */
-export function sessionOf({ cluster, fresh, login, programs }: Filling, hand: Hand): Session {
+export function sessionOf(
+  { cluster, fresh, login, programs }: Pick<Filling, 'cluster' | 'fresh' | 'login' | 'programs'>,
+  hand: Hand,
+): Session {
   const place = { cluster, database: fresh };
   if (hand === 'restorer') return { ...place, login };
-  return programs.major >= EVENT_TRIGGERS_SINCE ? { ...place, settings: ['event_triggers=off'] } : place;
+  return programs.serverMajor >= EVENT_TRIGGERS_SINCE
+    ? { ...place, settings: ['event_triggers=off'] }
+    : place;
 }
 
 /** Arguments of pg_restore: it reads the dump from its stdin and restores what the list names, in that order. */

@@ -21,14 +21,17 @@ function providerClause({ localeProvider, locale, icuRules }: DatabaseProperties
   return `LOCALE_PROVIDER icu ICU_LOCALE ${name}${rules}`;
 }
 
-/** The statement that makes a database with the properties that can't be changed later. */
+/**
+ * The statement that makes a database with the properties that can't be changed later. It lets nobody in: a new database
+ * gives everybody CONNECT and TEMPORARY, and taking these away does not end a session that came before.
+ */
 export function createStatement(name: string, properties: DatabaseProperties, major: number): string {
   const { encoding, collate, ctype, tablespace } = properties;
   return [
     `CREATE DATABASE ${quoteName(name)} TEMPLATE template0 ENCODING ${quoteText(encoding)}`,
     `LC_COLLATE ${quoteText(collate)} LC_CTYPE ${quoteText(ctype)}`,
     providerClause(properties, major),
-    `TABLESPACE ${quoteName(tablespace)};`,
+    `TABLESPACE ${quoteName(tablespace)} ALLOW_CONNECTIONS false;`,
   ]
     .filter((clause) => clause !== '')
     .join(' ');
@@ -52,7 +55,8 @@ export async function createFreshDatabase(
   });
   await runSql(
     `REVOKE ALL ON DATABASE ${quoteName(fresh)} FROM PUBLIC;
-     GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteName(fresh)} TO ${quoteName(RESTORE_ROLE)};`,
+     GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteName(fresh)} TO ${quoteName(RESTORE_ROLE)};
+     ALTER DATABASE ${quoteName(fresh)} ALLOW_CONNECTIONS true;`,
     { cluster, ...ADMIN },
   );
 }

@@ -132,7 +132,7 @@ function createStep(terms: RestoreTerms): Step {
     describe: () => `CREATE DATABASE ${names.fresh}, with the encoding and locale that the backup names`,
     run: async (context) => {
       const { properties } = checked(context).manifest;
-      await createFreshDatabase(cluster, names.fresh, properties, foundBy(terms).programs.major);
+      await createFreshDatabase(cluster, names.fresh, properties, foundBy(terms).programs.serverMajor);
       return { detail: names.fresh };
     },
     undo: () => dropDatabase(cluster, names.fresh),

@@ -49,7 +49,7 @@ test('takes every pg_dump from 17 on, and none whose version it can not read', (
   for (const version of ['17.0', '18.4']) {
     expect(() => assertDumpIsSafe(`pg_dump (PostgreSQL) ${version}`)).not.toThrow();
   }
-  for (const version of ['11.22', '19beta1', '']) {
+  for (const version of ['11.22', '12.22', '19beta1', '']) {
     expect(() => assertDumpIsSafe(`pg_dump (PostgreSQL) ${version}`)).toThrow(/CVE-2024-7348/);
   }
 });

@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { dumpArguments } from '#agent/operations/backup-dump.ts';
+import { expectBytes } from '#agent/operations/backup-size.ts';
 import { chooseExpired, type LocalBackup } from '#agent/operations/backup-store.ts';
 import { planProcedure } from '#agent/operations/procedures.ts';
 import { restoreNames } from '#agent/operations/restore-database.ts';
@@ -11,8 +15,8 @@ import { Policy } from '#shared/policy/policy.ts';
 
 const CLUSTER = { socketDir: '/var/run/postgresql', port: 5432 };
 
-function local(day: string, isWhole = true): LocalBackup {
-  return { backupId: BackupId.parse(`${day}T020000Z-abcdef`), bytes: 1, isWhole, isUploaded: true };
+function local(day: string, isWhole = true, isUploaded = true): LocalBackup {
+  return { backupId: BackupId.parse(`${day}T020000Z-abcdef`), bytes: 1, isWhole, isUploaded };
 }
 
 test('pg_dump and pg_restore are asked by socket, without a password, and nothing is converted', () => {
@@ -56,9 +60,35 @@ test.each<[string, LocalBackup[], string[]]>([
   ['the newest whole one stays, however old', [local('20260101'), local('20260201')], ['20260101']],
   ['one without a manifest keeps nothing', [local('20260101'), local('20261122', false)], []],
   ['one without a manifest goes when it is old', [local('20260101', false), local('20260201')], ['20260101']],
+  [
+    'one that only this disk has stays',
+    [local('20260101', true, false), local('20260102', false, false), local('20260201')],
+    ['20260102'],
+  ],
 ])('retention of 30 days: %s', (_name, backups, expired) => {
   const now = Date.parse('2026-11-23T10:00:00Z');
-  expect(chooseExpired(backups, 30, now)).toEqual(expired.map((day) => `${day}T020000Z-abcdef`));
+  expect(chooseExpired(backups, 30, now).expired).toEqual(expired.map((day) => `${day}T020000Z-abcdef`));
+});
+
+test('what stays because the bucket does not have it is told', () => {
+  const backups = [local('20260101', true, false), local('20261122')];
+  const { waiting } = chooseExpired(backups, 30, Date.parse('2026-11-23T10:00:00Z'));
+  expect(waiting).toEqual(['20260101T020000Z-abcdef']);
+});
+
+test('a manifest that can not be read does not keep the next backup from being made', () => {
+  const localDir = mkdtempSync(join(tmpdir(), 'lamplighter-backups-'));
+  onTestFinished(() => rmSync(localDir, { recursive: true }));
+  for (const [day, text] of [
+    ['20261121', '{"cut off'],
+    ['20261122', JSON.stringify({ payloadType: 'x', payload: 'e30=', signatures: [] })],
+  ] as const) {
+    mkdirSync(join(localDir, `${day}T020000Z-abcdef`));
+    writeFileSync(join(localDir, `${day}T020000Z-abcdef`, 'manifest.json'), text);
+  }
+  const notes: string[] = [];
+  expect(expectBytes(localDir, { database: 'd', databaseBytes: 400 }, (text) => notes.push(text))).toBe(100);
+  expect(notes).toHaveLength(2);
 });
 
 test('a backup tells when it began by its id', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLineCounter } from '#agent/operations/restore-count.ts';
+import { type Filling, sessionOf } from '#agent/operations/restore-pass.ts';
 import { createStatement, propertyStatements, settingValue } from '#agent/operations/restore-properties.ts';
 import { createRefusalReader } from '#agent/operations/restore-refused.ts';
 import { scramVerifier } from '#agent/operations/restore-role.ts';
@@ -68,9 +69,19 @@ const PROPERTIES: DatabaseProperties = {
 test('a database is made with the provider that its server knows', () => {
   const locale = "ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'";
   expect(createStatement('d', PROPERTIES, 16)).toBe(
-    `CREATE DATABASE "d" TEMPLATE template0 ${locale} LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' TABLESPACE "pg_default";`,
+    `CREATE DATABASE "d" TEMPLATE template0 ${locale} LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' TABLESPACE "pg_default" ALLOW_CONNECTIONS false;`,
   );
   expect(createStatement('d', { ...PROPERTIES, localeProvider: 'c' }, 13)).not.toMatch(/PROVIDER/);
+});
+
+test('a setting that only the newer programs know is not sent to the server', () => {
+  const filling = (serverMajor: number): Pick<Filling, 'cluster' | 'fresh' | 'login' | 'programs'> => {
+    const programs = { serverMajor, version: 'pg_dump (PostgreSQL) 18.4', file: String };
+    const login = { role: 'r', account: { uid: 1, gid: 1 }, password: '' };
+    return { cluster: { socketDir: '/run', port: 5432 }, fresh: 'd', login, programs };
+  };
+  expect(sessionOf(filling(16), 'superuser').settings).toBeUndefined();
+  expect(sessionOf(filling(17), 'superuser').settings).toEqual(['event_triggers=off']);
 });
 
 test('everything that was revoked stays revoked', () => {
