@@ -85,8 +85,8 @@ async function admit(
 ): Promise<boolean> {
   try {
     const body = await readBody(req, { maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs, budget });
-    res.once('close', () => budget.giveBack(body.byteLength));
-    req.rawBody = body;
+    res.once('close', () => budget.giveBack(body.heldBytes));
+    req.rawBody = body.bytes;
     return true;
   } catch (error) {
     await refuse(req, res, error, answeringWith.log);

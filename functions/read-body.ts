@@ -63,14 +63,13 @@ export function faultOfHead(
 }
 
 /**
- * The body's bytes, counted as they come, whatever the headers say. They stay in the budget until the caller gives them
- * back. Throws `invalid-input` (408, 413, 415) or `unavailable` (the budget is used up, or the sender has gone).
+ * The body's bytes, counted as they come, whatever the headers say. `heldBytes` stay in the budget until the caller gives
+ * them back. Throws `invalid-input` (408, 413, 415) or `unavailable` (the budget is used up, or the sender has gone).
  */
 export async function readBody(req: IncomingMessage, { maxBytes, timeoutMs, budget }: BodyTerms) {
   const fault = faultOfHead(req.headers, maxBytes);
   if (fault) throw fault;
-  const pieces: Buffer[] = [];
-  let bytes = 0;
+  const bytes = createGrowingBytes(maxBytes, budget);
   try {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(refusal(408, `not whole after ${timeoutMs} ms`)), timeoutMs);
@@ -80,23 +79,48 @@ export async function readBody(req: IncomingMessage, { maxBytes, timeoutMs, budg
         else reject(error);
       };
       req.on('data', (piece: Buffer) => {
-        const isFitting = bytes + piece.byteLength <= maxBytes;
-        if (isFitting && budget.take(piece.byteLength)) {
-          bytes += piece.byteLength;
-          pieces.push(piece);
-        } else settle(isFitting ? busy() : tooLarge(maxBytes));
+        const outcome = bytes.add(piece);
+        if (outcome !== 'added') settle(outcome === 'busy' ? busy() : tooLarge(maxBytes));
       });
       req.once('end', () => settle());
       req.once('close', () => settle(gone()));
       req.once('error', () => settle(gone()));
     });
-    return Buffer.concat(pieces);
+    return { bytes: bytes.view(), heldBytes: bytes.heldBytes() };
   } catch (error) {
-    budget.giveBack(bytes);
+    budget.giveBack(bytes.heldBytes());
     throw error;
   } finally {
     req.removeAllListeners('data');
   }
+}
+
+/**
+ * Bytes in one buffer that doubles. A list of the pieces would cost some hundred bytes for each, and whoever sends decides
+ * how many there are: one byte may be a piece.
+ */
+function createGrowingBytes(maxBytes: number, budget: ByteBudget) {
+  let held = Buffer.alloc(0);
+  let length = 0;
+  return {
+    add: (piece: Buffer): 'added' | 'busy' | 'too-large' => {
+      const needed = length + piece.byteLength;
+      if (needed > maxBytes) return 'too-large';
+      if (needed > held.byteLength) {
+        const capacity = Math.min(maxBytes, Math.max(needed, held.byteLength * 2));
+        if (!budget.take(capacity - held.byteLength)) return 'busy';
+        // Never of the pool that small buffers share, which would hold more than is counted.
+        const grown = Buffer.alloc(capacity);
+        held.copy(grown, 0, 0, length);
+        held = grown;
+      }
+      piece.copy(held, length);
+      length = needed;
+      return 'added';
+    },
+    view: () => held.subarray(0, length),
+    heldBytes: () => held.byteLength,
+  };
 }
 
 function busy(): LamplighterError {

@@ -81,6 +81,11 @@ function chunksOf(body: Buffer): Buffer[] {
   return [...pieces, Buffer.from('0\r\n\r\n')];
 }
 
+/** `count` chunks of one byte each: six bytes on the wire for one of the body. */
+function tinyChunks(count: number): Buffer[] {
+  return [Buffer.from('1\r\nx\r\n'.repeat(count)), Buffer.from('0\r\n\r\n')];
+}
+
 function peakBytes(one: FunctionProcess): number {
   const status = readFileSync(`/proc/${one.pid()}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
@@ -116,6 +121,16 @@ describe.each(TARGETS)('%s, as it is deployed, with little memory', (target) => 
     expect(answer).toContain('content-type: application/problem+json');
     expect(problemIn(answer)).toMatchObject({ status, code: 'invalid-input' });
     // Still the same process.
+    expect(one?.pid()).toBe(pid);
+  });
+
+  test('reads a body of two million chunks of one byte in little memory', async () => {
+    const one = deployed.get(target);
+    const pid = one?.pid();
+    const head = ['transfer-encoding: chunked', 'connection: close'];
+    const answer = await exchange(one?.url ?? '', head, tinyChunks(2_000_000));
+    expect(answer).toMatch(/^HTTP\/1\.1 \d{3} /);
+    expect(answer).toContain('content-type: application/problem+json');
     expect(one?.pid()).toBe(pid);
   });
 
