@@ -1,10 +1,15 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Google's clients need not look for a metadata server, nor warn that there is none.
 const WITHOUT_METADATA = { METADATA_SERVER_DETECTION: 'none' };
 
+// Most tests wait for servers, locks and disks rather than for a processor: two at a time also where there are two.
+const MOST_WORKERS = Math.max(2, availableParallelism() - 1);
+
 export default defineConfig({
   test: {
+    maxWorkers: MOST_WORKERS,
     projects: [
       {
         test: {
