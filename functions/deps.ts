@@ -58,7 +58,7 @@ function verifierFrom(config: Config): CallerVerifier {
       isBehindIam: config.find('K_SERVICE') !== undefined,
     });
   });
-  return async (authorization) => (await load())(authorization);
+  return async (headers) => (await load())(headers);
 }
 
 function lazily<T>(make: () => T): () => T {

@@ -13,7 +13,7 @@ async function admit(req: Request, deps: PrivateDeps): Promise<Buffer> {
       details: { status: 405 },
     });
   }
-  await deps.verifyCaller(req.headers.authorization);
+  await deps.verifyCaller(req.headers);
   return bodyOf(req);
 }
 

@@ -18,8 +18,14 @@ export interface CallerTerms {
   nowMs?: () => number;
 }
 
-/** Checks an Authorization header; gives the caller's e-mail. Throws `unauthenticated`, `not-allowed`, or `unavailable` without certificates. */
-export type CallerVerifier = (authorization: string | undefined) => Promise<string>;
+/** The headers that tell who calls. */
+export interface CallerHeaders {
+  authorization?: string | undefined;
+  'x-serverless-authorization'?: string | string[] | undefined;
+}
+
+/** Checks a request's identity token; gives the caller's e-mail. Throws `unauthenticated`, `not-allowed`, or `unavailable` without certificates. */
+export type CallerVerifier = (headers: CallerHeaders) => Promise<string>;
 
 const ISSUERS = ['https://accounts.google.com', 'accounts.google.com'];
 /** What Cloud Run puts in place of the signature (cloud.google.com/run/docs/troubleshooting#signature-removed). */
@@ -45,10 +51,14 @@ export function createCallerVerifier({
   const client = new OAuth2Client(
     certsUrl === undefined ? {} : { endpoints: { oauth2FederatedSignonPemCertsUrl: certsUrl } },
   );
-  return async (authorization) => {
-    const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/.exec(authorization ?? '')?.[1];
+  return async (headers) => {
+    const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/.exec(headers.authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated('there is no identity token');
     const isStripped = isBehindIam && token.endsWith(`.${REMOVED_SIGNATURE}`);
+    // IAM then checked that header alone, and handed this one on as the caller wrote it.
+    if (isStripped && headers['x-serverless-authorization'] !== undefined) {
+      throw unauthenticated('the token has no signature, and IAM has checked another');
+    }
     const payload = isStripped
       ? readStripped(token, audience, nowMs() / 1000)
       : await verify(client, token, audience);

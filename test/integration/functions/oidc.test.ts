@@ -1,5 +1,6 @@
 // Who may call a private function: identity tokens with their signature, and as Cloud Run hands them on behind IAM.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CallerHeaders } from '#functions/cloud/oidc.ts';
 import { createDeps } from '#functions/deps.ts';
 import { type IdentityServer, startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint } from '#local/identity/token-mint.ts';
@@ -17,7 +18,7 @@ afterAll(() => identity.close());
 
 type Where = 'behind IAM' | 'elsewhere';
 
-function verify(token: string, where: Where): Promise<string> {
+function verify(token: string, where: Where, headers: CallerHeaders = {}): Promise<string> {
   const { verifyCaller } = createDeps(
     {
       OIDC_AUDIENCE: AUDIENCE,
@@ -27,7 +28,7 @@ function verify(token: string, where: Where): Promise<string> {
     },
     'sign',
   );
-  return verifyCaller(`Bearer ${token}`);
+  return verifyCaller({ authorization: `Bearer ${token}`, ...headers });
 }
 
 const request = { serviceAccountEmail: CALLER, audience: AUDIENCE };
@@ -67,6 +68,19 @@ const WRONG: [string, Record<string, unknown>, string][] = [
 
 test.each(WRONG)('behind IAM a stripped token with %s is refused', async (_name, change, code) => {
   await expect(verify(await altered(change), 'behind IAM')).rejects.toMatchObject({ code });
+});
+
+describe('IAM looks at X-Serverless-Authorization first: with it', () => {
+  test.each([['a token'], ['']])('a token without a signature is refused (%j)', async (header) => {
+    const headers = { 'x-serverless-authorization': header };
+    const stripped = await mint.mintStrippedToken(request);
+    await expect(verify(stripped, 'behind IAM', headers)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  test('a whole token still proves its caller', async () => {
+    const headers = { 'x-serverless-authorization': 'Bearer another' };
+    expect(await verify(await mint.mintIdToken(request), 'behind IAM', headers)).toBe(CALLER);
+  });
 });
 
 describe('behind IAM only the very marker counts', () => {

@@ -20,7 +20,7 @@ let server: FunctionServer;
 beforeEach(async () => {
   database = await createTestDatabase();
   deps = createTestDeps(database.db, {
-    verifyCaller: (authorization) =>
+    verifyCaller: ({ authorization }) =>
       authorization === 'Bearer scheduler'
         ? Promise.resolve('scheduler@example.com')
         : Promise.reject(new LamplighterError('unauthenticated', 'identify caller: no')),
