@@ -5,6 +5,8 @@ import { isSecretName } from './secret-names.ts';
 
 /** What is under a secret's name, or stands alone in its file, is hidden from this length on. */
 const MIN_NAMED_LENGTH = 4;
+/** The longest in one line, in characters; of several lines each is looked for, and the whole when it is no longer. */
+const MAX_LENGTH = 4096;
 /** Any other value, when it looks made up as well. */
 const MIN_OTHER_LENGTH = 8;
 const MIN_OTHER_BITS = 30;
@@ -39,9 +41,15 @@ function bitsOf(text: string): number {
   return [...counts.values()].reduce((sum, count) => sum - count * Math.log2(count / total), 0);
 }
 
+/** Values in an address's query may be secret. Not one pattern: `[?&][^=]*=` takes a time that grows with the square. */
+function hasQuery(address: string): boolean {
+  const start = address.search(/[?&]/);
+  return start >= 0 && address.includes('=', start);
+}
+
 /** Addresses, places and versions say nothing secret, and stand in every log. */
 function looksPublic(text: string): boolean {
-  if (/^[a-z][a-z0-9+.-]*:\/\/[^@\s]*$/i.test(text)) return !/[?&][^=]*=/.test(text);
+  if (/^[a-z][a-z0-9+.-]*:\/\/[^@\s]*$/i.test(text)) return !hasQuery(text);
   return (
     /^[\d.:/-]+$/.test(text) ||
     /^\/[\w./@-]*$/.test(text) ||
@@ -67,7 +75,7 @@ function decodePercent(text: string): string {
 
 /** The password inside an address or a connection string. */
 function passwordsIn(text: string): Found[] {
-  const inAddress = /:\/\/[^\s:/@]*:(\S+)@/.exec(text)?.[1];
+  const inAddress = /:\/\/[^\s:/@]{0,200}:(\S{1,500})@/.exec(text)?.[1];
   const inQuery = [
     ...text.matchAll(/[?&;\s]([\w.-]{1,64})\s?=\s?([^&;\s]+)/g),
     ...text.matchAll(/^([\w.-]{1,64})=([^&;\s]+)/g),
@@ -85,35 +93,58 @@ function withParts(found: Found): Found[] {
   return [found, ...parts, ...passwordsIn(found.text)];
 }
 
-function* scalarsOf(value: unknown, isNamed: boolean): Generator<Found> {
-  if (Array.isArray(value)) for (const item of value) yield* scalarsOf(item, isNamed);
-  else if (value instanceof Map || (typeof value === 'object' && value !== null)) {
-    const entries = value instanceof Map ? [...value] : Object.entries(value);
-    for (const [name, item] of entries) yield* scalarsOf(item, isNamed || isSecretName(String(name)));
-  } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') {
-    yield { text: String(value), isNamed };
+interface Node {
+  value: unknown;
+  isNamed: boolean;
+}
+
+/** What is in a list or a mapping, with its names. */
+function childrenOf({ value, isNamed }: Node): Node[] {
+  if (Array.isArray(value)) return value.map((item: unknown) => ({ value: item, isNamed }));
+  if (typeof value !== 'object' || value === null) return [];
+  const entries: [unknown, unknown][] = value instanceof Map ? [...value] : Object.entries(value);
+  return entries.map(([name, item]) => ({ value: item, isNamed: isNamed || isSecretName(String(name)) }));
+}
+
+/** Without recursion, however deep it is; and what aliases repeat is looked at once under a secret's name, once under others. */
+function scalarsOf(root: unknown): Found[] {
+  const found: Found[] = [];
+  const seen = { named: new Set<unknown>(), other: new Set<unknown>() };
+  const left: Node[] = [{ value: root, isNamed: false }];
+  for (let node = left.pop(); node; node = left.pop()) {
+    const { value, isNamed } = node;
+    if (typeof value === 'object') {
+      const before = isNamed ? seen.named : seen.other;
+      if (before.has(value)) continue;
+      before.add(value);
+      for (const child of childrenOf(node)) left.push(child);
+    } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
+      found.push({ text: String(value), isNamed });
   }
+  return found;
 }
 
 function readJson(text: string): Found[] | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? [...scalarsOf(value, false)] : undefined;
+    return typeof value === 'object' && value !== null ? scalarsOf(value) : undefined;
   } catch {
     return undefined;
   }
 }
 
+// Comparing each key with each other one, and a drawing for each error, take a time that grows with the square of the file.
+const YAML_FORM = { logLevel: 'silent', intAsBigInt: true, uniqueKeys: false, prettyErrors: false } as const;
 const YAML_TERMS = { maxAliasCount: 100, mapAsMap: true };
 
 function readYaml(text: string): Found[] {
-  const documents = parseAllDocuments(text, { logLevel: 'silent', intAsBigInt: true });
+  const documents = parseAllDocuments(text, YAML_FORM);
   if (!Array.isArray(documents)) return [];
   try {
     return documents.flatMap((document) => {
       const value: unknown = document.errors.length > 0 ? undefined : document.toJS(YAML_TERMS);
       // Any text at all is a scalar of YAML.
-      return typeof value === 'object' ? [...scalarsOf(value, false)] : [];
+      return typeof value === 'object' ? scalarsOf(value) : [];
     });
   } catch {
     return [];
@@ -151,14 +182,21 @@ function readWords(text: string): Found[] {
 }
 
 const COMMENT = /^[ \t]*#.*$/gm;
-const HAS_NAMES = /^[ \t]*(?:export[ \t]+)?["']?[\w.-]{1,100}["']?[ \t]*(?:=|:(?=\s))|^\s*[[{]/m;
+const HAS_NAMES = /^[ \t]*(?:export[ \t]+)?["']?[\w.-]{1,100}["']?[ \t]*(?:=|:(?=\s))|^[ \t]*[[{]/m;
 
-/** The values to hide wherever they appear. Trivial ones (`true`, `5432`, a host's name) are left out. */
+/** Whether a value is looked for as a whole. Throws for a line that is too long to be. */
+function isShortEnough(text: string): boolean {
+  if (text.length <= MAX_LENGTH) return true;
+  if (text.includes('\n')) return false;
+  throw new Error(`a value in it is longer than ${MAX_LENGTH} characters`);
+}
+
+/** The values to hide wherever they appear. Trivial ones (`true`, `5432`, a host's name) are left out. Throws for one that is too long. */
 export function secretValuesOf(text: string): string[] {
   const bare = text.replace(COMMENT, '').trim();
   const named = HAS_NAMES.test(bare)
     ? [...(readJson(text) ?? readYaml(text)), ...readAssignments(text)]
     : readWords(bare);
   const values = named.flatMap(withParts).filter(isWorthHiding);
-  return [...new Set(values.map(({ text: value }) => value))];
+  return [...new Set(values.map(({ text: value }) => value))].filter(isShortEnough);
 }

@@ -54,7 +54,6 @@ function hideSecrets(host: string): void {
 
 function openRunner(): Runner {
   const { host } = readConfig(PATHS.config);
-  hideSecrets(host);
   mkdirSync(PATHS.runs, { recursive: true, mode: 0o750 });
   return {
     host,
@@ -64,6 +63,7 @@ function openRunner(): Runner {
     signer: keySigner(readFileSync(PATHS.runnerKey, 'utf8')),
     locks: openLocks(PATHS.locks, isOver),
     clock: () => new Date(),
+    hideSecrets: () => hideSecrets(host),
     onStuck: (step) => {
       say('a step does not stop', { step });
       // Ending the process ends its control group, and calls the recovery.

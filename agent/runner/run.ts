@@ -24,6 +24,8 @@ export interface Runner {
   signer: Signer;
   locks: Locks;
   clock: () => Date;
+  /** Learns what must not be told: only for a command that holds, since others may write what is read then. Never throws. */
+  hideSecrets(): void;
   /** Ends the process with all that it started; systemd then calls the recovery. */
   onStuck(step: string): void;
 }
@@ -75,11 +77,13 @@ function skewOf(runner: Runner): number {
 
 /** Carries an admitted command out and writes its signed report, whatever happens on the way. */
 export async function carryOut(runner: Runner, envelope: CommandEnvelope): Promise<void> {
+  runner.hideSecrets();
   await settle(runner, envelope, () => start(runner, envelope));
 }
 
 /** Brings an interrupted run to its end. */
 export async function recover(runner: Runner, envelope: CommandEnvelope): Promise<void> {
+  runner.hideSecrets();
   await settle(runner, envelope, () => takeUp(runner, envelope));
 }
 

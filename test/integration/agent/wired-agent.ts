@@ -75,6 +75,7 @@ export async function openWorld(address: string): Promise<World> {
     signer: keySigner(keys.runner.privatePem),
     locks: openLocks(join(dir, 'locks.db'), () => false),
     clock: () => new Date(),
+    hideSecrets: () => undefined,
     onStuck: () => undefined,
   };
   const received: World['received'] = [];

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { secretValuesOf } from '#agent/redaction/secret-values.ts';
 
 test.each([
@@ -53,4 +53,44 @@ test.each([
   ['comments', '# the settings of the app\n'],
 ])('leaves %s', (_name, text) => {
   expect(secretValuesOf(text)).toEqual([]);
+});
+
+describe('whoever writes the file, it takes root no time', () => {
+  const fill = (text: string): string => text.repeat(Math.ceil(SIZE / text.length)).slice(0, SIZE);
+  const SIZE = 64 * 1024;
+
+  // Each of them took minutes or more of a pattern or a reader that grows with the square of the file.
+  test.each([
+    ['addresses', `KEY=1\n${fill('://a:\n')}`],
+    ['an address in one line', fill('://a:').slice(0, 4096)],
+    ['queries', `A=http://a${fill('?')}`],
+    ['empty lines', `${fill('\n')}x`],
+    ['blanks', `KEY=1\nx${fill(' ')}!`],
+    ['blanks after a name', `${fill('export ')}!`.replaceAll('export', '\nexport')],
+    ['keys', Array.from({ length: 9000 }, (_, i) => `k${i}: 1`).join('\n')],
+    ['lists in lists', `{"a": ${'['.repeat(30_000)}1${']'.repeat(30_000)}}`],
+    ['open lists', `a: ${'['.repeat(60_000)}`],
+    ['faults of YAML', fill('a: b: c\n')],
+    ['aliases', `a: &a [1, 2, 3]\n${Array.from({ length: 90 }, (_, i) => `b${i}: *a`).join('\n')}`],
+    ['quotes', fill('A="\n\'')],
+    ['backslashes', `A=${fill('\\')}`],
+  ])('%s', (_name, text) => {
+    expect(secretValuesOf(text).length).toBeLessThan(SIZE);
+  });
+
+  test('a line that is too long is not passed over', () => {
+    expect(() => secretValuesOf(`TOKEN=${'aB3$'.repeat(1025)}`)).toThrow('longer than 4096 characters');
+  });
+
+  test('a long text of several lines is looked for line by line', () => {
+    const lines = Array.from(
+      { length: 100 },
+      (_, i) => `MIIEvQIBADANBgkqhkiG9w0BAQEFAASC-${i}-0123456789abcdefghijkl`,
+    );
+    expect(secretValuesOf(lines.join('\n'))).toEqual(lines);
+  });
+
+  test('all levels of JSON are looked at, whatever repeats in it', () => {
+    expect(secretValuesOf('a: &x\n  k: abcd1\nsecret: *x\nb: *x\n')).toContain('abcd1');
+  });
 });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   appendFileSync,
   existsSync,
@@ -7,15 +8,18 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { handOver } from '#agent/dispatch/hand-over.ts';
 import { pruneRuns, unfinishedRuns } from '#agent/runner/left-over.ts';
 import { openLocks } from '#agent/runner/locks.ts';
 import { admitHandover, carryOut, type Runner, recover } from '#agent/runner/run.ts';
+import { serveHandover } from '#agent/runner/serve.ts';
 import { createRun, openStepWriter, readReport, readSteps, runDir } from '#agent/runner/step-record.ts';
 import { CommandEnvelope, commandTimeMs } from '#shared/command/envelope.ts';
 import { FinishedReport } from '#shared/command/report.ts';
@@ -52,6 +56,7 @@ beforeEach(() => {
     signer: keySigner(runnerKey.privatePem),
     locks: openLocks(join(dir, 'locks.db'), () => false),
     clock: () => new Date(nowMs),
+    hideSecrets: () => undefined,
     onStuck: () => undefined,
   };
 });
@@ -100,6 +105,21 @@ async function sign(envelope: object, pem = controlPlane.privatePem): Promise<Si
   const payload = Buffer.from(JSON.stringify(envelope));
   return { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
 }
+
+test('what is secret is read for a command that holds, and not for bytes that nobody signed', async () => {
+  let timesRead = 0;
+  const open = (): Runner => ({ ...runner, hideSecrets: () => void timesRead++ });
+  const server = createServer((socket) => void serveHandover(socket, 'one', open)).listen(join(dir, 'sock'));
+  await once(server, 'listening');
+  expect(await handOver(join(dir, 'sock'), await sign(envelopeOf(), makeKey().privatePem))).toMatchObject({
+    accepted: false,
+  });
+  expect(timesRead).toBe(0);
+  expect(await handOver(join(dir, 'sock'), await sign(envelopeOf()))).toEqual({ accepted: true });
+  await expect.poll(() => readReport(runner.runsDir, ID)).toBeDefined();
+  expect(timesRead).toBe(1);
+  server.close();
+});
 
 function report(): FinishedReport {
   const signed = readReport(runner.runsDir, ID);
