@@ -6,8 +6,16 @@ import { runScript } from '../host/sql-script.ts';
 import { analyzeTables } from './restore-analyze.ts';
 import { inOrderOfHandOver, isRelation, ownerStatements } from './restore-owners.ts';
 import { type Filling, runPass, sessionOf } from './restore-pass.ts';
-import { type Hand, planRestore, type RestorePlan, type Standing, sealOwner } from './restore-plan.ts';
+import {
+  type Hand,
+  type Pass,
+  planRestore,
+  type RestorePlan,
+  type Standing,
+  sealOwner,
+} from './restore-plan.ts';
 import type { Refused } from './restore-refused.ts';
+import { closeStatements, generated, REOPEN_STATEMENTS } from './restore-rights.ts';
 import { HELD_ROLE, RESTORE_ROLE } from './restore-role.ts';
 
 /** Giving away a hundred thousand objects takes a while; the command has a limit of its own. */
@@ -45,11 +53,6 @@ async function change(filling: Filling, statements: readonly string[]): Promise<
   return errors.map((why) => ({ what: 'a right or an owner', why }));
 }
 
-/** Each row of a query is a statement, which is then run. */
-function generated(query: string): string {
-  return `${query}\n\\gexec`;
-}
-
 const EXTENSIONS_RIGHTS = [
   // Tables whose rows an extension marks as its users', and what they need to make foreign tables and functions.
   generated(
@@ -62,10 +65,7 @@ const EXTENSIONS_RIGHTS = [
 
 /** The restoring role may make objects in each schema; it does not own the schemas, so it can drop nobody else's. */
 function schemaStatements(schemas: readonly ListingEntry[]): string[] {
-  return schemas.flatMap((schema) => [
-    ...ownerStatements(schema, schema.owner),
-    `GRANT USAGE, CREATE ON SCHEMA ${quoteName(schema.tag)} TO ${RESTORER}, ${HELD};`,
-  ]);
+  return schemas.map(({ tag }) => `GRANT USAGE, CREATE ON SCHEMA ${quoteName(tag)} TO ${RESTORER}, ${HELD};`);
 }
 
 function tablespaceStatements(entries: readonly ListingEntry[]): string[] {
@@ -82,28 +82,46 @@ function sealStatements(entries: readonly ListingEntry[], standingOf: Restoratio
 }
 
 /** Schemas and extensions first, while there is nothing of the users' in the database that an extension's script could meet. */
-async function makeGround({ filling, plan }: Restoration): Promise<Refused[]> {
+async function makeGround(restoration: Restoration): Promise<Refused[]> {
+  const { filling, plan } = restoration;
   const { entries } = filling.dump;
   const isNew = ({ tag }: ListingEntry): boolean => tag !== 'public';
+  const owners = plan.schemas.flatMap((schema) => ownerStatements(schema, schema.owner));
   return [
+    ...(await runPass(filling, { hand: 'superuser', entries: plan.schemas.filter(isNew) })).refused,
+    ...(await runPass(filling, { hand: 'superuser', entries: plan.extensions })).refused,
+    ...(await change(filling, owners)),
+    ...(await giveRights(restoration, plan.groundRights)),
     ...(await change(filling, [
       `GRANT USAGE, CREATE ON SCHEMA public TO ${RESTORER}, ${HELD};`,
       ...tablespaceStatements(entries),
+      ...schemaStatements(plan.schemas),
+      ...EXTENSIONS_RIGHTS,
     ])),
-    ...(await runPass(filling, { hand: 'superuser', entries: plan.schemas.filter(isNew) })).refused,
-    ...(await runPass(filling, { hand: 'superuser', entries: plan.extensions })).refused,
-    ...(await change(filling, [...schemaStatements(plan.schemas), ...EXTENSIONS_RIGHTS])),
   ];
 }
 
-async function makeDefinitions({ filling, plan, standingOf }: Restoration): Promise<Refused[]> {
+/** Rights first, then what is open by a schema's rights alone is closed to the roles of the restore, which reach every schema. */
+async function giveRights(
+  { filling, standingOf }: Restoration,
+  rights: readonly ListingEntry[],
+): Promise<Refused[]> {
+  const { refused } = await runPass(filling, { hand: 'superuser', entries: rights });
+  return [...refused, ...(await change(filling, closeStatements(filling.dump.entries, standingOf)))];
+}
+
+async function makeDefinitions(restoration: Restoration): Promise<Refused[]> {
+  const { filling, plan, standingOf } = restoration;
   const refused: Refused[] = [];
+  const isClosedAtOnce = ({ hand, isSealed }: Pass): boolean => hand === 'superuser' || isSealed === true;
   for (const pass of plan.definitions) {
     refused.push(...(await runPass(filling, pass)).refused);
-    if (pass.isSealed) refused.push(...(await change(filling, sealStatements(pass.entries, standingOf))));
+    if (!isClosedAtOnce(pass)) continue;
+    refused.push(...(await change(filling, sealStatements(pass.entries, standingOf))));
+    refused.push(...(await giveRights(restoration, pass.rights ?? [])));
   }
-  const made = plan.definitions.flatMap(({ entries }) => entries);
-  refused.push(...(await change(filling, sealStatements(made, standingOf))));
+  const open = plan.definitions.filter((pass) => !isClosedAtOnce(pass)).flatMap(({ entries }) => entries);
+  refused.push(...(await change(filling, sealStatements(open, standingOf))));
   const { ordinary, trusted } = plan.changes;
   refused.push(...(await runPass(filling, { hand: 'restorer', entries: ordinary })).refused);
   if (trusted.length === 0) return refused;
@@ -179,9 +197,11 @@ export async function handOver(
       plan.closing.flatMap((entry) => ownerStatements(entry, entry.owner)),
     ),
   );
+  keep(await change(filling, [`DROP OWNED BY ${RESTORER}, ${HELD};`, ...REOPEN_STATEMENTS]));
   const owners = [...new Set(plan.refreshes.ordinary.map(({ owner }) => quoteName(owner)))];
   if (owners.length > 0) {
-    keep(await change(filling, [`GRANT ${owners.join(', ')} TO ${RESTORER};`]));
+    const connect = `GRANT CONNECT ON DATABASE ${quoteName(filling.fresh)} TO ${RESTORER};`;
+    keep(await change(filling, [connect, `GRANT ${owners.join(', ')} TO ${RESTORER};`]));
     keep((await runPass(filling, { hand: 'restorer', entries: plan.refreshes.ordinary })).refused);
     keep(await change(filling, [`REVOKE ${owners.join(', ')} FROM ${RESTORER};`]));
   }

@@ -12,6 +12,8 @@ export interface Pass {
   entries: ListingEntry[];
   /** True for one whose objects are given away at once, before anything else is made. */
   isSealed?: true;
+  /** Rights of the routines and types that it makes: given before any role of the restore does anything else. */
+  rights?: ListingEntry[];
 }
 
 /** What is known of an owner in the cluster that is restored into: `trusted` may, or may become who may, act outside of its own objects. */
@@ -26,6 +28,8 @@ export interface ByStanding {
 export interface RestorePlan {
   schemas: ListingEntry[];
   extensions: ListingEntry[];
+  /** Rights on schemas, and on routines and types that an extension or PostgreSQL itself made. */
+  groundRights: ListingEntry[];
   /** Definitions, in the dump's order, by who makes them. */
   definitions: Pass[];
   /** What changes tables that are there already: after all definitions. */
@@ -89,24 +93,39 @@ function mayEvaluate({ definition }: ListingEntry): boolean {
   return /'::(?:"|\w+\.)/.test(definition);
 }
 
-/** A partition's bounds are literals of its key's type, without a cast; a default may be one. */
+const WITH_COLUMNS = new Set(['TABLE', 'FOREIGN TABLE']);
+
+/** True when PostgreSQL plans an expression, or reads a value without a cast, while it makes the object: constants are folded then. */
+function isPlanned({ kind, definition }: ListingEntry): boolean {
+  if (kind === 'AGGREGATE') return /\bM?INITCOND\b/.test(definition);
+  return WITH_COLUMNS.has(kind) && /\bGENERATED ALWAYS AS \(|\bPARTITION BY\b/.test(definition);
+}
+
+/**
+ * A partition's bounds are literals of its key's type, without a cast; a default may be one. A sequence joins its table when
+ * both have changed hands: their owner must be the same.
+ */
 function isChange(entry: ListingEntry): boolean {
+  if (entry.kind === 'SEQUENCE OWNED BY') return true;
   return entry.kind === 'TABLE ATTACH' || (entry.kind === 'DEFAULT' && mayEvaluate(entry));
 }
 
 interface Terms {
   standingOf(owner: string): Standing;
-  hasDomainChecks: boolean;
+  hasChecks: boolean;
 }
 
-function choosePass(entry: ListingEntry, { standingOf, hasDomainChecks }: Terms): Omit<Pass, 'entries'> {
+function choosePass(entry: ListingEntry, { standingOf, hasChecks }: Terms): Omit<Pass, 'entries'> {
   if (isLargeObject(entry)) return { hand: 'restorer' };
   // A validator of the users' would be called with its options.
   if (entry.kind === 'FOREIGN DATA WRAPPER' && /\bVALIDATOR\b/.test(entry.definition))
     return { hand: 'restorer' };
   if (OF_SUPERUSER.has(entry.kind)) return { hand: 'superuser' };
+  const isEvaluated = isPlanned(entry) || (hasChecks && mayEvaluate(entry));
+  // It needs rights on its server, and for its options, that only a superuser has in any case.
+  if (entry.kind === 'FOREIGN TABLE' && !isEvaluated) return { hand: 'superuser' };
   if (standingOf(entry.owner) === 'ordinary') return { hand: 'restorer' };
-  return hasDomainChecks && mayEvaluate(entry) ? { hand: 'restorer', isSealed: true } : { hand: 'superuser' };
+  return isEvaluated ? { hand: 'restorer', isSealed: true } : { hand: 'superuser' };
 }
 
 function groupDefinitions(entries: readonly ListingEntry[], terms: Terms): Pass[] {
@@ -118,6 +137,36 @@ function groupDefinitions(entries: readonly ListingEntry[], terms: Terms): Pass[
     else passes.push({ ...choice, entries: [entry] });
   }
   return passes;
+}
+
+const EARLY_RIGHTS = /^(?:SCHEMA|FUNCTION|PROCEDURE|AGGREGATE|TYPE|DOMAIN) /;
+
+/**
+ * Rights that keep a trusted owner's routines and types closed, by what they are about; the rest closes the restore. An
+ * ordinary owner's stay open to the restoring role until then: its own tables call them.
+ */
+function earlyRights(entries: readonly ListingEntry[], { standingOf }: Terms) {
+  const made = new Map(entries.map((entry) => [entry.dumpId, entry]));
+  const early = entries.filter(
+    ({ kind, tag, owner }) =>
+      kind === 'ACL' &&
+      EARLY_RIGHTS.test(tag) &&
+      (tag.startsWith('SCHEMA ') || standingOf(owner) === 'trusted'),
+  );
+  const targetOf = ({ dependsOn }: ListingEntry): number | undefined =>
+    dependsOn.find(
+      (id) =>
+        made.get(id)?.section === 'pre-data' && !['SCHEMA', 'EXTENSION'].includes(made.get(id)?.kind ?? ''),
+    );
+  return {
+    early: new Set(early),
+    ground: early.filter((right) => targetOf(right) === undefined),
+    withRights: (pass: Pass): Pass => {
+      const ids = new Set(pass.entries.map(({ dumpId }) => dumpId));
+      const rights = early.filter((right) => ids.has(targetOf(right) ?? -1));
+      return rights.length === 0 ? pass : { ...pass, rights };
+    },
+  };
 }
 
 /** A comment or label on it, too. */
@@ -142,8 +191,11 @@ export function planRestore(
   const omitted = closeOver(all, isSubscription);
   const late = closeOver(all, ({ kind }) => kind === 'EVENT TRIGGER');
   const entries = all.filter(({ dumpId, kind }) => !NOT_RESTORED.has(kind) && !omitted.has(dumpId));
-  const hasDomainChecks = entries.some(
-    ({ kind, definition }) => kind === 'DOMAIN' && definition.includes('CHECK'),
+  const hasChecks = entries.some(
+    // Reading a range compares its bounds, by a function that may be a user's.
+    ({ kind, definition }) =>
+      (kind === 'DOMAIN' && definition.includes('CHECK')) ||
+      (kind === 'TYPE' && definition.includes('RANGE')),
   );
   const of = (...kinds: string[]) => entries.filter(({ kind }) => kinds.includes(kind));
   const apart = (entry: ListingEntry): boolean =>
@@ -157,18 +209,23 @@ export function planRestore(
     const of = (standing: Standing) => list.filter((entry) => loadOf(entry, standingOf) === standing);
     return { ordinary: of('ordinary'), trusted: of('trusted') };
   };
+  const terms = { standingOf, hasChecks };
+  const rights = earlyRights(entries, terms);
   return {
     schemas: of('SCHEMA'),
     extensions: of('EXTENSION'),
+    groundRights: rights.ground,
     definitions: groupDefinitions(
       plain.filter((entry) => isDefinition(entry) && !isChange(entry)),
-      { standingOf, hasDomainChecks },
-    ),
+      terms,
+    ).map(rights.withRights),
     changes: split(plain.filter(isChange)),
     loads: split(loads),
     joins: plain.filter(({ kind }) => JOINS.has(kind)),
     refreshes: split(of(VIEW_DATA)),
-    closing: entries.filter(({ dumpId, kind }) => CLOSING.has(kind) && !late.has(dumpId)),
+    closing: entries.filter(
+      (entry) => CLOSING.has(entry.kind) && !late.has(entry.dumpId) && !rights.early.has(entry),
+    ),
     eventTriggers: entries.filter(({ dumpId }) => late.has(dumpId)),
     leftOut: all.filter(isSubscription),
   };

@@ -41,12 +41,19 @@ describe.skipIf(!canLab)('restore of hostile users (needs root on Linux)', { tim
       expect(await query('shop', 'SELECT admin.report() AS report')).toEqual([{ report: 'as it was' }]);
       const owners = `SELECT n.nspname || '.' || c.relname AS name, pg_get_userbyid(c.relowner) AS owner
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname IN ('admin', 'public') AND c.relkind IN ('r', 'm') ORDER BY 1`;
+      WHERE n.nspname IN ('admin', 'public') AND c.relkind IN ('r', 'm', 'p', 'f') ORDER BY 1`;
       const found = await query('shop', owners);
       expect(found.filter(({ owner }) => owner === 'postgres').map(({ name }) => name)).toEqual(
-        ['guarded', 'ledger', 'literal', 'watched'].map((name) => `admin.${name}`),
+        ['guarded', 'ledger', 'literal', 'parted', 'planned', 'watched'].map((name) => `admin.${name}`),
       );
       expect(new Set(found.map(({ owner }) => owner))).toEqual(new Set(['postgres', 'intruder']));
+      expect(found).toContainEqual({ name: 'public.far', owner: 'intruder' });
+      const open = `SELECT p.oid::regprocedure::text AS f, has_function_privilege('intruder', p.oid, 'EXECUTE') AS is_open
+      FROM pg_proc p WHERE p.proname = 'exec_sql' ORDER BY 1`;
+      expect(await query('shop', open)).toEqual([
+        { f: 'admin.exec_sql(text)', is_open: false },
+        { f: 'closed.exec_sql(text)', is_open: true },
+      ]);
       const defaults = await query(
         'shop',
         "SELECT pg_get_expr(adbin, adrelid) AS d FROM pg_attrdef WHERE adrelid = 'admin.ledger'::regclass",

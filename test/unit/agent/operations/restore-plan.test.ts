@@ -38,6 +38,16 @@ test.each<[string, ListingEntry[], string[]]>([
   ['large objects', [entry('BLOB', { owner: 'postgres' })], ['restorer']],
   ['a literal behind which there is no check', [literal('postgres')], ['superuser']],
   ['a literal behind which a check may run', [domain, literal('postgres')], ['restorer', 'restorer sealed']],
+  ...[
+    ['TABLE', 'CREATE TABLE public.x (\n    g integer GENERATED ALWAYS AS (public.f(1)) STORED\n);'],
+    ['TABLE', 'CREATE TABLE public.x (\n    id integer\n)\nPARTITION BY RANGE (((id + public.f(1))));'],
+    ['AGGREGATE', "CREATE AGGREGATE public.x(integer) (\n    SFUNC = public.f,\n    INITCOND = '5'\n);"],
+  ].map(([kind = '', definition = '']): [string, ListingEntry[], string[]] => [
+    `a trusted ${definition} that is planned while it is made`,
+    [entry(kind, { owner: 'postgres', definition })],
+    ['restorer sealed'],
+  ]),
+  ['a foreign table, whose options may want a superuser', [entry('FOREIGN TABLE')], ['superuser']],
   [
     'in the order of the dump',
     [entry('TABLE'), entry('VIEW', { owner: 'postgres' }), entry('VIEW')],
@@ -57,6 +67,19 @@ test('rows, indexes and changes of ordinary owners go apart from those of truste
   expect(plan.loads).toEqual({ ordinary: [rows[0], index], trusted: [rows[1]] });
   expect(plan.changes).toEqual({ ordinary: [], trusted: [attach] });
   expect(plan.joins).toEqual([key]);
+});
+
+test("rights on a trusted owner's routines are given with them, an ordinary owner's at the end", () => {
+  const closed = entry('FUNCTION', { owner: 'postgres' });
+  const own = entry('FUNCTION');
+  const right = (tag: string, of: ListingEntry) =>
+    entry('ACL', { tag, owner: of.owner, dependsOn: [of.dumpId], section: 'none' });
+  const rights = [right('FUNCTION x()', closed), right('FUNCTION x()', own)];
+  const ofExtension = entry('ACL', { tag: 'FUNCTION dblink(text)', owner: 'postgres' });
+  const plan = planRestore([closed, own, ...rights, ofExtension], standingOf);
+  expect(plan.definitions.map((pass) => pass.rights)).toEqual([[rights[0]], undefined]);
+  expect(plan.groundRights).toEqual([ofExtension]);
+  expect(plan.closing).toEqual([rights[1]]);
 });
 
 test('event triggers come last with what is said of them, and subscriptions are left out', () => {
