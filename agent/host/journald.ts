@@ -16,8 +16,11 @@ import { startProgram } from './process.ts';
 import { redactLines } from './redact.ts';
 
 const READ_TIMEOUT_MS = 20_000;
-/** An entry may be hundreds of megabytes; one of bytes takes four characters for each. */
-const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
+/**
+ * An entry may be hundreds of megabytes; one of bytes takes four characters for each. It is looked through as it reads without
+ * escapes, in up to nineteen ways at once, and a reader has 256 MB.
+ */
+const MAX_ENTRY_BYTES = 256 * 1024;
 /** Entries held at once while reading: the newest. */
 const MAX_HELD_CHARACTERS = 8 * 1024 * 1024;
 /** As long as an entry of a failed command's output may be. */

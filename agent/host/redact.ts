@@ -23,9 +23,14 @@ const KEY_BEGIN = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 const KEY_END = /-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 // Base64, a header of an old encrypted key, or the end.
 const KEY_BODY =
-  /^\s*([A-Za-z0-9+/=]*|[A-Z][A-Za-z-]+: \S+|-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)\s*$/;
+  /^(?:[A-Za-z0-9+/=]*|[A-Z][A-Za-z-]+: \S+|-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)$/;
 /** A line of a key, when a stream begins in the middle of one. */
-const LIKELY_BODY = /^\s*[A-Za-z0-9+/]{60,76}={0,2}\s*$/;
+const LIKELY_BODY = /^[A-Za-z0-9+/]{60,76}={0,2}$/;
+
+/** Blanks are taken away first: a pattern that allows them on both sides takes a time that grows with the square of theirs. */
+function isKeyLine(line: string, pattern: RegExp): boolean {
+  return pattern.test(line.trim());
+}
 
 /** Hides the secrets of lines that come one by one; `goesOn` says that the next one continues this one. */
 export type LineRedactor = (line: string, goesOn?: boolean) => string;
@@ -37,7 +42,7 @@ export function createLineRedactor(): LineRedactor {
   return (line, goesOn = false) => {
     const known = values.redactPart(line, { state, goesOn });
     ({ state } = known);
-    if ((key === 'inside' && KEY_BODY.test(line)) || (key === 'perhaps' && LIKELY_BODY.test(line))) {
+    if (key !== 'outside' && isKeyLine(line, key === 'inside' ? KEY_BODY : LIKELY_BODY)) {
       if (KEY_END.test(line)) key = 'outside';
       return MARK;
     }
@@ -54,7 +59,7 @@ export function redactLines(lines: readonly string[], goesOn: readonly boolean[]
   const redacted = lines.map((line, i) => redactLine(line, goesOn[i]));
   const end = lines.findIndex((line) => KEY_END.test(line));
   if (end < 0 || lines.slice(0, end + 1).some((line) => KEY_BEGIN.test(line))) return redacted;
-  const start = lines.slice(0, end).findLastIndex((line) => !KEY_BODY.test(line)) + 1;
+  const start = lines.slice(0, end).findLastIndex((line) => !isKeyLine(line, KEY_BODY)) + 1;
   return redacted.fill(MARK, start, end + 1);
 }
 

@@ -96,3 +96,37 @@ test('a stream that begins inside a private key hides its lines', () => {
     body,
   ]);
 });
+
+describe('no line takes long, whatever the product prints', () => {
+  const BEGIN = '-----BEGIN PRIVATE KEY-----';
+  const MANY = 400_000;
+
+  // Blanks around what is in a key's line, looked for on both sides, took hours.
+  test.each([
+    ['blanks', `${' '.repeat(MANY)}!`],
+    ['blanks around base64', `${' '.repeat(MANY)}QUFB${' '.repeat(MANY)}!`],
+    ['base64', `${'A'.repeat(MANY)}!`],
+    ['a header', `A${'a'.repeat(MANY)}: ${' '.repeat(MANY)}`],
+  ])('%s', (_name, line) => {
+    expect(redactLines([line, BEGIN, line, 'QUFB'])).toEqual([line, `${BEGIN} [REDACTED]`, line, 'QUFB']);
+    expect(redactLines([line, '-----END PRIVATE KEY-----'])).toEqual([line, '[REDACTED]']);
+  });
+
+  test('a key in one long line is hidden', () => {
+    expect(redactLines([BEGIN, 'A'.repeat(3000), 'after'])).toEqual([
+      `${BEGIN} [REDACTED]`,
+      '[REDACTED]',
+      'after',
+    ]);
+  });
+
+  test('blanks around the lines of a key do not show them', () => {
+    const line = createLineRedactor();
+    expect([BEGIN, '\t QUFB  ', ' -----END PRIVATE KEY----- ', 'after'].map((text) => line(text))).toEqual([
+      `${BEGIN} [REDACTED]`,
+      '[REDACTED]',
+      '[REDACTED]',
+      'after',
+    ]);
+  });
+});
