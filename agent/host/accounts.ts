@@ -26,7 +26,7 @@ export function uploadAccount(): Promise<Account> {
   return findAccount(UPLOAD_ACCOUNT);
 }
 
-/** The account that packs and unpacks dumps. */
+/** The account that packs dumps. */
 export function packAccount(): Promise<Account> {
   return findAccount(PACK_ACCOUNT);
 }

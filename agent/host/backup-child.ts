@@ -37,6 +37,18 @@ function collectResult(child: ChildProcess): () => string {
   return () => line;
 }
 
+/** Where the bucket is and who asks: for the modes that have to do with it, not for the one that reads a dump's content. */
+export function childEnvironment(mode: string | undefined): Record<string, string> {
+  const home = { HOME: '/nonexistent' };
+  if (mode === 'decode') return home;
+  const endpoint = process.env.STORAGE_API_ENDPOINT;
+  return {
+    ...home,
+    ...googleEnvironment(),
+    ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }),
+  };
+}
+
 /**
  * Starts the child in a mode, as its own account (`uploadAccount`). At once, so that a program it is joined to can be
  * started in the same turn: the pipe of one that ended in between would be gone.
@@ -47,17 +59,12 @@ export function startBackupChild(
   streams: ChildStreams,
   signal: AbortSignal,
 ): BackupChild {
-  const endpoint = process.env.STORAGE_API_ENDPOINT;
   const child = startProgram(
     {
       file: NODE,
       args: ['--no-deprecation', '--disable-warning=ExperimentalWarning', STREAM, ...args],
       account,
-      env: {
-        HOME: '/nonexistent',
-        ...googleEnvironment(),
-        ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }),
-      },
+      env: childEnvironment(args[0]),
     },
     [streams.stdin, streams.stdout, 'pipe', 'pipe'],
   );

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { backupIdFor, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
-import { type BackupSummary, backupList, backupRun } from '#shared/operations/backup.ts';
+import { backupList, backupRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { AGENT_ACCOUNT, findAccount } from '../host/accounts.ts';
 import { type DiskReserve, openReserve } from '../host/disk-reserve.ts';
@@ -13,7 +13,7 @@ import { endSessionsSql } from '../host/lock-watch.ts';
 import { programsFor, runSql } from '../host/postgres.ts';
 import { assertDumpIsSafe } from '../host/postgres-programs.ts';
 import { readDatabaseFacts } from '../host/postgres-properties.ts';
-import type { Step, StepContext } from '../runner/steps.ts';
+import type { Shortfall, Step, StepContext } from '../runner/steps.ts';
 import { dumpApplication, dumpDatabase } from './backup-dump.ts';
 import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
 import { readConfiguration, readGlobals, storeSecret } from './backup-secrets.ts';
@@ -161,14 +161,12 @@ function uploadStep({ host, policy: { bucket, localDir } }: BackupTerms): Step {
   };
 }
 
-function resultOf(terms: BackupTerms, context: StepContext): BackupSummary {
+/** The backup itself is whole: it is kept, and its upload made up for. */
+function shortfallOf(context: StepContext): Shortfall | undefined {
   const failure = NotUploaded.safeParse(context.data.get('upload'));
-  if (!failure.success) return readSummary(terms, context);
+  if (!failure.success) return undefined;
   const { problem, hint } = failure.data;
-  throw new LamplighterError('unavailable', problem, {
-    details: { outcome: 'not-uploaded' },
-    ...(hint === undefined ? {} : { hint }),
-  });
+  return { code: 'not-uploaded', message: problem, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** Steps that begin only when the backup is whole: what fails in them must not take it back. */
@@ -226,7 +224,8 @@ export const procedures: Record<string, Plan> = {
         uploadStep(terms),
         retentionStep(terms),
       ],
-      result: (context) => resultOf(terms, context),
+      result: (context) => readSummary(terms, context),
+      shortfall: shortfallOf,
       // A dump that was cut off can't be gone on with; once the manifest is there, all is.
       afterCrash: (step) => (GOES_ON.has(step) ? 'go-on' : 'undo'),
     };

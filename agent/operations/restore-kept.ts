@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { lookUp } from '#shared/look-up.ts';
 import { DatabaseName, Timestamp } from '#shared/names.ts';
 import { restoreForget, restoreKept } from '#shared/operations/backup.ts';
 import { PATHS } from '../config/paths.ts';
@@ -34,7 +35,10 @@ function recordFile(name: string): string {
   return join(PATHS.kept, `${encodeURIComponent(DatabaseName.parse(name))}.json`);
 }
 
-async function lookUp(cluster: Cluster, name: string): Promise<{ oid: number; bytes: number } | undefined> {
+async function findDatabase(
+  cluster: Cluster,
+  name: string,
+): Promise<{ oid: number; bytes: number } | undefined> {
   const [row] = await runSql(
     `SELECT oid || ' ' || pg_database_size(oid) FROM pg_database WHERE datname = ${quoteText(name)};`,
     { cluster, database: 'postgres' },
@@ -45,7 +49,7 @@ async function lookUp(cluster: Cluster, name: string): Promise<{ oid: number; by
 
 /** Records what the swap is about to put aside. */
 export async function recordKept(cluster: Cluster, { database, kept }: RestoreNames): Promise<void> {
-  const found = await lookUp(cluster, database);
+  const found = await findDatabase(cluster, database);
   if (!found) return;
   mkdirSync(PATHS.kept, { recursive: true, mode: DIRECTORY_MODE });
   const record: Kept = { name: kept, database, ...found, keptAt: new Date().toISOString() };
@@ -83,7 +87,7 @@ function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): S
           hint: 'lamp kept lists the databases that restores have put aside.',
         });
       }
-      const found = await lookUp(cluster, name);
+      const found = await findDatabase(cluster, name);
       if (found && found.oid !== record.oid) {
         throw new LamplighterError('refused', `drop ${name}: it is not the database that was put aside`, {
           hint: 'A database of this name was made since then. Drop it by hand if nobody needs it.',
@@ -100,7 +104,7 @@ function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): S
 export const procedures: Record<string, Plan> = {
   [restoreForget.name]: (input, { policy }) => {
     const spec = restoreForget.spec.parse(input);
-    const cluster = policy.databases[spec.database];
+    const cluster = lookUp(policy.databases, spec.database);
     if (!cluster)
       throw new LamplighterError(
         'refused',

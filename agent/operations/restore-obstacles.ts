@@ -34,12 +34,21 @@ async function namesOf(cluster: Cluster, query: string): Promise<string[]> {
   return await runSql(query, { cluster, ...ADMIN });
 }
 
+/** A restore works from the first, and the server copies the others: none can be renamed away. */
+const OF_THE_SERVER = new Set(['postgres', 'template0', 'template1']);
+
 /** Throws `refused` with the first obstacle, its names and what to do about it. */
 export async function refuseObstacles(
   cluster: Cluster,
   database: string,
   properties: DatabaseProperties,
 ): Promise<void> {
+  if (OF_THE_SERVER.has(database))
+    refuse(
+      database,
+      "it is one of the server's own databases and can't be put aside",
+      'Take what you need out of the dump by hand: zstd -dc database.dump.zst | pg_restore -d OTHER_DATABASE',
+    );
   const existing = await namesOf(cluster, 'SELECT datname FROM pg_database;');
   if (!existing.includes(database))
     refuse(

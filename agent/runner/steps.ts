@@ -45,10 +45,19 @@ export interface StepOutcome {
 
 export interface Procedure {
   steps: readonly Step[];
-  /** The operation's result, from what the steps returned. Throws when their work stands, but is not what was asked for. */
+  /** The operation's result, from what the steps returned. What it throws has everything undone. */
   result(context: StepContext): unknown;
+  /** Asked when all steps have ended well: a failure all the same, where their work stands but is not all that was asked for. */
+  shortfall?(context: StepContext): Shortfall | undefined;
   /** After a crash in this step: go on when its probe says it happened, or undo. Default: go on. */
   afterCrash?(step: string): 'go-on' | 'undo';
+}
+
+/** What is missing; nothing is undone for it. */
+export interface Shortfall {
+  code: OutcomeCode;
+  message: string;
+  hint?: string;
 }
 
 export type Ending = Pick<FinishedReport, 'state' | 'code' | 'message' | 'hint' | 'result' | 'output'>;
@@ -114,6 +123,8 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
   }
   try {
     try {
+      const shortfall = procedure.shortfall?.(progress.context);
+      if (shortfall) return tellShortfall(shortfall);
       return { state: 'succeeded', result: procedure.result(progress.context) };
     } catch (thrown) {
       // What can't be told can't be relied on: as if the last step had failed.
@@ -122,6 +133,15 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
   } catch (thrown) {
     return { state: 'failed', code: codeOf(thrown), message: brief(messageOf(thrown)), ...hintFor(thrown) };
   }
+}
+
+function tellShortfall({ code, message, hint }: Shortfall): Ending {
+  return {
+    state: 'failed',
+    code,
+    message: brief(message),
+    ...(hint === undefined ? {} : { hint: brief(hint) }),
+  };
 }
 
 /** A disk that is full, as a restore may leave it, must not keep what was done from being put back: undoing makes room. */

@@ -222,7 +222,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     expect(ending).toMatchObject({
       state: 'failed',
       code: 'not-uploaded',
-      message: expect.stringMatching(/store hosts\/web-1\/.*HTTP 404: ./),
+      message: expect.stringMatching(/^upload backup .*store hosts\/web-1\/.*HTTP 404: .(?!.*put back)/s),
       hint: expect.stringMatching(/is whole.*next backup/),
     });
     expect(await objects()).toEqual(inBucket);

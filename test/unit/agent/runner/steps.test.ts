@@ -109,6 +109,18 @@ describe('run', () => {
     ]);
   });
 
+  test('work that stands but is not all that was asked for fails, and nothing is put back', async () => {
+    const shortfall = () => ({ code: 'not-uploaded' as const, message: 'upload x: 503', hint: 'Wait.' });
+    const { run } = execution(procedure([step('a'), step('b')], { shortfall }));
+    expect(await runProcedure(run)).toEqual({
+      state: 'failed',
+      code: 'not-uploaded',
+      message: 'upload x: 503',
+      hint: 'Wait.',
+    });
+    expect(done).toEqual(['a', 'b']);
+  });
+
   test.each([
     ['its own', new LamplighterError('failed', 'no', { hint: 'Make room.' })],
     ['that of its cause', new LamplighterError('failed', 'no', { cause: hinted() })],
