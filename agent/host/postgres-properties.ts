@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { DatabaseProperties } from '#shared/backup/database-properties.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { runSql, type SqlOptions } from './postgres.ts';
+import { quoteText, runSql, type SqlOptions } from './postgres.ts';
 
 /** What the catalogue says of a database. */
 export const DatabaseFacts = z.object({
@@ -14,11 +14,16 @@ const WithServer = DatabaseFacts.extend({ isSafeServer: z.boolean() });
 export type DatabaseFacts = z.infer<typeof DatabaseFacts>;
 
 /**
- * Read in the session's own encoding, as UTF-8 wherever there is one: of a SQL_ASCII database nobody knows what its bytes
- * mean. As hexadecimal digits, so that no value can end a line. Columns that came with later versions are read through JSON: ICU's locale is `daticulocale` in 15 and 16 and `datlocale`
- * since 17.
+ * Read in `postgres`, where a restore writes it: names of roles and properties of databases are shared by databases of
+ * every encoding, and in a session of a LATIN1 database a name in UTF-8 would come out converted once more. `textsend`
+ * converts as a session does and, unlike `convert_to`, does not fail over bytes that are none of the encoding; of a
+ * SQL_ASCII database nobody knows what its bytes mean. As hexadecimal digits, so that no value can end a line. Columns that
+ * came with later versions are read through JSON: ICU's locale is `daticulocale` in 15 and 16 and `datlocale` since 17.
  */
-const READ_FACTS = `SELECT encode(convert_to(json_build_object(
+const readFacts = (
+  database: string,
+): string => `SELECT encode(CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN convert_to(facts, 'SQL_ASCII') ELSE textsend(facts) END, 'hex')
+  FROM (SELECT json_build_object(
     'databaseBytes', pg_database_size(d.oid),
     'serverVersion', current_setting('server_version'),
     'isSafeServer', EXISTS (SELECT 1 FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'),
@@ -48,16 +53,19 @@ const READ_FACTS = `SELECT encode(convert_to(json_build_object(
       'securityLabels', coalesce((
         SELECT json_agg(json_build_object('provider', l.provider, 'label', l.label) ORDER BY l.provider)
         FROM pg_shseclabel l WHERE l.classoid = 'pg_database'::regclass AND l.objoid = d.oid), '[]'::json))
-  )::text, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END), 'hex')
-  FROM pg_database d WHERE d.datname = current_database();`;
+  )::text AS facts FROM pg_database d WHERE d.datname = ${quoteText(database)}) AS found;`;
 
 /**
- * Reads them in a session of the database itself. `isSafeServer`: it lets pg_dump refuse views in the place of tables
+ * Reads them. `isSafeServer`: it lets pg_dump refuse views in the place of tables
  * (CVE-2024-7348). Throws `failed` when there is no such database.
  */
 export async function readDatabaseFacts(options: SqlOptions): Promise<z.infer<typeof WithServer>> {
-  const [row] = await runSql(READ_FACTS, options);
+  const { database } = options;
+  const [row] = await runSql(readFacts(database), { ...options, database: 'postgres' });
   if (row === undefined)
-    throw new LamplighterError('failed', `read properties of ${options.database}: PostgreSQL gave none`);
+    throw new LamplighterError(
+      'failed',
+      `read properties of ${database}: database "${database}" does not exist`,
+    );
   return WithServer.parse(JSON.parse(Buffer.from(row, 'hex').toString('utf8')));
 }

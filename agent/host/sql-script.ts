@@ -24,6 +24,7 @@ export interface Session {
 
 /** So that no setting of a database or role gets in between (`runSql` has the same). */
 const SETTINGS = [
+  'client_min_messages=error',
   'search_path=',
   'role=none',
   'standard_conforming_strings=on',
@@ -45,7 +46,9 @@ export async function sessionTerms({
   login,
   settings = [],
 }: Session): Promise<SessionTerms> {
-  const options = [...SETTINGS, ...settings].map((setting) => `-c ${setting}`).join(' ');
+  // Only a superuser may choose a language; the restoring role is made with its own.
+  const language = login ? [] : ['lc_messages=C'];
+  const options = [...SETTINGS, ...language, ...settings].map((setting) => `-c ${setting}`).join(' ');
   return {
     args: [...clusterArguments(cluster), ...(login ? ['-U', login.role] : []), databaseArgument(database)],
     account: login?.account ?? (await postgresAccount()),
@@ -69,11 +72,20 @@ export interface ScriptAnswer {
   errors: string[];
 }
 
-const PSQL_FLAGS = ['-X', '-q', '-A', '-t', '-v', 'VERBOSITY=terse'];
+/** From `-`, psql begins each complaint with the place in the script, in whatever language the server speaks. */
+const PSQL_FLAGS = ['-X', '-q', '-A', '-t', '-v', 'VERBOSITY=terse', '-f', '-'];
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 const MAX_SAID = 1000;
 /** psql ends with it when a script stopped at an error. */
 const EXIT_SCRIPT_ERROR = 3;
+
+/** What psql said of statements that failed, without the place in the script. */
+export function readErrors(stderr: string): string[] {
+  return stderr.split('\n').flatMap((line) => {
+    const said = /^psql:<stdin>:\d+: (.+)$/.exec(line)?.[1];
+    return said === undefined || /^(?:WARNING|NOTICE|INFO|LOG|DEBUG): /.test(said) ? [] : [said];
+  });
+}
 
 /** Runs a script. Throws `failed` with what PostgreSQL said when it stops at an error or there is no session. */
 export async function runScript(script: Script): Promise<ScriptAnswer> {
@@ -91,7 +103,7 @@ export async function runScript(script: Script): Promise<ScriptAnswer> {
   });
   if (result.isTimedOut || signal?.aborted)
     throw new LamplighterError('timed-out', 'run psql: not done in time');
-  const said = result.stderr.split('\n').filter((line) => /(ERROR|FATAL|PANIC|error):/.test(line));
+  const said = readErrors(result.stderr);
   if (result.code !== 0) {
     const words = (said.length > 0 ? said.join('\n') : result.stderr).trim().slice(-MAX_SAID);
     const what =

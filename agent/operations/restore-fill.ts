@@ -4,6 +4,7 @@ import type { StreamResult } from '../backup-stream/protocol.ts';
 import { quoteName } from '../host/postgres.ts';
 import { runScript } from '../host/sql-script.ts';
 import { analyzeTables } from './restore-analyze.ts';
+import { findLeftover } from './restore-leftover.ts';
 import { inOrderOfHandOver, isRelation, ownerStatements } from './restore-owners.ts';
 import { type Filling, runPass, sessionOf } from './restore-pass.ts';
 import {
@@ -205,6 +206,7 @@ export async function handOver(
     keep((await runPass(filling, { hand: 'restorer', entries: plan.refreshes.ordinary })).refused);
     keep(await change(filling, [`REVOKE ${owners.join(', ')} FROM ${RESTORER};`]));
   }
+  keep(await findLeftover(filling));
   keep(await change(filling, [`DROP OWNED BY ${RESTORER}, ${HELD};`]));
   keep((await runPass(filling, { hand: 'superuser', entries: plan.eventTriggers })).refused);
   keep(

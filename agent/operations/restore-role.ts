@@ -62,6 +62,7 @@ export async function makeRestoreRoles(cluster: Cluster, login: Login): Promise<
     ...ADMIN,
     sql: `BEGIN;
       CREATE ROLE ${quoteName(RESTORE_ROLE)} LOGIN ${common} PASSWORD ${quoteText(verifier)};
+      ALTER ROLE ${quoteName(RESTORE_ROLE)} SET lc_messages = 'C';
       CREATE ROLE ${quoteName(HELD_ROLE)} NOLOGIN ${common};
       ${ROLES.map((role) => `COMMENT ON ROLE ${quoteName(role)} IS ${quoteText(MARK)};`).join('\n')}
       COMMIT;`,

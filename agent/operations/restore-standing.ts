@@ -25,24 +25,36 @@ function isStanding(text: string | undefined): text is Standing {
   return text !== undefined && STANDINGS.has(text);
 }
 
-/** Asks how each owner in a dump stands. Throws `refused` with those that are not there: roles are not part of a database. */
+/** A name's bytes; a dump's texts are bytes already, one character each. */
+function byteLiteral(name: string): string {
+  return quoteText(`\\x${Buffer.from(name, 'latin1').toString('hex')}`);
+}
+
+/** With the encoding of the server's own, nothing is converted on its way out. */
+const UNCONVERTED = `SELECT set_config('client_encoding', getdatabaseencoding(), false) \\g /dev/null`;
+
+/**
+ * Asks how each owner in a dump stands. Names are compared as bytes: the cluster's databases share the roles, whatever the
+ * encoding of each, and pg_dump took down what a role's name is made of. Throws `refused` with those that are not
+ * there: roles are not part of a database.
+ */
 export async function findStandings(
   cluster: Cluster,
-  { entries, encodingStatement }: { entries: readonly ListingEntry[]; encodingStatement: string },
+  { entries }: { entries: readonly ListingEntry[] },
 ): Promise<(owner: string) => Standing> {
   const owners = [...new Set(entries.map(({ owner }) => owner))].filter((owner) => owner !== '');
   const { rows } = await runScript({
     cluster,
     database: 'postgres',
     timeoutMs: TIMEOUT_MS,
-    sql: `${encodingStatement}
+    sql: `${UNCONVERTED}
       SELECT CASE WHEN r.oid IS NULL THEN 'missing'
         WHEN r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR EXISTS (
           SELECT FROM pg_roles p WHERE (p.rolsuper OR p.rolname IN (${POWERS.map(quoteText).join(', ')}))
             AND pg_has_role(r.oid, p.oid, 'MEMBER'))
         THEN 'trusted' ELSE 'ordinary' END
-      FROM unnest(ARRAY[${owners.map(quoteText).join(', ')}]::name[]) WITH ORDINALITY AS o(name, place)
-      LEFT JOIN pg_roles r ON r.rolname = o.name ORDER BY o.place;`,
+      FROM unnest(ARRAY[${owners.map(byteLiteral).join(', ')}]::bytea[]) WITH ORDINALITY AS o(name, place)
+      LEFT JOIN pg_roles r ON textsend(r.rolname::text) = o.name ORDER BY o.place;`,
   });
   const missing = owners.filter((_owner, i) => rows[i] === 'missing');
   if (missing.length > 0) {
