@@ -87,10 +87,22 @@ SocketGroup=lamplighter
 SocketMode=0660
 DirectoryMode=0755
 Accept=yes
-MaxConnections=16
+# Each is a process of root's, before a signed byte has come.
+MaxConnections=8
 
 [Install]
 WantedBy=sockets.target
+`;
+
+/**
+ * Runners have no bound of memory: a restore's pg_restore, or PostgreSQL's dump, runs in their control group, and a bound would
+ * kill it in the middle. Node's own is bounded instead, and nothing of it is spared before PostgreSQL when memory runs out.
+ */
+const RUN_SLICE = `[Unit]
+Description=Lamplighter's runners
+
+[Slice]
+CPUWeight=50
 `;
 
 const RUNNER = `[Unit]
@@ -98,7 +110,8 @@ Description=Lamplighter runner %i
 CollectMode=inactive-or-failed
 
 [Service]
-ExecStart=${NODE} ${LIB}/runner.mjs run --instance %i
+Slice=lamplighter-run.slice
+ExecStart=${NODE} --max-old-space-size=384 ${LIB}/runner.mjs run --instance %i
 # Ended without a report, however: what it left is brought to an end.
 ExecStopPost=${NODE} ${LIB}/runner.mjs recover --instance %i
 EnvironmentFile=-${PATHS.environment}
@@ -110,7 +123,6 @@ TimeoutStartSec=infinity
 # A recovery that takes longer is ended and taken up again by lamplighter-recover.timer.
 TimeoutStopSec=30min
 KillMode=control-group
-OOMScoreAdjust=-200
 TasksMax=256
 ${SANDBOX}
 # The agent's group reads the runs' folders to follow them.
@@ -130,10 +142,21 @@ SocketGroup=lamplighter
 SocketMode=0660
 DirectoryMode=0755
 Accept=yes
+# The agent asks for eight at once, while others are still ending. What all may take together is the slice's.
 MaxConnections=16
 
 [Install]
 WantedBy=sockets.target
+`;
+
+/** A signed reading may come any number of times, from whoever took the agent's account: all together have so much. */
+const READ_SLICE = `[Unit]
+Description=Lamplighter's journal readers
+
+[Slice]
+MemoryMax=768M
+TasksMax=256
+CPUWeight=50
 `;
 
 /** Reads any file, writes none, reaches no network: what it knows can leave it through its socket alone, redacted. */
@@ -142,6 +165,7 @@ Description=Lamplighter journal reader %i
 CollectMode=inactive-or-failed
 
 [Service]
+Slice=lamplighter-read.slice
 DynamicUser=yes
 User=lamplighter-read
 ExecStart=${NODE} --max-semi-space-size=1 ${LIB}/reader.mjs
@@ -210,8 +234,10 @@ WantedBy=timers.target
 export const UNITS: Readonly<Record<string, string>> = {
   'lamplighter-agent.service': AGENT,
   'lamplighter-run.socket': SOCKET,
+  'lamplighter-run.slice': RUN_SLICE,
   'lamplighter-run@.service': RUNNER,
   'lamplighter-read.socket': READER_SOCKET,
+  'lamplighter-read.slice': READ_SLICE,
   'lamplighter-read@.service': READER,
   'lamplighter-recover.service': RECOVER,
   'lamplighter-recover.timer': RECOVER_TIMER,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { UNITS } from '#agent/install/units.ts';
-import { listedUnits, parseUnitFile } from '#local/supervisor/unit-file.ts';
+import { lastValue, listedUnits, parseUnitFile } from '#local/supervisor/unit-file.ts';
 
 const ORDER = ['Unit.After', 'Unit.Before'] as const;
 
@@ -12,6 +12,27 @@ test('no socket waits for a service, nor a service for a socket to come up after
     const key = name.endsWith('.socket') ? ORDER[0] : ORDER[1];
     expect(listedUnits(file, key).filter((other) => other.endsWith(kind))).toEqual([]);
   }
+});
+
+test.each([
+  ['run', 8],
+  ['read', 16],
+])('whoever may connect starts no more than a few of %s, in a slice of their own', (kind, most) => {
+  const socket = parseUnitFile(UNITS[`lamplighter-${kind}.socket`] ?? '');
+  const service = parseUnitFile(UNITS[`lamplighter-${kind}@.service`] ?? '');
+  const slice = parseUnitFile(UNITS[`lamplighter-${kind}.slice`] ?? '');
+  expect(Number(lastValue(socket, 'Socket.MaxConnections'))).toBe(most);
+  expect(lastValue(service, 'Service.Slice')).toBe(`lamplighter-${kind}.slice`);
+  expect(Number(lastValue(slice, 'Slice.CPUWeight'))).toBeLessThan(100);
+});
+
+test('readers have a bound of memory together; a runner is not spared before PostgreSQL, nor bounded with its pg_restore', () => {
+  const runner = parseUnitFile(UNITS['lamplighter-run@.service'] ?? '');
+  const readers = parseUnitFile(UNITS['lamplighter-read.slice'] ?? '');
+  expect(lastValue(readers, 'Slice.MemoryMax')).toBe('768M');
+  expect(lastValue(runner, 'Service.OOMScoreAdjust')).toBeUndefined();
+  expect(lastValue(runner, 'Service.MemoryMax')).toBeUndefined();
+  expect(lastValue(runner, 'Service.ExecStart')).toContain('--max-old-space-size=384 ');
 });
 
 test('the agent starts when what a crash cut short has been brought to an end', () => {
