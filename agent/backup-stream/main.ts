@@ -1,13 +1,13 @@
 // The only part of a backup that has the network, and an account that has nothing else. It is given finished files to read,
 // and its word is believed for nothing but that they were uploaded.
 import { writeSync } from 'node:fs';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { createZstdDecompress } from 'node:zlib';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { createMeter, type Meter } from '../backup-pack/meter.ts';
 import { openObjectStore } from '../cloud/storage.ts';
-import { createMeter } from './digest.ts';
 import { passOnAndCount } from './pass-on.ts';
 import { EXIT_NOT_FOUND, RESULT_FD, type StreamResult } from './protocol.ts';
 
@@ -46,6 +46,16 @@ async function* readInput(): AsyncGenerator<Buffer> {
   if (bytes > 0) yield Buffer.concat(pieces, bytes);
 }
 
+/** A pass-through that shows a meter what passes. */
+function measured(meter: Meter): Transform {
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      meter.update(chunk);
+      done(null, chunk);
+    },
+  });
+}
+
 /** Uploads the file that is its stdin; root has opened it for reading only, and knows its size and checksum by itself. */
 async function upload(): Promise<StreamResult | undefined> {
   await openObjectStore(need('bucket'), process.env.STORAGE_API_ENDPOINT).upload({
@@ -60,7 +70,7 @@ async function upload(): Promise<StreamResult | undefined> {
 async function fetchObject(): Promise<StreamResult> {
   const meter = createMeter({ withCrc32c: true });
   const source = openObjectStore(need('bucket'), process.env.STORAGE_API_ENDPOINT).read(need('object'));
-  await pipeline(source, meter.stream, process.stdout);
+  await pipeline(source, measured(meter), process.stdout);
   const { bytes, sha256, crc32c } = meter.result();
   return { bytes, sha256, crc32c, contentBytes: bytes, contentSha256: sha256 };
 }
@@ -72,7 +82,7 @@ async function decode(): Promise<StreamResult> {
   const decoded = new PassThrough();
   const [rowsByEntry] = await Promise.all([
     passOnAndCount(decoded, process.stdout),
-    pipeline(readInput(), stored.stream, decompress, content.stream, decoded),
+    pipeline(readInput(), measured(stored), decompress, measured(content), decoded),
   ]);
   const { bytes: contentBytes, sha256: contentSha256 } = content.result();
   return { ...stored.result(), contentBytes, contentSha256, rowsByEntry };

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LamplighterError } from '#shared/errors.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { DatabaseName, Timestamp } from '#shared/names.ts';
 import { restoreForget, restoreKept } from '#shared/operations/backup.ts';
@@ -70,7 +70,15 @@ function listRecords(): Kept[] {
   if (!existsSync(PATHS.kept)) return [];
   const names = readdirSync(PATHS.kept).filter((name) => name.endsWith('.json'));
   return names
-    .flatMap((name) => readRecord(decodeURIComponent(name.slice(0, -'.json'.length))) ?? [])
+    .flatMap((name) => {
+      try {
+        return readRecord(decodeURIComponent(name.slice(0, -'.json'.length))) ?? [];
+      } catch (error) {
+        // One that is damaged must not hide the others; the agent's journal tells of it.
+        console.error(JSON.stringify({ msg: 'record passed over', file: name, error: messageOf(error) }));
+        return [];
+      }
+    })
     .toSorted((a, b) => a.keptAt.localeCompare(b.keptAt));
 }
 

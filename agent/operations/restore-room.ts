@@ -1,12 +1,11 @@
 // Room on the disk: what is needed, what there is, and a reserve that is left alone, since PostgreSQL lives there too.
 import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
+import { reserveOf } from '../host/disk-reserve.ts';
 import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
 
 const MIB = 1024 * 1024;
-/** Of the file system, and at most that much. */
-const RESERVE_SHARE = 0.05;
-const MAX_RESERVE_BYTES = 1024 * MIB;
 
 export interface Need {
   path: string;
@@ -22,7 +21,7 @@ export function needRoom(needs: readonly Need[], purpose: string): void {
   for (const { path, bytes } of needs) {
     const { bavail, bsize, blocks } = statfsSync(path);
     const free = bavail * bsize;
-    const reserve = Math.min(blocks * bsize * RESERVE_SHARE, MAX_RESERVE_BYTES);
+    const reserve = reserveOf(blocks * bsize);
     if (free >= bytes + reserve) continue;
     throw new LamplighterError(
       'unavailable',
@@ -32,12 +31,32 @@ export function needRoom(needs: readonly Need[], purpose: string): void {
   }
 }
 
-/** Throws `unavailable` when there is no room for another database beside the one that is there. */
-export async function needRestoreRoom(cluster: Cluster, database: string, bytes: number): Promise<void> {
-  const [place] = await runSql(
-    `SELECT coalesce((SELECT nullif(pg_tablespace_location(dattablespace), '') FROM pg_database
-       WHERE datname = ${quoteText(database)}), current_setting('data_directory'));`,
+export interface Place {
+  database: string;
+  /** Where the new database will be made. */
+  tablespace: string;
+  bytes: number;
+}
+
+/**
+ * Throws `unavailable` when there is no room for another database beside the one that is there, or when the log of what is
+ * written to it would find its own disk's reserve touched already.
+ */
+export async function needRestoreRoom(
+  cluster: Cluster,
+  { database, tablespace, bytes }: Place,
+): Promise<void> {
+  const [data = '/', place] = await runSql(
+    `SELECT current_setting('data_directory');
+     SELECT coalesce(nullif(pg_tablespace_location(oid), ''), current_setting('data_directory'))
+       FROM pg_tablespace WHERE spcname = ${quoteText(tablespace)};`,
     { cluster, database: 'postgres' },
   );
-  needRoom([{ path: place ?? '/', bytes }], `restore ${database}`);
+  needRoom(
+    [
+      { path: place ?? data, bytes },
+      { path: join(data, 'pg_wal'), bytes: 0 },
+    ],
+    `restore ${database}`,
+  );
 }

@@ -60,7 +60,8 @@ function checkBackupStep(terms: RestoreTerms): Step {
       state.dump = dump;
       await refuseObstacles(cluster, database, manifest.properties);
       state.standingOf = await findStandings(cluster, dump);
-      await needRestoreRoom(cluster, database, manifest.databaseBytes);
+      const { databaseBytes, properties } = manifest;
+      await needRestoreRoom(cluster, { database, tablespace: properties.tablespace, bytes: databaseBytes });
       return { data: { manifest }, detail: `from ${from}` };
     },
     undo: () => {
