@@ -5,7 +5,7 @@ import { recordReport } from '#functions/command/record-report.ts';
 import { requestCommand } from '#functions/command/request.ts';
 import { sweepCommands } from '#functions/command/sweep.ts';
 import { settleDenials } from '#functions/denial/settle.ts';
-import { listAudit, verifyAuditChain } from '#functions/store/audit.ts';
+import { appendAudit, listAudit, verifyAuditChain } from '#functions/store/audit.ts';
 import { findCommand } from '#functions/store/commands.ts';
 import { type Database, openDatabase } from '#functions/store/database.ts';
 import { functionsUrl, letFunctionsIn } from '#functions/store/functions-role.ts';
@@ -82,6 +82,39 @@ test.each([
   await expect(functions.query(sql)).rejects.toMatchObject({
     message: expect.stringMatching(/permission denied|must be owner|must be superuser/),
   });
+  expect(await verifyAuditChain(database.db)).toMatchObject({ intact: true });
+});
+
+test.each(['NULL', "now() + interval '1 year'"])('a revoked token stays revoked: %s', async (value) => {
+  await createToken(database.db, { name: `ended ${value}`, role: 'viewer' });
+  await revokeToken(functions, `ended ${value}`);
+  const revive = functions.query(`UPDATE api_tokens SET revoked_at = ${value} WHERE name = $1`, [
+    `ended ${value}`,
+  ]);
+  await expect(revive).rejects.toThrow('stays revoked');
+});
+
+test.each([
+  [
+    'the last number there is',
+    '9223372036854775807, (SELECT hash FROM public.audit ORDER BY seq DESC LIMIT 1)',
+  ],
+  ['a number left out', "(SELECT max(seq) + 2 FROM public.audit), '\\x00'::bytea"],
+  ['an entry that follows nothing', "(SELECT max(seq) + 1 FROM public.audit), '\\x00'::bytea"],
+])('the trail takes no entry with %s, nor with a table put in its place', async (_name, values) => {
+  const insert = `INSERT INTO public.audit (seq, prev_hash, at, actor, action, detail, hash)
+    SELECT given.*, now(), 'a', 'b', '{}', '\\x01' FROM (SELECT ${values}) AS given (seq, prev_hash)`;
+  await expect(functions.query(insert)).rejects.toThrow('does not follow');
+  const hidden = functions.transaction(async (tx) => {
+    await tx.query('CREATE TEMPORARY TABLE audit (seq bigint, hash bytea) ON COMMIT DROP');
+    await tx.query("INSERT INTO pg_temp.audit VALUES (9223372036854775806, '\\x00')");
+    await tx.query(insert);
+  });
+  await expect(hidden).rejects.toThrow('does not follow');
+  const before = await listAudit(functions, { limit: 1 });
+  const entry = { at: new Date(), actor: 'token:a', action: 'still', target: null, detail: {} };
+  await functions.transaction((tx) => appendAudit(tx, entry));
+  expect((await listAudit(functions, { limit: 1 }))[0]?.seq).toBe((before[0]?.seq ?? 0) + 1);
   expect(await verifyAuditChain(database.db)).toMatchObject({ intact: true });
 });
 
