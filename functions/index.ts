@@ -62,6 +62,8 @@ function answerUpgrades(server: Server): void {
     return createLiveUpgrades(createDeps(process.env, 'live')).onUpgrade;
   };
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Nobody else listens while the function starts, and an error that nobody hears ends the process.
+    socket.on('error', () => socket.destroy());
     loading ??= load();
     loading.then(
       (onUpgrade) => void onUpgrade(request, socket, head),

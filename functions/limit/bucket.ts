@@ -12,6 +12,8 @@ export interface BucketTerms {
 export interface Buckets {
   /** Takes one and gives 0, or gives after how many seconds there is one again. */
   take(source: string, nowMs: number): number;
+  /** As `take`, but takes nothing. */
+  waitS(source: string, nowMs: number): number;
 }
 
 /** Sources that are kept apart; beyond that the one that was quiet longest is forgotten, and has a full bucket again. */
@@ -28,6 +30,7 @@ export function createBuckets({ burst, perMinute }: BucketTerms): Buckets {
   };
   const waitOf = (tokens: number): number => (tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / perMinute) * 60));
   return {
+    waitS: (source, nowMs) => waitOf(tokensOf(source, nowMs)),
     take: (source, nowMs) => {
       const tokens = tokensOf(source, nowMs);
       // Put last, so that the first is the one that was quiet longest.

@@ -1,11 +1,13 @@
 // Entry point `live`: a WebSocket relay. Upgrades reach it beside the framework (listening.ts); plain requests
 // only learn that this is one.
 import { LamplighterError } from '#shared/errors.ts';
+import { FAILURES } from '../api/request-limits.ts';
 import type { Deps } from '../deps.ts';
 import { type Answering, answering, type Handler } from '../http.ts';
+import { createBuckets } from '../limit/bucket.ts';
 import { claimLiveTicket } from '../store/live-tickets.ts';
 import { createRelay, type Relay } from './relay.ts';
-import { type UpgradeHandler, upgradeHandler } from './upgrade.ts';
+import { type UpgradeGate, type UpgradeHandler, upgradeHandler } from './upgrade.ts';
 
 /** Answers plain HTTP requests with 426. */
 export function handleLive(deps: Answering): Handler {
@@ -19,8 +21,26 @@ export function handleLive(deps: Answering): Handler {
   );
 }
 
+/** Counts failures by address, as `api` does, and writes them down. */
+function createGate({
+  clock,
+  denials,
+  addressOf,
+}: Pick<Deps, 'clock' | 'denials' | 'addressOf'>): UpgradeGate {
+  const failures = createBuckets(FAILURES);
+  return {
+    isOpenTo: (request) => failures.waitS(addressOf(request), clock().getTime()) === 0,
+    onDenied: (request, reason) => {
+      const address = addressOf(request);
+      failures.take(address, clock().getTime());
+      const denial = { action: 'auth_denied', subject: 'live', detail: { reason } };
+      void denials.note({ source: `address:${address}`, isProven: false, ...denial });
+    },
+  };
+}
+
 /** The relay over this process's database, and its answer to upgrades. */
-export function createLiveUpgrades(deps: Pick<Deps, 'db' | 'clock' | 'log'>): {
+export function createLiveUpgrades(deps: Pick<Deps, 'db' | 'clock' | 'log' | 'denials' | 'addressOf'>): {
   relay: Relay;
   onUpgrade: UpgradeHandler;
 } {
@@ -31,5 +51,5 @@ export function createLiveUpgrades(deps: Pick<Deps, 'db' | 'clock' | 'log'>): {
       deps.log.info('live session ended', { ...facts, ticket: ticketId.slice(0, 12) }),
   });
   const onError = (error: unknown) => deps.log.error('live upgrade failed', error);
-  return { relay, onUpgrade: upgradeHandler(relay, onError) };
+  return { relay, onUpgrade: upgradeHandler(relay, onError, createGate(deps)) };
 }

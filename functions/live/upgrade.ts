@@ -13,11 +13,28 @@ const STATUS_TEXT: Record<number, string> = {
   401: 'Unauthorized',
   404: 'Not Found',
   410: 'Gone',
+  429: 'Too Many Requests',
   503: 'Service Unavailable',
 };
 
+/** How long a refused side may take to read its refusal. */
+const REFUSAL_TIMEOUT_MS = 2000;
+
+/** Who may try, before anything is asked of the database. */
+export interface UpgradeGate {
+  isOpenTo(request: IncomingMessage): boolean;
+  /** Hears of whoever had no valid ticket. */
+  onDenied(request: IncomingMessage, reason: string): void;
+}
+
+const NO_GATE: UpgradeGate = { isOpenTo: () => true, onDenied: () => undefined };
+
 /** Answers upgrade requests for `…/viewer` and `…/agent`. `onError` hears what went wrong on our side. */
-export function upgradeHandler(relay: Relay, onError: (error: unknown) => void): UpgradeHandler {
+export function upgradeHandler(
+  relay: Relay,
+  onError: (error: unknown) => void,
+  gate: UpgradeGate = NO_GATE,
+): UpgradeHandler {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
@@ -28,11 +45,16 @@ export function upgradeHandler(relay: Relay, onError: (error: unknown) => void):
     // Until ws takes it over nobody else listens for the socket's errors.
     const ignore = (): undefined => undefined;
     socket.on('error', ignore);
+    if (!gate.isOpenTo(request)) {
+      refuse(socket, 429);
+      return;
+    }
     const answer = await decide(relay, request).catch((error: unknown) => {
       onError(error);
       return { admitted: false as const, status: 503, reason: messageOf(error) };
     });
     if (!answer.admitted) {
+      if (answer.status === 401) gate.onDenied(request, answer.reason);
       refuse(socket, answer.status);
       return;
     }
@@ -67,8 +89,14 @@ function nextOf(request: IncomingMessage): number | undefined {
   return Number.isSafeInteger(next) && next > 0 ? next : undefined;
 }
 
-/** The same few words for every refusal: a stranger learns nothing from them. */
+/**
+ * The same few words for every refusal: a stranger learns nothing from them. The other side may never close its half, and
+ * never read ours: neither keeps the socket.
+ */
 function refuse(socket: Duplex, status: number): void {
+  const timer = setTimeout(() => socket.destroy(), REFUSAL_TIMEOUT_MS);
+  socket.once('finish', () => socket.destroy());
+  socket.once('close', () => clearTimeout(timer));
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Error'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );

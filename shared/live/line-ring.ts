@@ -35,8 +35,9 @@ export function createLineRing(maxLines: number, maxCharacters: number): LineRin
       size -= entries[start]?.size ?? 0;
       start += 1;
     }
-    // Forgetting in bulk: taking the first of a long array each time would copy it each time.
-    if (start > maxLines) {
+    // Forgetting in bulk: taking the first of a long array each time would copy it each time. Never more is kept for that
+    // than what counts: with long lines `maxLines` of them would be many times `maxCharacters`.
+    if (start * 2 > entries.length) {
       entries = entries.slice(start);
       start = 0;
     }

@@ -1,11 +1,14 @@
 // The relay as it is deployed: under the real functions framework, in a process of its own.
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { streamToRelay } from '#agent/live/stream.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
 import { findFreePort } from '#local/ports.ts';
+import { offeredProtocols } from '#shared/live/frames.ts';
 import type { LogLine } from '#shared/operations/service.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 import { connect, line, openTicket } from './live-harness.ts';
@@ -17,15 +20,24 @@ let folder: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   folder = mkdtempSync(join(tmpdir(), 'lamplighter-live-'));
-  relay = await startFunction({
+  relay = await startLive('live.log');
+});
+
+async function startLive(logName: string): Promise<FunctionProcess> {
+  return await startFunction({
     target: 'live',
     source: join(import.meta.dirname, '../../../functions/index.ts'),
     address: '127.0.0.1',
     port: await findFreePort('127.0.0.1'),
     env: { DATABASE_URL: database.url, GOOGLE_CLOUD_PROJECT: 'test', PATH: process.env['PATH'] ?? '' },
-    logFile: join(folder, 'live.log'),
+    logFile: join(folder, logName),
   });
-});
+}
+
+function upgradeRequest(key: string): string {
+  const offered = offeredProtocols('ticket', key).join(', ');
+  return `GET /viewer HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: ${offered}\r\n\r\n`;
+}
 
 afterAll(async () => {
   await relay?.close();
@@ -58,6 +70,32 @@ test('the very first request may be an upgrade, and an agent streams to a viewer
   viewer.socket.close(1000);
   expect(await streaming).toEqual({ linesSent: 251 });
   expect(stops).toBe(1);
+});
+
+test('a refused side that keeps its half open is let go of, and after many failures is not looked up', async () => {
+  const own = await startLive('refusing.log');
+  const { hostname, port } = new URL(own.url);
+  const statuses = new Set<string>();
+  for (let i = 0; i < 40; i++) {
+    const socket = connectTcp({ port: Number(port), host: hostname, allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      answer += text;
+    });
+    socket.write(upgradeRequest('x'.repeat(43)));
+    await once(socket, 'end');
+    statuses.add(answer.slice(9, 12));
+    // Whoever is gone answers what comes still with a reset.
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    const writing = setInterval(() => socket.write('x'), 5);
+    await gone;
+    clearInterval(writing);
+  }
+  expect([...statuses]).toEqual(['401', '429']);
+  const { rows } = await database.db.query("SELECT noted FROM denials WHERE subject = 'live'");
+  expect(rows.length).toBeGreaterThan(0);
+  await own.close();
 });
 
 test('a plain request is told that this is a relay', async () => {

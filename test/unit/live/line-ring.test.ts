@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { findKey, offeredProtocols } from '#shared/live/frames.ts';
 import { createLineRing, type LineRing } from '#shared/live/line-ring.ts';
@@ -47,6 +49,22 @@ describe('a ring', () => {
     expect(ring.read(3, 100)).toEqual({ type: 'dropped', from: 3, count: 5 });
     expect(ring.read(5, 100)).toEqual({ type: 'dropped', from: 5, count: 3 });
     expect(messages(ring, 8)).toEqual(['line 8']);
+  });
+
+  test('lets go of what it forgot, however few lines fill it', async () => {
+    const ring = createLineRing(1000, 1000);
+    const lines: WeakRef<object>[] = [];
+    for (let n = 0; n < 500; n++) {
+      const one = { ...line(n), message: 'x'.repeat(100) };
+      lines.push(new WeakRef(one));
+      ring.append(one);
+    }
+    // A reference that was just made holds its target until the present task is over.
+    await new Promise((resolve) => setImmediate(resolve));
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+    expect(lines.filter((one) => one.deref()).length).toBeLessThanOrEqual(21);
+    expect(ring.next()).toBe(501);
   });
 
   test('whatever comes in, a reader that goes on where it was told sees every number once', () => {
