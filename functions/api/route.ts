@@ -6,6 +6,7 @@ import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import type { Role } from '#shared/role.ts';
+import type { TokenScope } from '../command/scope.ts';
 import type { Answer } from '../http.ts';
 import { parseJson } from '../json-body.ts';
 
@@ -28,6 +29,8 @@ export interface PublicContext {
 export interface RouteContext extends PublicContext {
   /** Who asks: the token's name and its role now. */
   actor: Actor;
+  /** What its token is limited to. */
+  scope: TokenScope;
   /** Throws `not-allowed` when the actor's role is less. */
   requireRole(role: Role, action: string): void;
 }
@@ -45,6 +48,8 @@ export interface Route {
   path: string;
   /** The least role that may call it. */
   role: Role;
+  /** True where the handler asks for a command, which checks the token's limits: a limited token may try. */
+  isScopeChecked?: boolean;
   handle(context: RouteContext): Promise<Answer>;
 }
 

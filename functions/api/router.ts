@@ -3,7 +3,7 @@ import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { isRoleAtLeast, type Role } from '#shared/role.ts';
 import { MAX_RUNBOOK_BYTES } from '#shared/runbook/parse.ts';
-import { isScoped } from '../command/scope.ts';
+import { isScoped, type TokenScope } from '../command/scope.ts';
 import type { Deps } from '../deps.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from '../http.ts';
 import { useToken } from '../store/tokens.ts';
@@ -66,8 +66,8 @@ function noSuchRoute(routes: readonly { method: Method; path: string }[], path: 
 
 interface Caller {
   actor: Actor;
-  /** True when the token is limited to hosts or operations: it then administers nothing, whatever its role. */
-  isScoped: boolean;
+  /** Limited to hosts or operations a token only reads, whatever its role, except for the commands that it covers. */
+  scope: TokenScope;
 }
 
 async function authenticate(deps: RouterDeps, req: Request): Promise<Caller> {
@@ -75,15 +75,15 @@ async function authenticate(deps: RouterDeps, req: Request): Promise<Caller> {
   const standing = token === undefined ? undefined : await useToken(deps.db, token, deps.clock());
   if (standing) {
     const { name, role } = standing;
-    return { actor: { kind: 'token', name, role }, isScoped: isScoped(standing) };
+    return { actor: { kind: 'token', name, role }, scope: standing };
   }
   throw new LamplighterError('unauthenticated', 'identify caller: there is no valid token', {
     hint: 'Send "Authorization: Bearer TOKEN" with a token that was neither revoked nor has expired.',
   });
 }
 
-function requireRole({ actor, isScoped: isLimited }: Caller, needed: Role, action: string): void {
-  if (isLimited && needed === 'admin') {
+function requireRole({ actor, scope }: Caller, needed: Role, action: string, isScopeChecked = false): void {
+  if (isScoped(scope) && needed !== 'viewer' && !isScopeChecked) {
     throw new LamplighterError(
       'not-allowed',
       `${action}: token ${actor.name} is limited to hosts or operations`,
@@ -133,10 +133,11 @@ export function createRouter(
     const found = findRoute(routes, req.method, req.path);
     if (!found) throw noSuchRoute([...routes, ...publicRoutes], req.path);
     const { route, params } = found;
-    requireRole(caller, route.role, `${route.method} ${route.path}`);
+    requireRole(caller, route.role, `${route.method} ${route.path}`, route.isScopeChecked);
     return await route.handle({
       ...readRequest(req),
       actor,
+      scope: caller.scope,
       params,
       requireRole: (role, action) => requireRole(caller, role, action),
     });

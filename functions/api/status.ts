@@ -3,6 +3,7 @@ import type { StatusView } from '#shared/api/views.ts';
 import type { Role } from '#shared/role.ts';
 import { listAlertViews } from '../alert/view.ts';
 import { latestBackupView } from '../backup/view.ts';
+import type { TokenScope } from '../command/scope.ts';
 import { showCommand } from '../command/shown-command.ts';
 import type { Deps } from '../deps.ts';
 import { listIncidentViews } from '../incident/view.ts';
@@ -15,8 +16,12 @@ import { viewPlatform } from './platform-view.ts';
 const RECENT_COMMANDS = 10;
 const MOST_LISTED = 50;
 
-/** Everything at once, as far as the role may see it. */
-export async function readStatus({ db, clock }: Pick<Deps, 'db' | 'clock'>, role: Role): Promise<StatusView> {
+/** Everything at once, as far as the role and the token's scope let it be seen. */
+export async function readStatus(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  role: Role,
+  scope?: TokenScope,
+): Promise<StatusView> {
   const now = clock();
   const [current, states, checks, alerts, incidents, commands, lastBackup] = await Promise.all([
     findRunbook(db),
@@ -36,7 +41,7 @@ export async function readStatus({ db, clock }: Pick<Deps, 'db' | 'clock'>, role
     checks,
     alerts,
     incidents,
-    commands: commands.map((record) => showCommand(toCommandView(record), role)),
+    commands: commands.map((record) => showCommand(toCommandView(record), role, scope)),
     lastBackup,
   };
 }

@@ -8,6 +8,9 @@ export interface TokenScope {
   operations: readonly string[] | null;
 }
 
+/** Good for everything that its role may. */
+export const UNLIMITED: TokenScope = { hosts: null, operations: null };
+
 const FAMILY_SUFFIX = '.*';
 
 function covers(entry: string, operation: string): boolean {

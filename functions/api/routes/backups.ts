@@ -4,6 +4,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import { requestVerification } from '../../backup/request.ts';
 import { findBackupView, listBackupViews } from '../../backup/view.ts';
 import type { Deps } from '../../deps.ts';
+import { appendAudit } from '../../store/audit.ts';
 import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';
 
 const BackupQuery = z.strictObject({ limit: limitParameter(50) });
@@ -13,11 +14,20 @@ export function backupRoutes(deps: Pick<Deps, 'db' | 'clock' | 'publisher'>): Ro
   const list = async (context: RouteContext) => ({
     body: await listBackupViews(deps.db, parseQuery(context, BackupQuery).limit),
   });
-  const verify = async ({ params }: RouteContext) => {
+  const verify = async ({ params, actor }: RouteContext) => {
     const id = params.id ?? '';
     await requestVerification(deps, id);
     const view = await findBackupView(deps.db, id);
     if (!view) throw new LamplighterError('not-found', `find backup ${id}: there is no such backup`);
+    await deps.db.transaction((tx) =>
+      appendAudit(tx, {
+        at: deps.clock(),
+        actor: `${actor.kind}:${actor.name}`,
+        action: 'backup.verify',
+        target: id,
+        detail: {},
+      }),
+    );
     return { status: 202, body: view };
   };
   return [

@@ -1,5 +1,6 @@
 // Looking at everything now.
 import type { Deps } from '../../deps.ts';
+import { appendAudit } from '../../store/audit.ts';
 import type { Route } from '../route.ts';
 
 /** The route that runs all checks. */
@@ -9,9 +10,18 @@ export function checkRoutes(deps: Pick<Deps, 'db' | 'clock' | 'publisher'>): Rou
       method: 'POST',
       path: '/v1/checks/run',
       role: 'responder',
-      async handle() {
+      async handle({ actor }) {
         const { createRunDeps } = await import('../../watch/run-deps.ts');
         const { runChecksNow } = await import('../../watch/run-now.ts');
+        await deps.db.transaction((tx) =>
+          appendAudit(tx, {
+            at: deps.clock(),
+            actor: `${actor.kind}:${actor.name}`,
+            action: 'checks.run',
+            target: null,
+            detail: {},
+          }),
+        );
         return { body: await runChecksNow(createRunDeps(deps)) };
       },
     },

@@ -53,7 +53,8 @@ export function commandRoutes(
       async handle(context) {
         const { limit } = parseQuery(context, ListQuery);
         const commands = await listCommands(deps.db, limit);
-        return { body: commands.map((record) => showCommand(toCommandView(record), context.actor.role)) };
+        const { actor, scope } = context;
+        return { body: commands.map((record) => showCommand(toCommandView(record), actor.role, scope)) };
       },
     },
     {
@@ -65,7 +66,9 @@ export function commandRoutes(
         const { after, waitS } = parseQuery(context, DetailQuery);
         const terms = { after, waitMs: waitS * 1000, signal: context.signal };
         const detail = await waitForNews(deps, listener, id, terms);
-        return { body: { ...detail, command: showCommand(detail.command, context.actor.role) } };
+        return {
+          body: { ...detail, command: showCommand(detail.command, context.actor.role, context.scope) },
+        };
       },
     },
   ];

@@ -14,6 +14,7 @@ export function liveRoutes(deps: RequestDeps & Pick<Deps, 'config'>): Route[] {
       method: 'POST',
       path: '/v1/live',
       role: roleNeededFor(serviceFollow),
+      isScopeChecked: true,
       async handle(context) {
         const request = parseBody(context, LiveRequest);
         const terms = {

@@ -9,9 +9,9 @@ export function statusRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
       method: 'GET',
       path: '/v1/status',
       role: 'viewer',
-      async handle({ actor }) {
+      async handle({ actor, scope }) {
         const { readStatus } = await import('../status.ts');
-        return { body: await readStatus(deps, actor.role) };
+        return { body: await readStatus(deps, actor.role, scope) };
       },
     },
   ];

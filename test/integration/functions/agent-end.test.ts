@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hostRoutes } from '#functions/api/routes/hosts.ts';
 import { recordReport } from '#functions/command/record-report.ts';
 import { requestCommand } from '#functions/command/request.ts';
+import { UNLIMITED } from '#functions/command/scope.ts';
 import { sweepCommands } from '#functions/command/sweep.ts';
 import { listFiringAlerts } from '#functions/store/alerts.ts';
 import { listAudit } from '#functions/store/audit.ts';
@@ -147,6 +148,7 @@ describe("the runner's end stands over the agent's", () => {
       body: Buffer.from(JSON.stringify(body)),
       signal: new AbortController().signal,
       actor: { kind: 'token', name: 'admin', role: 'admin' },
+      scope: UNLIMITED,
       requireRole: () => undefined,
     });
     expect(await firing()).toEqual([]);

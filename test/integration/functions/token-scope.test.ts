@@ -1,5 +1,6 @@
 // What a token is good for: checked when something is asked for, and again before it is signed.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { handleApi } from '#functions/api/handler.ts';
 import { requestCommand } from '#functions/command/request.ts';
 import { sendCommand } from '#functions/command/send.ts';
@@ -28,6 +29,7 @@ beforeAll(async () => {
     { name: 'elsewhere', role: 'operator', hosts: ['web-2'] },
     { name: 'limited-admin', role: 'admin', hosts: ['web-1'] },
     { name: 'admin', role: 'admin' },
+    { name: 'journals', role: 'operator', operations: ['service.*'] },
     { name: 'ending', role: 'operator', lifetimeDays: 4 },
   ] as const;
   for (const one of made) tokens.set(one.name, await createToken(database.db, one, at));
@@ -73,6 +75,39 @@ test.each([
   expect((await call('limited-admin', method, path, body)).status).toBe(403);
 });
 
+test.each([
+  ['POST', '/v1/checks/run'],
+  ['POST', '/v1/incidents/INC-1/ack'],
+  ['POST', '/v1/backups/20261123T020000Z-1f3a9c/verify'],
+  ['GET', '/v1/audit'],
+])('nor does it act beside its commands: %s %s', async (method, path) => {
+  expect((await call('limited-admin', method, path)).status).toBe(403);
+  const [denial] = await listAudit(database.db, { action: 'rbac_denied', limit: 1 });
+  expect(denial).toMatchObject({ actor: 'token:limited-admin', detail: { isScoped: true } });
+});
+
+test.each([
+  ['journals', true],
+  ['elsewhere', false],
+])('%s sees the journal that another asked for: %s', async (name, isSeen) => {
+  const { id } = z
+    .object({ id: z.string() })
+    .parse(await (await ask('admin', 'service.logs', { service: 'web', lines: 5 })).json());
+  const result = { lines: ['secret of web-1'] };
+  await database.db.query('UPDATE commands SET result = $2 WHERE id = $1', [id, JSON.stringify(result)]);
+  for (const path of [`/v1/commands/${id}`, '/v1/commands', '/v1/status']) {
+    const text = await (await call(name, 'GET', path)).text();
+    expect(text).toContain(id);
+    expect(text.includes('secret of web-1')).toBe(isSeen);
+  }
+});
+
+test('who asks for checks to be run is in the trail', async () => {
+  expect((await call('admin', 'POST', '/v1/checks/run')).status).toBe(200);
+  const [entry] = await listAudit(database.db, { action: 'checks.run', limit: 1 });
+  expect(entry).toMatchObject({ actor: 'token:admin' });
+});
+
 test('a token that ended is no token', async () => {
   deps.advance(86_400_000);
   expect((await ask('ending', 'service.restart', { service: 'web' })).status).toBe(401);
@@ -95,7 +130,7 @@ describe('sign checks again', () => {
     expect(record?.message).toMatch(reason);
     expect(deps.published).toEqual([]);
     await database.db.query(
-      `UPDATE api_tokens SET operations = ARRAY['service.*'], hosts = NULL, revoked_at = NULL,
+      `UPDATE api_tokens SET operations = ARRAY['service.*'], hosts = NULL,
          expires_at = '2027-01-01T00:00:00Z' WHERE name = 'services'`,
     );
   });
