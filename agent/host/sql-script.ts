@@ -27,6 +27,7 @@ const SETTINGS = [
   'client_min_messages=error',
   'search_path=',
   'role=none',
+  'default_transaction_read_only=off',
   'standard_conforming_strings=on',
   'statement_timeout=0',
   'idle_in_transaction_session_timeout=0',

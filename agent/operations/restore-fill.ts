@@ -1,9 +1,10 @@
 // Fills a new database pass by pass, and hands what was restored over to its owners.
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import type { StreamResult } from '../backup-stream/protocol.ts';
-import { quoteName } from '../host/postgres.ts';
+import { quoteName, quoteText } from '../host/postgres.ts';
 import { runScript } from '../host/sql-script.ts';
 import { analyzeTables } from './restore-analyze.ts';
+import { uncheckedStatement } from './restore-joins.ts';
 import { findLeftover } from './restore-leftover.ts';
 import { inOrderOfHandOver, isRelation, ownerStatements } from './restore-owners.ts';
 import { type Filling, runPass, sessionOf } from './restore-pass.ts';
@@ -17,7 +18,7 @@ import {
 } from './restore-plan.ts';
 import type { Refused } from './restore-refused.ts';
 import { closeStatements, generated, REOPEN_STATEMENTS } from './restore-rights.ts';
-import { HELD_ROLE, RESTORE_ROLE } from './restore-role.ts';
+import { HELD_ROLE, RESTORE_ROLE, renewLogin } from './restore-role.ts';
 
 /** Giving away a hundred thousand objects takes a while; the command has a limit of its own. */
 const SQL_TIMEOUT_MS = 6 * 3_600_000;
@@ -128,7 +129,7 @@ async function makeDefinitions(restoration: Restoration): Promise<Refused[]> {
   if (trusted.length === 0) return refused;
   return [
     ...refused,
-    ...(await change(filling, [`GRANT ${HELD} TO ${RESTORER};`])),
+    ...(await raise(filling, [`GRANT ${HELD} TO ${RESTORER};`])),
     ...(await runPass(filling, { hand: 'restorer', entries: trusted })).refused,
     ...(await change(filling, [`REVOKE ${HELD} FROM ${RESTORER};`])),
   ];
@@ -148,25 +149,41 @@ export async function fillDatabase(restoration: Restoration, note: (text: string
     refused.push(...result.refused);
     decoded = result.decoded ?? decoded;
   };
-  // In this order: what runs for ordinary owners' tables (ANALYZE runs an index's expression, too) can't touch what a
-  // trusted role will own.
-  await run('restorer', plan.loads.ordinary);
-  await analyze('ordinary');
+  // In this order: what runs for ordinary owners' tables (ANALYZE and a foreign key's check plan an index's expression,
+  // too) can't touch what a trusted role will own.
   const { loads, joins, refreshes } = plan;
-  if (loads.trusted.length + joins.length + refreshes.trusted.length > 0)
-    refused.push(...(await change(filling, [`GRANT ${HELD} TO ${RESTORER};`, ...readAllRights(filling)])));
-  await run('restorer', plan.loads.trusted);
-  await run('restorer', plan.joins);
-  await run('restorer', plan.refreshes.trusted);
+  await run('restorer', loads.ordinary);
+  await run('restorer', joins.ordinary);
+  await analyze('ordinary');
+  const isTrustedMade = filling.dump.entries.some(({ owner }) => standingOf(owner) === 'trusted');
+  if (!isTrustedMade) return { refused, ...(decoded ? { decoded } : {}) };
+  refused.push(...(await raise(filling, [`GRANT ${HELD} TO ${RESTORER};`, READ_RIGHTS])));
+  await run('restorer', loads.trusted);
+  await run('restorer', joins.trusted);
+  await run('restorer', refreshes.trusted);
   await analyze('trusted');
+  refused.push(...(await change(filling, [`REVOKE ${HELD} FROM ${RESTORER};`])));
+  const rights = [...new Set(joins.toTrusted.tables)].map(
+    (table) => `GRANT SELECT, REFERENCES ON ${table} TO ${RESTORER};`,
+  );
+  refused.push(...(await change(filling, rights)));
+  await run('restorer', joins.toTrusted.entries);
+  refused.push(...(await change(filling, joins.toOrdinary.map(uncheckedStatement))));
+  // The rows are counted next, by COPY: it reads each table as it lies and plans nothing.
+  refused.push(...(await raise(filling, [`GRANT ${HELD} TO ${RESTORER};`])));
   return { refused, ...(decoded ? { decoded } : {}) };
 }
 
-const READ_ALL_SINCE = 14;
+/** A superuser's materialized view reads whatever it names in this database. */
+const READ_RIGHTS = generated(
+  `SELECT format('GRANT SELECT ON TABLE %s TO ${HELD}', oid::regclass) FROM pg_class
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND oid >= 16384 AND pg_get_userbyid(relowner) <> ${quoteText(HELD_ROLE)}`,
+);
 
-/** A superuser's materialized view reads whatever it names. */
-function readAllRights({ programs }: Filling): string[] {
-  return programs.serverMajor >= READ_ALL_SINCE ? [`GRANT pg_read_all_data TO ${HELD};`] : [];
+/** Gives the restoring role more than it had: nobody else may be logged in as it, or be able to, from then on. */
+async function raise(filling: Filling, statements: readonly string[]): Promise<Refused[]> {
+  await renewLogin(filling.cluster, filling.login, filling.fresh);
+  return await change(filling, statements);
 }
 
 function finalOwners(entries: readonly ListingEntry[], absent: ReadonlySet<number>): string[] {
@@ -202,7 +219,7 @@ export async function handOver(
   const owners = [...new Set(plan.refreshes.ordinary.map(({ owner }) => quoteName(owner)))];
   if (owners.length > 0) {
     const connect = `GRANT CONNECT ON DATABASE ${quoteName(filling.fresh)} TO ${RESTORER};`;
-    keep(await change(filling, [connect, `GRANT ${owners.join(', ')} TO ${RESTORER};`]));
+    keep(await raise(filling, [connect, `GRANT ${owners.join(', ')} TO ${RESTORER};`]));
     keep((await runPass(filling, { hand: 'restorer', entries: plan.refreshes.ordinary })).refused);
     keep(await change(filling, [`REVOKE ${owners.join(', ')} FROM ${RESTORER};`]));
   }

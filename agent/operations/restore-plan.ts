@@ -2,6 +2,7 @@
 // and evaluates nothing of theirs (extensions, languages, …) is done as one; what a superuser owns is never in reach of a
 // role as which the users' code runs.
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+import { type Joins, splitJoins } from './restore-joins.ts';
 import { isLargeObject, isRelation } from './restore-owners.ts';
 
 /** Who carries a pass out. */
@@ -36,8 +37,7 @@ export interface RestorePlan {
   changes: ByStanding;
   /** Rows, indexes and constraints of ordinary owners' tables, then of trusted owners'. */
   loads: ByStanding;
-  /** What joins tables of both. */
-  joins: ListingEntry[];
+  joins: Joins;
   /** Materialized views that are filled before they change hands, and after. */
   refreshes: ByStanding;
   /** Rights, comments, publications: nothing in them is evaluated. */
@@ -221,7 +221,7 @@ export function planRestore(
     ).map(rights.withRights),
     changes: split(plain.filter(isChange)),
     loads: split(loads),
-    joins: plain.filter(({ kind }) => JOINS.has(kind)),
+    joins: splitJoins(plain, standingOf),
     refreshes: split(of(VIEW_DATA)),
     closing: entries.filter(
       (entry) => CLOSING.has(entry.kind) && !late.has(entry.dumpId) && !rights.early.has(entry),

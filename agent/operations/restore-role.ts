@@ -28,13 +28,43 @@ export function scramVerifier(password: string, salt: Buffer): string {
   return `SCRAM-SHA-256$${SCRAM_ROUNDS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
+function makePassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
 /** The login of one restore; its password lives in this process alone. */
 export async function makeLogin(): Promise<Login> {
-  return {
-    role: RESTORE_ROLE,
-    account: await restoreAccount(),
-    password: randomBytes(24).toString('base64url'),
-  };
+  return { role: RESTORE_ROLE, account: await restoreAccount(), password: makePassword() };
+}
+
+const END_SESSIONS_ROUNDS = 200;
+
+/**
+ * Takes back what code that ran as the restoring role may have done to it (a role may change its own password and
+ * settings): ends its sessions while nobody can log in, and gives it another password, in `login` as well.
+ */
+export async function renewLogin(cluster: Cluster, login: Login, database: string): Promise<void> {
+  const [own, name] = [quoteName(RESTORE_ROLE), quoteText(RESTORE_ROLE)];
+  const password = makePassword();
+  await runScript({
+    cluster,
+    ...ADMIN,
+    sql: `ALTER ROLE ${own} NOLOGIN;
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${name};
+      DO $wait$ BEGIN
+        FOR i IN 1..${END_SESSIONS_ROUNDS} LOOP
+          PERFORM pg_stat_clear_snapshot();
+          IF NOT EXISTS (SELECT FROM pg_stat_activity WHERE usename = ${name}) THEN RETURN; END IF;
+          PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${name};
+          PERFORM pg_sleep(0.05);
+        END LOOP;
+        RAISE 'sessions of the role of the restore do not end';
+      END $wait$;
+      ALTER ROLE ${own} RESET ALL;
+      ALTER ROLE ${own} IN DATABASE ${quoteName(database)} RESET ALL;
+      ALTER ROLE ${own} LOGIN PASSWORD ${quoteText(scramVerifier(password, randomBytes(16)))};`,
+  });
+  login.password = password;
 }
 
 async function refuseStrangers(cluster: Cluster): Promise<void> {

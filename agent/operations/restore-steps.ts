@@ -105,7 +105,9 @@ function handOverStep(terms: RestoreTerms): Step {
       const { refused: before } = Filled.parse(context.data.get('restore-database'));
       const refused = await handOver(restoration, before);
       await dropRestoreRoles(cluster);
-      const leftOut = restoration.plan.leftOut.map(nameEntry);
+      const { leftOut: absent, joins } = restoration.plan;
+      const unchecked = joins.toOrdinary.map((key) => `the check of the rows by ${nameEntry(key)}`);
+      const leftOut = [...absent.map(nameEntry), ...unchecked];
       return {
         data: { refused, leftOut },
         ...(leftOut.length > 0 ? { detail: `left out: ${leftOut.join(', ')}` } : {}),

@@ -20,6 +20,7 @@ import {
   swapBack,
   swapDatabases,
 } from './restore-database.ts';
+import { refuseMixedPartitions } from './restore-joins.ts';
 import { recordKept, unrecordKept } from './restore-kept.ts';
 import { refuseObstacles } from './restore-obstacles.ts';
 import { applyProperties, createFreshDatabase } from './restore-properties.ts';
@@ -62,6 +63,8 @@ function checkBackupStep(terms: RestoreTerms): Step {
       state.standingOf = await findStandings(cluster, dump);
       const { databaseBytes, properties } = manifest;
       await needRestoreRoom(cluster, { database, tablespace: properties.tablespace, bytes: databaseBytes });
+      refuseMixedPartitions(dump.entries, state.standingOf);
+      await needRestoreRoom(cluster, database, manifest.databaseBytes);
       return { data: { manifest }, detail: `from ${from}` };
     },
     undo: () => {

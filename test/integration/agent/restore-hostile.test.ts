@@ -36,7 +36,10 @@ describe.skipIf(!canLab)('restore of hostile users (needs root on Linux)', { tim
       const { backupId } = BackupSummary.parse(backup.result);
       const spec = { backupId, database: 'shop', confirm: 'shop', services: [] };
       const ending = await lab.start('restore.run', spec).ended();
-      expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded', result: { refused: [] } });
+      expect(ending, JSON.stringify(ending)).toMatchObject({
+        state: 'succeeded',
+        result: { refused: [], leftOut: ['the check of the rows by FK CONSTRAINT admin.keys keys_id_fkey'] },
+      });
       expect(readdirSync(dir)).toEqual([]);
       expect(await query('shop', 'SELECT admin.report() AS report')).toEqual([{ report: 'as it was' }]);
       const owners = `SELECT n.nspname || '.' || c.relname AS name, pg_get_userbyid(c.relowner) AS owner
@@ -44,7 +47,9 @@ describe.skipIf(!canLab)('restore of hostile users (needs root on Linux)', { tim
       WHERE n.nspname IN ('admin', 'public') AND c.relkind IN ('r', 'm', 'p', 'f') ORDER BY 1`;
       const found = await query('shop', owners);
       expect(found.filter(({ owner }) => owner === 'postgres').map(({ name }) => name)).toEqual(
-        ['guarded', 'ledger', 'literal', 'parted', 'planned', 'watched'].map((name) => `admin.${name}`),
+        ['guarded', 'keys', 'ledger', 'literal', 'parted', 'planned', 'watched'].map(
+          (name) => `admin.${name}`,
+        ),
       );
       expect(new Set(found.map(({ owner }) => owner))).toEqual(new Set(['postgres', 'intruder']));
       expect(found).toContainEqual({ name: 'public.far', owner: 'intruder' });

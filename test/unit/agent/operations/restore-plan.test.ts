@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { refuseMixedPartitions, uncheckedStatement } from '#agent/operations/restore-joins.ts';
 import { ownerStatements } from '#agent/operations/restore-owners.ts';
 import { planRestore, sealOwner } from '#agent/operations/restore-plan.ts';
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
@@ -61,12 +62,46 @@ test.each<[string, ListingEntry[], string[]]>([
 test('rows, indexes and changes of ordinary owners go apart from those of trusted ones; what joins them comes after', () => {
   const rows = [entry('TABLE DATA'), entry('TABLE DATA', { owner: 'postgres' })];
   const index = entry('INDEX');
-  const key = entry('FK CONSTRAINT');
   const attach = entry('TABLE ATTACH', { owner: 'postgres' });
-  const plan = planRestore([attach, ...rows, index, key], standingOf);
+  const plan = planRestore([attach, ...rows, index], standingOf);
   expect(plan.loads).toEqual({ ordinary: [rows[0], index], trusted: [rows[1]] });
   expect(plan.changes).toEqual({ ordinary: [], trusted: [attach] });
-  expect(plan.joins).toEqual([key]);
+});
+
+const joined = entry('TABLE', { tag: 'odd "x' });
+const guarded = entry('TABLE', { schema: 'admin', owner: 'postgres' });
+const keyTo = (owner: string, target: string) =>
+  entry('FK CONSTRAINT', {
+    owner,
+    definition: `ALTER TABLE ONLY public.y\n    ADD CONSTRAINT " REFERENCES admin.x(" FOREIGN KEY (a, "b)") REFERENCES ${target}(id);\n`,
+  });
+
+test.each<[string, ListingEntry, string]>([
+  ['between ordinary tables, before anything else is in reach', keyTo('app', 'public."odd ""x"'), 'ordinary'],
+  ['between trusted tables', keyTo('postgres', 'admin.x'), 'trusted'],
+  ['from a trusted to an ordinary table, unchecked', keyTo('postgres', 'public."odd ""x"'), 'toOrdinary'],
+  ['from an ordinary to a trusted table, with rights on it alone', keyTo('app', 'admin.x'), 'toTrusted'],
+])('a foreign key %s', (_name, key, where) => {
+  const { joins } = planRestore([joined, guarded, key], standingOf);
+  const none = { ordinary: [], trusted: [], toOrdinary: [], toTrusted: { entries: [], tables: [] } };
+  const found = where === 'toTrusted' ? { entries: [key], tables: ['admin.x'] } : [key];
+  expect(joins).toEqual({ ...none, [where]: found });
+});
+
+test('an unchecked foreign key says so to PostgreSQL once', () => {
+  const key = keyTo('postgres', 'admin.x');
+  const unchecked = uncheckedStatement(key);
+  expect(unchecked).toBe(key.definition.replace(';\n', ' NOT VALID;'));
+  expect(uncheckedStatement({ ...key, definition: unchecked })).toBe(unchecked);
+});
+
+test('a partition of an ordinary owner under a parent of a trusted one is refused', () => {
+  const attach = (a: ListingEntry, b: ListingEntry) =>
+    entry('TABLE ATTACH', { dependsOn: [a.dumpId, b.dumpId] });
+  const refuse = (a: ListingEntry, b: ListingEntry) => () =>
+    refuseMixedPartitions([a, b, attach(a, b)], standingOf);
+  expect(refuse(joined, guarded)).toThrow('an ordinary role the other');
+  expect(refuse(joined, entry('TABLE'))).not.toThrow();
 });
 
 test("rights on a trusted owner's routines are given with them, an ordinary owner's at the end", () => {
