@@ -64,7 +64,6 @@ function checkBackupStep(terms: RestoreTerms): Step {
       const { databaseBytes, properties } = manifest;
       await needRestoreRoom(cluster, { database, tablespace: properties.tablespace, bytes: databaseBytes });
       refuseMixedPartitions(dump.entries, state.standingOf);
-      await needRestoreRoom(cluster, database, manifest.databaseBytes);
       return { data: { manifest }, detail: `from ${from}` };
     },
     undo: () => {
