@@ -21,7 +21,7 @@ import {
   writeSettings,
   writeUnits,
 } from './files.ts';
-import { STARTED_UNITS } from './units.ts';
+import { ALL_SLICES, STARTED_UNITS } from './units.ts';
 
 const HELP = `Usage: bin/node lib/install.mjs --host NAME --project ID --pinned-key FILE [options]
 
@@ -76,6 +76,7 @@ async function uninstall(): Promise<void> {
   for (const unit of STARTED_UNITS.toReversed()) {
     await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', unit], timeoutMs: TIMEOUT_MS });
   }
+  await runProgram({ file: PATHS.systemctl, args: ['stop', ALL_SLICES], timeoutMs: TIMEOUT_MS });
   removeFiles();
   await systemctl('daemon-reload');
   console.log('Removed. Kept: /etc/lamplighter/policy.yaml and /var/lib/lamplighter.');

@@ -249,6 +249,9 @@ export function withGoogleCredentials(unit: string): string {
   return unit.replace(/^LoadCredential=.*$/m, (first) => `${first}\n${line}`);
 }
 
+/** The parent that systemd makes of the slices, by the dash in their names; with it stops whatever runs in them. */
+export const ALL_SLICES = 'lamplighter.slice';
+
 /** Those that are enabled and started. */
 export const STARTED_UNITS = [
   'lamplighter-recover.service',
