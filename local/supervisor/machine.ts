@@ -162,6 +162,8 @@ async function writePrograms(
   copyFileSync(process.execPath, node);
   chmodSync(node, 0o755);
   const names = ['systemctl', 'journalctl'];
+  // A package.json further up, as a checkout has one, would make modules of files without an ending.
+  writeFileSync(join(directory, 'usr/bin/package.json'), '{"type":"commonjs"}\n');
   await build({
     entryPoints: names.map((name) => join(import.meta.dirname, 'programs', `${name}.ts`)),
     outdir: join(directory, 'usr/bin'),
