@@ -1,5 +1,7 @@
-// The largest body that each entry point takes; what is larger is refused before anybody has asked who sends it.
-import { type EntryPointName, MAX_REPORT_BYTES } from '#shared/topology.ts';
+// The largest body that each entry point takes, and how long it may take to come; what is larger or slower is refused
+// before anybody has asked who sends it.
+import type { IncomingMessage } from 'node:http';
+import { type EntryPointName, findEntryPoint, MAX_REPORT_BYTES } from '#shared/topology.ts';
 
 /** What stands around a message's data in a push: ids, times, attributes. */
 const PUSH_ENVELOPE_BYTES = 16 * 1024;
@@ -20,3 +22,42 @@ export const MAX_BODY_BYTES: Record<EntryPointName, number> = {
   live: SMALL_BYTES,
   admin: SMALL_BYTES,
 };
+
+/** Everything that is sent to `api` but a runbook: parameters of a command, a note, a webhook's call. */
+export const MAX_ORDINARY_BYTES = 64 * 1024;
+const ORDINARY_TIMEOUT_MS = 10_000;
+const LARGE_TIMEOUT_MS = 30_000;
+
+/** All bodies of a process together: a function has 512 MiB, and what is parsed takes several times its text. */
+const MAX_HELD_BYTES = 48 * 1024 * 1024;
+/** Of that for one address: four runbooks at once. Behind IAM all addresses are Google's, so there all of it. */
+const MAX_HELD_BYTES_PER_ADDRESS = 8 * 1024 * 1024;
+
+export interface BodyLimit {
+  maxBytes: number;
+  /** A sender that is not done within this is cut off. */
+  timeoutMs: number;
+}
+
+export interface BodyLimits {
+  /** The limit of one request's body, by its method and path. */
+  limitOf(req: IncomingMessage): BodyLimit;
+  maxHeldBytes: number;
+  maxHeldBytesPerAddress: number;
+}
+
+function isRunbook({ method, url }: IncomingMessage): boolean {
+  return method === 'PUT' && url?.split('?')[0] === '/v1/runbook';
+}
+
+/** The limits of an entry point. */
+export function bodyLimitsOf(name: EntryPointName): BodyLimits {
+  const large = { maxBytes: MAX_BODY_BYTES[name], timeoutMs: LARGE_TIMEOUT_MS };
+  const ordinary = { maxBytes: MAX_ORDINARY_BYTES, timeoutMs: ORDINARY_TIMEOUT_MS };
+  return {
+    limitOf: (req) => (name === 'api' && !isRunbook(req) ? ordinary : large),
+    maxHeldBytes: MAX_HELD_BYTES,
+    maxHeldBytesPerAddress:
+      findEntryPoint(name).callers === 'public' ? MAX_HELD_BYTES_PER_ADDRESS : MAX_HELD_BYTES,
+  };
+}

@@ -5,17 +5,16 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
-import { type Answering, answering, failureAnswer, pathOf, prepareAnswer } from './http.ts';
-import type { Log } from './log.ts';
-import { type ByteBudget, createByteBudget, readBody } from './read-body.ts';
+import type { BodyLimits } from './body-limits.ts';
+import { type ByteBudget, createByteBudget } from './byte-budget.ts';
+import { type Answer, type Answering, answering, failureAnswer, pathOf, prepareAnswer } from './http.ts';
+import { readBody } from './read-body.ts';
 
-/** A sender that is not done within this is cut off. */
-const BODY_TIMEOUT_MS = 30_000;
-/** All bodies of a process together: a function has 512 MiB, and what is parsed takes several times its text. */
-const MAX_HELD_BYTES = 48 * 1024 * 1024;
 /** A refused sender that still sends would not see the answer: so much of its body is thrown away first. */
 const MAX_DISCARDED_BYTES = 32 * 1024 * 1024;
 const DISCARD_TIMEOUT_MS = 2000;
+/** A body of some kilobytes comes within this over any connection that people work with. */
+const SLOW_AFTER_MS = 1000;
 
 /** What Express throws by itself: after the body was read, only a malformed path is left. */
 const Refusal = z.object({ status: z.int().min(400).max(499) });
@@ -56,47 +55,65 @@ async function discardRest(req: IncomingMessage): Promise<void> {
   });
 }
 
-async function refuse(req: IncomingMessage, res: ServerResponse, error: unknown, log: Log): Promise<void> {
-  const answer = failureAnswer(error);
+/** What is answered when a body was refused: the fault, unless the entry point knows better. */
+async function refusalAnswer(req: IncomingMessage, error: unknown, terms: FrontDoorTerms): Promise<Answer> {
+  const answer = (await terms.answerUnreadable?.(req, error)) ?? failureAnswer(error);
   const reason = error instanceof Error ? error.message : '';
-  log.warning('request refused', { method: req.method, path: pathOf(req), status: answer.status, reason });
+  const fields = { method: req.method, path: pathOf(req), status: answer.status ?? 204, reason };
+  terms.answeringWith.log.warning('request refused', fields);
+  return answer;
+}
+
+async function refuse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  error: unknown,
+  terms: FrontDoorTerms,
+): Promise<void> {
+  const answer = await refusalAnswer(req, error, terms);
   if (res.destroyed) return;
   const text = prepareAnswer(res, answer);
-  res.setHeader('connection', 'close').setHeader('content-length', Buffer.byteLength(text));
-  res.write(text);
+  res.setHeader('connection', 'close');
+  if (text !== '') res.setHeader('content-length', Buffer.byteLength(text)).write(text);
   await discardRest(req);
   res.end();
 }
 
 export interface FrontDoorTerms {
-  /** The largest body that this entry point takes. */
-  maxBodyBytes: number;
+  limits: BodyLimits;
   /** For what is refused here. */
   answeringWith: Answering;
-  bodyTimeoutMs?: number;
-  maxHeldBytes?: number;
+  /** Another answer than the fault for a body that can't be read, where there is one. */
+  answerUnreadable?: (req: IncomingMessage, error: unknown) => Promise<Answer | undefined>;
 }
 
 async function admit(
   req: IncomingMessage & { rawBody?: Buffer },
   res: ServerResponse,
-  { maxBodyBytes, answeringWith, bodyTimeoutMs = BODY_TIMEOUT_MS }: FrontDoorTerms,
+  terms: FrontDoorTerms,
   budget: ByteBudget,
 ): Promise<boolean> {
   try {
-    const body = await readBody(req, { maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs, budget });
-    res.once('close', () => budget.giveBack(body.heldBytes));
+    const address = terms.answeringWith.addressOf(req);
+    const body = await readBody(req, { ...terms.limits.limitOf(req), budget, address });
+    res.once('close', body.release);
     req.rawBody = body.bytes;
     return true;
   } catch (error) {
-    await refuse(req, res, error, answeringWith.log);
+    await refuse(req, res, error, terms);
     return false;
   }
 }
 
 /** Puts the front door before the framework's Express on this server. */
 export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
-  const budget = createByteBudget(terms.maxHeldBytes ?? MAX_HELD_BYTES);
+  const { maxHeldBytes, maxHeldBytesPerAddress } = terms.limits;
+  const budget = createByteBudget({
+    totalBytes: maxHeldBytes,
+    bytesPerAddress: maxHeldBytesPerAddress,
+    slowAfterMs: SLOW_AFTER_MS,
+    nowMs: () => performance.now(),
+  });
   const onError: ErrorRequestHandler = (error: unknown, req, res, _next) =>
     // Express knows a handler of errors by its four parameters.
     answering(terms.answeringWith, () => Promise.reject(asOurs(error)))(req, res);

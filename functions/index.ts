@@ -2,8 +2,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import * as functions from '@google-cloud/functions-framework';
-import type { EntryPointName } from '#shared/topology.ts';
-import { MAX_BODY_BYTES } from './body-limits.ts';
+import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
+import { bodyLimitsOf } from './body-limits.ts';
 import { checkConfig } from './config.ts';
 import { createDeps, type Deps } from './deps.ts';
 import { openFrontDoor } from './front-door.ts';
@@ -11,6 +11,7 @@ import type { Handler } from './http.ts';
 import { onListening } from './listening.ts';
 import type { UpgradeHandler } from './live/upgrade.ts';
 import { createLog } from './log.ts';
+import { acknowledgeUnreadable } from './private.ts';
 import { toProblem } from './problem.ts';
 
 type HandlerMaker = (deps: Deps) => Handler;
@@ -53,6 +54,10 @@ function isTarget(name: EntryPointName): boolean {
   return process.env.FUNCTION_TARGET === name || process.argv.includes(`--target=${name}`);
 }
 
+function isPushed(name: EntryPointName): boolean {
+  return findEntryPoint(name).callers.includes('push');
+}
+
 /** The relay answers upgrades, which the framework does not hand to functions. */
 function answerUpgrades(server: Server): void {
   let loading: Promise<UpgradeHandler> | undefined;
@@ -81,9 +86,11 @@ for (const name of Object.keys(LOADERS) as EntryPointName[]) {
   functions.http(name, handler);
   if (!isTarget(name)) continue;
   onListening((server) => {
+    const answeringWith = createDeps(process.env, name);
     openFrontDoor(server, {
-      maxBodyBytes: MAX_BODY_BYTES[name],
-      answeringWith: createDeps(process.env, name),
+      limits: bodyLimitsOf(name),
+      answeringWith,
+      ...(isPushed(name) ? { answerUnreadable: acknowledgeUnreadable(answeringWith) } : {}),
     });
     if (name === 'live') answerUpgrades(server);
   });

@@ -2,45 +2,26 @@
 // JSON before anybody has said who asks.
 import type { IncomingMessage } from 'node:http';
 import { LamplighterError } from '#shared/errors.ts';
-
-/** Bytes of bodies that one process holds at a time, so that many at once can't use up its memory either. */
-export interface ByteBudget {
-  /** Takes bytes; false when there are not as many left. */
-  take(bytes: number): boolean;
-  giveBack(bytes: number): void;
-}
+import type { BodyAccount, ByteBudget } from './byte-budget.ts';
 
 export interface BodyTerms {
   maxBytes: number;
   /** The whole body must be there after this long. */
   timeoutMs: number;
   budget: ByteBudget;
+  /** Where the request came from. */
+  address: string;
 }
 
-/** A budget of `totalBytes`. */
-export function createByteBudget(totalBytes: number): ByteBudget {
-  let held = 0;
-  return {
-    take: (bytes) => {
-      if (held + bytes > totalBytes) return false;
-      held += bytes;
-      return true;
-    },
-    giveBack: (bytes) => {
-      held -= bytes;
-    },
-  };
-}
-
-function refusal(status: number, fault: string, hint?: string): LamplighterError {
+function refusal(status: number, fault: string, hint?: string, bytes?: number): LamplighterError {
   return new LamplighterError('invalid-input', `read body: ${fault}`, {
-    details: { status },
+    details: { status, bytes },
     ...(hint === undefined ? {} : { hint }),
   });
 }
 
-function tooLarge(maxBytes: number): LamplighterError {
-  return refusal(413, `larger than ${maxBytes} bytes`);
+function tooLarge(maxBytes: number, announced?: number): LamplighterError {
+  return refusal(413, `larger than ${maxBytes} bytes`, undefined, announced);
 }
 
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]+)/i;
@@ -59,38 +40,45 @@ export function faultOfHead(
   if (!KNOWN_CHARSETS.has(charset.toLowerCase())) {
     return refusal(415, 'its charset is not accepted here', 'Send UTF-8.');
   }
-  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
+  const announced = Number(headers['content-length'] ?? 0);
+  return announced > maxBytes ? tooLarge(maxBytes, announced) : undefined;
+}
+
+/** A body that is there as a whole. */
+export interface WholeBody {
+  bytes: Buffer;
+  /** Gives its bytes back to the budget. */
+  release(): void;
 }
 
 /**
- * The body's bytes, counted as they come, whatever the headers say. `heldBytes` stay in the budget until the caller gives
- * them back. Throws `invalid-input` (408, 413, 415) or `unavailable` (the budget is used up, or the sender has gone).
+ * The body's bytes, counted as they come, whatever the headers say. They stay in the budget until they are released.
+ * Throws `invalid-input` (408, 413, 415) or `unavailable` (the budget is used up, or the sender has gone).
  */
-export async function readBody(req: IncomingMessage, { maxBytes, timeoutMs, budget }: BodyTerms) {
+export async function readBody(req: IncomingMessage, terms: BodyTerms): Promise<WholeBody> {
+  const { maxBytes, timeoutMs, budget, address } = terms;
   const fault = faultOfHead(req.headers, maxBytes);
   if (fault) throw fault;
-  const bytes = createGrowingBytes(maxBytes, budget);
+  const settled = Promise.withResolvers<void>();
+  const account = budget.open(address, () => settled.reject(tooSlow('others need its room')));
+  const bytes = createGrowingBytes(maxBytes, account);
+  const timer = setTimeout(() => settled.reject(tooSlow(`it is not whole after ${timeoutMs} ms`)), timeoutMs);
+  req.on('data', (piece: Buffer) => {
+    const outcome = bytes.add(piece);
+    if (outcome !== 'added') settled.reject(outcome === 'busy' ? busy() : tooLarge(maxBytes));
+  });
+  req.once('end', () => settled.resolve());
+  req.once('close', () => settled.reject(gone()));
+  req.once('error', () => settled.reject(gone()));
   try {
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(refusal(408, `not whole after ${timeoutMs} ms`)), timeoutMs);
-      const settle = (error?: unknown): void => {
-        clearTimeout(timer);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      req.on('data', (piece: Buffer) => {
-        const outcome = bytes.add(piece);
-        if (outcome !== 'added') settle(outcome === 'busy' ? busy() : tooLarge(maxBytes));
-      });
-      req.once('end', () => settle());
-      req.once('close', () => settle(gone()));
-      req.once('error', () => settle(gone()));
-    });
-    return { bytes: bytes.view(), heldBytes: bytes.heldBytes() };
+    await settled.promise;
+    account.finish();
+    return { bytes: bytes.view(), release: account.close };
   } catch (error) {
-    budget.giveBack(bytes.heldBytes());
+    account.close();
     throw error;
   } finally {
+    clearTimeout(timer);
     req.removeAllListeners('data');
   }
 }
@@ -99,7 +87,7 @@ export async function readBody(req: IncomingMessage, { maxBytes, timeoutMs, budg
  * Bytes in one buffer that doubles. A list of the pieces would cost some hundred bytes for each, and whoever sends decides
  * how many there are: one byte may be a piece.
  */
-function createGrowingBytes(maxBytes: number, budget: ByteBudget) {
+function createGrowingBytes(maxBytes: number, account: BodyAccount) {
   let held = Buffer.alloc(0);
   let length = 0;
   return {
@@ -108,7 +96,7 @@ function createGrowingBytes(maxBytes: number, budget: ByteBudget) {
       if (needed > maxBytes) return 'too-large';
       if (needed > held.byteLength) {
         const capacity = Math.min(maxBytes, Math.max(needed, held.byteLength * 2));
-        if (!budget.take(capacity - held.byteLength)) return 'busy';
+        if (!account.take(capacity - held.byteLength)) return 'busy';
         // Never of the pool that small buffers share, which would hold more than is counted.
         const grown = Buffer.alloc(capacity);
         held.copy(grown, 0, 0, length);
@@ -119,8 +107,11 @@ function createGrowingBytes(maxBytes: number, budget: ByteBudget) {
       return 'added';
     },
     view: () => held.subarray(0, length),
-    heldBytes: () => held.byteLength,
   };
+}
+
+function tooSlow(fault: string): LamplighterError {
+  return refusal(408, fault, 'Send it again over a faster connection.');
 }
 
 function busy(): LamplighterError {

@@ -1,22 +1,25 @@
 // Entry point `verify`: one backup by a pushed order, or the daily round of the scheduler.
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { parsePush } from '../cloud/push.ts';
+import { type PushMessage, parsePush } from '../cloud/push.ts';
 import type { Deps } from '../deps.ts';
 import type { Answer, Handler } from '../http.ts';
-import { privateHandler } from '../private.ts';
+import { pushedHandler } from '../private.ts';
 import { startDailyRound } from './daily-round.ts';
 import { VerificationOrder } from './request.ts';
 import { type VerifyDeps, verifyBackup } from './verify.ts';
 
 const DailyRound = z.strictObject({ all: z.literal(true) });
 
+function parseCall(body: unknown): PushMessage | 'daily round' {
+  return DailyRound.safeParse(body).success ? 'daily round' : parsePush(body);
+}
+
 /** The handler of `verify`. */
 export function handleVerify(deps: Deps): Handler {
-  return privateHandler(deps, async (body) => {
-    if (DailyRound.safeParse(body).success) return await startRound(deps);
-    return await verifyPushed(deps, body);
-  });
+  return pushedHandler(deps, parseCall, (call) =>
+    call === 'daily round' ? startRound(deps) : verifyPushed(deps, call),
+  );
 }
 
 async function startRound(deps: Deps): Promise<Answer> {
@@ -25,8 +28,8 @@ async function startRound(deps: Deps): Promise<Answer> {
   return { body: { ordered: await startDailyRound({ db, clock, publisher, bucket }) } };
 }
 
-async function verifyPushed(deps: Deps, body: unknown): Promise<Answer> {
-  const order = parseOrder(parsePush(body).data);
+async function verifyPushed(deps: Deps, message: PushMessage): Promise<Answer> {
+  const order = parseOrder(message.data);
   if (!order) {
     deps.log.warning('verification refused', { reason: 'not an order' });
     return {};

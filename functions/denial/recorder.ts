@@ -8,7 +8,7 @@ export interface Denial {
   /** `kind:name` of who was denied: proven (a token, a host's key), or the address that it came from. */
   source: string;
   isProven: boolean;
-  /** `rbac_denied`, `auth_denied`, `rate_limited`, `report.refused`. */
+  /** `rbac_denied`, `auth_denied`, `rate_limited`, `report.refused`, `message.refused`. */
   action: string;
   /** What was asked for, from a list of ours: text of whoever asks would make a row of each. */
   subject: string;

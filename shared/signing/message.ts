@@ -8,7 +8,8 @@ export const KEY_ID_ATTRIBUTE = 'lamplighter-keyid';
 
 const WireAttributes = z.object({
   [SIGNATURE_ATTRIBUTE]: z.base64().max(200),
-  [KEY_ID_ATTRIBUTE]: z.string().max(64),
+  // Looked up in a database that takes no NUL, and shown.
+  [KEY_ID_ATTRIBUTE]: z.string().regex(/^[\x21-\x7e]{1,64}$/),
 });
 
 /** The CloudEvents attributes of one message. */

@@ -48,6 +48,17 @@ test('a caller that may not is told so before anything is read', async () => {
   expect(await push(createTestDeps(database.db, { verifyCaller }), '{"not":"a push"}')).toBe(403);
 });
 
-test('what is no push is told', async () => {
-  expect(await push(createTestDeps(database.db), '{}')).toBe(400);
+test('what is no push is taken: it would be none the next time', async () => {
+  expect(await push(createTestDeps(database.db), '{}')).toBe(204);
+});
+
+test('a key id that no database could look up is no signature', async () => {
+  const odd = PUSH.replace(
+    '"attributes":{}',
+    JSON.stringify({ attributes: { 'lamplighter-signature': 'AAAA', 'lamplighter-keyid': '\0' } }).slice(
+      1,
+      -1,
+    ),
+  );
+  expect(await push(createTestDeps(database.db), odd)).toBe(204);
 });
