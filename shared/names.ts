@@ -62,8 +62,10 @@ export const AbsolutePath = z
   .max(4096)
   .regex(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/, 'a path is absolute and has no "." or ".." segments');
 
-/** RFC 3339 in UTC, as `Date.prototype.toISOString` writes it. */
-export const Timestamp = z.iso.datetime({ offset: false });
+/** RFC 3339 in UTC, as `Date.prototype.toISOString` writes it. PostgreSQL knows no year 0. */
+export const Timestamp = z.iso
+  .datetime({ offset: false })
+  .refine((text) => !text.startsWith('0000'), 'a time is not in the year 0');
 
 /** A command's id: UUIDv7 (RFC 9562), so ids sort by time. */
 export const CommandId = z.uuidv7().brand<'CommandId'>();

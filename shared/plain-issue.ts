@@ -30,6 +30,7 @@ export function describeIssue(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_small') return describeBound('at least', issue.origin, issue.minimum);
   if (issue.code === 'too_big') return describeBound('at most', issue.origin, issue.maximum);
   if (issue.code === 'invalid_value') return `it must be ${issue.values.map(String).join(' or ')}`;
+  if (issue.code === 'invalid_union' && 'note' in issue) return 'it is not one of the kinds that are known';
   if (issue.code === 'unrecognized_keys') return `unknown ${issue.keys.map((key) => `"${key}"`).join(', ')}`;
   return ANY_FORM;
 }

@@ -2,7 +2,7 @@
 // on files only, so it begins again after a restart of the agent as if nothing had happened.
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FinishedReport, reportEventType } from '#shared/command/report.ts';
+import { FinishedReport, MAX_PROGRESS_REPORTS, reportEventType } from '#shared/command/report.ts';
 import type { CommandId } from '#shared/names.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ReportWriter } from '../outbox/write-report.ts';
@@ -34,7 +34,8 @@ export async function followRun(id: CommandId, seen: number, options: FollowOpti
       watcher ??= watchFolder(runDir(runsDir, id), () => wake());
       // Looked for before the steps are read: when it is there, all steps are.
       const report = readReport(runsDir, id);
-      for (const entry of readSteps(runsDir, id).filter(({ seq }) => seq > last)) {
+      for (const entry of readSteps(runsDir, id)) {
+        if (entry.seq <= last || entry.seq > MAX_PROGRESS_REPORTS) continue;
         const { seq, step, phase, ok, detail } = entry;
         const optional = { ...(ok === undefined ? {} : { ok }), ...(detail === undefined ? {} : { detail }) };
         journal.progress(

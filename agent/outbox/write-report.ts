@@ -1,5 +1,6 @@
 // Reports as the agent says them: parsed, signed with the agent's key, dressed for the way out.
 import { randomUUID } from 'node:crypto';
+import { fitReport } from '#shared/command/fit-report.ts';
 import { Report, reportEventType } from '#shared/command/report.ts';
 import type { Signer } from '#shared/signing/dsse.ts';
 import type { OutgoingReport } from '../journal/journal.ts';
@@ -7,7 +8,7 @@ import type { OutgoingReport } from '../journal/journal.ts';
 type Body = Report extends infer R ? (R extends Report ? Omit<R, 'v' | 'id' | 'host' | 'at'> : never) : never;
 
 export interface ReportWriter {
-  /** A signed report. Throws when the body is not one: a bug, not bad input. */
+  /** A signed report, no larger than the control plane takes. Throws when the body is not one: a bug, not bad input. */
   write(body: Body): Promise<OutgoingReport>;
 }
 
@@ -15,7 +16,9 @@ export interface ReportWriter {
 export function createReportWriter(host: string, signer: Signer, clock: () => Date): ReportWriter {
   return {
     write: async (body) => {
-      const report = Report.parse({ v: 1, id: randomUUID(), host, at: clock().toISOString(), ...body });
+      const report = fitReport(
+        Report.parse({ v: 1, id: randomUUID(), host, at: clock().toISOString(), ...body }),
+      );
       const payload = Buffer.from(JSON.stringify(report));
       const signed = { payload, signature: await signer.sign('report', payload), keyId: signer.keyId };
       return {

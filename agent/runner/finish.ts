@@ -1,6 +1,7 @@
 // The last word on a command: a report signed with the runner's key, which only root reads.
 import { randomUUID } from 'node:crypto';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
+import { fitReport } from '#shared/command/fit-report.ts';
 import { FinishedReport } from '#shared/command/report.ts';
 import type { Signer } from '#shared/signing/dsse.ts';
 import { readSteps, summariseSteps, writeReport } from './step-record.ts';
@@ -17,7 +18,7 @@ export async function finishRun(
   signer: Signer,
   now: Date,
 ): Promise<void> {
-  const report = FinishedReport.parse({
+  const whole = FinishedReport.parse({
     v: 1,
     id: randomUUID(),
     host: envelope.host,
@@ -27,7 +28,7 @@ export async function finishRun(
     steps: summariseSteps(readSteps(runsDir, envelope.id)).slice(-MAX_STEPS),
     ...ending,
   });
-  const payload = Buffer.from(JSON.stringify(report));
+  const payload = Buffer.from(JSON.stringify(fitReport(whole)));
   writeReport(runsDir, envelope.id, {
     payload,
     signature: await signer.sign('report', payload),

@@ -1,11 +1,12 @@
 // Who said it: a report counts only under a key that its host is enrolled with, and some only under the runner's.
 import { Report } from '#shared/command/report.ts';
-import { messageOf } from '#shared/errors.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import { isSignatureValid, parsePublicKey, type SignedBytes } from '#shared/signing/dsse.ts';
 import { fromWire } from '#shared/signing/message.ts';
 import type { PushMessage } from '../cloud/push.ts';
 import type { Queryable } from '../store/database.ts';
 import { findKeysById, type HostKey, type HostKeyRole } from '../store/hosts.ts';
+import { asStored } from '../store/json.ts';
 
 export type AuthenticReport =
   | { authentic: true; report: Report; role: HostKeyRole }
@@ -36,12 +37,18 @@ export async function authenticateReport(db: Queryable, message: PushMessage): P
 }
 
 function parseReport(payload: Uint8Array): { report: Report } | { fault: string } {
+  let said: unknown;
   try {
-    const parsed = Report.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
-    if (parsed.success) return { report: parsed.data };
-    const issue = parsed.error.issues[0];
-    return { fault: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not a report'}` };
-  } catch (error) {
-    return { fault: messageOf(error) };
+    said = JSON.parse(Buffer.from(payload).toString('utf8'));
+  } catch {
+    // The parser's own words quote the text.
+    return { fault: 'it is not JSON' };
   }
+  // As the database takes it: a value that can't be stored would send the report again and again.
+  const parsed = Report.safeParse(asStored(said));
+  if (parsed.success) return { report: parsed.data };
+  const [issue] = parsed.error.issues;
+  if (!issue) return { fault: 'it is not a report' };
+  const place = issue.path.join('.');
+  return { fault: `${place === '' ? '' : `${place}: `}${describeIssue(issue)}` };
 }

@@ -82,11 +82,11 @@ async function recordRefused(deps: ReportDeps, report: RefusedReport): Promise<R
   return await deps.db.transaction(async (tx) => {
     const record = report.commandId === undefined ? undefined : await lockCommand(tx, report.commandId);
     if (await isReportAudited(tx, 'envelope.refused', report.id)) return { outcome: 'known', report };
-    if (record && record.host === report.host) {
+    const isTold = await auditRefused(deps, tx, report, record);
+    if (isTold && record && record.host === report.host) {
       await addRefusedEvent(tx, record.id, new Date(report.at), `${report.reason}: ${report.detail}`);
       await announceCommand(tx, record.id);
     }
-    await auditRefused(deps, tx, report, record);
     return { outcome: 'recorded', report };
   });
 }
@@ -94,20 +94,22 @@ async function recordRefused(deps: ReportDeps, report: RefusedReport): Promise<R
 /** Beyond so many in a minute a host's refusals are counted only. */
 const MAX_REFUSALS_TOLD = 20;
 
+/** True when it is told; false when it is only counted. */
 async function auditRefused(
   deps: ReportDeps,
   tx: Queryable,
   { host, id: reportId, reason, detail, messageId }: RefusedReport,
   record: CommandRecord | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const action = 'envelope.refused';
   const key = { minute: minuteOf(deps.clock()), source: `host:${host}`, action, subject: reason };
   const sample = { reason, detail: detail.slice(0, 300), messageId, reportId };
   const noted = await countDenials(tx, key, { count: 1, untold: 1, sample });
-  if (noted > MAX_REFUSALS_TOLD) return;
+  if (noted > MAX_REFUSALS_TOLD) return false;
   await markTold(tx, key, 1);
   const entry = { at: deps.clock(), actor: key.source, action, target: record?.id ?? host };
   await appendAudit(tx, { ...entry, detail: { ...sample, detail } });
+  return true;
 }
 
 /** True: recorded; false: known before; a refusal: must not count. */

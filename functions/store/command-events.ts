@@ -22,11 +22,16 @@ export async function addStateEvent(
   );
 }
 
+/** What a host refuses again and again stands beside its command so often; the trail counts the rest. */
+export const MAX_REFUSED_EVENTS = 20;
+
 /** Notes that a host refused a message that claims to be this command; changes nothing else of it. */
 export async function addRefusedEvent(tx: Queryable, id: string, at: Date, detail: string): Promise<void> {
   await tx.query(
-    `INSERT INTO command_events (command_id, seq, at, kind, detail) VALUES ($1, ${NEXT_SEQ}, $2, 'refused', $3)`,
-    [id, at, asStored(detail)],
+    `INSERT INTO command_events (command_id, seq, at, kind, detail)
+     SELECT $1, ${NEXT_SEQ}, $2, 'refused', $3
+     WHERE (SELECT count(*) FROM command_events WHERE command_id = $1 AND kind = 'refused') < $4`,
+    [id, at, asStored(detail), MAX_REFUSED_EVENTS],
   );
 }
 

@@ -88,13 +88,16 @@ export const AcceptedReport = z.strictObject({
   commandId: CommandId,
 });
 
+/** A command that goes on longer tells how it ended, and no more of its steps before that. */
+export const MAX_PROGRESS_REPORTS = 1000;
+
 export const ProgressReport = z.strictObject({
   ...head,
   type: z.literal('command.progress'),
   commandId: CommandId,
   /** Position in the command's own sequence, from 1; the control plane stores each once and shows them in order. */
-  seq: z.int().positive(),
-  step: z.string(),
+  seq: z.int().positive().max(MAX_PROGRESS_REPORTS),
+  step: z.string().max(300),
   phase: StepPhase,
   ok: z.boolean().optional(),
   detail: z.string().max(2000).optional(),
