@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { Role } from '#shared/role.ts';
-import { type AdminAnswer, AdminCommand, runAdminCommand } from './admin/command.ts';
-import { readConfig } from './config.ts';
+import { type AdminAnswer, AdminCommand, type AdminMeans, runAdminCommand } from './admin/command.ts';
+import { type Config, readConfig } from './config.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { DEFAULT_LIFETIME_DAYS } from './store/tokens.ts';
 
@@ -17,7 +17,9 @@ const USAGE = `usage: node functions/admin.ts COMMAND      (OWNER_DATABASE_URL i
                             it ends after ${DEFAULT_LIFETIME_DAYS} days unless --days says otherwise
   list-tokens               print all tokens with their ends and their last use
   revoke-token NAME         end a token for good
-  verify-audit              prove that no audit entry was changed or removed
+  verify-audit              prove that no audit entry was changed or removed: the trail is held against its signed anchors
+                            when BACKUP_BUCKET, SIGNING_PUBLIC_KEYS (PEM) and GOOGLE_CLOUD_PROJECT are set, else only
+                            against itself
 `;
 
 /** The command that the arguments name. Throws `invalid-input`, with the usage as hint. */
@@ -59,7 +61,26 @@ function describe(answer: AdminAnswer): string {
   if ('token' in answer) return answer.token;
   if ('tokens' in answer) return answer.tokens.map(tokenLine).join('\n');
   if ('revoked' in answer) return `revoked ${answer.revoked}`;
-  return `intact: ${answer.auditEntries} entries`;
+  const { auditEntries, anchors, anchoredUpTo, unanchoredSince } = answer;
+  const entries = `intact: ${auditEntries} entries`;
+  if (anchors === null) return `${entries}; held against no anchor: BACKUP_BUCKET is not set`;
+  const rest = unanchoredSince === null ? '' : `, those since ${unanchoredSince} by no anchor yet`;
+  return `${entries}, up to ${anchoredUpTo} proven by ${anchors} anchors${rest}`;
+}
+
+/** Reads the anchors from the bucket that the environment names, if it names one. */
+function anchorReader(config: Config): AdminMeans['readAnchors'] {
+  const name = config.find('BACKUP_BUCKET');
+  if (name === undefined) return undefined;
+  return async () => {
+    const { createBucketOpener } = await import('./cloud/storage.ts');
+    const { readAnchors } = await import('./audit/read-anchors.ts');
+    const openBucket = createBucketOpener({
+      projectId: config.get('GOOGLE_CLOUD_PROJECT'),
+      apiEndpoint: config.find('STORAGE_API_ENDPOINT'),
+    });
+    return await readAnchors(await openBucket(name), config.get('SIGNING_PUBLIC_KEYS'));
+  };
 }
 
 let db: Database | undefined;
@@ -67,7 +88,10 @@ try {
   const order = parseCommand(process.argv.slice(2));
   const config = readConfig(process.env);
   db = openDatabase(config.get('OWNER_DATABASE_URL').reveal(), { statementTimeoutMs: 600_000 });
-  const answer = await runAdminCommand(db, order, config.find('DATABASE_URL')?.reveal());
+  const answer = await runAdminCommand(db, order, {
+    functionsUrl: config.find('DATABASE_URL')?.reveal(),
+    readAnchors: anchorReader(config),
+  });
   process.stdout.write(`${describe(answer)}\n`);
 } catch (error) {
   const hint = error instanceof LamplighterError && error.hint ? `\n${error.hint}` : '';

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { Secret } from '#shared/secret.ts';
+import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
 
 const secret = z
@@ -26,6 +27,19 @@ const secretsByName = z
   })
   .transform((entries) => new Map(Object.entries(entries).map(([name, key]) => [name, new Secret(key)])));
 
+/** PEM blocks, one after the other. */
+const PEM_PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
+const publicKeys = z.string().transform((text, context) => {
+  const pems = text.match(PEM_PUBLIC_KEY) ?? [];
+  try {
+    if (pems.length > 0) return pems.map(parsePublicKey);
+  } catch {
+    // Told below.
+  }
+  context.addIssue('not one or more Ed25519 public keys in PEM');
+  return z.NEVER;
+});
+
 const VARIABLES = {
   GOOGLE_CLOUD_PROJECT: z.string().min(1),
   DATABASE_URL: secret,
@@ -34,6 +48,8 @@ const VARIABLES = {
   OWNER_DATABASE_URL: secret,
   SIGN_URL: z.url(),
   SIGNING_KEY: z.string().min(1),
+  /** Of the signing key in force and of those before it. */
+  SIGNING_PUBLIC_KEYS: publicKeys,
   OIDC_AUDIENCE: z.url(),
   OIDC_CALLERS: list,
   OIDC_CERTS_URL: z.url(),

@@ -23,6 +23,8 @@ export interface Deps {
   openBucket: BucketOpener;
   /** Asks the entry point `sign` to sign and publish a command. Throws `unavailable` when it could not be asked. */
   signCommand: (commandId: string) => Promise<void>;
+  /** Asks the entry point `sign` to anchor the audit trail's head. Throws as `signCommand`. */
+  anchorAudit: () => Promise<void>;
   /** The signing key; only `sign` has the variable and the right for it. */
   loadSigner: () => Promise<Signer>;
   /** Checks who calls a private function. */
@@ -118,6 +120,9 @@ export function createDeps(
     openBucket: (name) => bucketOpener()(name),
     signCommand: async (commandId) => {
       await caller().post(config.get('SIGN_URL'), { commandId });
+    },
+    anchorAudit: async () => {
+      await caller().post(config.get('SIGN_URL'), { anchorAudit: true });
     },
     loadSigner: once(async () => {
       const { loadSigner } = await import('./cloud/signer.ts');

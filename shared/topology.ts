@@ -9,6 +9,7 @@ export type FunctionVariable =
   | 'OWNER_DATABASE_URL'
   | 'SIGN_URL'
   | 'SIGNING_KEY'
+  | 'SIGNING_PUBLIC_KEYS'
   | 'OIDC_AUDIENCE'
   | 'OIDC_CALLERS'
   | 'SMTP_URL'
@@ -73,7 +74,7 @@ export const ENTRY_POINTS: readonly EntryPoint[] = [
   {
     name: 'sign',
     callers: ['api', 'watch', 'notify'],
-    variables: ['DATABASE_URL', 'SIGNING_KEY', 'OIDC_AUDIENCE', 'OIDC_CALLERS'],
+    variables: ['DATABASE_URL', 'SIGNING_KEY', 'OIDC_AUDIENCE', 'OIDC_CALLERS', 'BACKUP_BUCKET'],
     instances: 2,
     concurrency: CONCURRENCY,
     connections: { pool: 1 },
@@ -121,7 +122,7 @@ export const ENTRY_POINTS: readonly EntryPoint[] = [
   {
     name: 'verify',
     callers: ['push', 'scheduler'],
-    variables: ['DATABASE_URL', 'OIDC_AUDIENCE', 'OIDC_CALLERS', 'BACKUP_BUCKET'],
+    variables: ['DATABASE_URL', 'OIDC_AUDIENCE', 'OIDC_CALLERS', 'BACKUP_BUCKET', 'SIGNING_PUBLIC_KEYS'],
     instances: 2,
     concurrency: CONCURRENCY,
     connections: { pool: 1 },
@@ -129,7 +130,14 @@ export const ENTRY_POINTS: readonly EntryPoint[] = [
   {
     name: 'admin',
     callers: ['deployer'],
-    variables: ['DATABASE_URL', 'OWNER_DATABASE_URL', 'OIDC_AUDIENCE', 'OIDC_CALLERS'],
+    variables: [
+      'DATABASE_URL',
+      'OWNER_DATABASE_URL',
+      'OIDC_AUDIENCE',
+      'OIDC_CALLERS',
+      'BACKUP_BUCKET',
+      'SIGNING_PUBLIC_KEYS',
+    ],
     instances: 1,
     concurrency: 1,
     connections: { pool: 1 },

@@ -29,6 +29,8 @@ resource "google_project_iam_custom_role" "object_get" {
 }
 
 locals {
+  anchor_prefix  = "audit/anchors/"
+  anchor_objects = "projects/_/buckets/${google_storage_bucket.backups.name}/objects/${local.anchor_prefix}"
   # A host creates and reads objects under its own prefix: no list, no overwrite, no delete.
   host_roles = {
     create = "roles/storage.objectCreator"
@@ -58,6 +60,24 @@ data "google_iam_policy" "backups" {
     role    = "roles/storage.objectViewer"
     members = [google_service_account.entry_point["verify"].member]
   }
+  # `sign` puts anchors of the audit trail there (shared/audit/anchor.ts); it can neither replace nor read one.
+  binding {
+    role    = "roles/storage.objectCreator"
+    members = [google_service_account.entry_point["sign"].member]
+    condition {
+      title      = "anchors"
+      expression = "resource.name.startsWith('${local.anchor_objects}')"
+    }
+  }
+  # `admin` holds the trail against them. A listing is of the bucket, so its condition is about the prefix that is asked for.
+  binding {
+    role    = "roles/storage.objectViewer"
+    members = [google_service_account.entry_point["admin"].member]
+    condition {
+      title      = "anchors"
+      expression = "resource.name.startsWith('${local.anchor_objects}') || api.getAttribute('storage.googleapis.com/objectListPrefix', '').startsWith('${local.anchor_prefix}')"
+    }
+  }
   # Owners of the project go on administering the bucket; this role reads no object.
   binding {
     role    = "roles/storage.legacyBucketOwner"
@@ -83,4 +103,7 @@ resource "google_storage_notification" "finalised" {
   payload_format = "JSON_API_V1"
   event_types    = ["OBJECT_FINALIZE"]
   depends_on     = [google_pubsub_topic_iam_member.storage]
+
+  # Anchors of the audit trail wake nobody.
+  object_name_prefix = "hosts/"
 }

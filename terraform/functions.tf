@@ -14,7 +14,7 @@ locals {
     }
     sign = {
       callers   = ["api", "watch", "notify"]
-      variables = ["DATABASE_URL", "SIGNING_KEY", "OIDC_AUDIENCE", "OIDC_CALLERS"]
+      variables = ["DATABASE_URL", "SIGNING_KEY", "OIDC_AUDIENCE", "OIDC_CALLERS", "BACKUP_BUCKET"]
       instances = 2, concurrency = 20, memory = "512Mi", timeout = 60
     }
     report = {
@@ -39,12 +39,12 @@ locals {
     }
     verify = {
       callers   = ["push", "scheduler"]
-      variables = ["DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "BACKUP_BUCKET"]
+      variables = ["DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "BACKUP_BUCKET", "SIGNING_PUBLIC_KEYS"]
       instances = 2, concurrency = 20, memory = "1Gi", timeout = 3600
     }
     admin = {
       callers   = ["deployer"]
-      variables = ["DATABASE_URL", "OWNER_DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS"]
+      variables = ["DATABASE_URL", "OWNER_DATABASE_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "BACKUP_BUCKET", "SIGNING_PUBLIC_KEYS"]
       instances = 1, concurrency = 1, memory = "512Mi", timeout = 600
     }
   }
@@ -63,6 +63,11 @@ locals {
     BACKUP_BUCKET = google_storage_bucket.backups.name
     LIVE_URL      = replace(local.urls["live"], "https://", "wss://")
     API_URL       = local.urls["api"]
+    # The anchors of the audit trail are signed with the key in force or with one before it.
+    SIGNING_PUBLIC_KEYS = join("\n", concat(
+      [data.google_kms_crypto_key_version.signing.public_key[0].pem],
+      var.former_signing_public_keys,
+    ))
   }
   # With the instance of ours, its own authority: the functions speak TLS to nothing else.
   database_ca = var.create_database ? { DATABASE_CA = one(google_sql_database_instance.this[*].server_ca_cert)[0].cert } : {}

@@ -116,6 +116,12 @@ variable "backup_retention_days" {
   default     = 30
 }
 
+variable "former_signing_public_keys" {
+  description = "PEM of each signing key before the one in force: what it signed (the anchors of the audit trail) still holds."
+  type        = list(string)
+  default     = []
+}
+
 variable "lock_retention" {
   description = "Whether the bucket's retention policy is locked. Unlocked, an administrator of the project may shorten it; locked, nobody ever may, and the bucket can be deleted only when its last backup is old enough. Not reversible."
   type        = bool

@@ -5,8 +5,9 @@ import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { Role } from '#shared/role.ts';
+import { checkTrail, type TrailVerdict } from '../audit/check.ts';
+import type { AnchorFindings } from '../audit/read-anchors.ts';
 import { isOperationScope } from '../command/scope.ts';
-import { verifyAuditChain } from '../store/audit.ts';
 import type { Database } from '../store/database.ts';
 import { letFunctionsIn } from '../store/functions-role.ts';
 import { migrate } from '../store/migrate.ts';
@@ -43,16 +44,23 @@ export type AdminAnswer =
   | { token: string }
   | { tokens: readonly TokenView[] }
   | { revoked: string }
-  | { auditEntries: number };
+  | { auditEntries: number; anchors: number | null; anchoredUpTo: number; unanchoredSince: string | null };
+
+export interface AdminMeans {
+  /** The login of the functions: a migration lets it in. */
+  functionsUrl: string | undefined;
+  /** Reads the anchors of the audit trail; without it the trail is held against itself alone. */
+  readAnchors: (() => Promise<AnchorFindings>) | undefined;
+}
 
 /**
- * Carries a command out with the rights of the schema's owner. `functionsUrl` is the login of the functions: a migration
- * lets it in. Throws what the store throws, and `corrupt` when the audit trail was changed.
+ * Carries a command out with the rights of the schema's owner. Throws what the store throws, `unavailable` when the anchors
+ * could not be read, and `corrupt` when the audit trail was changed.
  */
 export async function runAdminCommand(
   db: Database,
   order: AdminCommand,
-  functionsUrl: string | undefined,
+  { functionsUrl, readAnchors }: AdminMeans,
 ): Promise<AdminAnswer> {
   switch (order.command) {
     case 'migrate':
@@ -68,9 +76,26 @@ export async function runAdminCommand(
       await revokeToken(db, order.name);
       return { revoked: order.name };
     case 'verify-audit': {
-      const verdict = await verifyAuditChain(db);
-      if (verdict.intact) return { auditEntries: verdict.entries };
-      throw new LamplighterError('corrupt', `verify audit trail: entry ${verdict.seq}: ${verdict.fault}`);
+      // The anchors first: an entry that is written meanwhile is never missing.
+      const found = await readAnchors?.();
+      return trailAnswer(await checkTrail(db, found ?? { anchors: [], faults: [] }), found !== undefined);
     }
   }
+}
+
+function trailAnswer(verdict: TrailVerdict, isAnchored: boolean): AdminAnswer {
+  if (verdict.intact) {
+    const { entries, anchors, anchoredUpTo, unanchoredSince } = verdict;
+    return {
+      auditEntries: entries,
+      anchors: isAnchored ? anchors : null,
+      anchoredUpTo,
+      unanchoredSince: unanchoredSince?.toISOString() ?? null,
+    };
+  }
+  throw new LamplighterError('corrupt', `verify audit trail: ${verdict.fault}`, {
+    hint: "Somebody with the rights of the database's owner changed the trail, or the database was made anew or restored. Keep the database and the anchors in the backup bucket as they are until you know which.",
+    // A finding for who asked, not a failure of this function.
+    details: { status: 422 },
+  });
 }

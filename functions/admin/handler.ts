@@ -1,6 +1,7 @@
 // Entry point `admin`: migrates and makes the first token of a deployment whose database only the functions can reach.
 // Private: IAM lets only the deployer's account in, and the identity token is checked here again.
 import { LamplighterError } from '#shared/errors.ts';
+import { readAnchors } from '../audit/read-anchors.ts';
 import type { Deps } from '../deps.ts';
 import type { Handler } from '../http.ts';
 import { privateHandler } from '../private.ts';
@@ -15,7 +16,13 @@ export function handleAdmin(deps: Deps): Handler {
         hint: 'Send {"command":"migrate"}, {"command":"create-token","name":"alice","role":"admin"}, {"command":"revoke-token","name":"alice"} or {"command":"verify-audit"}.',
       });
     }
-    const functionsUrl = deps.config.get('DATABASE_URL').reveal();
-    return { body: await runAdminCommand(deps.db, order.data, functionsUrl) };
+    const means = {
+      functionsUrl: deps.config.get('DATABASE_URL').reveal(),
+      readAnchors: async () => {
+        const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
+        return await readAnchors(bucket, deps.config.get('SIGNING_PUBLIC_KEYS'));
+      },
+    };
+    return { body: await runAdminCommand(deps.db, order.data, means) };
   });
 }

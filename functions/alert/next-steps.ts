@@ -43,6 +43,15 @@ function stepsOf({ kind, service }: Alert): NextStep[] {
             'on the host: stop the agent, which may be in other hands; enrol the host anew to end this alert',
         },
       ];
+    case 'audit':
+      return [
+        { command: 'lamp audit', purpose: 'read the newest entries of the trail' },
+        {
+          command: 'npm run admin verify-audit',
+          purpose:
+            'hold the trail against its anchors (terraform/README.md: how to ask `admin` in the cloud)',
+        },
+      ];
     case 'command':
       return [{ command: 'lamp commands', purpose: 'see what was run and how it ended' }];
   }

@@ -1,6 +1,7 @@
-// Entry point `verify`: one backup by a pushed order, or the daily round of the scheduler.
+// Entry point `verify`: one backup by a pushed order, or the daily round of the scheduler: backups, and the audit trail.
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { checkTrailDaily } from '../audit/daily-check.ts';
 import { type PushMessage, parsePush } from '../cloud/push.ts';
 import type { Deps } from '../deps.ts';
 import type { Answer, Handler } from '../http.ts';
@@ -25,7 +26,10 @@ export function handleVerify(deps: Deps): Handler {
 async function startRound(deps: Deps): Promise<Answer> {
   const { db, clock, publisher } = deps;
   const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
-  return { body: { ordered: await startDailyRound({ db, clock, publisher, bucket }) } };
+  const ordered = await startDailyRound({ db, clock, publisher, bucket });
+  // After the round, which must not wait for it; whatever fails here makes the scheduler ask again.
+  const { intact } = await checkTrailDaily(deps);
+  return { body: { ordered, auditIntact: intact } };
 }
 
 async function verifyPushed(deps: Deps, message: PushMessage): Promise<Answer> {

@@ -1,20 +1,29 @@
 // Entry point `sign`: the only one with the signing key. It believes nobody: what is signed is what the store, the
-// audit trail and the runbook say now, not what the caller says.
+// audit trail and the runbook say now, not what the caller says. It also anchors the head of the audit trail.
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
+import { anchorAudit } from '../audit/anchor.ts';
 import type { Deps } from '../deps.ts';
 import type { Handler } from '../http.ts';
 import { privateHandler } from '../private.ts';
 import { sendCommand } from './send.ts';
 
-const SignRequest = z.strictObject({ commandId: CommandId });
+const SignRequest = z.union([
+  z.strictObject({ commandId: CommandId }),
+  z.strictObject({ anchorAudit: z.literal(true) }),
+]);
 
-/** `POST {"commandId"}` → `{"state"}`: the state that the command has now. */
+/**
+ * `POST {"commandId"}` → `{"state"}`: the state that the command has now. `POST {"anchorAudit": true}` → `{"anchored"}`:
+ * the number of the entry that was anchored, or null when no anchor was due.
+ */
 export function handleSign(deps: Deps): Handler {
   return privateHandler(deps, async (body) => {
     const request = SignRequest.safeParse(body);
-    if (!request.success) throw new LamplighterError('invalid-input', 'read request: it names no command');
+    if (!request.success)
+      throw new LamplighterError('invalid-input', 'read request: it names no command and no anchor');
+    if ('anchorAudit' in request.data) return { body: { anchored: await anchorAudit(deps) } };
     return { body: { state: await sendCommand(deps, request.data.commandId) } };
   });
 }

@@ -71,8 +71,14 @@ export type ChainVerdict = { intact: true; entries: number } | { intact: false; 
 
 const BATCH = 1000;
 
-/** Reads the whole trail and says where it is broken first, if it is. */
-export async function verifyAuditChain(db: Queryable): Promise<ChainVerdict> {
+/** What somebody else knows of an entry: why it can't be the one that was written, or undefined. */
+export type EntryJudge = (entry: { seq: number; hash: Buffer }) => string | undefined;
+
+/** Reads the whole trail and says where it is broken first, if it is: in itself, or as the judge finds. */
+export async function verifyAuditChain(
+  db: Queryable,
+  judge: EntryJudge = () => undefined,
+): Promise<ChainVerdict> {
   let prevHash: Buffer = GENESIS;
   let seq = 0;
   for (;;) {
@@ -88,6 +94,8 @@ export async function verifyAuditChain(db: Queryable): Promise<ChainVerdict> {
         return { intact: false, seq: row.seq, fault: 'it does not follow the entry before' };
       }
       if (!row.hash.equals(hashOf(row))) return { intact: false, seq: row.seq, fault: 'it was changed' };
+      const fault = judge(row);
+      if (fault !== undefined) return { intact: false, seq: row.seq, fault };
       seq = row.seq;
       prevHash = row.hash;
     }

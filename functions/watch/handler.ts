@@ -13,6 +13,7 @@ export function handleWatch(deps: Deps): Handler {
       ...createRunDeps(deps),
       log: deps.log,
       signCommand: deps.signCommand,
+      anchorAudit: deps.anchorAudit,
       latestVerifiedBackup: async (db, host) =>
         await (await import('../store/backups.ts')).latestVerifiedBackup(db, host),
     });

@@ -13,6 +13,8 @@ function isStillMeant({ kind, host, subject }: Alert, runbook: Runbook): boolean
     case 'heartbeat':
     case 'agent':
       return Object.keys(runbook.hosts).includes(host);
+    case 'audit':
+      return true;
     case 'backup':
       return runbook.backup?.host === host;
     case 'command':

@@ -3,10 +3,13 @@
 // takes its own lease or lock.
 import { publishOverdue } from '../alert/outbox.ts';
 import { settleEndedLines } from '../alert/settle-line.ts';
+import { watchAnchors } from '../audit/alert.ts';
+import { askForAnchor } from '../audit/ask.ts';
 import { orderOverdueVerifications } from '../backup/overdue.ts';
 import { type RequestDeps, requestCommand, resendRequestedCommands } from '../command/request.ts';
 import { sweepCommands } from '../command/sweep.ts';
 import { settleDenials } from '../denial/settle.ts';
+import type { Deps } from '../deps.ts';
 import { type CurrentRunbook, findRunbook } from '../store/runbooks.ts';
 import { noteTick } from '../store/watching.ts';
 import { type LatestVerifiedBackup, watchBackups } from './backup.ts';
@@ -18,7 +21,9 @@ import { settleEndedRuns, startDueJobs } from './schedule.ts';
 import { createBudget, withinMs } from './time.ts';
 import { watchUnjudged } from './unjudged.ts';
 
-export type TickDeps = RequestDeps & RunDeps & { latestVerifiedBackup: LatestVerifiedBackup };
+export type TickDeps = RequestDeps &
+  RunDeps &
+  Pick<Deps, 'anchorAudit'> & { latestVerifiedBackup: LatestVerifiedBackup };
 
 export interface TickReport {
   /** What each part did, by its name; parts that failed are missing. */
@@ -56,6 +61,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
     ...checks.map(run),
     // Beside the rest: a slow `sign` must keep neither the dead man's switch nor the schedule waiting.
     run({ name: 'resent', run: () => resendRequestedCommands(deps, RESEND_BUDGET_MS) }),
+    run({ name: 'anchored', run: () => askForAnchor(deps) }),
     inOrder([...deliveryParts(deps), ...(current ? recordParts(deps, current, watchingSince) : [])], run),
   ]);
   return report;
@@ -95,6 +101,7 @@ function recordParts(deps: TickDeps, current: CurrentRunbook, watchingSince: Dat
     { name: 'jobsEnded', run: () => settleEndedRuns(deps, runbook) },
     { name: 'jobsStarted', run: () => startDueJobs(scheduling, current) },
     { name: 'backups', run: () => watchBackups(deps, current, deps.latestVerifiedBackup) },
+    { name: 'anchors', run: () => watchAnchors(deps, runbook, watchingSince) },
     { name: 'retired', run: () => retireAlerts(deps, runbook) },
     { name: 'deleted', run: () => deleteOldResults(deps) },
   ];

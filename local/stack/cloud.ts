@@ -197,6 +197,7 @@ function functionValues(
     OWNER_DATABASE_URL: database.url,
     SIGN_URL: urlOf(places, 'sign'),
     SIGNING_KEY: `file:${keys.signingKeyFile}`,
+    SIGNING_PUBLIC_KEYS: readFileSync(keys.signingPublicKeyFile, 'utf8'),
     SMTP_URL: smtpUrl,
     MAIL_FROM: 'Lamplighter <lamplighter@example.com>',
     BACKUP_BUCKET,

@@ -100,7 +100,7 @@ const Restore = z.strictObject({
 });
 
 /** An alert's kind: what raised it. */
-export const AlertKind = z.enum(['check', 'heartbeat', 'backup', 'command', 'agent']);
+export const AlertKind = z.enum(['check', 'heartbeat', 'backup', 'command', 'agent', 'audit']);
 export type AlertKind = z.infer<typeof AlertKind>;
 
 const SeverityRule = z.strictObject({

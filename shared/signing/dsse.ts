@@ -9,6 +9,7 @@ export const PAYLOAD_TYPES = {
   report: 'application/vnd.lamplighter.report.v1+json',
   manifest: 'application/vnd.lamplighter.backup-manifest.v1+json',
   release: 'application/vnd.lamplighter.agent-release.v1+json',
+  anchor: 'application/vnd.lamplighter.audit-anchor.v1+json',
   enrolment: 'application/vnd.lamplighter.enrolment.v1+json',
 } as const;
 export type PayloadKind = keyof typeof PAYLOAD_TYPES;

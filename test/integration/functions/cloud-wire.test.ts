@@ -4,12 +4,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Message, PubSub } from '@google-cloud/pubsub';
+import { Storage } from '@google-cloud/storage';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkTrail } from '#functions/audit/check.ts';
+import { readAnchors } from '#functions/audit/read-anchors.ts';
 import { settleDenials } from '#functions/denial/settle.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { findCommand } from '#functions/store/commands.ts';
 import { createToken } from '#functions/store/tokens.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { type GcsServer, startGcs } from '#local/gcs/server.ts';
 import { type IdentityServer, startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint } from '#local/identity/token-mint.ts';
 import { findFreePort } from '#local/ports.ts';
@@ -41,6 +45,7 @@ let database: TestDatabase;
 let identity: IdentityServer;
 let pubsubServer: PubsubServer;
 let pubsub: PubSub;
+let gcs: GcsServer;
 let keys: HostKeys;
 let token: string;
 const functions: FunctionProcess[] = [];
@@ -55,6 +60,7 @@ beforeAll(async () => {
   token = await createToken(database.db, { name: 'tester', role: 'operator' });
   identity = await startIdentityServer(mint, PROJECT_ID);
   pubsubServer = await startPubsub({ host: '127.0.0.1', mintIdToken: mint.mintIdToken });
+  gcs = await startGcs({ host: '127.0.0.1', dataDir: join(dir, 'gcs') });
   for (const name of STARTED) urls.set(name, `http://127.0.0.1:${await findFreePort('127.0.0.1')}`);
   functions.push(...(await Promise.all(STARTED.map(start))));
   pubsub = new PubSub({ projectId: PROJECT_ID, apiEndpoint: pubsubServer.address, emulatorMode: true });
@@ -71,6 +77,7 @@ afterAll(async () => {
   await pubsub?.close();
   await Promise.all(functions.map((one) => one.close()));
   await pubsubServer?.close();
+  await gcs?.close();
   await identity?.close();
   await database?.drop();
   rmSync(dir, { recursive: true });
@@ -102,6 +109,7 @@ async function start(name: (typeof STARTED)[number]): Promise<FunctionProcess> {
       LIVE_URL: 'ws://127.0.0.1:9',
       API_URL: urls.get('api')!,
       BACKUP_BUCKET: 'test-backups',
+      STORAGE_API_ENDPOINT: gcs.url,
       HOME: '/nonexistent',
     },
   });
@@ -219,6 +227,33 @@ describe('sign answers only its own callers', () => {
   test('only with POST', async () => {
     const authorization = await bearer('api', urls.get('sign')!);
     expect((await fetch(urls.get('sign')!, { headers: { authorization } })).status).toBe(405);
+  });
+});
+
+test('the trail is anchored by sign, in the bucket, when watch asks', async () => {
+  const bucket = new Storage({ apiEndpoint: gcs.url, projectId: PROJECT_ID }).bucket('test-backups');
+  await bucket.create();
+  const audience = urls.get('sign')!;
+  const identityToken = await mint.mintIdToken({
+    serviceAccountEmail: serviceAccountEmail('watch'),
+    audience,
+  });
+  const ask = async (): Promise<unknown> => {
+    const response = await fetch(audience, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${identityToken}` },
+      body: '{"anchorAudit":true}',
+    });
+    return await response.json();
+  };
+  const [newest] = await listAudit(database.db, { limit: 1 });
+  expect(await ask()).toEqual({ anchored: newest?.seq });
+  expect(await ask()).toEqual({ anchored: null });
+  const found = await readAnchors(bucket, [signingKey.publicKey]);
+  expect(await checkTrail(database.db, found)).toMatchObject({
+    intact: true,
+    anchors: 1,
+    anchoredUpTo: newest?.seq,
   });
 });
 

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { parse } from '@cdktf/hcl2json';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { ANCHOR_PREFIX } from '#shared/audit/anchor.ts';
 import { HostName, MAX_HOST_NAME_LENGTH } from '#shared/names.ts';
 import {
   commandsTopic,
@@ -30,7 +31,16 @@ const File = z.looseObject({
   variable: z.record(z.string(), Variable).default({}),
   locals: z.array(Block).default([]),
   resource: z.record(z.string(), z.record(z.string(), z.array(Block))).default({}),
+  data: z.record(z.string(), z.record(z.string(), z.array(Block))).default({}),
 });
+
+const Bindings = z.array(
+  z.looseObject({
+    role: z.string(),
+    members: z.array(z.string()),
+    condition: z.array(z.looseObject({ expression: z.string() })).optional(),
+  }),
+);
 
 const locals: Record<string, unknown> = {};
 const variables: Record<string, z.infer<typeof Variable>> = {};
@@ -42,7 +52,7 @@ beforeAll(async () => {
     const file = File.parse(await parse(name, readFileSync(join(DIR, name), 'utf8')));
     Object.assign(variables, file.variable);
     for (const block of file.locals) Object.assign(locals, block);
-    for (const [type, named] of Object.entries(file.resource)) {
+    for (const [type, named] of Object.entries({ ...file.resource, ...file.data })) {
       for (const [label, [block]] of Object.entries(named)) resources[`${type}.${label}`] = block ?? {};
     }
   }
@@ -189,6 +199,29 @@ describe('terraform', () => {
 
   test('lets only Cloud Storage use the key of the backups', () => {
     expect(membersOfKey('backups')).toEqual(['${data.google_storage_project_service_account.this.member}']);
+  });
+
+  test('lets sign create anchors of the audit trail and admin read them, and neither anything else', () => {
+    expect(locals.anchor_prefix).toBe(ANCHOR_PREFIX);
+    expect(locals.anchor_objects).toBe(
+      'projects/_/buckets/${google_storage_bucket.backups.name}/objects/${local.anchor_prefix}',
+    );
+    const bindings = Bindings.parse(resources['google_iam_policy.backups']?.binding);
+    const grantsOf = (name: string) =>
+      bindings.filter(({ members }) => members.some((member) => member.includes(`["${name}"]`)));
+    const below = "resource.name.startsWith('${local.anchor_objects}')";
+    expect(grantsOf('sign')).toMatchObject([
+      { role: 'roles/storage.objectCreator', condition: [{ expression: below }] },
+    ]);
+    const listed = "api.getAttribute('storage.googleapis.com/objectListPrefix', '')";
+    expect(grantsOf('admin')).toMatchObject([
+      {
+        role: 'roles/storage.objectViewer',
+        condition: [{ expression: `${below} || ${listed}.startsWith('\${local.anchor_prefix}')` }],
+      },
+    ]);
+    const notification = resources['google_storage_notification.finalised'];
+    expect(ANCHOR_PREFIX.startsWith(String(notification?.object_name_prefix))).toBe(false);
   });
 
   const terraform = (process.env.PATH ?? '')

@@ -29,7 +29,7 @@ describe('entry point `verify`', () => {
         body: '{"all":true}',
         headers: { 'content-type': 'application/json' },
       });
-      expect(await response.json()).toEqual({ ordered: world.deps.published.length });
+      expect(await response.json()).toEqual({ ordered: world.deps.published.length, auditIntact: true });
       return world.deps.published
         .map(({ message }) => JSON.parse(message.data.toString()).backupId as string)
         .toSorted((a, b) => a.localeCompare(b));

@@ -112,6 +112,7 @@ export async function createWorld(runbook = RUNBOOK) {
       signed.push(id);
       return Promise.resolve();
     },
+    anchorAudit: () => Promise.resolve(),
     probe,
     sleep: () => Promise.resolve(),
     latestVerifiedBackup: () => Promise.resolve(world.latestVerified && { finishedAt: world.latestVerified }),

@@ -1,0 +1,50 @@
+// Anchors the head of the audit trail in the bucket; done by `sign`, which alone has the key and may create such objects.
+// Safe to do again at any point, and by two at once: an object is created once, and another of the same head is the same.
+import type { Bucket } from '@google-cloud/storage';
+import { type AuditAnchor, anchorObject } from '#shared/audit/anchor.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { encodeDsse } from '#shared/signing/dsse.ts';
+import type { Deps } from '../deps.ts';
+import { findAuditHead, findLastAnchor, noteAnchor } from '../store/audit-anchor.ts';
+import { isAnchorDue } from './due.ts';
+
+export type AnchorDeps = Pick<Deps, 'db' | 'clock' | 'loadSigner' | 'openBucket' | 'config'>;
+
+const TIMEOUT_MS = 15_000;
+const PRECONDITION_FAILED = 412;
+
+/** Anchors the head when it is due; gives the entry's number, or null. Throws `unavailable` when the bucket takes nothing. */
+export async function anchorAudit(deps: AnchorDeps): Promise<number | null> {
+  const { db } = deps;
+  const head = await findAuditHead(db);
+  const now = deps.clock();
+  if (!head || !isAnchorDue(head, await findLastAnchor(db), now)) return null;
+  const anchor: AuditAnchor = {
+    v: 1,
+    seq: head.seq,
+    hash: head.hash.toString('hex'),
+    at: now.toISOString(),
+  };
+  const signer = await deps.loadSigner();
+  const payload = Buffer.from(JSON.stringify(anchor), 'utf8');
+  const signature = await signer.sign('anchor', payload);
+  const text = encodeDsse('anchor', { payload, signature, keyId: signer.keyId });
+  const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
+  await createObject(bucket, anchorObject(anchor), text);
+  await noteAnchor(db, { ...head, anchoredAt: now });
+  return head.seq;
+}
+
+/** Creates the object, or finds that an earlier attempt did. */
+async function createObject(bucket: Bucket, name: string, text: string): Promise<void> {
+  const file = bucket.file(name, { preconditionOpts: { ifGenerationMatch: 0 } });
+  try {
+    await file.save(text, { resumable: false, contentType: 'application/json', timeout: TIMEOUT_MS });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === PRECONDITION_FAILED) return;
+    throw new LamplighterError('unavailable', `create object ${name}: ${messageOf(error)}`, {
+      retryable: true,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,40 @@
+// When the audit trail was anchored last, and what it holds beyond that.
+import { z } from 'zod';
+import { type Queryable, queryRow } from './database.ts';
+
+const AuditHead = z.object({ seq: z.number(), hash: z.instanceof(Buffer) });
+export type AuditHead = z.infer<typeof AuditHead>;
+
+/** The last entry of the trail; undefined while there is none. */
+export async function findAuditHead(db: Queryable): Promise<AuditHead | undefined> {
+  return await queryRow(db, AuditHead, 'SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1');
+}
+
+const LastAnchor = AuditHead.extend({ anchoredAt: z.date() });
+export type LastAnchor = z.infer<typeof LastAnchor>;
+
+/** The newest anchor that was made; undefined before the first. */
+export async function findLastAnchor(db: Queryable): Promise<LastAnchor | undefined> {
+  return await queryRow(db, LastAnchor, 'SELECT seq, hash, anchored_at AS "anchoredAt" FROM audit_anchor');
+}
+
+/** Notes that an anchor stands. One that comes late costs one anchor more, no more than that. */
+export async function noteAnchor(db: Queryable, { seq, hash, anchoredAt }: LastAnchor): Promise<void> {
+  await db.query(
+    `INSERT INTO audit_anchor (seq, hash, anchored_at) VALUES ($1, $2, $3)
+     ON CONFLICT (is_only) DO UPDATE SET
+       seq = excluded.seq, hash = excluded.hash, anchored_at = excluded.anchored_at`,
+    [seq, hash, anchoredAt],
+  );
+}
+
+/** When the first entry after this one was written; undefined when it is the last. */
+export async function findNextEntryTime(db: Queryable, seq: number): Promise<Date | undefined> {
+  const row = await queryRow(
+    db,
+    z.object({ at: z.date() }),
+    'SELECT at FROM audit WHERE seq > $1 ORDER BY seq LIMIT 1',
+    [seq],
+  );
+  return row?.at;
+}
