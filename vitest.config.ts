@@ -7,6 +7,8 @@ const WITHOUT_METADATA = { METADATA_SERVER_DETECTION: 'none' };
 // Most tests wait for servers, locks and disks rather than for a processor: two at a time also where there are two.
 const MOST_WORKERS = Math.max(2, availableParallelism() - 1);
 
+const BUILT_AGENT = 'test/fixtures/built-agent.ts';
+
 export default defineConfig({
   test: {
     maxWorkers: MOST_WORKERS,
@@ -25,19 +27,20 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           sequence: { groupOrder: 1 },
           env: WITHOUT_METADATA,
+          globalSetup: BUILT_AGENT,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },
       {
-        // One real host at a time: these files share the machine's namespaces, ports and two cores.
+        // Real hosts and whole stacks, each with namespaces, ports and a home of its own.
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/fault/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 240_000,
-          fileParallelism: false,
           env: WITHOUT_METADATA,
+          globalSetup: BUILT_AGENT,
           sequence: { groupOrder: 2 },
         },
       },

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findFreePort } from '#local/ports.ts';
 import { findMissingPrograms } from '#local/setup/programs.ts';
-import { leftBehind, NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
+import { NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
+import { followTree, type ProcessTree } from '#test/fixtures/process-tree.ts';
 
 const MAIN = join(import.meta.dirname, '../../local/main.ts');
 const NOBODY = 65_534;
@@ -24,19 +25,17 @@ const homeDir = mkdtempSync(join(tmpdir(), 'lamplighter-supervised-'));
 if (canDrop) chownSync(homeDir, NOBODY, NOBODY);
 afterAll(() => rmSync(homeDir, { recursive: true, force: true }));
 
-/** What the stack may leave behind; its host's programs name the short path to their root instead of the home. */
-function observe() {
-  const uid = canDrop ? NOBODY : undefined;
-  const host = `/tmp/lamplighter-${canDrop ? NOBODY : process.getuid?.()}-`;
-  const before = [homeDir, host].map((marker) => ({ marker, state: observeMachine(marker, uid) }));
-  return () => before.map(({ marker, state }) => leftBehind(state, marker, uid));
-}
-
-const CLEAN = [NOTHING, NOTHING];
+const observe = () => observeMachine(homeDir);
 /** A stack starts nine functions: seconds on a quiet machine, minutes on a busy one. */
 const START_TIMEOUT_MS = 180_000;
 
-async function start(...args: string[]): Promise<{ child: ChildProcess; output: () => string }> {
+interface Started {
+  child: ChildProcess;
+  tree: ProcessTree;
+  output(): string;
+}
+
+async function start(...args: string[]): Promise<Started> {
   const port = await findFreePort('127.0.0.1');
   const place = ['--supervised', '--home', homeDir, '--port', String(port), '--tick', '5'];
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...place, ...args], {
@@ -49,35 +48,36 @@ async function start(...args: string[]): Promise<{ child: ChildProcess; output: 
       output += chunk.toString();
     });
   }
-  return { child, output: () => output };
+  return { child, tree: followTree(child.pid ?? 0), output: () => output };
 }
 
 describe.skipIf(missing.length > 0)(
   `npm start without systemd, by ${who} (missing: ${missing.join(', ')})`,
   () => {
     test('plays the whole tour, says what it runs on, and leaves nothing behind', async () => {
-      const left = observe();
-      const { child, output } = await start('--tour');
+      const { child, tree, output } = await start('--tour');
       const code = await new Promise((resolve) => child.once('exit', resolve));
       expect(code, output()).toBe(0);
       expect(output().split('\n')[0]).toMatch(/under a small supervisor, without systemd/);
       expect(output()).toMatch(/rows, checksum \S+ as before/);
       expect(output()).toContain('the tour is complete');
-      expect(left()).toEqual(CLEAN);
+      expect(observe()).toEqual(NOTHING);
+      expect(tree.alive()).toEqual([]);
     });
 
     test('killed hard, it leaves no process and no port behind, and starts again', async () => {
-      const left = observe();
       const first = await start('--plain');
       await expect.poll(first.output, { timeout: START_TIMEOUT_MS }).toContain('Last backup');
       first.child.kill('SIGKILL');
-      await expect.poll(left, { timeout: 20_000 }).toEqual(CLEAN);
+      await expect.poll(first.tree.alive, { timeout: 20_000 }).toEqual([]);
+      expect(observe()).toEqual(NOTHING);
       const second = await start('--plain');
       await expect.poll(second.output, { timeout: START_TIMEOUT_MS }).toContain('Last backup');
       const ended = new Promise((resolve) => second.child.once('exit', resolve));
       second.child.kill('SIGINT');
       expect(await ended, second.output()).toBe(0);
-      expect(left()).toEqual(CLEAN);
+      expect(observe()).toEqual(NOTHING);
+      expect(second.tree.alive()).toEqual([]);
     }, 600_000);
   },
 );

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findFreePort } from '#local/ports.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
-import { leftBehind, NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
+import { NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
+import { followTree, type ProcessTree } from '#test/fixtures/process-tree.ts';
 
 const MAIN = join(import.meta.dirname, '../../local/main.ts');
 const { systemdHost } = detectCapabilities();
@@ -14,10 +15,18 @@ const homeDir = mkdtempSync(join(tmpdir(), 'lamplighter-tour-'));
 
 afterAll(() => rmSync(homeDir, { recursive: true, force: true }));
 
+const observe = () => observeMachine(homeDir, join(homeDir, 'host'));
+
+interface Ended {
+  code: number | null;
+  output: string;
+  tree: ProcessTree;
+}
+
 async function run(
   args: string[],
   onOutput: (text: string, child: ChildProcess) => void = () => undefined,
-): Promise<{ code: number | null; output: string }> {
+): Promise<Ended> {
   const port = await findFreePort('127.0.0.1');
   const child = spawn(
     process.execPath,
@@ -26,6 +35,7 @@ async function run(
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  const tree = followTree(child.pid ?? 0);
   let output = '';
   const collect = (chunk: Buffer): void => {
     output += chunk.toString();
@@ -34,25 +44,24 @@ async function run(
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
-  return { code, output };
+  return { code, output, tree };
 }
 
 describe.skipIf(systemdHost !== true)(
   `npm start (needs a systemd host: ${JSON.stringify(systemdHost)})`,
   () => {
     test('plays the whole tour, exits 0 and leaves nothing behind', async () => {
-      const before = observeMachine(homeDir);
-      const { code, output } = await run(['--tour']);
+      const { code, output, tree } = await run(['--tour']);
       expect(code, output).toBe(0);
       expect(output).toMatch(/incident INC-\d+, P1/);
       expect(output).toMatch(/rows, checksum \S+ as before/);
       expect(output).toContain('the tour is complete');
-      expect(leftBehind(before, homeDir)).toEqual(NOTHING);
+      expect(observe()).toEqual(NOTHING);
+      expect(tree.alive()).toEqual([]);
     });
 
     test('refuses to start twice, says where the first runs, and keeps state after Ctrl-C', async () => {
-      const before = observeMachine(homeDir);
-      let second: Promise<{ code: number | null; output: string }> | undefined;
+      let second: Promise<Ended> | undefined;
       let interrupted = false;
       const child = { pid: 0 };
       const first = run(['--plain'], (output) => {
@@ -64,23 +73,24 @@ describe.skipIf(systemdHost !== true)(
           return outcome;
         });
       });
-      const { output } = await first;
+      const { output, tree } = await first;
       const refused = await second;
       expect(interrupted).toBe(true);
       expect(refused?.code).toBe(1);
       expect(refused?.output).toMatch(/already runs at http:\/\/127\.0\.0\.1:\d+ \(process \d+\)/);
       // The backup that the tour took is still known: state is kept between runs.
       expect(output).toMatch(/\d{8}T\d{6}Z-[0-9a-f]{6}/);
-      expect(leftBehind(before, homeDir)).toEqual(NOTHING);
+      expect(observe()).toEqual(NOTHING);
+      expect(tree.alive()).toEqual([]);
     });
 
     test('killed hard, it leaves nothing behind either', async () => {
-      const before = observeMachine(homeDir);
-      const { output } = await run(['--plain'], (text, child) => {
+      const { output, tree } = await run(['--plain'], (text, child) => {
         if (text.includes('Last backup')) child.kill('SIGKILL');
       });
       expect(output).toContain('Last backup');
-      await expect.poll(() => leftBehind(before, homeDir), { timeout: 30_000 }).toEqual(NOTHING);
+      await expect.poll(observe, { timeout: 30_000 }).toEqual(NOTHING);
+      await expect.poll(tree.alive, { timeout: 30_000 }).toEqual([]);
     });
   },
 );

@@ -8,7 +8,7 @@ import { backupObject } from '#shared/backup/manifest.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, type LabRun, openHostLab } from '#test/fixtures/host-lab.ts';
 
-const ROWS = 150_000;
+const ROWS = 40_000;
 const BACKUP = { database: 'shop', localRetentionDays: 30 };
 
 describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs root on Linux)', () => {
