@@ -5,11 +5,13 @@ import { benchAgent } from './agent.ts';
 import { benchBackup } from './backup.ts';
 import { benchCommand } from './command.ts';
 import { type Row, writeJson, writeTable } from './report.ts';
+import { benchStart } from './start.ts';
 
 const BENCHES: Record<string, (isQuick: boolean) => Promise<Row[]>> = {
   command: benchCommand,
   agent: benchAgent,
   backup: benchBackup,
+  start: benchStart,
 };
 
 const { positionals, values } = parseArgs({

@@ -1,0 +1,99 @@
+// What a first request to a cold function waits for: the framework's own start, and then ours. Beside the smallest
+// function there is, on the same framework, taking turns in one run.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildFunctions } from '#local/build/functions.ts';
+import { findFreePort } from '#local/ports.ts';
+import { ENTRY_POINTS, type EntryPoint } from '#shared/topology.ts';
+import { type Row, spreadOf } from './report.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const FRAMEWORK = join(
+  dirname(createRequire(import.meta.url).resolve('@google-cloud/functions-framework')),
+  'main.js',
+);
+const HELLO = `import { http } from '@google-cloud/functions-framework';\nhttp('hello', (_req, res) => res.send('hello'));\n`;
+/** Nobody is there: what answers has loaded its handler, and then refuses or fails. */
+const VALUES = {
+  GOOGLE_CLOUD_PROJECT: 'bench',
+  DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+  OWNER_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+  SIGN_URL: 'http://127.0.0.1:1',
+  SIGNING_KEY: '/nonexistent',
+  OIDC_AUDIENCE: 'http://127.0.0.1:1',
+  OIDC_CALLERS: 'nobody@bench',
+  SMTP_URL: 'smtp://127.0.0.1:1',
+  MAIL_FROM: 'nobody@example.org',
+  BACKUP_BUCKET: 'bench-backups',
+  WEBHOOK_SECRETS: '{}',
+  LIVE_URL: 'ws://127.0.0.1:1',
+  API_URL: 'http://127.0.0.1:1',
+};
+
+async function firstAnswerMs(target: string, dir: string): Promise<number> {
+  const port = await findFreePort('127.0.0.1');
+  const began = performance.now();
+  const args = [FRAMEWORK, `--target=${target}`, `--source=${join(dir, 'index.js')}`, `--port=${port}`];
+  const env = { ...VALUES, PATH: '/usr/bin:/bin', HOME: '/nonexistent', NODE_ENV: 'production' };
+  const child = spawn(process.execPath, args, { env, stdio: 'ignore' });
+  try {
+    return await answered(child, `http://127.0.0.1:${port}/v1/health`, began);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+async function answered(child: ChildProcess, url: string, began: number): Promise<number> {
+  while (child.exitCode === null) {
+    const response = await fetch(url, { method: 'GET' }).catch(() => undefined);
+    if (response) {
+      await response.arrayBuffer();
+      return performance.now() - began;
+    }
+    await sleep(2);
+  }
+  throw new Error(`${child.spawnargs.join(' ')} ended with ${child.exitCode}`);
+}
+
+/** The rows of `npm run bench -- start`. */
+export async function benchStart(isQuick: boolean): Promise<Row[]> {
+  const dir = join(ROOT, 'dist/bench-start');
+  await buildFunctions(dir);
+  const helloDir = join(dir, 'hello');
+  mkdirSync(helloDir);
+  writeFileSync(join(helloDir, 'index.js'), HELLO);
+  writeFileSync(join(helloDir, 'package.json'), '{ "type": "module" }\n');
+  try {
+    const rows: Row[] = [];
+    for (const entryPoint of ENTRY_POINTS)
+      rows.push(await benchEntryPoint(entryPoint, dir, helloDir, isQuick));
+    return rows;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function benchEntryPoint(
+  { name }: EntryPoint,
+  dir: string,
+  helloDir: string,
+  isQuick: boolean,
+): Promise<Row> {
+  const ours: number[] = [];
+  const beside: number[] = [];
+  for (let round = 0; round < (isQuick ? 5 : 15); round++) {
+    beside.push(await firstAnswerMs('hello', helloDir));
+    ours.push(await firstAnswerMs(name, dir));
+  }
+  return {
+    measure: `cold start of ${name}`,
+    unit: 'ms',
+    ours: spreadOf(ours),
+    beside: spreadOf(beside),
+    besideName: 'hello world',
+    goal: null,
+  };
+}
