@@ -28,6 +28,7 @@ const ENTRIES = {
   runner: 'runner/main.ts',
   reader: 'reader/main.ts',
   install: 'install/main.ts',
+  'backup-open': 'backup-open/main.ts',
   'backup-pack': 'backup-pack/main.ts',
   'backup-stream': 'backup-stream/main.ts',
 } as const;

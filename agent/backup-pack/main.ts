@@ -1,4 +1,5 @@
-// Packs a dump while it passes: counts the rows of each table, hashes, compresses, and writes to a file that root opened.
+// Packs a dump while it passes: counts the rows of each table, hashes, compresses, encrypts when it is told to whom, and
+// writes to a file that root opened.
 // Its word is what the runner signs, so it runs under an account of its own and can't open anything, a socket neither.
 import { createWriteStream, writeSync } from 'node:fs';
 import { Transform, type TransformCallback } from 'node:stream';
@@ -7,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { constants, createZstdCompress } from 'node:zlib';
 import { openArchiveReader } from '#shared/backup/archive/decode.ts';
 import { messageOf } from '#shared/errors.ts';
+import { encryptTo } from './encrypt.ts';
 import { createMeter } from './meter.ts';
 import { EXIT_NO_ROOM, LOCAL_FD, type PackResult, READY, RESULT_FD } from './protocol.ts';
 
@@ -45,8 +47,9 @@ function passThrough(look: (chunk: Buffer) => void): Transform {
   });
 }
 
-async function pack(maxBytes: number): Promise<PackResult> {
-  const [content, stored] = [createMeter({ withCrc32c: false }), createMeter({ withCrc32c: true })];
+async function pack(maxBytes: number, recipients: readonly string[]): Promise<PackResult> {
+  const [content, plain] = [createMeter({ withCrc32c: false }), createMeter({ withCrc32c: false })];
+  const stored = createMeter({ withCrc32c: true });
   const reader = openArchiveReader();
   async function* observed(): AsyncGenerator<Buffer> {
     for await (const chunk of readInput()) {
@@ -61,6 +64,9 @@ async function pack(maxBytes: number): Promise<PackResult> {
       chunkSize: PIECE_BYTES,
       params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
     }),
+    async function* (compressed: AsyncIterable<Buffer>) {
+      yield* recipients.length === 0 ? compressed : encryptTo(recipients, compressed, plain);
+    },
     passThrough((chunk) => {
       if (stored.bytes() + chunk.length > maxBytes) throw new NoRoom(`more than ${maxBytes} bytes`);
       stored.update(chunk);
@@ -69,17 +75,22 @@ async function pack(maxBytes: number): Promise<PackResult> {
   );
   const { tables } = await reader.end();
   const { bytes: contentBytes, sha256: contentSha256 } = content.result();
-  return { ...stored.result(), contentBytes, contentSha256, tables };
+  const { bytes, sha256 } = plain.result();
+  const encrypted = recipients.length === 0 ? {} : { plain: { bytes, sha256 } };
+  return { ...stored.result(), contentBytes, contentSha256, ...encrypted, tables };
 }
 
-const { values } = parseArgs({ options: { 'max-bytes': { type: 'string' } } });
+const { values } = parseArgs({
+  options: { 'max-bytes': { type: 'string' }, recipient: { type: 'string', multiple: true } },
+});
 // Taken hold of while descriptors can still be had.
 for (const stream of [process.stdin, process.stderr]) stream.on('error', () => undefined);
 try {
   const maxBytes = Number(values['max-bytes']);
-  if (!Number.isSafeInteger(maxBytes)) throw new Error('usage: backup-pack --max-bytes N');
+  if (!Number.isSafeInteger(maxBytes))
+    throw new Error('usage: backup-pack --max-bytes N [--recipient age1…]');
   writeSync(RESULT_FD, READY);
-  const result = await pack(maxBytes);
+  const result = await pack(maxBytes, values.recipient ?? []);
   writeSync(RESULT_FD, `${JSON.stringify(result)}\n`);
   process.exit(0);
 } catch (error) {

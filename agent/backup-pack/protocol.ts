@@ -9,6 +9,8 @@ export const PackResult = z.strictObject({
   crc32c: Crc32c,
   contentBytes: z.int().positive(),
   contentSha256: Sha256,
+  /** Of the compressed dump that was encrypted, when it was. */
+  plain: z.strictObject({ bytes: z.int().positive(), sha256: Sha256 }).optional(),
   tables: z.array(TableCount),
 });
 export type PackResult = z.infer<typeof PackResult>;

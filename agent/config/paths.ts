@@ -33,6 +33,8 @@ export const PATHS = {
   releaseKey: onHost('/etc/lamplighter/release-key.pem'),
   agentKey: onHost('/etc/lamplighter/agent.key'),
   runnerKey: onHost('/etc/lamplighter/runner.key'),
+  /** Where a person puts an identity, when the policy names no other place. */
+  ageIdentity: onHost('/etc/lamplighter/age-identity.txt'),
   runnerPublicKey: onHost('/etc/lamplighter/runner.pub'),
   formerRunnerKeys: onHost('/etc/lamplighter/former-runner-keys'),
   environment: onHost('/etc/lamplighter/agent.env'),

@@ -7,6 +7,7 @@ import { BackupPart, TableCount } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { EXIT_NO_ROOM, LOCAL_FD, PackResult, RESULT_FD } from '../backup-pack/protocol.ts';
 import { packAccount } from '../host/accounts.ts';
+import { recipientFingerprint } from '../host/age-identity.ts';
 import { type DiskReserve, watchReserve } from '../host/disk-reserve.ts';
 import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import { LockHindrance, watchLocks } from '../host/lock-watch.ts';
@@ -30,6 +31,8 @@ export interface DumpOrder {
   object: string;
   localFile: string;
   reserve: DiskReserve;
+  /** age recipients; empty for a dump that is stored as it is. */
+  recipients: readonly string[];
   signal: AbortSignal;
   note(text: string): void;
 }
@@ -99,8 +102,8 @@ async function dumpOnce(order: DumpOrder): Promise<DumpResult> {
     });
   }
   try {
-    const { tables, ...measures } = await packDump(order, AbortSignal.any([signal, hindered.signal]));
-    return { part: { name: 'database', object, encoding: 'pg_dump-custom+zstd', ...measures }, tables };
+    const { tables, plain, ...measures } = await packDump(order, AbortSignal.any([signal, hindered.signal]));
+    return { part: { name: 'database', object, ...measures, ...encodingOf(order, plain) }, tables };
   } catch (error) {
     throw hindrance ?? error;
   } finally {
@@ -109,8 +112,20 @@ async function dumpOnce(order: DumpOrder): Promise<DumpResult> {
   }
 }
 
+/** Throws `internal` when a dump that was to be encrypted was not: it must not leave the host. */
+function encodingOf(
+  { database, recipients }: DumpOrder,
+  plain: PackResult['plain'],
+): Pick<BackupPart, 'encoding' | 'encryption'> {
+  if (recipients.length === 0) return { encoding: 'pg_dump-custom+zstd' };
+  if (!plain) throw new LamplighterError('internal', `dump ${database}: it was not encrypted`);
+  const fingerprints = recipients.map(recipientFingerprint);
+  const encryption = { recipients: fingerprints, plainBytes: plain.bytes, plainSha256: plain.sha256 };
+  return { encoding: 'pg_dump-custom+zstd+age', encryption };
+}
+
 async function packDump(order: DumpOrder, signal: AbortSignal): Promise<PackResult> {
-  const { cluster, database, encoding, commandId, localFile, reserve } = order;
+  const { cluster, database, encoding, commandId, localFile, reserve, recipients } = order;
   const programs = await programsFor(cluster, signal);
   const [account, packer] = [await postgresAccount(), await packAccount()];
   const local = openSync(localFile, 'wx', LOCAL_MODE);
@@ -120,7 +135,11 @@ async function packDump(order: DumpOrder, signal: AbortSignal): Promise<PackResu
     const child = await startSealedChild(
       {
         name: 'backup-pack',
-        args: ['--max-bytes', String(Math.max(0, reserve.roomBytes()))],
+        args: [
+          '--max-bytes',
+          String(Math.max(0, reserve.roomBytes())),
+          ...recipients.flatMap((recipient) => ['--recipient', recipient]),
+        ],
         account: packer,
         stdio,
         resultFd: RESULT_FD,

@@ -1,6 +1,12 @@
 // The manifest of a backup: composed of what the steps before found, signed, and published last.
 import { z } from 'zod';
-import { BackupManifest, BackupPart, backupObject, MANIFEST_FILE } from '#shared/backup/manifest.ts';
+import {
+  BackupManifest,
+  BackupPart,
+  backupObject,
+  isDumpEncrypted,
+  MANIFEST_FILE,
+} from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
 import type { BackupSummary } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
@@ -18,6 +24,7 @@ export interface BackupTerms {
   database: string;
   cluster: Cluster;
   localRetentionDays: number;
+  isEncrypted: boolean;
   policy: NonNullable<Policy['backup']>;
 }
 
@@ -93,5 +100,6 @@ function summarise(manifest: BackupManifest, manifestObject: string): BackupSumm
     rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
     durationMs: Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt),
     manifestObject,
+    isEncrypted: isDumpEncrypted(manifest),
   };
 }

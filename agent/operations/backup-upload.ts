@@ -2,7 +2,7 @@
 // network. A backup that could not be uploaded stays on the disk, marked, and is taken along later.
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { BackupManifest, backupObject, MANIFEST_FILE, PART_FILES } from '#shared/backup/manifest.ts';
+import { BackupManifest, backupObject, MANIFEST_FILE, partFile } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { BackupId } from '#shared/names.ts';
 import { DsseEnvelope } from '#shared/signing/dsse.ts';
@@ -66,7 +66,7 @@ export async function uploadBackup(place: UploadPlace, backupId: BackupId): Prom
   const { manifest, text } = readLocalManifest(place.localDir, backupId);
   try {
     for (const part of manifest.parts) {
-      await uploadFile(place, join(dir, PART_FILES[part.name]), part.object, part);
+      await uploadFile(place, join(dir, partFile(part)), part.object, part);
     }
     const object = backupObject(place.host, backupId, MANIFEST_FILE);
     await uploadFile(place, join(dir, MANIFEST_FILE), object, measure(Buffer.from(text)));

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { backupIdFor, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
+import { type BackupPart, backupIdFor, backupObject, partFile } from '#shared/backup/manifest.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { backupList, backupRun } from '#shared/operations/backup.ts';
@@ -29,9 +29,14 @@ import {
 import { uploadBackup, uploadLeftBehind } from './backup-upload.ts';
 import type { Plan, Read } from './twin.ts';
 
-function placeOf(terms: BackupTerms, context: StepContext, part: keyof typeof PART_FILES) {
+function placeOf(
+  terms: BackupTerms,
+  context: StepContext,
+  name: BackupPart['name'],
+  encoding: BackupPart['encoding'],
+) {
   const { backupId } = prepared(context);
-  const file = PART_FILES[part];
+  const file = partFile({ name, encoding });
   return {
     object: backupObject(terms.host, backupId, file),
     localFile: join(localBackupDir(terms.policy.localDir, backupId), file),
@@ -78,12 +83,16 @@ function prepareStep(terms: BackupTerms): Step {
 }
 
 function databaseStep(terms: BackupTerms): Step {
+  const { policy, isEncrypted } = terms;
+  const encoding = isEncrypted ? 'pg_dump-custom+zstd+age' : 'pg_dump-custom+zstd';
   return {
     name: 'database',
-    describe: () => `pg_dump ${terms.database} | zstd, to ${terms.policy.localDir}; gives way to locks`,
+    describe: () =>
+      `pg_dump ${terms.database} | zstd${isEncrypted ? ' | age' : ''}, to ${policy.localDir}; gives way to locks`,
     run: async (context) => {
       const data = await dumpDatabase({
-        ...placeOf(terms, context, 'database'),
+        ...placeOf(terms, context, 'database', encoding),
+        recipients: isEncrypted ? policy.recipients : [],
         cluster: terms.cluster,
         database: terms.database,
         encoding: prepared(context).properties.encoding,
@@ -111,7 +120,7 @@ function globalsStep(terms: BackupTerms): Step {
       const { recipients } = terms.policy;
       return {
         data: await storeSecret({
-          ...placeOf(terms, context, 'globals'),
+          ...placeOf(terms, context, 'globals', 'sql+age'),
           name: 'globals',
           content,
           recipients,
@@ -129,7 +138,7 @@ function configStep(terms: BackupTerms): Step {
     run: async (context) => {
       const { tar, notes } = await readConfiguration(configPaths, context.signal);
       const data = await storeSecret({
-        ...placeOf(terms, context, 'config'),
+        ...placeOf(terms, context, 'config', 'tar+age'),
         name: 'config',
         content: tar,
         recipients,
@@ -193,17 +202,18 @@ function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
 }
 
 function backupTerms(host: string, spec: unknown, policy: Policy): BackupTerms {
-  const { database, localRetentionDays } = backupRun.spec.parse(spec);
+  const { database, localRetentionDays, encryptDump } = backupRun.spec.parse(spec);
   const cluster = lookUp(policy.databases, database);
   if (!policy.backup || !cluster)
     throw new LamplighterError('refused', `back up ${database}: the policy has no terms for it`);
-  const { minLocalRetentionDays } = policy.backup;
+  const { minLocalRetentionDays, mustEncryptDump } = policy.backup;
   return {
     host,
     database,
     cluster,
     // A command that asks for less would remove what root wants kept; the backup itself is still wanted.
     localRetentionDays: Math.max(localRetentionDays, minLocalRetentionDays),
+    isEncrypted: encryptDump || mustEncryptDump,
     policy: policy.backup,
   };
 }

@@ -5,7 +5,6 @@ import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createZstdDecompress } from 'node:zlib';
 import { type Listing, readListing } from '#shared/backup/archive/listing.ts';
-import type { BackupPart } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { ownAccount } from '../host/accounts.ts';
 
@@ -13,13 +12,18 @@ const PIECE_BYTES = 512 * 1024;
 const readAt = promisify(read);
 const OTHERS_WRITE = 0o022;
 
-export interface OpenDump extends Listing {
-  /** Header and list, decompressed: all that is needed of the dump where no rows are restored. */
-  head: Buffer;
+/** A file whose bytes were checked, held open. */
+export interface CheckedFile {
+  fd: number;
   /** The file from its beginning, another descriptor of the same file each time; the caller closes it. */
   reopen(): number;
   /** Again does no harm. */
   close(): void;
+}
+
+export interface OpenDump extends Listing, Omit<CheckedFile, 'fd'> {
+  /** Header and list, decompressed: all that is needed of the dump where no rows are restored. */
+  head: Buffer;
 }
 
 function corrupt(file: string, why: string): LamplighterError {
@@ -59,10 +63,10 @@ async function readHead(fd: number): Promise<Listing & { head: Buffer }> {
 }
 
 /**
- * Opens a dump and holds every stored byte against its signed manifest before any of it is used. Throws `corrupt` when it
- * is another one, or when somebody else than root could change it meanwhile.
+ * Opens a file and holds every byte against its signed manifest before any of it is used. Throws `corrupt` when it is
+ * another one, or when somebody else than root could change it meanwhile.
  */
-export async function openDump(file: string, part: BackupPart): Promise<OpenDump> {
+export async function openChecked(file: string, sha256: string): Promise<CheckedFile> {
   const fd = openSync(file, 'r');
   try {
     const { uid, mode, dev, ino } = fstatSync(fd);
@@ -70,11 +74,10 @@ export async function openDump(file: string, part: BackupPart): Promise<OpenDump
       throw corrupt(file, 'others than root can write to it');
     const hash = createHash('sha256');
     for await (const piece of readPieces(fd)) hash.update(piece);
-    if (hash.digest('hex') !== part.sha256) throw corrupt(file, 'it is not what the manifest says');
-    const head = await readHead(fd);
+    if (hash.digest('hex') !== sha256) throw corrupt(file, 'it is not what the manifest says');
     let isOpen = true;
     return {
-      ...head,
+      fd,
       reopen: () => {
         const again = openSync(file, 'r');
         const now = fstatSync(again);
@@ -89,6 +92,17 @@ export async function openDump(file: string, part: BackupPart): Promise<OpenDump
     };
   } catch (error) {
     closeSync(fd);
+    throw error;
+  }
+}
+
+/** Opens a dump, checked as `openChecked` does, and reads its list. */
+export async function openDump(file: string, sha256: string): Promise<OpenDump> {
+  const { fd, reopen, close } = await openChecked(file, sha256);
+  try {
+    return { ...(await readHead(fd)), reopen, close };
+  } catch (error) {
+    close();
     throw error;
   }
 }

@@ -1,14 +1,14 @@
 // Where a restore takes a backup from: the local copy when it is whole, else the bucket; believed only when its manifest
 // carries this host's own signature and every byte is as the manifest says.
 import type { KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BackupManifest,
   type BackupPart,
   backupObject,
   MANIFEST_FILE,
-  PART_FILES,
+  partFile,
 } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { BackupId } from '#shared/names.ts';
@@ -17,7 +17,8 @@ import { PATHS } from '../config/paths.ts';
 import { isNotFound } from '../host/joined.ts';
 import { fetchText, fetchToFile } from './backup-fetch.ts';
 import { localBackupDir } from './backup-store.ts';
-import { type OpenDump, openDump } from './restore-dump.ts';
+import { type CheckedFile, type OpenDump, openChecked, openDump } from './restore-dump.ts';
+import { openEncryptedDump } from './restore-open.ts';
 import { needRoom } from './restore-room.ts';
 
 export interface Wanted {
@@ -28,6 +29,8 @@ export interface Wanted {
   localDir: string;
   /** A directory of this restore's own, made when it is needed. */
   workDir: string;
+  /** Where a person puts the identity that opens an encrypted dump. */
+  identityFile: string;
   signal: AbortSignal;
 }
 
@@ -97,22 +100,33 @@ export function databasePart({ parts, backupId }: BackupManifest): BackupPart {
   throw new LamplighterError('corrupt', `check backup ${backupId}: its manifest names no database`, CORRUPT);
 }
 
+interface Stored {
+  manifest: BackupManifest;
+  part: BackupPart;
+  /** The part as it is stored, checked. */
+  file: CheckedFile;
+  path: string;
+  from: string;
+}
+
 /** The local copy's manifest and dump; a string says why it will not do. */
-async function findLocal(wanted: Wanted): Promise<Found | string> {
+async function findLocal(wanted: Wanted): Promise<Stored | string> {
   const dir = localBackupDir(wanted.localDir, wanted.backupId);
-  const [manifestFile, dumpFile] = [join(dir, MANIFEST_FILE), join(dir, PART_FILES.database)];
-  if (!existsSync(manifestFile) || !existsSync(dumpFile)) return 'there is no local copy';
+  const manifestFile = join(dir, MANIFEST_FILE);
+  if (!existsSync(manifestFile)) return 'there is no local copy';
   try {
     const manifest = readManifest(readFileSync(manifestFile, 'utf8'), wanted);
-    const dump = await openDump(dumpFile, databasePart(manifest));
-    return { manifest, dump, from: 'the local copy' };
+    const part = databasePart(manifest);
+    const path = join(dir, partFile(part));
+    if (!existsSync(path)) return 'there is no local copy';
+    return { manifest, part, file: await openChecked(path, part.sha256), path, from: 'the local copy' };
   } catch (error) {
     if (isOfOtherDatabase(error)) throw error;
     return `the local copy is damaged: ${messageOf(error)}`;
   }
 }
 
-async function findInBucket(wanted: Wanted): Promise<Found> {
+async function findInBucket(wanted: Wanted): Promise<Stored> {
   const { host, backupId, bucket, signal, workDir } = wanted;
   const place = (file: string) => ({ bucket, object: backupObject(host, backupId, file), signal });
   const missing = (file: string) =>
@@ -125,17 +139,35 @@ async function findInBucket(wanted: Wanted): Promise<Found> {
   const part = databasePart(manifest);
   mkdirSync(workDir, { recursive: true, mode: 0o700 });
   needRoom([{ path: workDir, bytes: part.bytes }], `fetch backup ${backupId}`);
-  const dumpFile = join(workDir, PART_FILES.database);
-  await fetchToFile(place(PART_FILES.database), dumpFile, part.bytes).catch((error: unknown) => {
-    throw isNotFound(error) ? missing(PART_FILES.database) : error;
+  const name = partFile(part);
+  const path = join(workDir, name);
+  await fetchToFile(place(name), path, part.bytes).catch((error: unknown) => {
+    throw isNotFound(error) ? missing(name) : error;
   });
-  return { manifest, dump: await openDump(dumpFile, part), from: 'the bucket' };
+  return { manifest, part, file: await openChecked(path, part.sha256), path, from: 'the bucket' };
+}
+
+/** Decrypts it where it is encrypted. */
+async function openStored(wanted: Wanted, { manifest, part, file, path, from }: Stored): Promise<Found> {
+  try {
+    const { identityFile, workDir, signal } = wanted;
+    const dump = part.encryption
+      ? await openEncryptedDump({ reopen: file.reopen, part, identityFile, workDir, signal })
+      : await openDump(path, part.sha256);
+    return { manifest, dump, from };
+  } finally {
+    file.close();
+  }
 }
 
 /** Finds the backup and checks all of what is needed of it, before anything is touched. */
 export async function findBackup(wanted: Wanted, note: (text: string) => void): Promise<Found> {
   const local = await findLocal(wanted);
-  if (typeof local !== 'string') return local;
+  if (typeof local !== 'string') return await openStored(wanted, local);
   note(`${local}; fetching it from the bucket`);
-  return await findInBucket(wanted);
+  const fetched = await findInBucket(wanted);
+  const found = await openStored(wanted, fetched);
+  // What came out of it is what is restored; the disk may need the room.
+  if (fetched.part.encryption) rmSync(fetched.path, { force: true });
+  return found;
 }

@@ -8,6 +8,7 @@ import { BackupManifest } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { restoreRun } from '#shared/operations/backup.ts';
+import { PATHS } from '../config/paths.ts';
 import { awaitHealthy } from '../host/health.ts';
 import { programsFor } from '../host/postgres.ts';
 import { controlUnit } from '../host/systemd.ts';
@@ -55,8 +56,9 @@ function checkBackupStep(terms: RestoreTerms): Step {
         });
       }
       state.programs = await programsFor(cluster, signal);
-      const { bucket, localDir } = policy;
-      const wanted = { host, database, backupId, bucket, localDir, workDir: workDirOf(terms), signal };
+      const { bucket, localDir, identityFile = PATHS.ageIdentity } = policy;
+      const place = { bucket, localDir, identityFile, workDir: workDirOf(terms) };
+      const wanted = { host, database, backupId, ...place, signal };
       const { manifest, dump, from } = await findBackup(wanted, note);
       state.dump = dump;
       await refuseObstacles(cluster, database, manifest.properties);
@@ -87,7 +89,7 @@ function rolesStep({ cluster, state }: RestoreTerms): Step {
   };
 }
 
-/** For what is fetched from the bucket; removed at the end, whatever the end is. */
+/** For what is fetched from the bucket, and for what is decrypted; removed at the end, whatever the end is. */
 function workDirOf({ policy, names }: RestoreTerms): string {
   return join(policy.localDir, `.restore-${names.fresh.slice(-6)}`);
 }
@@ -179,7 +181,7 @@ function startStep(terms: RestoreTerms): Step {
 function cleanUpStep(terms: RestoreTerms): Step {
   return {
     name: 'clean-up',
-    describe: () => 'remove what was fetched from the bucket',
+    describe: () => 'remove what was fetched from the bucket, or decrypted',
     isRepeatable: true,
     run: ({ note }) => {
       terms.state.dump?.close();

@@ -12,6 +12,9 @@ import { addActionOptions, describeOperation } from './operation-verb.ts';
 import { performOperation } from './perform.ts';
 import { addExamples, type Bind, type Session } from './verb.ts';
 
+/** What `latest` takes. */
+const PROVEN: ReadonlySet<BackupView['proof']['state']> = new Set(['verified', 'intact']);
+
 interface RestoreOptions {
   yes?: boolean;
   detach?: boolean;
@@ -45,7 +48,7 @@ async function restore(session: Session, wanted: string, options: RestoreOptions
       hint: 'Give --yes when you are sure.',
     });
   }
-  const backup = await findBackup(session, wanted, ({ proof }) => proof.state === 'verified');
+  const backup = await findBackup(session, wanted, ({ proof }) => PROVEN.has(proof.state));
   warn(session, backup);
   const confirm = yes || dryRun ? backup.database : await askForName(session, backup);
   if (confirm === undefined) {
@@ -68,10 +71,24 @@ function warn({ io, paint }: Session, backup: BackupView): void {
     'Services stop meanwhile; what was written since the backup stays only in the copy that is kept.',
   ].join(' ');
   io.err(`${wrapText(escapeForTerminal(text), io.columns()).join('\n')}\n`);
-  if (backup.proof.state === 'verified') return;
-  const fault = backup.proof.faults[0] ? `: ${escapeForTerminal(backup.proof.faults[0])}` : '';
-  const why = backup.proof.state === 'corrupt' ? `is known to be corrupt${fault}` : 'is not verified yet';
+  const why = doubtOf(backup);
+  if (why === undefined) return;
   io.err(`${paint.yellow('warning:')} this backup ${why}; the host checks it before it touches anything\n`);
+}
+
+/** What is not proven of a backup that is about to be restored; undefined when it was verified. */
+function doubtOf({ proof }: BackupView): string | undefined {
+  const fault = proof.faults[0] ? `: ${escapeForTerminal(proof.faults[0])}` : '';
+  switch (proof.state) {
+    case 'verified':
+      return undefined;
+    case 'intact':
+      return 'is encrypted, so only its bytes are proven, and the host needs an age identity (identityFile in its policy)';
+    case 'corrupt':
+      return `is known to be corrupt${fault}`;
+    case 'pending':
+      return 'is not verified yet';
+  }
 }
 
 async function askForName({ io }: Session, { database }: BackupView): Promise<string | undefined> {

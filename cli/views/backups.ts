@@ -19,6 +19,9 @@ export function proofOf({ proof }: BackupView, { paint, nowMs }: Pick<ViewContex
   switch (proof.state) {
     case 'verified':
       return { text: `verified ${formatAge(proof.at, nowMs)}`, paint: paint.green };
+    // Not green: less is proven than of one that was looked into.
+    case 'intact':
+      return { text: `intact ${formatAge(proof.at, nowMs)}` };
     case 'corrupt':
       return { text: `corrupt: ${proof.faults[0] ?? 'unreadable'}`, paint: paint.red };
     case 'pending':

@@ -1,6 +1,6 @@
 // One part of a backup, downloaded once and gone through to its last byte: size, both checksums, and what is inside.
 import type { Bucket } from '@google-cloud/storage';
-import { type BackupManifest, type BackupPart, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
+import { type BackupManifest, type BackupPart, backupObject, partFile } from '#shared/backup/manifest.ts';
 import { createAgeInspector } from './age-file.ts';
 import { type FoundObject, findObject } from './bucket-object.ts';
 import { createDumpInspector } from './check-dump.ts';
@@ -13,11 +13,11 @@ export interface PartFinding {
   keptUntil: Date | null;
 }
 
-/** The only way each part is written. */
-const ENCODINGS: Record<BackupPart['name'], BackupPart['encoding']> = {
-  database: 'pg_dump-custom+zstd',
-  globals: 'sql+age',
-  config: 'tar+age',
+/** The only ways in which each part is written. */
+const ENCODINGS: Record<BackupPart['name'], readonly BackupPart['encoding'][]> = {
+  database: ['pg_dump-custom+zstd', 'pg_dump-custom+zstd+age'],
+  globals: ['sql+age'],
+  config: ['tar+age'],
 };
 
 interface Inspector {
@@ -27,11 +27,11 @@ interface Inspector {
 }
 
 function inspectorFor(part: BackupPart, manifest: BackupManifest): Inspector {
-  if (part.name === 'database') return createDumpInspector(part, manifest);
+  if (part.encoding === 'pg_dump-custom+zstd') return createDumpInspector(part, manifest);
   const age = createAgeInspector();
   return {
     take: (chunk) => Promise.resolve(age.take(chunk)),
-    faults: () => Promise.resolve(age.faults(part.contentBytes)),
+    faults: () => Promise.resolve(age.faults(part.encryption?.plainBytes ?? part.contentBytes)),
     abandon: () => undefined,
   };
 }
@@ -81,7 +81,7 @@ export async function checkPart(
   part: BackupPart,
   createCrc32c: Crc32cFactory,
 ): Promise<PartFinding> {
-  const file = PART_FILES[part.name];
+  const file = partFile(part);
   const finding = (faults: readonly string[], found?: FoundObject): PartFinding => ({
     faults: faults.map((fault) => `${file}: ${fault}`),
     generation: found?.generation ?? null,
@@ -90,8 +90,8 @@ export async function checkPart(
   if (part.object !== backupObject(manifest.host, manifest.backupId, file)) {
     return finding([`the manifest names ${part.object}, which is not of this backup`]);
   }
-  if (part.encoding !== ENCODINGS[part.name]) {
-    return finding([`encoded as ${part.encoding}, not as ${ENCODINGS[part.name]}`]);
+  if (!ENCODINGS[part.name].includes(part.encoding)) {
+    return finding([`encoded as ${part.encoding}, not as ${ENCODINGS[part.name].join(' or ')}`]);
   }
   const found = await findObject(bucket, part.object);
   if (!found) return finding(['not in the bucket']);

@@ -1,11 +1,18 @@
 // Proves a backup from what is in the bucket, part by part; cut short, it goes on where it was.
 import type { Bucket } from '@google-cloud/storage';
-import { type BackupManifest, PART_FILES } from '#shared/backup/manifest.ts';
+import { type BackupManifest, isDumpEncrypted, PART_FILES } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
 import { listPartProofs, savePartProof } from '../store/backup-parts.ts';
-import { findBackup, insertBackup, type NewBackup, type StoredBackup, saveProof } from '../store/backups.ts';
+import {
+  findBackup,
+  insertBackup,
+  type NewBackup,
+  type Proof,
+  type StoredBackup,
+  saveProof,
+} from '../store/backups.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { alertCorruptBackup } from '../watch/backup.ts';
 import { checkPart } from './check-part.ts';
@@ -41,7 +48,8 @@ export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): 
     const backup = await findBackup(deps.db, key);
     if (!backup?.isRoundOpen) return 'proven before';
     const faults = finding.found ? await checkParts(deps, backup, finding) : finding.faults;
-    return await conclude(deps, backup, { owner, faults, manifestSha256: finding.sha256 });
+    const state = stateOf(faults, finding);
+    return await conclude(deps, backup, { owner, state, faults, manifestSha256: finding.sha256 });
   });
 }
 
@@ -91,8 +99,15 @@ async function checkParts(
   return faults;
 }
 
+/** Whoever has no identity proves of an encrypted dump only that it is the file that the host signed. */
+function stateOf(faults: readonly string[], finding: ManifestFinding): Proof['state'] {
+  if (faults.length > 0 || !finding.found) return 'corrupt';
+  return isDumpEncrypted(finding.manifest) ? 'intact' : 'verified';
+}
+
 interface Conclusion {
   owner: string;
+  state: Proof['state'];
   faults: readonly string[];
   manifestSha256: string | null;
 }
@@ -100,10 +115,9 @@ interface Conclusion {
 async function conclude(
   deps: VerifyDeps,
   { host, id, round }: StoredBackup,
-  { owner, faults: all, manifestSha256 }: Conclusion,
+  { owner, state, faults: all, manifestSha256 }: Conclusion,
 ): Promise<string> {
   const faults = all.slice(0, MAX_FAULTS);
-  const state = faults.length === 0 ? 'verified' : 'corrupt';
   // The alert first: killed between the two, the round is still open and the alert is raised only once.
   if (state === 'corrupt') await alert(deps, { host, backupId: id }, faults);
   const at = deps.clock();

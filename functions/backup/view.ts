@@ -3,10 +3,17 @@ import type { BackupView } from '#shared/api/views.ts';
 import { findBackupsById, listBackups, type StoredBackup } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 
-/** Every byte is decoded and every row counted; PostgreSQL may still refuse what pg_dump wrote, for example a CHECK that reads another table. */
-const NOT_PROVEN = ['that PostgreSQL restores it: it was decoded and counted, not restored'];
+/** What each state of a proof leaves open. */
+const NOT_PROVEN: Partial<Record<StoredBackup['proofState'], string[]>> = {
+  // PostgreSQL may still refuse what pg_dump wrote, for example a CHECK that reads another table.
+  verified: ['that PostgreSQL restores it: it was decoded and counted, not restored'],
+  intact: [
+    'what an encrypted dump holds, where the proof says "intact": its bytes are those that the host signed, and only a restore where the identity is opens them',
+  ],
+};
 
 function toView(backup: StoredBackup): BackupView {
+  const notProven = NOT_PROVEN[backup.proofState];
   return {
     id: backup.id,
     host: backup.host,
@@ -20,7 +27,7 @@ function toView(backup: StoredBackup): BackupView {
       state: backup.proofState,
       at: backup.proofAt?.toISOString() ?? null,
       faults: backup.faults,
-      ...(backup.proofState === 'verified' ? { notProven: NOT_PROVEN } : {}),
+      ...(notProven ? { notProven } : {}),
     },
   };
 }

@@ -69,7 +69,7 @@ const ProvenObject = z.object({
 export type ProvenObject = z.infer<typeof ProvenObject>;
 
 /**
- * Objects of verified backups that must still be in the bucket: those that it may not let go of yet, and where it has no
+ * Objects of proven backups that must still be in the bucket: those that it may not let go of yet, and where it has no
  * such rule those of backups taken after `since`.
  */
 export async function listProvenObjects(
@@ -81,7 +81,7 @@ export async function listProvenObjects(
     ProvenObject,
     `SELECT p.host, p.backup_id AS id, p.object, p.generation
      FROM backup_part_proofs p JOIN backups b ON b.host = p.host AND b.id = p.backup_id
-     WHERE b.proof_state = 'verified' AND p.generation IS NOT NULL
+     WHERE b.proof_state IN ('intact', 'verified') AND p.generation IS NOT NULL
        AND CASE WHEN p.kept_until IS NULL THEN b.finished_at > $2 ELSE p.kept_until > $1 END
      ORDER BY p.host, p.backup_id, p.part`,
     [now, since],

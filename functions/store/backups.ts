@@ -4,7 +4,8 @@ import { BackupId, HostName } from '#shared/names.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
-const ProofState = z.enum(['pending', 'verified', 'corrupt']);
+/** `intact`: the stored bytes are those that the host signed; the dump is encrypted, so nobody here knows what it holds. */
+const ProofState = z.enum(['pending', 'intact', 'verified', 'corrupt']);
 
 export const StoredBackup = z.object({
   host: HostName,
@@ -88,13 +89,18 @@ export async function findBackup(db: Queryable, { host, id }: BackupKey): Promis
   ]);
 }
 
-/** A host's newest backup that was proven. */
-export async function latestVerifiedBackup(db: Queryable, host: string): Promise<StoredBackup | undefined> {
+/** A host's newest backup of which at least so much was proven. */
+export async function latestProvenBackup(
+  db: Queryable,
+  host: string,
+  least: 'intact' | 'verified',
+): Promise<StoredBackup | undefined> {
+  const enough = least === 'intact' ? ['intact', 'verified'] : ['verified'];
   return await queryRow(
     db,
     StoredBackup,
-    `SELECT ${COLUMNS} FROM backups WHERE host = $1 AND proof_state = 'verified' ORDER BY finished_at DESC LIMIT 1`,
-    [host],
+    `SELECT ${COLUMNS} FROM backups WHERE host = $1 AND proof_state = ANY($2) ORDER BY finished_at DESC LIMIT 1`,
+    [host, enough],
   );
 }
 
@@ -167,7 +173,7 @@ export async function releaseLease(
 export interface Proof extends BackupKey {
   owner: string;
   round: number;
-  state: 'verified' | 'corrupt';
+  state: 'intact' | 'verified' | 'corrupt';
   at: Date;
   faults: readonly string[];
   manifestSha256: string | null;

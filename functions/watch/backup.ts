@@ -1,19 +1,24 @@
-// Alerts about backups: the newest verified one is older than the runbook allows, or one was found to be corrupt.
+// Alerts about backups: the newest proven one is older than the runbook allows, or one was found to be corrupt.
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
 import { findFiringAlert } from '../store/alerts.ts';
+import type { StoredBackup } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
 import { findFirstAppliedAt } from '../store/watching.ts';
 
-/** Finds a host's newest backup that was proven, by when it was taken. */
-export type LatestVerifiedBackup = (db: Queryable, host: string) => Promise<{ finishedAt: Date } | undefined>;
+/** What of a backup can be proven at most: nobody in the cloud can look into an encrypted dump. */
+type Level = 'intact' | 'verified';
 
-export type FreshnessVerdict =
-  | { fresh: true; takenAt: Date }
-  | { fresh: false; reason: string }
-  | 'too-early';
+/** Finds a host's newest backup of which at least so much was proven. */
+export type LatestProvenBackup = (
+  db: Queryable,
+  host: string,
+  least: Level,
+) => Promise<Pick<StoredBackup, 'finishedAt' | 'proofState'> | undefined>;
+
+export type FreshnessVerdict = { fresh: true } | { fresh: false; reason: string } | 'too-early';
 
 const HOUR_MS = 3_600_000;
 
@@ -23,34 +28,43 @@ export function judgeFreshness(
   maxAgeHours: number,
   firstAppliedAt: Date,
   now: Date,
+  least: Level = 'verified',
 ): FreshnessVerdict {
   const maxAgeMs = maxAgeHours * HOUR_MS;
-  if (takenAt && now.getTime() - takenAt.getTime() <= maxAgeMs) return { fresh: true, takenAt };
+  if (takenAt && now.getTime() - takenAt.getTime() <= maxAgeMs) return { fresh: true };
   if (now.getTime() - firstAppliedAt.getTime() <= maxAgeMs) return 'too-early';
   const age = takenAt ? `is ${durationText(now.getTime() - takenAt.getTime())} old` : 'does not exist';
-  return { fresh: false, reason: `the newest verified backup ${age}, allowed ${maxAgeHours} h` };
+  const newest = least === 'intact' ? 'newest backup that was proven' : 'newest verified backup';
+  return { fresh: false, reason: `the ${newest} ${age}, allowed ${maxAgeHours} h` };
 }
 
-/** Holds the newest verified backup against the runbook. */
+/** How the proof of a backup reads in a sentence. */
+function provenText({ proofState }: Pick<StoredBackup, 'proofState'>): string {
+  return proofState === 'intact' ? 'found intact (encrypted, so nobody looked into it)' : 'verified';
+}
+
+/** Holds the newest proven backup against the runbook: verified, or intact where the runbook wants dumps encrypted. */
 export async function watchBackups(
   deps: AlertDeps,
   { runbook, appliedAt }: CurrentRunbook,
-  latestVerifiedBackup: LatestVerifiedBackup,
+  latestProvenBackup: LatestProvenBackup,
 ): Promise<AlertChange[]> {
   const terms = runbook.backup;
   if (!terms) return [];
   const now = deps.clock();
   const firstAppliedAt = (await findFirstAppliedAt(deps.db)) ?? appliedAt;
-  const takenAt = (await latestVerifiedBackup(deps.db, terms.host))?.finishedAt;
-  const verdict = judgeFreshness(takenAt, terms.maxAgeHours, firstAppliedAt, now);
+  const least = terms.encryptDump ? 'intact' : 'verified';
+  const newest = await latestProvenBackup(deps.db, terms.host, least);
+  const verdict = judgeFreshness(newest?.finishedAt, terms.maxAgeHours, firstAppliedAt, now, least);
   if (verdict === 'too-early') return [];
   const key = { kind: 'backup', host: terms.host, subject: '' } as const;
   return await changeAlerts(deps, async (tx) => {
-    if (verdict.fresh) {
-      const resolution = `backup is fresh again: taken ${verdict.takenAt.toISOString()} and verified`;
-      const change = await settleAlert(tx, key, resolution, runbook, now);
-      return [change, await settleCorrupt(tx, terms.host, verdict.takenAt, runbook, now)];
+    if (newest && verdict.fresh) {
+      const proven = `taken ${newest.finishedAt.toISOString()} and ${provenText(newest)}`;
+      const change = await settleAlert(tx, key, `backup is fresh again: ${proven}`, runbook, now);
+      return [change, await settleCorrupt(tx, terms.host, newest, runbook, now)];
     }
+    if (verdict.fresh) return [];
     const facts = { ...key, title: `no fresh backup of ${terms.database}`, reason: verdict.reason };
     return [await raiseAlert(tx, facts, runbook, now)];
   });
@@ -87,17 +101,18 @@ export async function alertCorruptBackup(
 async function settleCorrupt(
   tx: Queryable,
   host: string,
-  takenAt: Date,
+  backup: Pick<StoredBackup, 'finishedAt' | 'proofState'>,
   runbook: Runbook,
   now: Date,
 ): Promise<AlertChange | undefined> {
+  const takenAt = backup.finishedAt;
   const key = { kind: 'backup', host, subject: CORRUPT } as const;
   const alert = await findFiringAlert(tx, key);
   if (!alert || alert.firedAt >= takenAt) return undefined;
   return await settleAlert(
     tx,
     key,
-    `a later backup, taken ${takenAt.toISOString()}, was verified`,
+    `a later backup, taken ${takenAt.toISOString()}, was ${provenText(backup)}`,
     runbook,
     now,
   );

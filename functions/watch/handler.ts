@@ -14,8 +14,8 @@ export function handleWatch(deps: Deps): Handler {
       log: deps.log,
       signCommand: deps.signCommand,
       anchorAudit: deps.anchorAudit,
-      latestVerifiedBackup: async (db, host) =>
-        await (await import('../store/backups.ts')).latestVerifiedBackup(db, host),
+      latestProvenBackup: async (...of) =>
+        await (await import('../store/backups.ts')).latestProvenBackup(...of),
     });
     for (const { part, error } of failures) deps.log.error('part of the tick failed', error, { part });
     if (failures.length > 0) {

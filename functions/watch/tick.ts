@@ -12,7 +12,7 @@ import { settleDenials } from '../denial/settle.ts';
 import type { Deps } from '../deps.ts';
 import { type CurrentRunbook, findRunbook } from '../store/runbooks.ts';
 import { noteTick } from '../store/watching.ts';
-import { type LatestVerifiedBackup, watchBackups } from './backup.ts';
+import { type LatestProvenBackup, watchBackups } from './backup.ts';
 import { watchHeartbeats } from './heartbeat.ts';
 import { deleteOldResults } from './retention.ts';
 import { retireAlerts } from './retire.ts';
@@ -23,7 +23,7 @@ import { watchUnjudged } from './unjudged.ts';
 
 export type TickDeps = RequestDeps &
   RunDeps &
-  Pick<Deps, 'anchorAudit'> & { latestVerifiedBackup: LatestVerifiedBackup };
+  Pick<Deps, 'anchorAudit'> & { latestProvenBackup: LatestProvenBackup };
 
 export interface TickReport {
   /** What each part did, by its name; parts that failed are missing. */
@@ -100,7 +100,7 @@ function recordParts(deps: TickDeps, current: CurrentRunbook, watchingSince: Dat
     { name: 'unjudged', run: () => watchUnjudged(deps, current, watchingSince) },
     { name: 'jobsEnded', run: () => settleEndedRuns(deps, runbook) },
     { name: 'jobsStarted', run: () => startDueJobs(scheduling, current) },
-    { name: 'backups', run: () => watchBackups(deps, current, deps.latestVerifiedBackup) },
+    { name: 'backups', run: () => watchBackups(deps, current, deps.latestProvenBackup) },
     { name: 'anchors', run: () => watchAnchors(deps, runbook, watchingSince) },
     { name: 'retired', run: () => retireAlerts(deps, runbook) },
     { name: 'deleted', run: () => deleteOldResults(deps) },

@@ -153,11 +153,12 @@ export const BackupView = z.object({
   tables: z.int(),
   rows: z.int(),
   proof: z.object({
-    state: z.enum(['pending', 'verified', 'corrupt']),
+    /** `intact`: of an encrypted dump, less than `verified`: its bytes are those that the host signed, its content unknown. */
+    state: z.enum(['pending', 'intact', 'verified', 'corrupt']),
     at: Timestamp.nullable(),
-    /** One line per fault that was found; empty when verified. */
+    /** One line per fault that was found; empty when verified or intact. */
     faults: z.array(z.string()),
-    /** What a verified backup still does not prove. */
+    /** What the proof leaves open. */
     notProven: z.array(z.string()).optional(),
   }),
 });

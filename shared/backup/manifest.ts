@@ -7,20 +7,38 @@ export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** Base64 of the big-endian CRC32C, as Google Cloud Storage writes it. */
 export const Crc32c = z.string().regex(/^[A-Za-z0-9+/]{6}==$/);
 
-export const BackupPart = z.strictObject({
-  name: z.enum(['database', 'globals', 'config']),
-  /** Full object name in the bucket. */
-  object: z.string().min(1).max(1024),
-  /** How to get from the stored bytes to the content, outermost last: `pg_dump -Fc` then zstd; tar then age. */
-  encoding: z.enum(['pg_dump-custom+zstd', 'sql+age', 'tar+age']),
-  /** Of the stored bytes. */
-  bytes: z.int().positive(),
-  sha256: Sha256,
-  crc32c: Crc32c,
-  /** Of the decoded content before compression or encryption. */
-  contentBytes: z.int().positive(),
-  contentSha256: Sha256,
+/** A dump that is encrypted: to whom, and what an identity gets when it opens the file. */
+const Encryption = z.strictObject({
+  /** SHA-256 of each age recipient as it is written (age1…): `age-keygen -y FILE | tr -d '\n' | sha256sum`. */
+  recipients: z.array(Sha256).min(1),
+  /** Of the file inside: the compressed dump. */
+  plainBytes: z.int().positive(),
+  plainSha256: Sha256,
 });
+
+const ENCRYPTED_DUMP = 'pg_dump-custom+zstd+age';
+
+export const BackupPart = z
+  .strictObject({
+    name: z.enum(['database', 'globals', 'config']),
+    /** Full object name in the bucket. */
+    object: z.string().min(1).max(1024),
+    /** How to get from the stored bytes to the content, outermost last: `pg_dump -Fc` then zstd; tar then age. */
+    encoding: z.enum(['pg_dump-custom+zstd', ENCRYPTED_DUMP, 'sql+age', 'tar+age']),
+    /** Of a dump, when the runbook or the policy wants it encrypted. */
+    encryption: Encryption.optional(),
+    /** Of the stored bytes. */
+    bytes: z.int().positive(),
+    sha256: Sha256,
+    crc32c: Crc32c,
+    /** Of the decoded content before compression or encryption. */
+    contentBytes: z.int().positive(),
+    contentSha256: Sha256,
+  })
+  .refine(
+    ({ encoding, encryption }) => (encoding === ENCRYPTED_DUMP) === (encryption !== undefined),
+    'an encrypted dump, and nothing else, says to whom it is encrypted',
+  );
 export type BackupPart = z.infer<typeof BackupPart>;
 
 export const TableCount = z.strictObject({
@@ -55,6 +73,17 @@ export const PART_FILES: Record<BackupPart['name'], string> = {
   globals: 'globals.sql.age',
   config: 'config.tar.age',
 };
+const ENCRYPTED_DUMP_FILE = `${PART_FILES.database}.age`;
+/** Name of the file that a part is stored as. */
+export function partFile({ name, encoding }: Pick<BackupPart, 'name' | 'encoding'>): string {
+  return encoding === ENCRYPTED_DUMP ? ENCRYPTED_DUMP_FILE : PART_FILES[name];
+}
+
+/** True when nobody without an identity can say what the dump holds. */
+export function isDumpEncrypted({ parts }: Pick<BackupManifest, 'parts'>): boolean {
+  return parts.some(({ encoding }) => encoding === ENCRYPTED_DUMP);
+}
+
 export const MANIFEST_FILE = 'manifest.json';
 
 /** A new backup's id from when it began and the command that makes it. */

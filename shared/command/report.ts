@@ -65,6 +65,7 @@ export const OutcomeCode = z.enum([
   'backup-not-found',
   'not-uploaded',
   'other-database',
+  'no-identity',
   'internal',
 ]);
 export type OutcomeCode = z.infer<typeof OutcomeCode>;

@@ -5,7 +5,7 @@ import { backupTimeMs } from '../backup/manifest.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';
 import { BackupId, DatabaseName, Timestamp, UnitName } from '../names.ts';
-import type { Policy } from '../policy/policy.ts';
+import { POLICY_FILE, type Policy } from '../policy/policy.ts';
 import { HealthCheck } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
 import { findService, permitHealth } from './service.ts';
@@ -31,6 +31,17 @@ function permitDatabase(database: string, use: 'backup' | 'restore', policy: Pol
   return forbid('not-in-policy', detail, entry);
 }
 
+/** The recipients are the policy's alone; whether the dump is encrypted to them at all is a command's word only where root does not insist. */
+function permitEncryption(isEncrypted: boolean, { backup }: Policy): PolicyVerdict {
+  if (isEncrypted || !backup?.mustEncryptDump) return ALLOWED;
+  return {
+    allowed: false,
+    code: 'not-in-policy',
+    detail: "the host's policy wants every dump encrypted, and the runbook does not ask for it",
+    hint: `Add "encryptDump: true" to "backup:" in the runbook; "mustEncryptDump" stands in ${POLICY_FILE}.`,
+  };
+}
+
 const DAY_MS = 24 * 60 * 60_000;
 
 /** An old backup brings back what was deleted or mended since: how old one may be is the host's word. */
@@ -51,6 +62,8 @@ export const BackupSummary = z.strictObject({
   rows: z.int().nonnegative(),
   durationMs: z.int().nonnegative(),
   manifestObject: z.string(),
+  /** True when the dump is encrypted to the recipients of the host's policy. */
+  isEncrypted: z.boolean().default(false),
 });
 export type BackupSummary = z.infer<typeof BackupSummary>;
 
@@ -59,16 +72,23 @@ export const backupRun = defineOperation({
   summary: 'Back up the database, its roles and configuration',
   risk: 'change',
   params: z.strictObject({}),
-  spec: z.strictObject({ database: DatabaseName, localRetentionDays: z.int().min(1) }),
+  spec: z.strictObject({
+    database: DatabaseName,
+    localRetentionDays: z.int().min(1),
+    encryptDump: z.boolean().default(false),
+  }),
   result: BackupSummary,
   timeoutMs: 6 * 60 * 60_000,
   isIdempotent: false,
   resolve: (_params, context) => {
-    const { host, database, localRetentionDays } = backupTerms(context);
-    return { host, spec: { database, localRetentionDays } };
+    const { host, database, localRetentionDays, encryptDump } = backupTerms(context);
+    return { host, spec: { database, localRetentionDays, encryptDump } };
   },
   locks: (spec) => [`database:${spec.database}`],
-  permit: (spec, policy) => permitDatabase(spec.database, 'backup', policy),
+  permit: (spec, policy) => {
+    const verdict = permitDatabase(spec.database, 'backup', policy);
+    return verdict.allowed ? permitEncryption(spec.encryptDump, policy) : verdict;
+  },
 });
 
 export const backupList = defineOperation({

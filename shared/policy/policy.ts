@@ -30,8 +30,15 @@ const HostBackup = z.strictObject({
   bucket: z.string().min(3).max(222),
   /** Local copies: root's directory. */
   localDir: AbsolutePath,
-  /** age X25519 recipients (age1…): roles and configuration files are encrypted to these before they leave the host. */
+  /**
+   * age X25519 recipients (age1…): roles and configuration files are encrypted to these before they leave the host, and the
+   * dump where the runbook or this policy wants it.
+   */
   recipients: z.array(z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, 'an age recipient is age1…')).min(1),
+  /** No command gets a backup whose dump is not encrypted. */
+  mustEncryptDump: z.boolean().default(false),
+  /** Where a person puts an age identity for the restore of an encrypted dump: root's file, for nobody else to read. By default /etc/lamplighter/age-identity.txt. */
+  identityFile: AbsolutePath.optional(),
   /** Files and directories (no globs) that hold the configuration. */
   configPaths: z.array(AbsolutePath),
   /** Local copies are kept at least this long, whatever a command says. */

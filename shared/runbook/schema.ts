@@ -92,6 +92,11 @@ const Backup = z.strictObject({
   /** Age of the newest verified backup that raises an alert. */
   maxAgeHours: z.int().min(1).default(26),
   localRetentionDays: z.int().min(1).max(3650).default(30),
+  /**
+   * Encrypts the dump to the recipients of the host's policy, as roles and configuration always are. The cloud can't look
+   * into it: such a backup is proven intact, not verified, and a restore needs an identity on the host.
+   */
+  encryptDump: z.boolean().default(false),
 });
 
 const Restore = z.strictObject({

@@ -18,14 +18,17 @@ function contentOf({ rows, tables }: { rows: number; tables: number }): string {
 /** A backup that was taken; its proof comes later. */
 export const backupRunView = viewOf(
   backupRun.result,
-  ['backupId', 'database', 'bytes', 'tables', 'rows', 'durationMs', 'manifestObject'],
+  ['backupId', 'database', 'bytes', 'tables', 'rows', 'durationMs', 'manifestObject', 'isEncrypted'],
   (backup, _command, { paint }) => {
-    const { backupId, database, bytes, durationMs, manifestObject } = backup;
+    const { backupId, database, bytes, durationMs, manifestObject, isEncrypted } = backup;
     const took = formatElapsed(durationMs);
     return [
       `backup ${paint.bold(escapeForTerminal(backupId))} of database ${escapeForTerminal(database)}`,
       `  ${formatBytes(bytes)}, ${contentOf(backup)}, taken in ${took}`,
       `  in the bucket as ${escapeForTerminal(manifestObject)}`,
+      ...(isEncrypted
+        ? ["  encrypted to the recipients of the host's policy; a restore needs an identity"]
+        : []),
       `  being verified now; the proof: lamp backups`,
       '',
     ].join('\n');

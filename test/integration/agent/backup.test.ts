@@ -5,7 +5,7 @@ import { Decrypter } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkPart } from '#functions/backup/check-part.ts';
 import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
-import { BackupManifest, backupObject, PART_FILES } from '#shared/backup/manifest.ts';
+import { BackupManifest, backupObject, partFile } from '#shared/backup/manifest.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { openDsse } from '#shared/signing/dsse.ts';
 import { AWKWARD_ROWS, createAwkwardDatabase } from '#test/fixtures/awkward-database.ts';
@@ -98,7 +98,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     ]);
     for (const part of manifest.parts) {
       expect((await checkPart(lab.bucket, manifest, part, createRunningCrc32c)).faults).toEqual([]);
-      const local = readFileSync(join(lab.localDir, summary.backupId, PART_FILES[part.name]));
+      const local = readFileSync(join(lab.localDir, summary.backupId, partFile(part)));
       expect(local.equals((await lab.bucket.file(part.object).download())[0])).toBe(true);
     }
     const decrypter = new Decrypter();

@@ -223,6 +223,16 @@ describe('restore', () => {
     });
   });
 
+  test('takes an intact backup as the latest, and says what it needs', async () => {
+    const intact = backup({ proof: { state: 'intact', at: '2026-11-23T02:03:00.000Z', faults: [] } });
+    api.on('GET /v1/backups', () => ({ body: [intact] }));
+    willRun({ command: command({ operation: 'restore.run' }), events: [], contact: null });
+    const { code, err } = await lamp(['restore', '--yes'], { url: api.url });
+    expect(code).toBe(0);
+    expect(err).toMatch(/warning:.* is encrypted, so only its bytes are proven.* age identity/);
+    expect(posted()).toMatchObject({ params: { backup: intact.id } });
+  });
+
   test('does nothing when another name was typed', async () => {
     api.on('GET /v1/backups', () => ({ body: [backup()] }));
     const { code, err } = await lamp(['restore'], { url: api.url, typed: 'analytica' });

@@ -108,6 +108,15 @@ describe('status', () => {
   });
 });
 
+test('an intact backup is never shown as verified, and what is not proven is said', async () => {
+  const proof = { state: 'intact', at: '2026-11-23T02:03:00.000Z', faults: [], notProven: ['what it holds'] };
+  api.on('GET /v1/backups', () => ({ body: [backup({ proof })] }));
+  const { out } = await lamp(['backups'], { url: api.url, nowMs, isTty: true });
+  expect(out).toMatch(/310,001 +intact 6 h ago/);
+  expect(out).toContain('not proven: what it holds');
+  for (const good of ['verified', '\u001b[32m']) expect(out).not.toContain(good);
+});
+
 describe('lists', () => {
   test.each([
     [['check'], 1, /^CHECK +STATE[^]*web-engines +failing/],

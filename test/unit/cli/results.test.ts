@@ -94,6 +94,11 @@ test.each<[string, Partial<Record<keyof CommandView, unknown>>, RegExp[]]>([
     ],
   ],
   [
+    'a backup whose dump is encrypted',
+    { operation: 'backup.run', params: {}, result: { ...BACKUP, isEncrypted: true } },
+    [/^ {2}encrypted to the recipients of the host's policy; a restore needs an identity$/m],
+  ],
+  [
     'a list of backups',
     {
       operation: 'backup.list',

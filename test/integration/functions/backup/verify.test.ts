@@ -5,7 +5,8 @@ import { recordBackup } from '#functions/backup/record.ts';
 import { verifyAgain } from '#functions/backup/request.ts';
 import { verifyBackup } from '#functions/backup/verify.ts';
 import { latestBackupView } from '#functions/backup/view.ts';
-import { latestVerifiedBackup } from '#functions/store/backups.ts';
+import { listProvenObjects } from '#functions/store/backup-parts.ts';
+import { latestProvenBackup } from '#functions/store/backups.ts';
 import { enrolHost } from '#functions/store/hosts.ts';
 import type { BackupManifest } from '#shared/backup/manifest.ts';
 import { keyIdOf } from '#shared/signing/dsse.ts';
@@ -30,7 +31,7 @@ test('a good backup is proven, and counts as the newest verified one', async () 
     tables: 3,
     proof: { state: 'verified', at: world.deps.now.toISOString(), faults: [] },
   });
-  expect((await latestVerifiedBackup(world.deps.db, HOST))?.finishedAt).toEqual(
+  expect((await latestProvenBackup(world.deps.db, HOST, 'verified'))?.finishedAt).toEqual(
     new Date('2026-11-23T09:59:00Z'),
   );
   expect(await world.audited()).toEqual(['backup.verified']);
@@ -46,6 +47,24 @@ test('a message that comes again proves nothing twice; a request does', async ()
   expect(await world.verify()).toBe('verified');
   expect(await world.verify()).toBe('proven before');
   expect(await world.audited()).toEqual(['backup.verified', 'backup.verified']);
+});
+
+test('a backup whose dump is encrypted is intact, which is less than verified, and does not count as that', async () => {
+  await storeBackup(world.bucket, { ...world.plan, isEncrypted: true });
+  expect(await world.verify()).toBe('intact');
+  const view = await latestBackupView(world.deps.db);
+  expect(view?.proof).toMatchObject({ state: 'intact', faults: [] });
+  expect(view?.proof.notProven?.join()).toMatch(/^what an encrypted dump holds/);
+  const { db } = world.deps;
+  expect(await latestProvenBackup(db, HOST, 'verified')).toBeUndefined();
+  expect(await latestProvenBackup(db, HOST, 'intact')).toMatchObject({ id: world.id, proofState: 'intact' });
+  expect(await world.audited()).toEqual(['backup.intact']);
+  expect(await world.alerts()).toEqual([]);
+  // The daily round sees when one of its objects is replaced.
+  const proven = await listProvenObjects(db, { now: world.deps.now, since: new Date(0) });
+  expect(proven.map(({ object }) => object)).toContain(
+    `hosts/${HOST}/backups/${world.id}/database.dump.zst.age`,
+  );
 });
 
 async function bytesOf(file: string): Promise<Buffer> {
@@ -72,6 +91,59 @@ const replace =
     await world.object(file).save(await make(), { resumable: false });
   };
 const DUMP = 'database.dump.zst';
+const SEALED = `${DUMP}.age`;
+
+describe('an encrypted dump that was bent is corrupt', () => {
+  const noAge = (): Bend => async () => {
+    const bytes = await bytesOf(SEALED);
+    await world.object(SEALED).save(bytes.fill('x', 0, 3), { resumable: false });
+  };
+  test.each<[string, Bend, RegExp]>([
+    ['flipped in its header', flip(SEALED, () => 30), /database\.dump\.zst\.age: SHA-256 differs/],
+    ['flipped in the middle', flip(SEALED, (n) => n >> 1), /database\.dump\.zst\.age: SHA-256 differs/],
+    ['flipped at the end', flip(SEALED, (n) => n - 1), /database\.dump\.zst\.age: SHA-256 differs/],
+    ['cut by one byte', cut(SEALED, (n) => n - 1), /database\.dump\.zst\.age: truncated/],
+    ['no age file any more', noAge(), /database\.dump\.zst\.age: not an age-encrypted file/],
+    ['gone', () => world.object(SEALED).delete(), /database\.dump\.zst\.age: not in the bucket/],
+    ['the roles in its place', replace(SEALED, () => bytesOf('globals.sql.age')), /truncated/],
+  ])('%s', async (_name, bend, fault) => {
+    await storeBackup(world.bucket, { ...world.plan, isEncrypted: true });
+    await bend();
+    expect(await world.verify()).toBe('corrupt');
+    expect((await latestBackupView(world.deps.db))?.proof.faults.join('\n')).toMatch(fault);
+    expect(await latestProvenBackup(world.deps.db, HOST, 'intact')).toBeUndefined();
+  });
+
+  const bent = (change: (part: BackupManifest['parts'][number]) => void) => (manifest: BackupManifest) => {
+    change(manifest.parts[0]!);
+    return manifest;
+  };
+  test.each<[string, (manifest: BackupManifest) => unknown, RegExp]>([
+    [
+      'a dump that is called encrypted and says nothing of its encryption',
+      bent((part) => delete part.encryption),
+      /not a manifest of a known form/,
+    ],
+    [
+      'a size inside that the file can not have',
+      bent((part) => (part.encryption!.plainBytes += 1)),
+      /the encrypted file has \d+ bytes, \d+ for/,
+    ],
+    [
+      'an encrypted dump that is called one in clear',
+      bent((part) => {
+        part.encoding = 'pg_dump-custom+zstd';
+        delete part.encryption;
+      }),
+      /the manifest names .*\.age, which is not of this backup/,
+    ],
+  ])('signed with %s', async (_name, changeManifest, fault) => {
+    await storeBackup(world.bucket, { ...world.plan, isEncrypted: true, changeManifest });
+    await recordBackup(world.deps, world.report());
+    expect(await world.verify()).toBe('corrupt');
+    expect((await latestBackupView(world.deps.db))?.proof.faults.join('\n')).toMatch(fault);
+  });
+});
 
 describe('a backup that was bent after it was taken is corrupt, alerted and audited', () => {
   test.each<[string, Bend, RegExp]>([
@@ -136,7 +208,7 @@ describe('a backup that was bent after it was taken is corrupt, alerted and audi
     const view = await latestBackupView(world.deps.db);
     expect(view?.proof.state).toBe('corrupt');
     expect(view?.proof.faults.join('\n')).toMatch(fault);
-    expect(await latestVerifiedBackup(world.deps.db, HOST)).toBeUndefined();
+    expect(await latestProvenBackup(world.deps.db, HOST, 'verified')).toBeUndefined();
     expect(await world.audited()).toEqual(['backup.corrupt']);
     expect(await world.alerts()).toEqual([
       { title: `backup ${world.id} is corrupt`, reason: view?.proof.faults[0] },

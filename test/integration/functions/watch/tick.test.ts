@@ -42,7 +42,7 @@ test('a tick before any runbook does nothing and is fine', async () => {
 });
 
 test('a part that fails is told, and the others are done', async () => {
-  const broken = { ...world.deps, latestVerifiedBackup: () => Promise.reject(new Error('no bucket')) };
+  const broken = { ...world.deps, latestProvenBackup: () => Promise.reject(new Error('no bucket')) };
   const { did, failures } = await runTick(broken);
   expect(failures.map(({ part }) => part)).toEqual(['backups']);
   expect(did.checks).toEqual(['api', 'port']);
@@ -190,6 +190,26 @@ test('no fresh verified backup raises an alert, but not in the first hours', asy
   await tick();
   expect((await alerts('backup'))[1]).toMatchObject({
     reason: 'the newest verified backup is 1 d 3 h old, allowed 26 h',
+  });
+});
+
+test('an intact backup is fresh only where the runbook wants dumps encrypted', async () => {
+  world.pass(27 * 3600);
+  world.latestIntact = world.now();
+  await tick();
+  expect(await alerts('backup')).toMatchObject([{ reason: expect.stringMatching(/^the newest verified/) }]);
+  await world.apply(WITH_BACKUP.replace('maxAgeHours: 26 }', 'maxAgeHours: 26, encryptDump: true }'));
+  await tick();
+  expect(await alerts('backup')).toMatchObject([
+    {
+      state: 'resolved',
+      resolution: expect.stringMatching(/^backup is fresh again: taken .* and found intact \(encrypted/),
+    },
+  ]);
+  world.pass(27 * 3600);
+  await tick();
+  expect((await alerts('backup'))[1]).toMatchObject({
+    reason: 'the newest backup that was proven is 1 d 3 h old, allowed 26 h',
   });
 });
 

@@ -64,6 +64,7 @@ export async function createWorld(runbook = RUNBOOK) {
     signing: 'works' as 'works' | 'fails',
     looks: 0,
     latestVerified: undefined as Date | undefined,
+    latestIntact: undefined as Date | undefined,
     now: () => now,
     pass: (seconds: number) => {
       now = new Date(now.getTime() + seconds * 1000);
@@ -115,7 +116,12 @@ export async function createWorld(runbook = RUNBOOK) {
     anchorAudit: () => Promise.resolve(),
     probe,
     sleep: () => Promise.resolve(),
-    latestVerifiedBackup: () => Promise.resolve(world.latestVerified && { finishedAt: world.latestVerified }),
+    latestProvenBackup: (_db, _host, least) => {
+      const [verified, intact] = [world.latestVerified, world.latestIntact];
+      if (verified) return Promise.resolve({ finishedAt: verified, proofState: 'verified' });
+      if (!intact || least === 'verified') return Promise.resolve(undefined);
+      return Promise.resolve({ finishedAt: intact, proofState: 'intact' });
+    },
   };
   await world.apply(runbook);
   return world;

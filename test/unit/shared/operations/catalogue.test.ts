@@ -183,6 +183,33 @@ describe('a signed command alone decides nothing of this', () => {
     expect(permit('restore.run', { backup, confirm: 'analytics' }, () => ({})).allowed).toBe(allowed);
   });
 
+  test.each([
+    [false, false, true],
+    [false, true, true],
+    [true, true, true],
+    [true, false, false],
+  ])(
+    'whether a dump is encrypted: the policy insists %s, the command says %s',
+    (must, encryptDump, allowed) => {
+      const strict = Policy.parse({ ...policy, backup: { ...policy.backup, mustEncryptDump: must } });
+      const verdict = permit('backup.run', {}, () => ({ encryptDump }), strict);
+      expect(verdict).toMatchObject(
+        allowed
+          ? { allowed }
+          : { allowed, code: 'not-in-policy', hint: expect.stringContaining('encryptDump: true') },
+      );
+    },
+  );
+
+  test('a dump is not encrypted unless somebody wants it', () => {
+    expect(findOperation('backup.run').resolve({}, { runbook }).spec).toMatchObject({ encryptDump: false });
+    const backup = { ...runbook.backup!, encryptDump: true };
+    expect(findOperation('backup.run').resolve({}, { runbook: { ...runbook, backup } }).spec).toMatchObject({
+      encryptDump: true,
+    });
+    expect(policy.backup?.mustEncryptDump).toBe(false);
+  });
+
   test('a policy that says nothing of them allows none', () => {
     const bare = Policy.parse({ ...policy, relays: undefined, healthChecks: undefined });
     const params = { ...WEB, ticket: TICKET, relayUrl: 'wss://live.example.com' };

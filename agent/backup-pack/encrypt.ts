@@ -1,0 +1,21 @@
+// Encrypts what passes, in memory that does not grow with it.
+import { Encrypter } from 'age-encryption';
+import type { Meter } from './meter.ts';
+import { toWebStream } from './web-stream.ts';
+
+/** What an age file of `content` is, chunk by chunk; `plain` sees the content. */
+export async function* encryptTo(
+  recipients: readonly string[],
+  content: AsyncIterable<Buffer>,
+  plain: Meter,
+): AsyncGenerator<Uint8Array> {
+  const encrypter = new Encrypter();
+  for (const recipient of recipients) encrypter.addRecipient(recipient);
+  async function* metered(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of content) {
+      plain.update(chunk);
+      yield chunk;
+    }
+  }
+  yield* await encrypter.encrypt(toWebStream(metered()));
+}

@@ -1,0 +1,58 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Decrypter, generateIdentity, identityToRecipient } from 'age-encryption';
+import { expect, test } from 'vitest';
+import { encryptTo } from '#agent/backup-pack/encrypt.ts';
+import { createMeter } from '#agent/backup-pack/meter.ts';
+import { toWebStream } from '#agent/backup-pack/web-stream.ts';
+
+const PIECE_BYTES = 512 * 1024;
+const PIECES = 32;
+/** A few pieces: what is on its way through the streams. */
+const MAX_HELD_BYTES = 4 * PIECE_BYTES;
+
+test('a stream is encrypted and decrypted in memory that does not grow with it', async () => {
+  const identity = await generateIdentity();
+  const plain = createMeter({ withCrc32c: false });
+  const hash = createHash('sha256');
+  let [taken, sealedBytes, opened, most] = [0, 0, 0, 0];
+  async function* content(): AsyncGenerator<Buffer> {
+    for (let i = 0; i < PIECES; i++) {
+      taken += PIECE_BYTES;
+      yield randomBytes(PIECE_BYTES);
+    }
+  }
+  async function* sealed(): AsyncGenerator<Uint8Array> {
+    const recipients = [
+      await identityToRecipient(await generateIdentity()),
+      await identityToRecipient(identity),
+    ];
+    for await (const chunk of encryptTo(recipients, content(), plain)) {
+      sealedBytes += chunk.length;
+      yield chunk;
+    }
+  }
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(identity);
+  for await (const chunk of await decrypter.decrypt(toWebStream(sealed()))) {
+    opened += chunk.length;
+    hash.update(chunk);
+    most = Math.max(most, taken - opened);
+  }
+  expect(most).toBeLessThanOrEqual(MAX_HELD_BYTES);
+  expect(opened).toBe(PIECES * PIECE_BYTES);
+  expect(sealedBytes).toBeGreaterThan(opened);
+  expect(plain.result()).toMatchObject({ bytes: opened, sha256: hash.digest('hex') });
+});
+
+test('a source that fails ends the encryption with its own error', async () => {
+  async function* content(): AsyncGenerator<Buffer> {
+    yield Buffer.alloc(10);
+    throw new Error('the dump was cut off');
+  }
+  const recipients = [await identityToRecipient(await generateIdentity())];
+  const encrypted = encryptTo(recipients, content(), createMeter({ withCrc32c: false }));
+  const readAll = async (): Promise<void> => {
+    for await (const chunk of encrypted) expect(chunk).toBeDefined();
+  };
+  await expect(readAll()).rejects.toThrow('the dump was cut off');
+});
