@@ -75,14 +75,14 @@ export async function linkRun(
   ]);
 }
 
-/** Writes a run's outcome down; true when this call did it. */
+/** Writes a run's outcome down; true when this call did it: false when it is known. */
 export async function settleRun(
   tx: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
   outcome: string,
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
-    'UPDATE schedule_runs SET outcome = $3 WHERE job = $1 AND scheduled_for = $2 AND outcome IS NULL',
+    'UPDATE schedule_runs SET outcome = $3 WHERE job = $1 AND scheduled_for = $2 AND outcome IS DISTINCT FROM $3',
     [run.job, run.scheduledFor, outcome],
   );
   return rowCount > 0;
@@ -95,14 +95,31 @@ const EndedRun = ScheduleRun.extend({
 });
 export type EndedRun = z.infer<typeof EndedRun>;
 
-/** Runs whose command has ended and that were not settled yet, in the order of their scheduled times. */
+/** True when a later time of the same job has an outcome: this one's says nothing about how the job is doing now. */
+export async function isOutdatedRun(
+  db: Queryable,
+  { job, scheduledFor }: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
+): Promise<boolean> {
+  const later = await queryRow(
+    db,
+    z.object({ job: z.string() }),
+    'SELECT job FROM schedule_runs WHERE job = $1 AND scheduled_for > $2 AND outcome IS NOT NULL LIMIT 1',
+    [job, scheduledFor],
+  );
+  return later !== undefined;
+}
+
+/**
+ * Runs whose command has ended and that were not settled with this end yet, in the order of their scheduled times. An end
+ * may be replaced: by the runner's signed one, or by a host's late word on a command that was given up.
+ */
 export async function listEndedRuns(db: Queryable, endStates: readonly string[]): Promise<EndedRun[]> {
   return await queryRows(
     db,
     EndedRun,
     `SELECT ${COLUMNS}, c.state, c.code, c.message
      FROM schedule_runs r JOIN commands c ON c.id = r.command_id
-     WHERE r.outcome IS NULL AND c.state = ANY ($1::text[]) ORDER BY r.scheduled_for`,
+     WHERE r.outcome IS DISTINCT FROM c.state AND c.state = ANY ($1::text[]) ORDER BY r.scheduled_for`,
     [endStates],
   );
 }

@@ -11,6 +11,7 @@ import {
   type EndedRun,
   findLastRun,
   insertRun,
+  isOutdatedRun,
   linkRun,
   listEndedRuns,
   type ScheduleRun,
@@ -99,7 +100,7 @@ async function endRun(
   const now = deps.clock();
   const key = { kind: 'command', host: run.host, subject: run.job } as const;
   return await changeAlerts(deps, async (tx) => {
-    if (!(await settleRun(tx, run, outcome))) return [];
+    if (!(await settleRun(tx, run, outcome)) || (await isOutdatedRun(tx, run))) return [];
     if (outcome === 'succeeded') {
       return [await settleAlert(tx, key, `scheduled ${run.job} succeeded: ${text}`, runbook, now)];
     }

@@ -172,6 +172,43 @@ test('a scheduled command that fails raises an alert, and the next success ends 
   expect(await alerts('command')).toMatchObject([{ state: 'resolved' }]);
 });
 
+test('an end that is replaced is the outcome of its scheduled run, and settles its alert', async () => {
+  await world.hear();
+  world.setTime('2026-11-24T02:00:30Z');
+  await tick();
+  const endAs = (state: string) =>
+    world.rows(`UPDATE commands SET state = $1 WHERE operation = 'backup.run'`, [state]);
+  // As an agent in other hands says it; then the runner's signed end.
+  await endAs('rejected');
+  await minutes(1);
+  expect(await runs()).toMatchObject([{ outcome: 'rejected' }]);
+  expect(await alerts('command')).toMatchObject([{ state: 'firing' }]);
+  await endAs('succeeded');
+  await minutes(2);
+  expect(await runs()).toMatchObject([{ outcome: 'succeeded' }]);
+  expect(await alerts('command')).toMatchObject([{ state: 'resolved' }]);
+});
+
+test('the late end of an older run says nothing about how the job is doing', async () => {
+  await world.hear();
+  const ids: string[] = [];
+  for (const day of [24, 25]) {
+    world.setTime(`2026-11-${day}T02:00:30Z`);
+    await tick();
+    ids.push((await runs()).at(-1)?.command_id ?? '');
+  }
+  const endAs = async (id: string | undefined, state: string) => {
+    await world.rows('UPDATE commands SET state = $1 WHERE id = $2', [state, id]);
+    await minutes(1);
+  };
+  await endAs(ids[0], 'unknown');
+  await endAs(ids[1], 'failed');
+  expect(await alerts('command')).toMatchObject([{ state: 'firing' }]);
+  await endAs(ids[0], 'succeeded');
+  expect((await runs()).map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
+  expect(await alerts('command')).toMatchObject([{ state: 'firing' }]);
+});
+
 test('no fresh verified backup raises an alert, but not in the first hours', async () => {
   await tick();
   world.pass(26 * 3600);
