@@ -13,8 +13,11 @@ export const FAILURES = { burst: 30, perMinute: 30 };
 export interface RequestLimits {
   /** Throws `busy` (429) when the actor asks too often. */
   admitActor(actor: string): void;
-  /** Runs what authenticates; after too many failures of an address throws `busy` (429) in place of its failure. Who is valid is let in. */
-  authenticating<T>(req: IncomingMessage, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs what authenticates, which may ask the database. After too many failures of an address throws `busy` (429) without
+   * running it, unless the one who asks `isKnown` to be valid without the database.
+   */
+  authenticating<T>(req: IncomingMessage, isKnown: boolean, work: () => Promise<T>): Promise<T>;
 }
 
 /** Limits of this process. */
@@ -26,14 +29,18 @@ export function createRequestLimits({ clock, addressOf }: Pick<Deps, 'clock' | '
       const waitS = requests.take(actor, clock().getTime());
       if (waitS > 0) throw tooMany(`ask API: ${actor} asks too often`, waitS, { subject: 'requests' });
     },
-    authenticating: async (req, work) => {
+    authenticating: async (req, isKnown, work) => {
+      const waitS = isKnown ? 0 : failures.waitS(addressOf(req), clock().getTime());
+      if (waitS > 0) {
+        throw tooMany('identify caller: too many failures from this address', waitS, { subject: 'failures' });
+      }
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof LamplighterError) || error.code !== 'unauthenticated') throw error;
-        const waitS = failures.take(addressOf(req), clock().getTime());
-        if (waitS === 0) throw error;
-        throw tooMany('identify caller: too many failures from this address', waitS, { subject: 'failures' });
+        if (error instanceof LamplighterError && error.code === 'unauthenticated') {
+          failures.take(addressOf(req), clock().getTime());
+        }
+        throw error;
       }
     },
   };

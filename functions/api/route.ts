@@ -39,6 +39,8 @@ export interface RouteContext extends PublicContext {
 export interface PublicRoute {
   method: Method;
   path: string;
+  /** True when the request needs no proof, or proves without the database that somebody who is known sent it. */
+  isProven(context: PublicContext): boolean;
   handle(context: PublicContext): Promise<Answer>;
 }
 

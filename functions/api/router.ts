@@ -7,7 +7,8 @@ import { isScoped, type TokenScope } from '../command/scope.ts';
 import type { Deps } from '../deps.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from '../http.ts';
 import { useToken } from '../store/tokens.ts';
-import { createRequestLimits } from './request-limits.ts';
+import { createKnownTokens, type KnownTokens } from './known-tokens.ts';
+import { createRequestLimits, type RequestLimits } from './request-limits.ts';
 import type { Method, PublicContext, PublicRoute, Route } from './route.ts';
 
 type RouterDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'denials' | 'addressOf'>;
@@ -70,13 +71,18 @@ interface Caller {
   scope: TokenScope;
 }
 
-async function authenticate(deps: RouterDeps, req: Request): Promise<Caller> {
-  const token = /^Bearer (\S+)$/.exec(req.headers.authorization ?? '')?.[1];
+async function authenticate(
+  deps: RouterDeps,
+  token: string | undefined,
+  known: KnownTokens,
+): Promise<Caller> {
   const standing = token === undefined ? undefined : await useToken(deps.db, token, deps.clock());
-  if (standing) {
+  if (standing && token !== undefined) {
+    known.remember(token);
     const { name, role } = standing;
     return { actor: { kind: 'token', name, role }, scope: standing };
   }
+  if (token !== undefined) known.forget(token);
   throw new LamplighterError('unauthenticated', 'identify caller: there is no valid token', {
     hint: 'Send "Authorization: Bearer TOKEN" with a token that was neither revoked nor has expired.',
   });
@@ -112,6 +118,19 @@ function readRequest(req: Request): Omit<PublicContext, 'params'> {
   return { query, headers: req.headers, body: bodyOf(req, MAX_BODY_BYTES), signal: goneSignal(req) };
 }
 
+function tokenOf(req: Request): string | undefined {
+  return /^Bearer (\S+)$/.exec(req.headers.authorization ?? '')?.[1];
+}
+
+async function answerPublic(
+  { route, params }: Match<PublicRoute>,
+  req: Request,
+  limits: RequestLimits,
+): Promise<Answer> {
+  const context = { ...readRequest(req), params };
+  return await limits.authenticating(req, route.isProven(context), () => route.handle(context));
+}
+
 /** The handler of all routes. */
 export function createRouter(
   deps: RouterDeps,
@@ -119,14 +138,13 @@ export function createRouter(
   publicRoutes: readonly PublicRoute[],
 ): Handler {
   const limits = createRequestLimits(deps);
+  const known = createKnownTokens();
   return answering(deps, async (req, fields): Promise<Answer> => {
     const open = findRoute(publicRoutes, req.method, req.path);
-    if (open) {
-      return await limits.authenticating(req, () =>
-        open.route.handle({ ...readRequest(req), params: open.params }),
-      );
-    }
-    const caller = await limits.authenticating(req, () => authenticate(deps, req));
+    if (open) return await answerPublic(open, req, limits);
+    const token = tokenOf(req);
+    const isKnown = token !== undefined && known.has(token);
+    const caller = await limits.authenticating(req, isKnown, () => authenticate(deps, token, known));
     const { actor } = caller;
     fields.actor = `${actor.kind}:${actor.name}`;
     limits.admitActor(`${actor.kind}:${actor.name}`);

@@ -4,6 +4,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Webhook } from '#shared/runbook/schema.ts';
+import type { Secret } from '#shared/secret.ts';
 import { requestCommand } from '../command/request.ts';
 import { chooseWebhookParams } from '../command/webhook-params.ts';
 import type { Deps } from '../deps.ts';
@@ -43,29 +44,58 @@ interface Call {
   signature: string;
 }
 
+interface Claim {
+  timestamp: string;
+  /** `v1=…`, as it was sent. */
+  given: string;
+}
+
+/** What a call says of itself, well formed and of now. Throws `unauthenticated`. */
+function readClaim({ clock }: Pick<Deps, 'clock'>, { headers }: PublicContext): Claim {
+  const parsed = Headers.safeParse(headers);
+  if (!parsed.success) throw unauthenticated();
+  const { [TIMESTAMP_HEADER]: timestamp, [SIGNATURE_HEADER]: given } = parsed.data;
+  const ageS = clock().getTime() / 1000 - Number(timestamp);
+  if (Math.abs(ageS) > TOLERANCE_S) {
+    throw new LamplighterError('unauthenticated', 'check webhook: its time stamp is too far from now', {
+      hint: 'Sign each call anew, with a clock that is right.',
+    });
+  }
+  return { timestamp, given };
+}
+
+function isSignedWith(key: Secret, { timestamp, given }: Claim, body: Uint8Array): boolean {
+  const signature = webhookSignature(key.reveal(), timestamp, body);
+  return timingSafeEqual(Buffer.from(`v1=${signature}`), Buffer.from(given));
+}
+
+/** True when one of our keys signed the call, of whatever webhook: so much is known without the database. */
+export function isSignedCall(deps: Pick<WebhookDeps, 'config' | 'clock'>, context: PublicContext): boolean {
+  try {
+    const claim = readClaim(deps, context);
+    const keys = [...deps.config.get('WEBHOOK_SECRETS').values()];
+    return keys.some((key) => isSignedWith(key, claim, context.body));
+  } catch (error) {
+    if (error instanceof LamplighterError && error.code === 'unauthenticated') return false;
+    throw error;
+  }
+}
+
 async function authenticateCall(deps: WebhookDeps, context: PublicContext): Promise<Call> {
+  const claim = readClaim(deps, context);
   const name = context.params.name ?? '';
   const current = await findRunbook(deps.db);
   const webhooks = current?.runbook.webhooks ?? {};
   const webhook = Object.hasOwn(webhooks, name) ? webhooks[name] : undefined;
-  const headers = Headers.safeParse(context.headers);
-  if (!headers.success || !webhook) throw unauthenticated();
+  if (!webhook) throw unauthenticated();
   const key = deps.config.get('WEBHOOK_SECRETS').get(webhook.secret);
   if (!key) {
     throw new LamplighterError('internal', `check webhook ${name}: there is no secret ${webhook.secret}`, {
       hint: `Put ${webhook.secret} into WEBHOOK_SECRETS.`,
     });
   }
-  const { [TIMESTAMP_HEADER]: timestamp, [SIGNATURE_HEADER]: given } = headers.data;
-  const signature = webhookSignature(key.reveal(), timestamp, context.body);
-  if (!timingSafeEqual(Buffer.from(`v1=${signature}`), Buffer.from(given))) throw unauthenticated();
-  const ageS = deps.clock().getTime() / 1000 - Number(timestamp);
-  if (Math.abs(ageS) > TOLERANCE_S) {
-    throw new LamplighterError('unauthenticated', 'check webhook: its time stamp is too far from now', {
-      hint: 'Sign each call anew, with a clock that is right.',
-    });
-  }
-  return { name, webhook, signature };
+  if (!isSignedWith(key, claim, context.body)) throw unauthenticated();
+  return { name, webhook, signature: claim.given.slice('v1='.length) };
 }
 
 /** Why a call that was signed rightly does nothing. */

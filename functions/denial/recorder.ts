@@ -21,8 +21,10 @@ export interface DenialRecorder {
   note(denial: Denial): Promise<void>;
 }
 
-/** Sources that a process tells apart in a minute; whoever has more addresses than this is counted as one. */
-export const MAX_SOURCES = 200;
+/** Addresses that a process tells apart in a minute; whoever has more is counted as one. */
+export const MAX_ADDRESSES = 20;
+/** The source of all addresses beyond those that are told apart. */
+export const OTHER_ADDRESSES = 'address:others';
 const MAX_TEXT_LENGTH = 300;
 const MINUTE_MS = 60_000;
 
@@ -59,8 +61,8 @@ export function createDenialRecorder(
   function sourceOf({ source, isProven }: Denial, minute: Date): string {
     if (isProven) return source;
     if (seen.minuteMs !== minute.getTime()) seen = { minuteMs: minute.getTime(), sources: new Set() };
-    if (seen.sources.size < MAX_SOURCES) seen.sources.add(source);
-    return seen.sources.has(source) ? source : 'address:others';
+    if (seen.sources.size < MAX_ADDRESSES) seen.sources.add(source);
+    return seen.sources.has(source) ? source : OTHER_ADDRESSES;
   }
 
   async function flush(): Promise<void> {

@@ -1,21 +1,52 @@
 // Puts the denials of minutes that are over into the audit trail, each source's with its count; called with every tick.
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
-import { takeDenialsBefore } from '../store/denials.ts';
-import { minuteOf } from './recorder.ts';
+import { type DenialRow, takeDenialsBefore } from '../store/denials.ts';
+import { MAX_ADDRESSES, minuteOf, OTHER_ADDRESSES } from './recorder.ts';
 
-/** More wait for the next tick: the trail has one writer at a time. */
-const MAX_A_TICK = 200;
+/** More wait for the next tick. Several processes may each have told apart as many addresses as they may. */
+const MAX_A_TICK = 2000;
 
-/** Gives how many rows were written. */
+/** Gives how many rows were written. The trail has one writer at a time: many addresses must not keep it. */
 export async function settleDenials(deps: Pick<Deps, 'db' | 'clock'>): Promise<number> {
   return await deps.db.transaction(async (tx) => {
     const rows = await takeDenialsBefore(tx, minuteOf(deps.clock()), MAX_A_TICK);
-    const untold = rows.filter((row) => row.untold > 0);
-    for (const { minute, source, action, subject, untold: count, sample } of untold) {
+    const told = boundAddresses(rows.filter((row) => row.untold > 0));
+    for (const { minute, source, action, subject, untold: count, sample } of told) {
       const detail = { ...sample, count, minute: minute.toISOString() };
       await appendAudit(tx, { at: deps.clock(), actor: source, action, target: subject, detail });
     }
-    return untold.length;
+    return told.length;
+  });
+}
+
+function isAddress({ source }: DenialRow): boolean {
+  return source.startsWith('address:') && source !== OTHER_ADDRESSES;
+}
+
+/**
+ * Whoever is proven first, then so many rows of addresses a minute, those with the most denials; the other addresses of a
+ * minute are one row for each thing that was denied.
+ */
+export function boundAddresses(rows: readonly DenialRow[]): DenialRow[] {
+  const others = rows.filter((row) => row.source === OTHER_ADDRESSES);
+  const told = rows.filter((row) => !isAddress(row) && row.source !== OTHER_ADDRESSES);
+  for (const ofMinute of Map.groupBy(rows.filter(isAddress), ({ minute }) => minute.getTime()).values()) {
+    const byCount = ofMinute.toSorted((a, b) => b.untold - a.untold);
+    told.push(...byCount.slice(0, MAX_ADDRESSES));
+    others.push(...byCount.slice(MAX_ADDRESSES));
+  }
+  return [...told, ...mergeOthers(others)];
+}
+
+function mergeOthers(rows: readonly DenialRow[]): DenialRow[] {
+  const byThing = Map.groupBy(rows, ({ minute, action, subject }) =>
+    JSON.stringify([minute.getTime(), action, subject]),
+  );
+  return [...byThing.values()].flatMap((same) => {
+    const [first] = same;
+    if (!first) return [];
+    const untold = same.reduce((sum, row) => sum + row.untold, 0);
+    return [{ ...first, source: OTHER_ADDRESSES, untold }];
   });
 }

@@ -6,7 +6,7 @@ import { webhookSignature } from '#functions/api/webhook.ts';
 import { recordReport } from '#functions/command/record-report.ts';
 import { handleReport } from '#functions/command/report-handler.ts';
 import { handleSign } from '#functions/command/sign-handler.ts';
-import { createDenialRecorder, MAX_SOURCES } from '#functions/denial/recorder.ts';
+import { createDenialRecorder, MAX_ADDRESSES } from '#functions/denial/recorder.ts';
 import { settleDenials } from '#functions/denial/settle.ts';
 import { listAudit, verifyAuditChain } from '#functions/store/audit.ts';
 import { openDatabase } from '#functions/store/database.ts';
@@ -206,7 +206,7 @@ describe('each kind of denial is there', () => {
 });
 
 test('a sender with ever new addresses makes no more rows than are kept apart', async () => {
-  const noting = Array.from({ length: MAX_SOURCES + 300 }, (_, i) =>
+  const noting = Array.from({ length: MAX_ADDRESSES + 300 }, (_, i) =>
     deps.denials.note({
       source: `address:10.0.0.${i}`,
       isProven: false,
@@ -219,8 +219,36 @@ test('a sender with ever new addresses makes no more rows than are kept apart', 
   await nextMinute();
   await nextMinute();
   const told = await rows('auth_denied');
-  expect(told).toHaveLength(MAX_SOURCES + 1);
+  expect(told).toHaveLength(MAX_ADDRESSES + 1);
   expect(told.find(({ actor }) => actor === 'address:others')).toMatchObject({ detail: { count: 300 } });
+});
+
+test('nor does one whose addresses come to several processes; who is proven is told beside them', async () => {
+  const processes = Array.from({ length: 3 }, () => {
+    const one = createTestDeps(database.db);
+    one.now = deps.now;
+    return one;
+  });
+  const denial = { action: 'auth_denied', subject: 's', detail: {} };
+  for (const [p, one] of processes.entries()) {
+    const noting = Array.from({ length: MAX_ADDRESSES }, (_, i) =>
+      one.denials.note({ ...denial, source: `address:10.1.${p}.${i}`, isProven: false }),
+    );
+    await Promise.all(noting);
+    await one.denials.note({ ...denial, source: `token:proven-${p}`, isProven: true });
+    await one.denials.note({ ...denial, source: `token:proven-${p}`, isProven: true });
+  }
+  // More of one address than of the others.
+  await deps.denials.note({ ...denial, source: 'address:10.1.2.9', isProven: false });
+  await nextMinute();
+  const told = await rows('auth_denied');
+  const byAddress = told.filter(({ actor }) => actor.startsWith('address:'));
+  expect(byAddress).toHaveLength(MAX_ADDRESSES + 1);
+  expect(byAddress.find(({ actor }) => actor === 'address:others')).toMatchObject({
+    detail: { count: 2 * MAX_ADDRESSES },
+  });
+  expect(byAddress.find(({ actor }) => actor === 'address:10.1.2.9')).toMatchObject({ detail: { count: 2 } });
+  expect(told.filter(({ actor }) => actor.startsWith('token:'))).toHaveLength(6);
 });
 
 test('several processes count into one row, and two ticks at once tell it once', async () => {
