@@ -24,6 +24,7 @@ import { ownAccount } from '../host/accounts.ts';
 import { requireTrustedPath } from '../host/trusted-path.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { CheckedFile } from '../release/manifest.ts';
+import type { PrivateKeys } from './enrolment.ts';
 import { UNITS, withGoogleCredentials } from './units.ts';
 
 /** Makes directories with exactly this mode, whatever the umask. */
@@ -152,18 +153,15 @@ function ensureKey(file: string): string {
     writeOwned(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600);
   }
   chmodSync(file, 0o600);
-  const pem = createPublicKey(createPrivateKey(readFileSync(file, 'utf8'))).export({
-    type: 'spki',
-    format: 'pem',
-  });
-  return pem.toString();
+  return readFileSync(file, 'utf8');
 }
 
-/** Makes the host's own keys where missing; the private halves never leave the host. */
-export function ensureKeys(): { agentKeys: string[]; runnerKeys: string[] } {
-  const runner = ensureKey(PATHS.runnerKey);
-  writeOwned(PATHS.runnerPublicKey, runner, 0o644);
-  return { agentKeys: [ensureKey(PATHS.agentKey)], runnerKeys: [runner] };
+/** Makes the host's own keys where missing, and gives the private halves (PEM), which never leave the host. */
+export function ensureKeys(): PrivateKeys {
+  const [agent, runner] = [ensureKey(PATHS.agentKey), ensureKey(PATHS.runnerKey)];
+  const runnerPublic = createPublicKey(runner).export({ type: 'spki', format: 'pem' }).toString();
+  writeOwned(PATHS.runnerPublicKey, runnerPublic, 0o644);
+  return { agent, runner };
 }
 
 /** Writes the unit files. */

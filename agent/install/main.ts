@@ -7,6 +7,7 @@ import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, ensureAccounts, findAccount, uploadAccount } from '../host/accounts.ts';
 import { runChecked, runProgram } from '../host/process.ts';
 import { type CheckedFile, readRelease } from '../release/manifest.ts';
+import { writeEnrolment } from './enrolment.ts';
 import {
   ensureKeys,
   installGoogleCredentials,
@@ -37,7 +38,7 @@ Installs the Lamplighter agent and runner on this machine, or brings them up to 
   --from DIR          the unpacked archive to install (default: the one that this installer is in)
   --policy FILE       installed as /etc/lamplighter/policy.yaml (default: the one that is there)
   --env KEY=VALUE     a line of agent.env, e.g. to reach an emulator; may be repeated
-  --json              print the host's public keys as one line of JSON
+  --json              print the host's signed enrolment as one line of JSON
   --uninstall         stop and remove everything but the policy and the record of what was done
   --help              this text
 `;
@@ -119,14 +120,17 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   await systemctl('enable', '--quiet', ...STARTED_UNITS);
   await systemctl('start', 'lamplighter-run.socket', 'lamplighter-read.socket', 'lamplighter-recover.timer');
   await systemctl('restart', 'lamplighter-agent.service');
-  if (values.json) console.log(JSON.stringify({ host, ...keys }));
-  else explain(host, keys);
+  const enrolment = JSON.stringify(await writeEnrolment(host, keys));
+  if (values.json) console.log(enrolment);
+  else explain(host, enrolment);
 }
 
-function explain(host: string, { agentKeys, runnerKeys }: ReturnType<typeof ensureKeys>): void {
-  console.log(`The agent runs on ${host}. Enrol its public keys with an admin's token:\n`);
+function explain(host: string, enrolment: string): void {
+  console.log(
+    `The agent runs on ${host}. Enrol it with an admin's token; its keys have signed what is sent:\n`,
+  );
   console.log(`  curl -X PUT "$LAMP_URL/v1/hosts/${host}" -H "Authorization: Bearer $LAMP_TOKEN" \\`);
-  console.log(`    -H 'Content-Type: application/json' -d '${JSON.stringify({ agentKeys, runnerKeys })}'`);
+  console.log(`    -H 'Content-Type: application/json' -d '${enrolment}'`);
 }
 
 function parse() {

@@ -1,20 +1,14 @@
 // The local stack's own client of the HTTP API: it enrols the host, applies the runbook, and watches for the live view
 // and the tour, as any other client would.
 import { z } from 'zod';
-import {
-  CommandDetail,
-  type CommandRequest,
-  CommandView,
-  type HostEnrolment,
-  Problem,
-  StatusView,
-} from '#shared/api/views.ts';
+import { CommandDetail, type CommandRequest, CommandView, Problem, StatusView } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError } from '#shared/errors.ts';
+import type { DsseEnvelope } from '#shared/signing/dsse.ts';
 
 export interface ControlClient {
   status(): Promise<StatusView>;
-  enrolHost(name: string, keys: HostEnrolment): Promise<void>;
+  enrolHost(name: string, enrolment: DsseEnvelope): Promise<void>;
   applyRunbook(text: string): Promise<void>;
   /** Asks for a command and waits until it is settled. */
   runCommand(request: Pick<CommandRequest, 'operation'> & Partial<CommandRequest>): Promise<CommandView>;
@@ -42,7 +36,7 @@ export function createControlClient(baseUrl: string, token: string): ControlClie
     call(method, path, 'application/json', JSON.stringify(body));
   return {
     status: async () => StatusView.parse(await call('GET', '/v1/status', '')),
-    enrolHost: async (name, keys) => void (await json('PUT', `/v1/hosts/${name}`, keys)),
+    enrolHost: async (name, enrolment) => void (await json('PUT', `/v1/hosts/${name}`, enrolment)),
     applyRunbook: async (text) => void (await call('PUT', '/v1/runbook', 'text/yaml', text)),
     runCommand: async (request) => {
       const { id } = z.object({ id: z.string() }).parse(await json('POST', '/v1/commands', request));

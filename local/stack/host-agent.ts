@@ -1,10 +1,10 @@
 // Puts our agent on the demo host with the installer that production uses, and enrols the keys that it made there.
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { HostMachine } from '#local/host/host-machine.ts';
-import { HostEnrolment } from '#shared/api/views.ts';
+import { HostEnrolment } from '#shared/enrolment.ts';
 import { LamplighterError } from '#shared/errors.ts';
+import { DsseEnvelope } from '#shared/signing/dsse.ts';
 import { PROJECT_ID } from './identities.ts';
 
 export interface AgentInstall {
@@ -18,10 +18,12 @@ export interface AgentInstall {
 }
 
 const PACKAGE_DIR = '/opt/lamplighter-package';
-const InstallerAnswer = HostEnrolment.extend({ host: z.string() }).partial({ host: true });
 
-/** Installs or updates the agent and returns the public keys to enrol. Throws `failed` with the installer's last words. */
-export async function installAgent(install: AgentInstall): Promise<HostEnrolment> {
+/** What the installer printed: the signed document, and what it says. */
+export type PrintedEnrolment = HostEnrolment & { document: DsseEnvelope };
+
+/** Installs or updates the agent and returns what enrols it. Throws `failed` with the installer's last words. */
+export async function installAgent(install: AgentInstall): Promise<PrintedEnrolment> {
   const { machine } = install;
   const inside = join(machine.rootPath, PACKAGE_DIR);
   mkdirSync(inside, { recursive: true });
@@ -47,6 +49,7 @@ export async function installAgent(install: AgentInstall): Promise<HostEnrolment
     const said = `${stdout}${stderr}`.trim().split('\n').slice(-5).join('\n');
     throw new LamplighterError('failed', `install agent on ${machine.name}: exit ${code}: ${said}`);
   }
-  const answer = InstallerAnswer.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
-  return { agentKeys: answer.agentKeys, runnerKeys: answer.runnerKeys };
+  const document = DsseEnvelope.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
+  const statement = Buffer.from(document.payload, 'base64').toString('utf8');
+  return { ...HostEnrolment.parse(JSON.parse(statement)), document };
 }

@@ -87,7 +87,7 @@ async function assemble(
     storageEndpoint: cloud.storageEndpoint,
   });
   const client = createControlClient(cloud.url, cloud.token);
-  await client.enrolHost(HOST_NAME, enrolment);
+  await client.enrolHost(HOST_NAME, enrolment.document);
   await client.applyRunbook(demoRunbook(machine));
   cloud.startTicking();
   options.onStep('waiting for the first answer from the host');

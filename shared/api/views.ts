@@ -252,10 +252,3 @@ export const LiveTicket = z.object({
   expiresAt: Timestamp,
 });
 export type LiveTicket = z.infer<typeof LiveTicket>;
-
-/** `PUT /v1/hosts/{name}`: enrols a host's public keys (PEM). */
-export const HostEnrolment = z.strictObject({
-  agentKeys: z.array(z.string().max(1000)).min(1).max(2),
-  runnerKeys: z.array(z.string().max(1000)).min(1).max(2),
-});
-export type HostEnrolment = z.infer<typeof HostEnrolment>;

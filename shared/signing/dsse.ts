@@ -58,14 +58,15 @@ export function isSignatureValid(
   return keys.some((key) => keyIdOf(key) === signed.keyId && verify(null, bytes, key, signed.signature));
 }
 
-/** A DSSE envelope in JSON, for signed files (backup manifests). */
+/** A DSSE envelope in JSON, for signed documents (backup manifests, anchors, enrolments). */
 export const DsseEnvelope = z.strictObject({
   payloadType: z.string(),
   payload: z.base64(),
   signatures: z
     .array(z.strictObject({ keyid: z.string(), sig: z.base64() }))
     .min(1)
-    .max(2),
+    // Each key of an enrolment signs it: two of the agent's, two of the runner's.
+    .max(4),
 });
 export type DsseEnvelope = z.infer<typeof DsseEnvelope>;
 

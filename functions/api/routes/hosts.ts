@@ -1,32 +1,23 @@
-// Enrolment: the public keys with which a host's agent and runner sign.
-import { HostEnrolment } from '#shared/api/views.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+// Enrolment: the public keys with which a host's agent and runner sign, each proven by its own signature.
+import { openEnrolment } from '#shared/enrolment.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
-import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
+import { DsseEnvelope } from '#shared/signing/dsse.ts';
 import { settleAlert } from '../../alert/change.ts';
 import type { Deps } from '../../deps.ts';
 import { appendAudit } from '../../store/audit.ts';
-import { enrolHost, type HostKeyRole } from '../../store/hosts.ts';
+import { enrolHost } from '../../store/hosts.ts';
 import { findRunbook } from '../../store/runbooks.ts';
 import { parseBody, parseInput, type Route } from '../route.ts';
 
-function readKeys(role: HostKeyRole, pems: readonly string[]) {
-  return pems.map((pem) => {
-    try {
-      return { role, keyId: keyIdOf(parsePublicKey(pem)), pem };
-    } catch (error) {
-      throw new LamplighterError('invalid-input', `read ${role} key: ${messageOf(error)}`, {
-        hint: 'A key is the PEM of an Ed25519 public key, as the installer prints it.',
-        cause: error,
-      });
-    }
+/** The keys that a document proves of this host. Throws `invalid-input` when it proves none, or those of another host. */
+function provenKeys(host: HostName, document: DsseEnvelope) {
+  const finding = openEnrolment(document);
+  if (finding.proven && finding.host === host) return finding.keys;
+  const reason = finding.proven ? `it enrols ${finding.host}` : finding.reason;
+  throw new LamplighterError('invalid-input', `enrol host ${host}: ${reason}`, {
+    hint: "Run the agent's installer on the host again: it prints the command with the document that the host's keys signed.",
   });
-}
-
-/** The runner's key must be one that the agent can't use. */
-function assertDistinct(keys: readonly { role: HostKeyRole; keyId: string }[]): void {
-  const isShared = keys.some((a) => keys.some((b) => a.role !== b.role && a.keyId === b.keyId));
-  if (isShared) throw new LamplighterError('invalid-input', 'enrol host: agent and runner share a key');
 }
 
 /** Routes of hosts. */
@@ -38,9 +29,7 @@ export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
       role: 'admin',
       async handle(context) {
         const host = parseInput(HostName, context.params.name, 'host name');
-        const { agentKeys, runnerKeys } = parseBody(context, HostEnrolment);
-        const keys = [...readKeys('agent', agentKeys), ...readKeys('runner', runnerKeys)];
-        assertDistinct(keys);
+        const keys = provenKeys(host, parseBody(context, DsseEnvelope));
         const { actor } = context;
         const at = deps.clock();
         await deps.db.transaction(async (tx) => {

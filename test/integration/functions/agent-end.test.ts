@@ -18,6 +18,7 @@ import {
   pushedReport,
 } from '#test/fixtures/control-plane.ts';
 import { createTestDeps, makeKey, type TestDeps } from '#test/fixtures/deps.ts';
+import { signedEnrolment } from '#test/fixtures/enrolment.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 let database: TestDatabase;
@@ -140,7 +141,7 @@ describe("the runner's end stands over the agent's", () => {
     const firing = async () => (await listFiringAlerts(database.db)).filter(({ kind }) => kind === 'agent');
     expect(await firing()).toMatchObject([{ host: 'web-1', title: 'agent contradicts the runner' }]);
     const [route] = hostRoutes(deps);
-    const body = { agentKeys: [makeKey().publicPem], runnerKeys: [makeKey().publicPem] };
+    const body = await signedEnrolment('web-1');
     await route?.handle({
       params: { name: 'web-1' },
       query: new URLSearchParams(),

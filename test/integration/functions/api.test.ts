@@ -4,6 +4,7 @@ import { apiRoutes, handleApi } from '#functions/api/handler.ts';
 import { publicRoutes } from '#functions/api/public-routes.ts';
 import { recordReport } from '#functions/command/record-report.ts';
 import { listAudit } from '#functions/store/audit.ts';
+import { listHostKeys } from '#functions/store/hosts.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
 import { createToken, revokeToken } from '#functions/store/tokens.ts';
 import {
@@ -25,6 +26,7 @@ import {
   pushedReport,
 } from '#test/fixtures/control-plane.ts';
 import { createTestDeps, makeKey, type TestDeps } from '#test/fixtures/deps.ts';
+import { signedEnrolment } from '#test/fixtures/enrolment.ts';
 import { type FunctionServer, serveHandler } from '#test/fixtures/function-server.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
@@ -294,34 +296,43 @@ describe('the runbook', () => {
 });
 
 describe('enrolment', () => {
-  const enrol = (agent: string, runner: string, name = 'web-5') => {
-    const body = JSON.stringify({ agentKeys: [agent], runnerKeys: [runner] });
-    return call('PUT', `/v1/hosts/${name}`, { role: 'admin', body });
-  };
+  const enrol = (document: unknown, name = 'web-5') =>
+    call('PUT', `/v1/hosts/${name}`, { role: 'admin', body: JSON.stringify(document) });
+  const enrolled = () => listAudit(database.db, { action: 'host.enrolled', limit: 50 });
 
-  test('takes the two keys of a host and writes it down', async () => {
-    const answer = await enrol(makeKey().publicPem, makeKey().publicPem);
-    expect(answer).toMatchObject({ status: 200, answer: { host: 'web-5' } });
+  test('takes the keys that a host proves and writes it down; the same document again changes nothing', async () => {
+    const document = await signedEnrolment('web-5');
+    for (const _time of [1, 2]) {
+      expect(await enrol(document)).toMatchObject({ status: 200, answer: { host: 'web-5' } });
+    }
     const { answer: trail } = await call('GET', '/v1/audit?action=host.enrolled', { role: 'operator' });
     expect(AuditView.array().parse(trail)[0]).toMatchObject({ actor: 'token:admin', target: 'web-5' });
+    const keys = await listHostKeys(database.db, 'web-5', 'runner');
+    expect(keys.map(({ keyId, retiredAt }) => ({ keyId, retiredAt }))).toEqual([
+      { keyId: document.signatures[1]?.keyid, retiredAt: null },
+    ]);
   });
 
-  test.each([
-    ['a key for both', makeKey().publicPem, 'same'],
+  test.each<[string, () => unknown]>([
+    ['keys without a proof', () => ({ agentKeys: [makeKey().publicPem], runnerKeys: [makeKey().publicPem] })],
+    ["another host's document", () => signedEnrolment('web-6')],
     [
-      'another kind of key',
-      generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' }),
-      '',
+      'a document that one of its keys did not sign',
+      async () => {
+        const document = await signedEnrolment('web-5');
+        return { ...document, signatures: document.signatures.slice(0, 1) };
+      },
     ],
-    ['no key', 'hello', ''],
-  ])('refuses %s', async (_name, agent, mode) => {
-    const runner = mode === 'same' ? agent.toString() : makeKey().publicPem;
-    expect((await enrol(agent.toString(), runner)).status).toBe(400);
+  ])('refuses %s, and stores nothing', async (_name, make) => {
+    const before = await listHostKeys(database.db, 'web-5', 'agent');
+    const count = (await enrolled()).length;
+    expect(await enrol(await make())).toMatchObject({ status: 400 });
+    expect(await listHostKeys(database.db, 'web-5', 'agent')).toEqual(before);
+    expect(await enrolled()).toHaveLength(count);
   });
 
   test('refuses a name that is none', async () => {
-    const answer = await enrol(makeKey().publicPem, makeKey().publicPem, '-x');
-    expect(answer.status).toBe(400);
+    expect((await enrol(await signedEnrolment('web-5'), '-x')).status).toBe(400);
   });
 });
 

@@ -1,0 +1,77 @@
+// How a host proves that it holds the keys that it is enrolled with: each key signs one statement that names the host and
+// all keys. The installer writes the document, the control plane reads it.
+import type { KeyObject } from 'node:crypto';
+import { z } from 'zod';
+import { messageOf } from './errors.ts';
+import { HostName } from './names.ts';
+import { DsseEnvelope, isSignatureValid, keyIdOf, PAYLOAD_TYPES, parsePublicKey } from './signing/dsse.ts';
+
+const PublicKeys = z.array(z.string().max(1000)).min(1).max(2);
+
+/** What is signed: the host and its public keys (PEM). */
+export const HostEnrolment = z.strictObject({
+  host: HostName,
+  agentKeys: PublicKeys,
+  runnerKeys: PublicKeys,
+});
+export type HostEnrolment = z.infer<typeof HostEnrolment>;
+
+export interface EnrolmentKey {
+  role: 'agent' | 'runner';
+  keyId: string;
+  pem: string;
+}
+
+export type EnrolmentFinding =
+  | { proven: true; host: HostName; keys: EnrolmentKey[] }
+  | { proven: false; reason: string };
+
+function refuse(reason: string): EnrolmentFinding {
+  return { proven: false, reason };
+}
+
+function parseStatement(payload: Buffer): HostEnrolment | undefined {
+  try {
+    return HostEnrolment.safeParse(JSON.parse(payload.toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function readKey(role: EnrolmentKey['role'], pem: string): EnrolmentKey & { key: KeyObject } {
+  const key = parsePublicKey(pem);
+  return { role, keyId: keyIdOf(key), pem, key };
+}
+
+/** The host and the keys that a document proves, or why it proves nothing: every key must have signed it. */
+export function openEnrolment({ payloadType, payload, signatures }: DsseEnvelope): EnrolmentFinding {
+  if (payloadType !== PAYLOAD_TYPES.enrolment) return refuse('it is not a signed enrolment');
+  const bytes = Buffer.from(payload, 'base64');
+  const statement = parseStatement(bytes);
+  if (!statement) return refuse('it does not name a host and its keys');
+  const { host, agentKeys, runnerKeys } = statement;
+  let keys: ReturnType<typeof readKey>[];
+  try {
+    keys = [
+      ...agentKeys.map((pem) => readKey('agent', pem)),
+      ...runnerKeys.map((pem) => readKey('runner', pem)),
+    ];
+  } catch (error) {
+    return refuse(`a key can't be read: ${messageOf(error)}`);
+  }
+  // The runner's key must be one that the agent can't use.
+  const isShared = keys.some((a) => keys.some((b) => a.role !== b.role && a.keyId === b.keyId));
+  if (isShared) return refuse('agent and runner share a key');
+  const unproven = keys.find(
+    ({ key }) =>
+      !signatures.some(({ keyid, sig }) =>
+        isSignatureValid(
+          'enrolment',
+          { payload: bytes, signature: Buffer.from(sig, 'base64'), keyId: keyid },
+          [key],
+        ),
+      ),
+  );
+  if (unproven) return refuse(`the ${unproven.role}'s key ${unproven.keyId} did not sign it`);
+  return { proven: true, host, keys: keys.map(({ role, keyId, pem }) => ({ role, keyId, pem })) };
+}
