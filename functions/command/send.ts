@@ -1,13 +1,14 @@
 // Signs a command that stands in the store, and publishes it to its host. Safe to do again at any point: the bytes are
-// signed once, and a host runs a command once.
+// signed once (those of a live log: each time alike), and a host runs a command once.
 import { COMMAND_EVENT_TYPE, CommandEnvelope } from '#shared/command/envelope.ts';
 import type { CommandState } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
-import type { SignedBytes } from '#shared/signing/dsse.ts';
+import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
 import { toWire } from '#shared/signing/message.ts';
 import { commandsTopic } from '#shared/topology.ts';
 import type { Deps } from '../deps.ts';
+import { carriesAgentHalf, putAgentHalf } from '../live/agent-half.ts';
 import { appendAudit, findIntactAudit } from '../store/audit.ts';
 import {
   advanceCommand,
@@ -59,10 +60,20 @@ async function decide(deps: SendDeps, tx: Queryable, id: string): Promise<Decisi
   const known = await findSignedBytes(tx, id);
   if (known) return { send: true, record, signed: known };
   const signer = await deps.loadSigner();
-  const payload = Buffer.from(JSON.stringify(checked.envelope), 'utf8');
-  const signed = { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+  if (carriesAgentHalf(checked.envelope)) {
+    const complete = await putAgentHalf(tx, signer, checked.envelope);
+    if (!complete) return await refuse(deps, tx, record, 'its live ticket is gone');
+    // Not kept: these bytes open the agent's side. Signed again, they say the same but for the time.
+    return { send: true, record, signed: await signEnvelope(signer, complete) };
+  }
+  const signed = await signEnvelope(signer, checked.envelope);
   await saveSignedBytes(tx, id, signed);
   return { send: true, record, signed };
+}
+
+async function signEnvelope(signer: Signer, envelope: CommandEnvelope): Promise<SignedBytes> {
+  const payload = Buffer.from(JSON.stringify(envelope), 'utf8');
+  return { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
 }
 
 async function expire(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Decision> {

@@ -1,11 +1,12 @@
-// Opens a live stream: a ticket of two halves, one for who asked, the other inside the signed command to the agent.
+// Opens a live stream: a ticket of two halves, one for who asked; the other is made when the command to the agent is signed
+// (agent-half.ts).
 import { randomBytes } from 'node:crypto';
 import type { LiveTicket } from '#shared/api/views.ts';
 import type { Actor } from '#shared/command/envelope.ts';
 import type { LiveRequest } from '#shared/live/frames.ts';
 import { CommandId } from '#shared/names.ts';
 import type { Queryable } from '../store/database.ts';
-import { deleteLiveTicket, insertLiveTicket, linkLiveTicket } from '../store/live-tickets.ts';
+import { deleteLiveTicket, insertLiveTicket, linkLiveTicket, ticketIdOf } from '../store/live-tickets.ts';
 
 /** Unused, a ticket is good for this long. */
 export const TICKET_LIFETIME_MS = 60_000;
@@ -25,14 +26,17 @@ export async function openLiveTicket(
   { service, lines }: LiveRequest,
   actor: Actor,
 ): Promise<LiveTicket> {
-  const [viewerKey, agentKey] = [newKey(), newKey()];
+  const viewerKey = newKey();
   const createdAt = deps.now();
   const expiresAt = new Date(createdAt.getTime() + TICKET_LIFETIME_MS);
   const base = deps.liveUrl.replace(/\/+$/, '');
-  await insertLiveTicket(deps.db, { viewerKey, agentKey, service, actor: actor.name, createdAt, expiresAt });
+  await insertLiveTicket(deps.db, { viewerKey, service, actor: actor.name, createdAt, expiresAt });
   try {
     const relayUrl = `${base}/agent`;
-    const command = await deps.requestFollow({ service, lines, ticket: agentKey, relayUrl }, actor);
+    const command = await deps.requestFollow(
+      { service, lines, ticket: ticketIdOf(viewerKey), relayUrl },
+      actor,
+    );
     await linkLiveTicket(deps.db, viewerKey, command);
     return {
       ticket: viewerKey,

@@ -6,7 +6,6 @@ import { type Queryable, queryRow } from './database.ts';
 
 export interface NewLiveTicket {
   viewerKey: string;
-  agentKey: string;
   service: string;
   actor: string;
   createdAt: Date;
@@ -30,18 +29,25 @@ function hashOf(key: string): Buffer {
 /** Keeps a new ticket, and forgets those that are long over. */
 export async function insertLiveTicket(db: Queryable, ticket: NewLiveTicket): Promise<void> {
   await db.query(
-    `WITH forgotten AS (DELETE FROM live_tickets WHERE expires_at < $5::timestamptz - interval '1 day')
-     INSERT INTO live_tickets (viewer_hash, agent_hash, service, actor, created_at, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6)`,
-    [
-      hashOf(ticket.viewerKey),
-      hashOf(ticket.agentKey),
-      ticket.service,
-      ticket.actor,
-      ticket.createdAt,
-      ticket.expiresAt,
-    ],
+    `WITH forgotten AS (DELETE FROM live_tickets WHERE expires_at < $4::timestamptz - interval '1 day')
+     INSERT INTO live_tickets (viewer_hash, service, actor, created_at, expires_at)
+     VALUES ($1, $2, $3, $4, $5)`,
+    [hashOf(ticket.viewerKey), ticket.service, ticket.actor, ticket.createdAt, ticket.expiresAt],
   );
+}
+
+/** What names a ticket and opens nothing: its viewer's half can't be found from it. */
+export function ticketIdOf(viewerKey: string): string {
+  return hashOf(viewerKey).toString('base64url');
+}
+
+/** Gives a ticket its agent's half, which is kept as a hash; false when there is no such ticket. Safe to do again. */
+export async function setAgentHalf(db: Queryable, ticketId: string, agentKey: string): Promise<boolean> {
+  const { rowCount } = await db.query('UPDATE live_tickets SET agent_hash = $2 WHERE viewer_hash = $1', [
+    Buffer.from(ticketId, 'base64url'),
+    hashOf(agentKey),
+  ]);
+  return rowCount > 0;
 }
 
 /** Notes which command carries the agent's half. */

@@ -226,12 +226,13 @@ export const serviceFollow = defineOperation({
     ticket: z
       .string()
       .regex(/^[A-Za-z0-9_-]{43}$/)
-      .describe('one-time ticket of the live relay'),
+      .describe('id of the live ticket; what opens it is put in its place when the command is signed'),
     relayUrl: z.url({ protocol: /^wss?$/ }).describe('where the agent dials out to'),
   }),
   spec: z.strictObject({
     unit: UnitName,
     lines: z.int().min(0).max(500),
+    /** The agent's half of the ticket; its id until the command is signed. */
     ticket: z.string(),
     relayUrl: z.url({ protocol: /^wss?$/ }),
   }),

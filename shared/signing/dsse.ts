@@ -10,6 +10,7 @@ export const PAYLOAD_TYPES = {
   manifest: 'application/vnd.lamplighter.backup-manifest.v1+json',
   release: 'application/vnd.lamplighter.agent-release.v1+json',
   anchor: 'application/vnd.lamplighter.audit-anchor.v1+json',
+  'agent-half': 'application/vnd.lamplighter.agent-half.v1',
   enrolment: 'application/vnd.lamplighter.enrolment.v1+json',
 } as const;
 export type PayloadKind = keyof typeof PAYLOAD_TYPES;

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { createRelay, type Relay } from '#functions/live/relay.ts';
 import { SESSION_LIMITS, type SessionLimits } from '#functions/live/session.ts';
-import { openLiveTicket } from '#functions/live/ticket.ts';
+import { newKey, openLiveTicket } from '#functions/live/ticket.ts';
 import { upgradeHandler } from '#functions/live/upgrade.ts';
-import { claimLiveTicket } from '#functions/store/live-tickets.ts';
+import { claimLiveTicket, setAgentHalf } from '#functions/store/live-tickets.ts';
 import type { LiveTicket } from '#shared/api/views.ts';
 import { type KeyUse, offeredProtocols, ToViewerFrame } from '#shared/live/frames.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
@@ -98,7 +98,10 @@ export async function openTicket(
     { service: 'web', lines: 10 },
     { kind: 'token', name: 'ada', role: 'viewer' },
   );
-  return { ticket, agentKey: String(sent['ticket']), relayUrl: String(sent['relayUrl']) };
+  const agentKey = newKey();
+  // As `sign` does it for the command.
+  await setAgentHalf(database.db, String(sent['ticket']), agentKey);
+  return { ticket, agentKey, relayUrl: String(sent['relayUrl']) };
 }
 
 export interface Peer {
