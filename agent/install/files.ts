@@ -1,5 +1,5 @@
 // What the installer writes: programs, settings, keys, units. Everything under /etc/lamplighter is root's.
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
   chmodSync,
   chownSync,

@@ -17,7 +17,7 @@ import {
   type HostKeys,
   pushedReport,
 } from '#test/fixtures/control-plane.ts';
-import { createTestDeps, makeKey, type TestDeps } from '#test/fixtures/deps.ts';
+import { createTestDeps, type TestDeps } from '#test/fixtures/deps.ts';
 import { signedEnrolment } from '#test/fixtures/enrolment.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
