@@ -6,7 +6,9 @@ import { messageOf } from './errors.ts';
 import { HostName } from './names.ts';
 import { DsseEnvelope, isSignatureValid, keyIdOf, PAYLOAD_TYPES, parsePublicKey } from './signing/dsse.ts';
 
-const PublicKeys = z.array(z.string().max(1000)).min(1).max(2);
+/** A private key in PEM would be taken for its public one, and then stored. */
+const PublicKey = z.string().max(1000).startsWith('-----BEGIN PUBLIC KEY-----');
+const PublicKeys = z.array(PublicKey).min(1).max(2);
 
 /** What is signed: the host and its public keys (PEM). */
 export const HostEnrolment = z.strictObject({

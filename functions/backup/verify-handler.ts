@@ -27,7 +27,7 @@ async function startRound(deps: Deps): Promise<Answer> {
   const { db, clock, publisher } = deps;
   const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
   const ordered = await startDailyRound({ db, clock, publisher, bucket });
-  // After the round, which must not wait for it; whatever fails here makes the scheduler ask again.
+  // After the round, which must not wait for it. What fails here is answered and logged as a failure of the daily call.
   const { intact } = await checkTrailDaily(deps);
   return { body: { ordered, auditIntact: intact } };
 }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { checkConfig, readConfig } from '#functions/config.ts';
@@ -31,4 +32,18 @@ test('an entry point names all that it misses at once, and no value', () => {
 
 test.each(['{"hook":"short"}', '[]', 'hook=key'])('webhook secrets can’t be %s', (text) => {
   expect(() => readConfig({ WEBHOOK_SECRETS: text }).get('WEBHOOK_SECRETS')).toThrow('WEBHOOK_SECRETS');
+});
+
+test('public keys are one PEM block or several, and nothing else', () => {
+  const pem = () =>
+    generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const read = (text: string) => readConfig({ SIGNING_PUBLIC_KEYS: text }).get('SIGNING_PUBLIC_KEYS');
+  expect(read(pem())).toHaveLength(1);
+  expect(read(`${pem()}\n${pem()}`).map(({ asymmetricKeyType }) => asymmetricKeyType)).toEqual([
+    'ed25519',
+    'ed25519',
+  ]);
+  const other = generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  for (const text of ['key', other, `${pem()}${other}`])
+    expect(() => read(text)).toThrow('SIGNING_PUBLIC_KEYS');
 });

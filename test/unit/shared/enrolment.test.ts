@@ -90,7 +90,12 @@ describe('proves nothing', () => {
       () => signStatement({ ...STATEMENT, agentKeys: [x25519] }, [runner]),
       /not an Ed25519 key/,
     ],
-    ['no key', () => signStatement({ ...STATEMENT, agentKeys: ['hello'] }, [runner]), /can't be read/],
+    ['no key', () => signStatement({ ...STATEMENT, agentKeys: ['hello'] }, [runner]), /does not name a host/],
+    [
+      'a private key in the place of the public one',
+      () => signStatement({ ...STATEMENT, agentKeys: [agent.privatePem] }, [agent, runner]),
+      /does not name a host and its keys/,
+    ],
     ['no statement', () => signStatement({ host: 'web-1' }, [agent]), /does not name a host and its keys/],
   ];
   test.each(table)('%s', async (_name, make, reason) => {
