@@ -65,7 +65,8 @@ function describe(answer: AdminAnswer): string {
   const entries = `intact: ${auditEntries} entries`;
   if (anchors === null) return `${entries}; held against no anchor: BACKUP_BUCKET is not set`;
   const rest = unanchoredSince === null ? '' : `, those since ${unanchoredSince} by no anchor yet`;
-  return `${entries}, up to ${anchoredUpTo} proven by ${anchors} anchors${rest}`;
+  const proof = anchors === 1 ? '1 anchor' : `${anchors} anchors`;
+  return `${entries}, up to ${anchoredUpTo} proven by ${proof}${rest}`;
 }
 
 /** Reads the anchors from the bucket that the environment names, if it names one. */

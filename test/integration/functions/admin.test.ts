@@ -154,7 +154,7 @@ test('holds the trail against its anchors, and says what the owner of the databa
   expect(await call({ command: 'verify-audit' })).toEqual({ status: 200, body: anchored });
   expect(await commandLine(anchoring())).toMatchObject({
     status: 0,
-    stdout: `intact: ${entries} entries, up to ${entries} proven by 1 anchors\n`,
+    stdout: `intact: ${entries} entries, up to ${entries} proven by 1 anchor\n`,
   });
   expect(await commandLine({})).toMatchObject({
     status: 0,
