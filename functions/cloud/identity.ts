@@ -18,9 +18,7 @@ export function createFunctionCaller(): FunctionCaller {
   const open = (url: string): Promise<IdTokenClient> => {
     const known = clients.get(url);
     if (known) return known;
-    const client = import('google-auth-library').then(({ GoogleAuth }) =>
-      new GoogleAuth().getIdTokenClient(url),
-    );
+    const client = import('./id-token-client.ts').then(({ openIdTokenClient }) => openIdTokenClient(url));
     clients.set(url, client);
     // A metadata server that was not there must be asked again.
     client.catch(() => clients.delete(url));

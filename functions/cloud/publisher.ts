@@ -17,7 +17,7 @@ export function createPublisher(projectId: string): Publisher {
   let client: Promise<PubSub> | undefined;
   const topics = new Map<string, Topic>();
   const openTopic = async (name: string): Promise<Topic> => {
-    client ??= import('@google-cloud/pubsub').then(({ PubSub: Client }) => new Client({ projectId }));
+    client ??= import('./pubsub-client.ts').then(({ openPubsub }) => openPubsub(projectId));
     const pubsub = await client;
     const known = topics.get(name);
     if (known) return known;

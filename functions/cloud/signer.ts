@@ -35,8 +35,7 @@ export async function loadSigner(
 }
 
 async function openKmsClient(): Promise<KmsClient> {
-  const { KeyManagementServiceClient } = await import('@google-cloud/kms');
-  return new KeyManagementServiceClient();
+  return (await import('./kms-client.ts')).openKms();
 }
 
 const PublicKey = z.object({ pem: z.string(), algorithm: z.literal('EC_SIGN_ED25519') });

@@ -1,0 +1,6 @@
+// Google's Pub/Sub client, alone in a module that is imported when the first message is published.
+import { PubSub } from '@google-cloud/pubsub';
+
+export function openPubsub(projectId: string): PubSub {
+  return new PubSub({ projectId });
+}
