@@ -5,8 +5,11 @@ import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, ensureAccounts, findAccount, uploadAccount } from '../host/accounts.ts';
+import { MIN_SERVER_MAJOR } from '../host/postgres-programs.ts';
 import { runChecked, runProgram } from '../host/process.ts';
+import { loadPolicy } from '../policy/load.ts';
 import { type CheckedFile, readRelease } from '../release/manifest.ts';
+import { checkServers } from './databases.ts';
 import { writeEnrolment } from './enrolment.ts';
 import {
   ensureKeys,
@@ -26,7 +29,8 @@ import { ALL_SLICES, STARTED_UNITS } from './units.ts';
 
 const HELP = `Usage: bin/node lib/install.mjs --host NAME --project ID --pinned-key FILE [options]
 
-Installs the Lamplighter agent and runner on this machine, or brings them up to date.
+Installs the Lamplighter agent and runner on this machine, or brings them up to date. The databases that the policy names
+are of PostgreSQL ${MIN_SERVER_MAJOR} or newer.
 
   --host NAME         this machine's name in runbook.yaml
   --project ID        the Google Cloud project of the control plane
@@ -102,6 +106,8 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   const environment = values.env ?? [];
   checkEnvironment(environment);
   requireOwnPlaces();
+  const { policy } = loadPolicy(values.policy ?? PATHS.policy, host);
+  await checkServers(policy.databases, (line) => console.error(line));
   const programs = readPrograms(values.from ?? join(import.meta.dirname, '..'), values['release-key']);
   await ensureAccounts();
   const { gid } = await findAccount(AGENT_ACCOUNT);
