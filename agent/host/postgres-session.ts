@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { LamplighterError } from '#shared/errors.ts';
 import { onLines } from '#shared/lines.ts';
 import { killOnAbort } from './joined.ts';
-import { type SqlOptions, startPsql } from './postgres.ts';
+import { NO_TRANSACTION_TIMEOUT, type SqlOptions, startPsql } from './postgres.ts';
 
 export interface SqlSession {
   /** Throws `failed` with what psql said when the session has ended or the statement failed. */
@@ -17,6 +17,7 @@ const MARK = 'lamplighter-end-of-answer';
 export async function openSession(options: Omit<SqlOptions, 'timeoutMs'>): Promise<SqlSession> {
   const child = await startPsql(options);
   killOnAbort(child, options.signal);
+  child.stdin?.write(NO_TRANSACTION_TIMEOUT);
   return { query: createDialogue(child), close: () => void child.kill('SIGTERM') };
 }
 

@@ -66,8 +66,12 @@ const SESSION_ENV = {
   PGCLIENTENCODING: 'UTF8',
   PGOPTIONS: writeOptions({ ...OWN_SETTINGS, search_path: '' }),
 };
-/** Only PostgreSQL 17 and later know it; named in PGOPTIONS, it would end the sessions of older ones. */
-const NO_TRANSACTION_TIMEOUT = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout' \\g /dev/null
+/**
+ * First in each session, ends with a new line. Only PostgreSQL 17 and later know the setting; named in PGOPTIONS, it would end
+ * the sessions of older ones.
+ */
+export const NO_TRANSACTION_TIMEOUT = `SELECT pg_catalog.set_config('transaction_timeout', '0', false)
+  WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL \\g /dev/null
 `;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 

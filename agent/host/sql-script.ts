@@ -1,7 +1,13 @@
 // SQL scripts of a restore: as the superuser or as the restoring role, in the encoding of the dump, and with what was said
 // of errors where a script goes on after them.
 import { LamplighterError } from '#shared/errors.ts';
-import { type Cluster, clusterArguments, databaseArgument, postgresAccount } from './postgres.ts';
+import {
+  type Cluster,
+  clusterArguments,
+  databaseArgument,
+  NO_TRANSACTION_TIMEOUT,
+  postgresAccount,
+} from './postgres.ts';
 import { psqlProgram } from './postgres-programs.ts';
 import { type Account, runProgram } from './process.ts';
 
@@ -97,7 +103,7 @@ export async function runScript(script: Script): Promise<ScriptAnswer> {
     args: [...PSQL_FLAGS, '-v', `ON_ERROR_STOP=${stopsAtError ? 1 : 0}`, ...args],
     account,
     env,
-    input: Buffer.from(`${script.sql}\n`, 'latin1'),
+    input: Buffer.from(`${NO_TRANSACTION_TIMEOUT}${script.sql}\n`, 'latin1'),
     timeoutMs,
     maxOutputBytes: MAX_OUTPUT_BYTES,
     ...(signal ? { signal } : {}),

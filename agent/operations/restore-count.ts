@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
-import { quoteName } from '../host/postgres.ts';
+import { NO_TRANSACTION_TIMEOUT, quoteName } from '../host/postgres.ts';
 import { psqlProgram } from '../host/postgres-programs.ts';
 import { startProgram } from '../host/process.ts';
 import { sessionTerms } from '../host/sql-script.ts';
@@ -63,7 +63,8 @@ async function countRows(filling: Filling, tables: readonly ListingEntry[]): Pro
   psql.stdout?.on('data', counter.take);
   psql.stdin?.on('error', () => undefined);
   const script = tables.flatMap((table) => [`COPY ${tableName(table)} TO STDOUT;`, `\\echo ${mark}`]);
-  psql.stdin?.end(Buffer.from([filling.dump.encodingStatement, ...script, ''].join('\n'), 'latin1'));
+  const lines = [filling.dump.encodingStatement, ...script, ''];
+  psql.stdin?.end(Buffer.from(`${NO_TRANSACTION_TIMEOUT}${lines.join('\n')}`, 'latin1'));
   mustHaveEndedWell([await awaitEnd('psql', psql)]);
   return counter.counts();
 }

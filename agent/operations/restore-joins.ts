@@ -4,6 +4,7 @@ import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Standing } from './restore-plan.ts';
 import { nameEntry } from './restore-refused.ts';
+import { NAME, unquote } from './restore-routine.ts';
 
 export interface Joins {
   ordinary: ListingEntry[];
@@ -16,14 +17,9 @@ export interface Joins {
 
 type StandingOf = (owner: string) => Standing;
 
-const NAME = '(?:"(?:[^"]|"")*"|[a-z_][a-z0-9_]*)';
 const FOREIGN_KEY = new RegExp(
-  `ADD CONSTRAINT ${NAME} FOREIGN KEY \\(${NAME}(?:, ${NAME})*\\) REFERENCES (${NAME})\\.(${NAME})\\(`,
+  `ADD CONSTRAINT ${NAME} FOREIGN KEY \\((?:PERIOD )?${NAME}(?:, (?:PERIOD )?${NAME})*\\) REFERENCES (${NAME})\\.(${NAME})\\(`,
 );
-
-function unquote(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
-}
 
 interface Target {
   /** As SQL names it. */
@@ -32,7 +28,11 @@ interface Target {
 }
 
 function targetOf(entry: ListingEntry, tables: ReadonlyMap<string, string>, standingOf: StandingOf): Target {
-  const [, schema = '', name = ''] = FOREIGN_KEY.exec(entry.definition) ?? [];
+  const [, schema, name] = FOREIGN_KEY.exec(entry.definition) ?? [];
+  if (schema === undefined || name === undefined)
+    throw new LamplighterError('failed', `plan ${nameEntry(entry)}: its definition has an unknown form`, {
+      hint: 'This version of Lamplighter does not know that form of a foreign key: report it with its CREATE statement.',
+    });
   const owner = tables.get(JSON.stringify([unquote(schema), unquote(name)])) ?? '';
   return { table: `${schema}.${name}`, standing: standingOf(owner) };
 }
@@ -80,9 +80,19 @@ export function splitJoins(entries: readonly ListingEntry[], standingOf: Standin
   return joins;
 }
 
+/** True for a foreign key whose rows were not checked where it was made, either. */
+export function isUncheckedKey({ definition }: ListingEntry): boolean {
+  return / NOT (?:VALID|ENFORCED);\s*$/.test(definition);
+}
+
 /** A foreign key that holds from now on; the rows that are there are not looked at, so nothing is planned. */
-export function uncheckedStatement({ definition }: ListingEntry): string {
-  return / NOT VALID;\s*$/.test(definition) ? definition : definition.replace(/;\s*$/, ' NOT VALID;');
+export function uncheckedStatement(key: ListingEntry): string {
+  return isUncheckedKey(key) ? key.definition : key.definition.replace(/;\s*$/, ' NOT VALID;');
+}
+
+/** True for a foreign key of a partitioned table: pg_dump leaves ONLY out for these. */
+export function isPartitionedKey({ definition }: ListingEntry): boolean {
+  return !definition.startsWith('ALTER TABLE ONLY ');
 }
 
 /** Throws `refused` where a partition and its parent belong to owners of whom only one may act outside of its own objects. */
