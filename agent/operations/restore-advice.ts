@@ -19,7 +19,8 @@ export function adviseOnRestore(thrown: unknown): unknown {
 
 const MAX_TOLD = 5;
 
-function roleHint(names: string): string {
+/** What to do about roles that are not there. */
+export function roleHint(names: string): string {
   return (
     `Role "${names}" is not on this server. The roles of a backup are in its globals.sql.age: as the owner of a ` +
     'recipient key, run age -d -i KEY globals.sql.age | psql -d postgres, then restore again.'

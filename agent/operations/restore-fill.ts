@@ -3,6 +3,7 @@ import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import type { StreamResult } from '../backup-stream/protocol.ts';
 import { quoteName, quoteText } from '../host/postgres.ts';
 import { runScript } from '../host/sql-script.ts';
+import { confirmAbsent } from './restore-absent.ts';
 import { analyzeTables } from './restore-analyze.ts';
 import { uncheckedStatement } from './restore-joins.ts';
 import { findLeftover } from './restore-leftover.ts';
@@ -43,7 +44,11 @@ export function openRestoration(filling: Filling, standingOf: (owner: string) =>
 }
 
 /** As the superuser: changes of the catalogue only. What is refused is told, where the restore is to keep going. */
-async function change(filling: Filling, statements: readonly string[]): Promise<Refused[]> {
+async function change(
+  filling: Filling,
+  statements: readonly string[],
+  what = 'a right or an owner',
+): Promise<Refused[]> {
   if (statements.length === 0) return [];
   const { errors } = await runScript({
     ...sessionOf(filling, 'superuser'),
@@ -52,7 +57,7 @@ async function change(filling: Filling, statements: readonly string[]): Promise<
     signal: filling.signal,
     stopsAtError: filling.onRefused === 'stop',
   });
-  return errors.map((why) => ({ what: 'a right or an owner', why }));
+  return errors.map((why) => ({ what, why }));
 }
 
 const EXTENSIONS_RIGHTS = [
@@ -112,18 +117,28 @@ async function giveRights(
   return [...refused, ...(await change(filling, closeStatements(filling.dump.entries, standingOf)))];
 }
 
+/** That what was refused has no owner and no rights either goes without saying. */
+function withoutConsequences(complaints: readonly Refused[], before: readonly Refused[]): Refused[] {
+  return complaints.filter(({ why }) => before.length === 0 || !why.endsWith(' does not exist'));
+}
+
 async function makeDefinitions(restoration: Restoration): Promise<Refused[]> {
   const { filling, plan, standingOf } = restoration;
   const refused: Refused[] = [];
   const isClosedAtOnce = ({ hand, isSealed }: Pass): boolean => hand === 'superuser' || isSealed === true;
+  // All of them, whatever pg_restore said is not there: a statement of the users' may hold lines that look like its own.
+  const seal = async (entries: readonly ListingEntry[]): Promise<void> => {
+    const complaints = await change(filling, sealStatements(entries, standingOf));
+    refused.push(...withoutConsequences(complaints, refused));
+  };
   for (const pass of plan.definitions) {
     refused.push(...(await runPass(filling, pass)).refused);
     if (!isClosedAtOnce(pass)) continue;
-    refused.push(...(await change(filling, sealStatements(pass.entries, standingOf))));
+    await seal(pass.entries);
     refused.push(...(await giveRights(restoration, pass.rights ?? [])));
   }
   const open = plan.definitions.filter((pass) => !isClosedAtOnce(pass)).flatMap(({ entries }) => entries);
-  refused.push(...(await change(filling, sealStatements(open, standingOf))));
+  await seal(open);
   const { ordinary, trusted } = plan.changes;
   refused.push(...(await runPass(filling, { hand: 'restorer', entries: ordinary })).refused);
   if (trusted.length === 0) return refused;
@@ -137,6 +152,11 @@ async function makeDefinitions(restoration: Restoration): Promise<Refused[]> {
 
 /** Fills the database. Throws `failed` with what PostgreSQL said, unless it is to keep going. */
 export async function fillDatabase(restoration: Restoration, note: (text: string) => void): Promise<Filled> {
+  const { refused, ...filled } = await runAllPasses(restoration, note);
+  return { ...filled, refused: await confirmAbsent(restoration.filling, refused) };
+}
+
+async function runAllPasses(restoration: Restoration, note: (text: string) => void): Promise<Filled> {
   const { filling, plan, standingOf } = restoration;
   const analyze = async (standing: Standing): Promise<void> => {
     const of = filling.dump.entries.filter(({ owner }) => standingOf(owner) === standing);
@@ -168,7 +188,7 @@ export async function fillDatabase(restoration: Restoration, note: (text: string
   );
   refused.push(...(await change(filling, rights)));
   await run('restorer', joins.toTrusted.entries);
-  refused.push(...(await change(filling, joins.toOrdinary.map(uncheckedStatement))));
+  refused.push(...(await change(filling, joins.toOrdinary.map(uncheckedStatement), 'a foreign key')));
   // The rows are counted next, by COPY: it reads each table as it lies and plans nothing.
   refused.push(...(await raise(filling, [`GRANT ${HELD} TO ${RESTORER};`])));
   return { refused, ...(decoded ? { decoded } : {}) };
@@ -207,7 +227,7 @@ export async function handOver(
   const owned = filling.dump.entries.filter((entry) => !late.has(entry) && entry.kind !== 'SCHEMA');
   const refused: Refused[] = [];
   const keep = (more: readonly Refused[]): void => void refused.push(...more);
-  keep(await change(filling, finalOwners(owned, absent)));
+  keep(withoutConsequences(await change(filling, finalOwners(owned, absent)), before));
   keep((await runPass(filling, { hand: 'superuser', entries: plan.closing })).refused);
   keep(
     await change(

@@ -47,7 +47,9 @@ function largeObjectsOf({ kind, tag, definition }: ListingEntry): string[] {
 function targetsOf(entry: ListingEntry): string[] {
   if (entry.kind === 'SCHEMA') return [`SCHEMA ${quoteName(entry.tag)}`];
   if (isLargeObject(entry)) return largeObjectsOf(entry).map((oid) => `LARGE OBJECT ${oid}`);
-  const named = OWNED.has(entry.kind) ? /^DROP (.+);\n$/s.exec(entry.dropStatement)?.[1] : undefined;
+  const named = OWNED.has(entry.kind)
+    ? /^DROP (.+?)(?: CASCADE)?;\n$/s.exec(entry.dropStatement)?.[1]
+    : undefined;
   return named === undefined ? [] : [named];
 }
 

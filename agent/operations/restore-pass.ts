@@ -43,6 +43,14 @@ export interface PassResult {
 /** Since 17 a login may fire an event trigger: never in a superuser's session. */
 const EVENT_TRIGGERS_SINCE = 17;
 
+/** The superuser's session in a database that may hold event triggers. */
+export function superuserSession(
+  place: { cluster: Cluster; database: string },
+  serverMajor: number,
+): Session {
+  return serverMajor >= EVENT_TRIGGERS_SINCE ? { ...place, settings: ['event_triggers=off'] } : place;
+}
+
 /** The session of a hand in the database that is filled. */
 export function sessionOf(
   { cluster, fresh, login, programs }: Pick<Filling, 'cluster' | 'fresh' | 'login' | 'programs'>,
@@ -50,9 +58,7 @@ export function sessionOf(
 ): Session {
   const place = { cluster, database: fresh };
   if (hand === 'restorer') return { ...place, login };
-  return programs.serverMajor >= EVENT_TRIGGERS_SINCE
-    ? { ...place, settings: ['event_triggers=off'] }
-    : place;
+  return superuserSession(place, programs.serverMajor);
 }
 
 /** Arguments of pg_restore: it reads the dump from its stdin and restores what the list names, in that order. */
@@ -62,7 +68,8 @@ export function restoreArguments(
   onRefused: Filling['onRefused'],
 ): string[] {
   return [
-    ...(onRefused === 'stop' ? ['--exit-on-error'] : []),
+    // Which entry was refused, it says only when it says much; one that it stops at needs no name besides its statement.
+    onRefused === 'stop' ? '--exit-on-error' : '--verbose',
     '--no-owner',
     `--use-list=${listFile}`,
     ...args,

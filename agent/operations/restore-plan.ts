@@ -4,6 +4,7 @@
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { type Joins, splitJoins } from './restore-joins.ts';
 import { isLargeObject, isRelation } from './restore-owners.ts';
+import { readRoutine } from './restore-routine.ts';
 
 /** Who carries a pass out. */
 export type Hand = 'superuser' | 'restorer';
@@ -113,14 +114,39 @@ function isChange(entry: ListingEntry): boolean {
 interface Terms {
   standingOf(owner: string): Standing;
   hasChecks: boolean;
+  /** Functions whose bodies are the users' text. */
+  scripted: ReadonlySet<number>;
 }
 
-function choosePass(entry: ListingEntry, { standingOf, hasChecks }: Terms): Omit<Pass, 'entries'> {
+/** Languages whose functions are code of the server's own files. */
+const COMPILED = new Set(['c', 'internal']);
+
+function scriptedFunctions(entries: readonly ListingEntry[]): Set<number> {
+  const isScripted = (entry: ListingEntry): boolean => {
+    const routine = readRoutine(entry);
+    return routine !== undefined && !COMPILED.has(routine.language);
+  };
+  return new Set(entries.filter(isScripted).map(({ dumpId }) => dumpId));
+}
+
+/** Only a superuser makes it, and nothing of it is evaluated. */
+function isOfSuperuser({ kind, definition }: ListingEntry): boolean {
+  if (kind === 'TYPE') return /\n {4}INPUT = /.test(definition);
+  // An estimator that is not PostgreSQL's own has a schema: the search path is empty.
+  if (kind === 'OPERATOR') return /\b(?:RESTRICT|JOIN) = [^,\n]*\./.test(definition);
+  return OF_SUPERUSER.has(kind);
+}
+
+/** A validator is called when a wrapper is made. One in C, or an extension's, a superuser put on the server. */
+function hasUsersValidator({ kind, dependsOn }: ListingEntry, scripted: ReadonlySet<number>): boolean {
+  return kind === 'FOREIGN DATA WRAPPER' && dependsOn.some((id) => scripted.has(id));
+}
+
+function choosePass(entry: ListingEntry, { standingOf, hasChecks, scripted }: Terms): Omit<Pass, 'entries'> {
   if (isLargeObject(entry)) return { hand: 'restorer' };
-  // A validator of the users' would be called with its options.
-  if (entry.kind === 'FOREIGN DATA WRAPPER' && /\bVALIDATOR\b/.test(entry.definition))
-    return { hand: 'restorer' };
-  if (OF_SUPERUSER.has(entry.kind)) return { hand: 'superuser' };
+  // PostgreSQL refuses it to this role.
+  if (hasUsersValidator(entry, scripted)) return { hand: 'restorer' };
+  if (isOfSuperuser(entry)) return { hand: 'superuser' };
   const isEvaluated = isPlanned(entry) || (hasChecks && mayEvaluate(entry));
   // It needs rights on its server, and for its options, that only a superuser has in any case.
   if (entry.kind === 'FOREIGN TABLE' && !isEvaluated) return { hand: 'superuser' };
@@ -209,7 +235,7 @@ export function planRestore(
     const of = (standing: Standing) => list.filter((entry) => loadOf(entry, standingOf) === standing);
     return { ordinary: of('ordinary'), trusted: of('trusted') };
   };
-  const terms = { standingOf, hasChecks };
+  const terms = { standingOf, hasChecks, scripted: scriptedFunctions(entries) };
   const rights = earlyRights(entries, terms);
   return {
     schemas: of('SCHEMA'),

@@ -36,6 +36,8 @@ export interface Place {
   /** Where the new database will be made. */
   tablespace: string;
   bytes: number;
+  /** Tablespaces of single tables: how much will be in each, nobody has written down. */
+  others: readonly string[];
 }
 
 /**
@@ -44,19 +46,17 @@ export interface Place {
  */
 export async function needRestoreRoom(
   cluster: Cluster,
-  { database, tablespace, bytes }: Place,
+  { database, tablespace, bytes, others }: Place,
 ): Promise<void> {
-  const [data = '/', place] = await runSql(
+  const named = [tablespace, ...others].map(quoteText).join(', ');
+  const [data = '/', place, ...more] = await runSql(
     `SELECT current_setting('data_directory');
      SELECT coalesce(nullif(pg_tablespace_location(oid), ''), current_setting('data_directory'))
-       FROM pg_tablespace WHERE spcname = ${quoteText(tablespace)};`,
+       FROM unnest(ARRAY[${named}]) WITH ORDINALITY AS o(name, n) JOIN pg_tablespace ON spcname = name ORDER BY n;`,
     { cluster, database: 'postgres' },
   );
   needRoom(
-    [
-      { path: place ?? data, bytes },
-      { path: join(data, 'pg_wal'), bytes: 0 },
-    ],
+    [{ path: place ?? data, bytes }, ...[join(data, 'pg_wal'), ...more].map((path) => ({ path, bytes: 0 }))],
     `restore ${database}`,
   );
 }

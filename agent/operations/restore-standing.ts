@@ -19,19 +19,19 @@ const POWERS = [
   'pg_create_subscription',
 ];
 
-const STANDINGS = new Set<string>(['trusted', 'ordinary']);
-
-function isStanding(text: string | undefined): text is Standing {
-  return text !== undefined && STANDINGS.has(text);
+/** How the owners in a dump stand in the cluster. */
+export interface Standings {
+  standingOf(owner: string): Standing;
+  isSuperuser(owner: string): boolean;
 }
 
 /** A name's bytes; a dump's texts are bytes already, one character each. */
-function byteLiteral(name: string): string {
+export function byteLiteral(name: string): string {
   return quoteText(`\\x${Buffer.from(name, 'latin1').toString('hex')}`);
 }
 
 /** With the encoding of the server's own, nothing is converted on its way out. */
-const UNCONVERTED = `SELECT set_config('client_encoding', getdatabaseencoding(), false) \\g /dev/null`;
+export const UNCONVERTED = `SELECT set_config('client_encoding', getdatabaseencoding(), false) \\g /dev/null`;
 
 /**
  * Asks how each owner in a dump stands. Names are compared as bytes: the cluster's databases share the roles, whatever the
@@ -41,7 +41,7 @@ const UNCONVERTED = `SELECT set_config('client_encoding', getdatabaseencoding(),
 export async function findStandings(
   cluster: Cluster,
   { entries }: { entries: readonly ListingEntry[] },
-): Promise<(owner: string) => Standing> {
+): Promise<Standings> {
   const owners = [...new Set(entries.map(({ owner }) => owner))].filter((owner) => owner !== '');
   const { rows } = await runScript({
     cluster,
@@ -49,7 +49,8 @@ export async function findStandings(
     timeoutMs: TIMEOUT_MS,
     sql: `${UNCONVERTED}
       SELECT CASE WHEN r.oid IS NULL THEN 'missing'
-        WHEN r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR EXISTS (
+        WHEN r.rolsuper THEN 'superuser'
+        WHEN r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR EXISTS (
           SELECT FROM pg_roles p WHERE (p.rolsuper OR p.rolname IN (${POWERS.map(quoteText).join(', ')}))
             AND pg_has_role(r.oid, p.oid, 'MEMBER'))
         THEN 'trusted' ELSE 'ordinary' END
@@ -62,8 +63,8 @@ export async function findStandings(
     throw missingRoles(names);
   }
   const standings = new Map(owners.map((owner, i) => [owner, rows[i]]));
-  return (owner) => {
-    const standing = standings.get(owner);
-    return isStanding(standing) ? standing : 'trusted';
+  return {
+    standingOf: (owner) => (standings.get(owner) === 'ordinary' ? 'ordinary' : 'trusted'),
+    isSuperuser: (owner) => standings.get(owner) === 'superuser',
   };
 }

@@ -5,6 +5,7 @@ import type { Step, StepContext } from '../runner/steps.ts';
 import { adviseOnRestore } from './restore-advice.ts';
 import { compareRows } from './restore-count.ts';
 import { fillDatabase, handOver, openRestoration } from './restore-fill.ts';
+import { isUncheckedKey } from './restore-joins.ts';
 import { nameEntry, type Refused } from './restore-refused.ts';
 import { dropRestoreRoles } from './restore-role.ts';
 import { foundBy, type RestoreTerms } from './restore-terms.ts';
@@ -106,7 +107,9 @@ function handOverStep(terms: RestoreTerms): Step {
       const refused = await handOver(restoration, before);
       await dropRestoreRoles(cluster);
       const { leftOut: absent, joins } = restoration.plan;
-      const unchecked = joins.toOrdinary.map((key) => `the check of the rows by ${nameEntry(key)}`);
+      const unchecked = joins.toOrdinary
+        .filter((key) => !isUncheckedKey(key))
+        .map((key) => `the check of the rows by ${nameEntry(key)}`);
       const leftOut = [...absent.map(nameEntry), ...unchecked];
       return {
         data: { refused, leftOut },

@@ -21,9 +21,13 @@ import {
   swapBack,
   swapDatabases,
 } from './restore-database.ts';
+import type { OpenDump } from './restore-dump.ts';
 import { refuseMixedPartitions } from './restore-joins.ts';
 import { recordKept, unrecordKept } from './restore-kept.ts';
+import { findLimits, refuseLimits } from './restore-limits.ts';
+import { findNeeds, tablespacesOf } from './restore-needs.ts';
 import { refuseObstacles } from './restore-obstacles.ts';
+import { planRestore } from './restore-plan.ts';
 import { applyProperties, createFreshDatabase } from './restore-properties.ts';
 import { dropRestoreRoles, makeRestoreRoles } from './restore-role.ts';
 import { needRestoreRoom } from './restore-room.ts';
@@ -40,6 +44,26 @@ const Checked = z.object({ manifest: BackupManifest });
 
 function checked(context: StepContext): z.infer<typeof Checked> {
   return Checked.parse(context.data.get('check-backup'));
+}
+
+/** What PostgreSQL would refuse in the middle of the restore. */
+async function refuseWhatCannotBe(
+  { cluster, spec, state }: RestoreTerms,
+  { entries }: OpenDump,
+  note: (text: string) => void,
+): Promise<void> {
+  const standings = await findStandings(cluster, { entries });
+  const { standingOf } = standings;
+  state.standingOf = standingOf;
+  refuseMixedPartitions(entries, standingOf);
+  const serverMajor = state.programs?.serverMajor ?? 0;
+  const { missing, powers } = await findNeeds(cluster, spec.database, { entries, serverMajor });
+  const limits = findLimits(entries, planRestore(entries, standingOf), {
+    ...powers,
+    ...standings,
+    serverMajor,
+  });
+  refuseLimits([...missing, ...limits], spec.onRefused, note);
 }
 
 function checkBackupStep(terms: RestoreTerms): Step {
@@ -62,10 +86,14 @@ function checkBackupStep(terms: RestoreTerms): Step {
       const { manifest, dump, from } = await findBackup(wanted, note);
       state.dump = dump;
       await refuseObstacles(cluster, database, manifest.properties);
-      state.standingOf = await findStandings(cluster, dump);
+      await refuseWhatCannotBe(terms, dump, note);
       const { databaseBytes, properties } = manifest;
-      await needRestoreRoom(cluster, { database, tablespace: properties.tablespace, bytes: databaseBytes });
-      refuseMixedPartitions(dump.entries, state.standingOf);
+      await needRestoreRoom(cluster, {
+        database,
+        tablespace: properties.tablespace,
+        bytes: databaseBytes,
+        others: tablespacesOf(dump.entries),
+      });
       return { data: { manifest }, detail: `from ${from}` };
     },
     undo: () => {
@@ -218,7 +246,8 @@ export const procedures: Record<string, Plan> = {
   [restoreRun.name]: (input, context) => {
     const terms = restoreTerms(input, context);
     const { spec, names } = terms;
-    const makers = [checkBackupStep, rolesStep, stopStep, createStep];
+    // What needs nothing stopped comes before: whether the server has the database's locale shows when it is made.
+    const makers = [checkBackupStep, rolesStep, createStep, stopStep];
     const steps = [
       ...makers.map((make) => make(terms)),
       ...fillSteps(terms),

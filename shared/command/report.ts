@@ -66,6 +66,14 @@ export const OutcomeCode = z.enum([
   'not-uploaded',
   'other-database',
   'no-identity',
+  'leakproof-function',
+  'untrusted-language',
+  'user-validator',
+  'superuser-object',
+  'unchecked-partition',
+  'missing-extension',
+  'missing-tablespace',
+  'missing-role',
   'internal',
 ]);
 export type OutcomeCode = z.infer<typeof OutcomeCode>;

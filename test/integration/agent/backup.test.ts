@@ -168,8 +168,8 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
       [
         'check-backup',
         'restore-roles',
-        'stop-services',
         'create-database',
+        'stop-services',
         'restore-database',
         'check-rows',
         'hand-over',

@@ -71,6 +71,26 @@ describe.skipIf(!canLab)(
       expect(ending).toMatchObject({ state: 'failed', code: 'other-database' });
     });
 
+    test('ANALYZE that fails over a server that is down is a note, and the restore stands', async () => {
+      await lab.cluster.query(
+        'other',
+        `CREATE EXTENSION postgres_fdw; CREATE SERVER down FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '1');
+         CREATE USER MAPPING FOR PUBLIC SERVER down OPTIONS (user 'x', password 'y');
+         CREATE TABLE public.parts (id integer) PARTITION BY LIST (id); CREATE TABLE public.near PARTITION OF public.parts FOR VALUES IN (1);
+         CREATE FOREIGN TABLE public.far PARTITION OF public.parts FOR VALUES IN (2) SERVER down; INSERT INTO public.near VALUES (1);`,
+      );
+      const backup = await lab.start('backup.run', { database: 'other', localRetentionDays: 30 }).ended();
+      const id = BackupSummary.parse(backup.result).backupId;
+      const run = restore({ backupId: id, database: 'other', confirm: 'other' });
+      const ending = await run.ended();
+      expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded', result: { refused: [] } });
+      const notes = run.steps().filter(({ phase }) => phase === 'note');
+      expect(notes.map(({ detail }) => detail)).toEqual([
+        expect.stringMatching(/^ANALYZE failed on 1 tables: ERROR: {2}could not connect to server "down"/),
+      ]);
+      expect(await lab.cluster.query('other', 'SELECT id FROM public.near')).toEqual([{ id: 1 }]);
+    });
+
     test('what PostgreSQL refuses puts everything back, unless a person chose to keep going', async () => {
       const before = await databases();
       const stopped = await restore().ended();

@@ -18,6 +18,12 @@ function entry(kind: string, more: Partial<ListingEntry> = {}): ListingEntry {
 
 const literal = (owner: string) =>
   entry('TABLE', { owner, definition: "p public.pair DEFAULT '(3)'::public.pair" });
+const routine = (language: string) =>
+  entry('FUNCTION', {
+    owner: 'postgres',
+    definition: `CREATE FUNCTION public.v(text[], oid) RETURNS void\n    LANGUAGE ${language} STRICT\n    AS $$x$$;\n`,
+  });
+const [scripted, compiled] = [routine('plpgsql'), routine('c')];
 const domain = entry('DOMAIN', {
   definition: 'CREATE DOMAIN public.code AS integer\n\tCONSTRAINT c CHECK (public.ok(VALUE))',
 });
@@ -27,11 +33,39 @@ test.each<[string, ListingEntry[], string[]]>([
   ['a trusted owner', [entry('TABLE', { owner: 'postgres' })], ['superuser']],
   ['what only a superuser makes', [entry('OPERATOR CLASS')], ['superuser']],
   [
-    "a validator that may be a user's",
+    "a wrapper whose validator is a user's text",
+    [scripted, entry('FOREIGN DATA WRAPPER', { owner: 'postgres', dependsOn: [scripted.dumpId] })],
+    ['superuser', 'restorer'],
+  ],
+  [
+    'a wrapper whose validator is code of the server',
+    [compiled, entry('FOREIGN DATA WRAPPER', { owner: 'postgres', dependsOn: [compiled.dumpId] })],
+    ['superuser'],
+  ],
+  [
+    'a base type, whoever owns it',
+    [entry('TYPE', { definition: 'CREATE TYPE public.x (\n    INTERNALLENGTH = 4,\n    INPUT = public.i,' })],
+    ['superuser'],
+  ],
+  [
+    'a type that is none',
+    [entry('TYPE', { definition: 'CREATE TYPE public.x AS (\n\ta integer\n);' })],
+    ['restorer'],
+  ],
+  [
+    'an operator whose estimator has a schema',
     [
-      entry('FOREIGN DATA WRAPPER', {
-        owner: 'postgres',
-        definition: 'CREATE FOREIGN DATA WRAPPER w VALIDATOR public.v',
+      entry('OPERATOR', {
+        definition: 'CREATE OPERATOR public.=== (\n    FUNCTION = f,\n    RESTRICT = public.e\n);',
+      }),
+    ],
+    ['superuser'],
+  ],
+  [
+    "an operator whose estimator is PostgreSQL's own",
+    [
+      entry('OPERATOR', {
+        definition: 'CREATE OPERATOR public.=== (\n    FUNCTION = public.f,\n    RESTRICT = eqsel\n);',
       }),
     ],
     ['restorer'],
@@ -78,6 +112,14 @@ const keyTo = (owner: string, target: string) =>
 
 test.each<[string, ListingEntry, string]>([
   ['between ordinary tables, before anything else is in reach', keyTo('app', 'public."odd ""x"'), 'ordinary'],
+  [
+    'over a period',
+    entry('FK CONSTRAINT', {
+      definition:
+        'ALTER TABLE ONLY public.y\n    ADD CONSTRAINT k FOREIGN KEY (a, PERIOD b) REFERENCES public."odd ""x"(a, PERIOD b);\n',
+    }),
+    'ordinary',
+  ],
   ['between trusted tables', keyTo('postgres', 'admin.x'), 'trusted'],
   ['from a trusted to an ordinary table, unchecked', keyTo('postgres', 'public."odd ""x"'), 'toOrdinary'],
   ['from an ordinary to a trusted table, with rights on it alone', keyTo('app', 'admin.x'), 'toTrusted'],
@@ -88,11 +130,20 @@ test.each<[string, ListingEntry, string]>([
   expect(joins).toEqual({ ...none, [where]: found });
 });
 
+test('a foreign key of a form that is not known is refused', () => {
+  const key = entry('FK CONSTRAINT', {
+    definition: 'ALTER TABLE public.y ADD FOREIGN KEY IN A FORM OF ITS OWN;',
+  });
+  expect(() => planRestore([joined, key], standingOf)).toThrow('unknown form');
+});
+
 test('an unchecked foreign key says so to PostgreSQL once', () => {
   const key = keyTo('postgres', 'admin.x');
   const unchecked = uncheckedStatement(key);
   expect(unchecked).toBe(key.definition.replace(';\n', ' NOT VALID;'));
   expect(uncheckedStatement({ ...key, definition: unchecked })).toBe(unchecked);
+  const loose = key.definition.replace(';\n', ' NOT ENFORCED;\n');
+  expect(uncheckedStatement({ ...key, definition: loose })).toBe(loose);
 });
 
 test('a partition of an ordinary owner under a parent of a trusted one is refused', () => {
@@ -151,6 +202,11 @@ test.each<[string, ListingEntry, string[]]>([
     'FUNCTION',
     entry('FUNCTION', { dropStatement: 'DROP FUNCTION public.f(a integer);\n' }),
     ['ALTER FUNCTION public.f(a integer) OWNER TO "a""b";'],
+  ],
+  [
+    'a base type',
+    entry('TYPE', { dropStatement: 'DROP TYPE public.x CASCADE;\n' }),
+    ['ALTER TYPE public.x OWNER TO "a""b";'],
   ],
   ['SCHEMA', entry('SCHEMA', { tag: 'odd"s' }), ['ALTER SCHEMA "odd""s" OWNER TO "a""b";']],
   [

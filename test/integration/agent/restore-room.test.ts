@@ -1,0 +1,115 @@
+// A restore on a disk that has no room for another database beside the one that is there.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serverAccount } from '#local/postgres/programs.ts';
+import { BackupSummary } from '#shared/operations/backup.ts';
+import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
+
+/** On a machine that has much else to do. */
+const SLOW_MS = 300_000;
+const MIB = 1024 * 1024;
+/** The server's own files, twice a database, its log and the build of the agent. */
+const SERVER_DISK_BYTES = 400 * MIB;
+const SPACE_DISK_BYTES = 64 * MIB;
+
+describe.skipIf(!canLab)('a restore and a full disk (needs root on Linux)', { timeout: SLOW_MS }, () => {
+  let lab: HostLab;
+  let parent: string;
+  let disk: string;
+  let space: string;
+
+  function mount(name: string, bytes: number): string {
+    const dir = join(parent, name);
+    mkdirSync(dir);
+    const args = ['-t', 'tmpfs', '-o', `size=${bytes},mode=0755`, 'tmpfs', dir];
+    expect(spawnSync('/usr/bin/mount', args).status).toBe(0);
+    return dir;
+  }
+
+  beforeAll(async () => {
+    parent = mkdtempSync(join(tmpdir(), 'lamplighter-room-'));
+    chmodSync(parent, 0o755);
+    disk = mount('disk', SERVER_DISK_BYTES);
+    space = mount('space', SPACE_DISK_BYTES);
+    const account = serverAccount();
+    if (account) chownSync(space, account.uid, account.gid);
+    const before = process.env.TMPDIR;
+    process.env.TMPDIR = disk;
+    try {
+      lab = await openHostLab(['noise', 'spaced', 'spread']);
+    } finally {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
+    }
+    const { query } = lab.cluster;
+    await query('postgres', `CREATE TABLESPACE space LOCATION '${space}'`);
+    await query('postgres', 'CREATE DATABASE noise');
+    await query('postgres', 'CREATE DATABASE spaced TABLESPACE space');
+    await query('postgres', 'CREATE DATABASE spread');
+    await query(
+      'noise',
+      `CREATE TABLE t AS SELECT repeat(md5(g::text), 30) AS x FROM generate_series(1, 20000) g`,
+    );
+    await query('spread', 'CREATE TABLE t TABLESPACE space AS SELECT 1 AS id');
+  }, SLOW_MS);
+  afterAll(async () => {
+    await lab?.close();
+    for (const dir of [disk, space]) if (dir) spawnSync('/usr/bin/umount', [dir]);
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  async function backUp(database: string): Promise<Record<string, unknown>> {
+    const ending = await lab.start('backup.run', { database, localRetentionDays: 30 }).ended();
+    expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded' });
+    const { backupId } = BackupSummary.parse(ending.result);
+    return { backupId, database, confirm: database, services: [] };
+  }
+
+  /** Fills a disk until only so much is free. */
+  async function withFree<T>(dir: string, freeBytes: number, work: () => Promise<T>): Promise<T> {
+    const { bavail, bsize } = statfsSync(dir);
+    const file = join(dir, 'of-others');
+    writeFileSync(file, Buffer.alloc(bavail * bsize - freeBytes));
+    try {
+      return await work();
+    } finally {
+      rmSync(file);
+    }
+  }
+
+  // What is free is more than the reserve of a tenth, and less than the reserve with what is needed.
+  test.each<[string, string, () => string, number, RegExp]>([
+    [
+      "the server's own disk",
+      'noise',
+      () => disk,
+      SERVER_DISK_BYTES * 0.1 + 10 * MIB,
+      /restore noise: (?:2|3)\d MiB are needed under \S+\/data and 40 MiB stay in reserve, 50 MiB are free/,
+    ],
+    [
+      "the disk of the database's tablespace",
+      'spaced',
+      () => space,
+      SPACE_DISK_BYTES * 0.1 + 3 * MIB,
+      /restore spaced: \d+ MiB are needed under \S+\/space and 7 MiB stay in reserve, 10 MiB are free/,
+    ],
+    [
+      "the disk of a table's tablespace, whose reserve is used up",
+      'spread',
+      () => space,
+      3 * MIB,
+      /restore spread: 0 MiB are needed under \S+\/space and 7 MiB stay in reserve, 3 MiB are free/,
+    ],
+  ])('%s: refused with numbers before anything stops', async (_name, database, dir, freeBytes, fault) => {
+    const spec = await backUp(database);
+    const ending = await withFree(dir(), freeBytes, async () => await lab.start('restore.run', spec).ended());
+    expect(ending).toMatchObject({ state: 'failed', hint: expect.stringMatching(/^Free \d+ MiB under /) });
+    expect(ending.message).toMatch(fault);
+    expect(ending.steps.map(({ name }) => name)).toEqual(['check-backup']);
+    const again = await lab.start('restore.run', spec).ended();
+    expect(again, JSON.stringify(again)).toMatchObject({ state: 'succeeded' });
+  });
+});
