@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import { Decrypter, generateIdentity } from 'age-encryption';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { EXIT_NO_ROOM } from '#agent/backup-pack/protocol.ts';
 import { recipientFingerprint } from '#agent/host/age-identity.ts';
 import { checkPart } from '#functions/backup/check-part.ts';
@@ -170,7 +170,13 @@ describe.skipIf(!canLab)('a dump that is encrypted (needs root on Linux)', { tim
     const dump = await lab.cluster.run('pg_dump', ['-Fc', '-Z0', 'shop']);
     const file = openSync(join(dir, 'packed'), 'w');
     const [recipient = ''] = lab.policy.backup!.recipients;
-    const args = [join(dir, 'agent/lib/backup-pack.mjs'), '--max-bytes', '100000', '--recipient', recipient];
+    const args = [
+      join(inject('agentDir'), 'lib/backup-pack.mjs'),
+      '--max-bytes',
+      '100000',
+      '--recipient',
+      recipient,
+    ];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore', file, 'pipe'] });
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(dump);
