@@ -20,9 +20,8 @@ export function renderOverview(columns: number): string {
     truncate(`  ${(heads[i] ?? '').padEnd(width)}  ${summaryOf(entry)}`, Math.min(columns, MOST_COLUMNS - 1)),
   );
   const lines = [
-    ...wrapText('Usage: lamp VERB [options]    lamp VERB --help says more, with an example', columns),
+    ...wrapText('Usage: lamp VERB [--json] [--url URL] [--token-file FILE] [--no-color] [--help]', columns),
     ...rows,
-    ...wrapText('Everywhere: --json  --url URL  --token-file FILE  --allow-http  --no-color', columns),
     ...wrapText('Exit: 0 done  1 failed  2 usage  3 not allowed  4 not reached  130 interrupted', columns),
   ];
   return `${lines.join('\n')}\n`;

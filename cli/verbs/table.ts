@@ -81,6 +81,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./audit.ts'),
   },
   {
+    verb: 'tokens',
+    usage: '[revoke NAME]',
+    summary: 'List tokens and their last use, or end one',
+    load: () => import('./tokens.ts'),
+  },
+  {
     verb: 'operations',
     usage: '',
     summary: 'List every operation with its parameters',

@@ -144,7 +144,9 @@ export async function revokeToken(
       [name, at],
     );
     if (rowCount === 0) {
-      throw new LamplighterError('not-found', `revoke token ${name}: there is no such token in force`);
+      throw new LamplighterError('not-found', `revoke token ${name}: there is no such token in force`, {
+        hint: '`lamp tokens --all` lists every token with its state.',
+      });
     }
     await appendAudit(tx, { at, actor, action: 'token.revoked', target: name, detail: {} });
   });

@@ -24,7 +24,7 @@ let database: TestDatabase;
 let api: FunctionProcess;
 let folder: string;
 
-const tokens = { admin: '', viewer: '', wrong: 'wrong-token' };
+const tokens = { admin: '', viewer: '', wrong: 'wrong-token', lost: '' };
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -97,6 +97,45 @@ test('a command is asked for once and can be looked at', async () => {
   expect(state).toBe('requested');
   expect((await run(['commands', id])).out).toContain('service.restart service=web on vm-1');
   expect((await run(['commands'])).out).toContain('service.restart web');
+});
+
+describe('tokens', () => {
+  test('are listed with their limits and last use, for an administrator alone', async () => {
+    const hosts = ['vm-1'];
+    await createToken(database.db, { name: 'robot', role: 'operator', hosts, operations: ['backup.*'] });
+    const { code, out } = await run(['tokens']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ada +admin +ends in \d+ d.* +(just now|\d+ s ago) +-$/m);
+    expect(out).toMatch(/^robot +operator +ends in \d+ d.* +never +backup\.\* on vm-1$/m);
+    const listed = JSON.parse((await run(['tokens', '--json'])).out) as { name: string }[];
+    expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['ada', 'vic', 'robot']));
+    const denied = await run(['tokens'], 'viewer');
+    expect(denied).toMatchObject({ code: 3, err: expect.stringContaining('It takes the role admin.') });
+  });
+
+  test('one that is revoked is refused from then on, listed as such, and in the trail', async () => {
+    tokens.lost = await createToken(database.db, { name: 'lost', role: 'viewer' });
+    expect(await run(['status'], 'lost')).toMatchObject({ code: 0 });
+    expect(await run(['tokens', 'revoke', 'lost'], 'viewer')).toMatchObject({ code: 3 });
+    expect(await run(['tokens', 'revoke', 'lost'])).toMatchObject({
+      code: 0,
+      out: 'token lost is revoked\n',
+    });
+    expect(await run(['status'], 'lost')).toMatchObject({ code: 3 });
+    expect((await run(['tokens'])).out).not.toMatch(/^lost /m);
+    expect((await run(['tokens', '--all'])).out).toMatch(/^lost +viewer +revoked /m);
+    expect((await run(['audit', '--action', 'token.revoked'])).out).toMatch(
+      /token:ada +token\.revoked +lost/,
+    );
+    const again = await run(['tokens', 'revoke', 'lost', '--json']);
+    expect(again).toMatchObject({ code: 2, err: expect.stringContaining('lamp tokens --all') });
+  });
+
+  test('help says that they are made elsewhere', async () => {
+    const { code, out } = await run(['tokens', '--help']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/npm run admin -- create-token[^]*revoke \[options\] <name>|revoke <name>/);
+  });
 });
 
 async function ask(...args: string[]): Promise<string> {
