@@ -31,6 +31,7 @@ const ENTRIES = {
   'backup-open': 'backup-open/main.ts',
   'backup-pack': 'backup-pack/main.ts',
   'backup-stream': 'backup-stream/main.ts',
+  'backup-unpack': 'backup-unpack/main.ts',
 } as const;
 const PackageJson = z.object({ version: z.string() });
 

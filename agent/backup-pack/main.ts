@@ -10,29 +10,11 @@ import { openArchiveReader } from '#shared/backup/archive/decode.ts';
 import { messageOf } from '#shared/errors.ts';
 import { encryptTo } from './encrypt.ts';
 import { createMeter } from './meter.ts';
+import { PIECE_BYTES, readPieces } from './pieces.ts';
 import { EXIT_NO_ROOM, LOCAL_FD, type PackResult, READY, RESULT_FD } from './protocol.ts';
 
 const ZSTD_LEVEL = 3;
-/** Programs write a few kilobytes at a time; each trip through a stream and the compressor's thread costs the same for a lot. */
-const PIECE_BYTES = 512 * 1024;
-
 class NoRoom extends Error {}
-
-/** What comes in, in pieces worth the trip. */
-async function* readInput(): AsyncGenerator<Buffer> {
-  let pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of process.stdin) {
-    const piece: Buffer = chunk;
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes < PIECE_BYTES) continue;
-    yield Buffer.concat(pieces, bytes);
-    pieces = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(pieces, bytes);
-}
 
 function passThrough(look: (chunk: Buffer) => void): Transform {
   return new Transform({
@@ -52,7 +34,7 @@ async function pack(maxBytes: number, recipients: readonly string[]): Promise<Pa
   const stored = createMeter({ withCrc32c: true });
   const reader = openArchiveReader();
   async function* observed(): AsyncGenerator<Buffer> {
-    for await (const chunk of readInput()) {
+    for await (const chunk of readPieces(process.stdin)) {
       content.update(chunk);
       await reader.take(chunk);
       yield chunk;

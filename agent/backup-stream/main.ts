@@ -1,18 +1,13 @@
 // The only part of a backup that has the network, and an account that has nothing else. It is given finished files to read,
 // and its word is believed for nothing but that they were uploaded.
 import { writeSync } from 'node:fs';
-import { PassThrough, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { createZstdDecompress } from 'node:zlib';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { createMeter, type Meter } from '../backup-pack/meter.ts';
 import { openObjectStore } from '../cloud/storage.ts';
-import { passOnAndCount } from './pass-on.ts';
 import { EXIT_NOT_FOUND, RESULT_FD, type StreamResult } from './protocol.ts';
-
-/** Programs write a few kilobytes at a time; each trip through a stream and the compressor's thread costs the same for a lot. */
-const PIECE_BYTES = 512 * 1024;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -28,22 +23,6 @@ function need(name: keyof typeof values): string {
   const value = values[name];
   if (value === undefined || value === '') throw new Error(`--${name} is missing`);
   return value;
-}
-
-/** What comes in, in pieces worth the trip. */
-async function* readInput(): AsyncGenerator<Buffer> {
-  let pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of process.stdin) {
-    const piece: Buffer = chunk;
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes < PIECE_BYTES) continue;
-    yield Buffer.concat(pieces, bytes);
-    pieces = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(pieces, bytes);
 }
 
 /** A pass-through that shows a meter what passes. */
@@ -71,32 +50,17 @@ async function fetchObject(): Promise<StreamResult> {
   const meter = createMeter({ withCrc32c: true });
   const source = openObjectStore(need('bucket'), process.env.STORAGE_API_ENDPOINT).read(need('object'));
   await pipeline(source, measured(meter), process.stdout);
-  const { bytes, sha256, crc32c } = meter.result();
-  return { bytes, sha256, crc32c, contentBytes: bytes, contentSha256: sha256 };
-}
-
-async function decode(): Promise<StreamResult> {
-  const stored = createMeter({ withCrc32c: true });
-  const content = createMeter({ withCrc32c: false });
-  const decompress = createZstdDecompress({ chunkSize: PIECE_BYTES });
-  const decoded = new PassThrough();
-  const [rowsByEntry] = await Promise.all([
-    passOnAndCount(decoded, process.stdout),
-    pipeline(readInput(), measured(stored), decompress, measured(content), decoded),
-  ]);
-  const { bytes: contentBytes, sha256: contentSha256 } = content.result();
-  return { ...stored.result(), contentBytes, contentSha256, rowsByEntry };
+  return meter.result();
 }
 
 const MODES: Record<string, () => Promise<StreamResult | undefined>> = {
   upload,
   fetch: fetchObject,
-  decode,
 };
 
 try {
   const run = MODES[positionals[0] ?? ''];
-  if (!run) throw new Error('usage: backup-stream upload|fetch|decode');
+  if (!run) throw new Error('usage: backup-stream upload|fetch');
   const result = await run();
   if (result) writeSync(RESULT_FD, `${JSON.stringify(result)}\n`);
   process.exit(0);

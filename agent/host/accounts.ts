@@ -1,5 +1,5 @@
 // The accounts of a host: the agent's, the one that alone carries backups over the network, the one that packs dumps
-// without it, and the one that restores them.
+// without it, the one that decodes them, and the one that restores them.
 import { HAS_ACCOUNTS } from '../config/paths.ts';
 import { type Account, runChecked, runProgram } from './process.ts';
 
@@ -7,6 +7,8 @@ export const AGENT_ACCOUNT = 'lamplighter';
 const UPLOAD_ACCOUNT = 'lamplighter-backup';
 /** Another one than the uploader's, which could else reach into what hashes and counts. */
 const PACK_ACCOUNT = 'lamplighter-pack';
+/** Another one than pg_restore's, which could else be reached into by whatever a dump makes of what decodes it. */
+const UNPACK_ACCOUNT = 'lamplighter-unpack';
 /** Also the name of the role that it logs in as: PostgreSQL's peer authentication wants them to be the same. */
 export const RESTORE_ACCOUNT = 'lamplighter-restore';
 
@@ -31,7 +33,12 @@ export function packAccount(): Promise<Account> {
   return findAccount(PACK_ACCOUNT);
 }
 
-/** The account under which a dump is decoded and restored: it has neither the network's credentials nor any file. */
+/** The account that decodes dumps. */
+export function unpackAccount(): Promise<Account> {
+  return findAccount(UNPACK_ACCOUNT);
+}
+
+/** The account under which a dump is restored: it has neither the network's credentials nor any file. */
 export function restoreAccount(): Promise<Account> {
   return findAccount(RESTORE_ACCOUNT);
 }
@@ -39,7 +46,7 @@ export function restoreAccount(): Promise<Account> {
 /** Makes the accounts that are missing, where there are accounts. */
 export async function ensureAccounts(): Promise<void> {
   if (!HAS_ACCOUNTS) return;
-  for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT, PACK_ACCOUNT, RESTORE_ACCOUNT]) {
+  for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT, PACK_ACCOUNT, UNPACK_ACCOUNT, RESTORE_ACCOUNT]) {
     if (await exists(name)) continue;
     const args = [
       '--system',

@@ -37,13 +37,11 @@ function collectResult(child: ChildProcess): () => string {
   return () => line;
 }
 
-/** Where the bucket is and who asks: for the modes that have to do with it, not for the one that reads a dump's content. */
-export function childEnvironment(mode: string | undefined): Record<string, string> {
-  const home = { HOME: '/nonexistent' };
-  if (mode === 'decode') return home;
+/** Where the bucket is and who asks. */
+function childEnvironment(): Record<string, string> {
   const endpoint = process.env.STORAGE_API_ENDPOINT;
   return {
-    ...home,
+    HOME: '/nonexistent',
     ...googleEnvironment(),
     ...(endpoint === undefined ? {} : { STORAGE_API_ENDPOINT: endpoint }),
   };
@@ -64,7 +62,7 @@ export function startBackupChild(
       file: NODE,
       args: ['--no-deprecation', '--disable-warning=ExperimentalWarning', STREAM, ...args],
       account,
-      env: childEnvironment(args[0]),
+      env: childEnvironment(),
     },
     [streams.stdin, streams.stdout, 'pipe', 'pipe'],
   );

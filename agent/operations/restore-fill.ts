@@ -1,6 +1,6 @@
 // Fills a new database pass by pass, and hands what was restored over to its owners.
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
-import type { StreamResult } from '../backup-stream/protocol.ts';
+import type { UnpackResult } from '../backup-unpack/protocol.ts';
 import { quoteName, quoteText } from '../host/postgres.ts';
 import { runScript } from '../host/sql-script.ts';
 import { confirmAbsent } from './restore-absent.ts';
@@ -28,7 +28,7 @@ const [RESTORER, HELD] = [quoteName(RESTORE_ROLE), quoteName(HELD_ROLE)];
 export interface Filled {
   refused: Refused[];
   /** What went in, where rows did. */
-  decoded?: StreamResult;
+  decoded?: UnpackResult;
 }
 
 /** A restore under way in one database. */
@@ -163,7 +163,7 @@ async function runAllPasses(restoration: Restoration, note: (text: string) => vo
     await analyzeTables(filling, of, note);
   };
   const refused = [...(await makeGround(restoration)), ...(await makeDefinitions(restoration))];
-  let decoded: StreamResult | undefined;
+  let decoded: UnpackResult | undefined;
   const run = async (hand: Hand, entries: readonly ListingEntry[]): Promise<void> => {
     const result = await runPass(filling, { hand, entries });
     refused.push(...result.refused);

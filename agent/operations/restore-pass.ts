@@ -3,15 +3,16 @@
 import { chmodSync, closeSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import type { StreamResult } from '../backup-stream/protocol.ts';
-import { restoreAccount } from '../host/accounts.ts';
-import { startBackupChild } from '../host/backup-child.ts';
+import { RESULT_FD, SOURCE_FD, UnpackResult } from '../backup-unpack/protocol.ts';
+import { unpackAccount } from '../host/accounts.ts';
 import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import type { Cluster } from '../host/postgres.ts';
 import type { Programs } from '../host/postgres-programs.ts';
-import { startProgram } from '../host/process.ts';
+import { type Account, startProgram } from '../host/process.ts';
+import { type SealedChild, startSealedChild } from '../host/sealed-child.ts';
 import { type Login, type Session, type SessionTerms, sessionTerms } from '../host/sql-script.ts';
 import type { OpenDump } from './restore-dump.ts';
 import type { Hand } from './restore-plan.ts';
@@ -37,7 +38,7 @@ export interface PassOrder {
 export interface PassResult {
   refused: Refused[];
   /** Of a pass with rows: what the whole dump holds. */
-  decoded?: StreamResult;
+  decoded?: UnpackResult;
 }
 
 /** Since 17 a login may fire an event trigger: never in a superuser's session. */
@@ -103,7 +104,7 @@ async function feed(
   entries: readonly ListingEntry[],
 ): Promise<PassResult> {
   const { dump, signal, onRefused, programs } = filling;
-  const account = await restoreAccount();
+  const account = await unpackAccount();
   const restore = startProgram({ file: programs.file('pg_restore'), ...order }, ['pipe', 'ignore', 'pipe']);
   killOnAbort(restore, signal);
   const reader = createRefusalReader(entries);
@@ -123,16 +124,48 @@ async function feed(
     sink.end(dump.head);
     return judge(await ended);
   }
+  const decoder = await startDecoder({ dump, sink, account, signal }).catch(async (error: unknown) => {
+    restore.kill('SIGKILL');
+    await ended;
+    throw error;
+  });
+  try {
+    const result = judge(await ended);
+    return { ...result, decoded: await readDecoded(decoder) };
+  } finally {
+    decoder.process.kill('SIGKILL');
+    await decoder.ended;
+  }
+}
+
+interface DecoderTerms {
+  dump: OpenDump;
+  /** pg_restore's. */
+  sink: Writable;
+  account: Account;
+  signal: AbortSignal;
+}
+
+/** What decodes the dump for a pg_restore that runs already; begins when it can open nothing more. */
+async function startDecoder({ dump, sink, account, signal }: DecoderTerms): Promise<SealedChild> {
   const source = dump.reopen();
   try {
-    const child = startBackupChild(account, ['decode'], { stdin: source, stdout: sink }, signal);
+    const stdio: ('pipe' | number | Writable)[] = ['pipe', sink, 'pipe', 'pipe', 'pipe'];
+    stdio[SOURCE_FD] = source;
+    const program = { name: 'backup-unpack', args: [], account, stdio, resultFd: RESULT_FD };
+    const starting = startSealedChild(program, signal);
     // The pipe is theirs now: held open here as well, pg_restore would never see its end.
     sink.destroy();
-    const end = await ended;
-    if (end.code !== 0 && end.code !== EXIT_REFUSED) child.process.kill('SIGKILL');
-    const result = judge(end);
-    return { ...result, decoded: await child.result() };
+    const decoder = await starting;
+    decoder.process.stdin?.end();
+    return decoder;
   } finally {
     closeSync(source);
   }
+}
+
+async function readDecoded(decoder: SealedChild): Promise<UnpackResult> {
+  mustHaveEndedWell([await decoder.ended]);
+  const [line] = decoder.lines();
+  return UnpackResult.parse(JSON.parse(line ?? 'null'));
 }

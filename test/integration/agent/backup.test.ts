@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Decrypter } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SOURCE_FD } from '#agent/backup-unpack/protocol.ts';
 import { checkPart } from '#functions/backup/check-part.ts';
 import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
 import { BackupManifest, backupObject, partFile } from '#shared/backup/manifest.ts';
@@ -11,6 +12,7 @@ import { openDsse } from '#shared/signing/dsse.ts';
 import { AWKWARD_ROWS, createAwkwardDatabase } from '#test/fixtures/awkward-database.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 
+const BIG_ROWS = 250_000;
 const BACKUP = { database: 'awkward', localRetentionDays: 30 };
 
 /** On a machine that has much else to do. */
@@ -24,7 +26,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     await lab.cluster.query('postgres', 'CREATE DATABASE big');
     await lab.cluster.query(
       'big',
-      `CREATE TABLE filler AS SELECT g AS id, repeat(md5(g::text), 12) AS body FROM generate_series(1, 250000) g`,
+      `CREATE TABLE filler AS SELECT g AS id, repeat(md5(g::text), 12) AS body FROM generate_series(1, ${BIG_ROWS}) g`,
     );
     await createAwkwardDatabase(lab.cluster, 'awkward');
   });
@@ -58,9 +60,8 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     throw new Error('what was waited for did not come');
   }
 
-  /** The program of that name which works on a backup: pg_dump on the database `big`. */
-  async function findProcess(program: string): Promise<string> {
-    const mark = program === 'node' ? 'backup-pack.mjs' : "--dbname=dbname='big'";
+  /** The process of that program which was given such a word. */
+  async function findProcess(program: string, mark: string): Promise<string> {
     return await waitFor(() =>
       readdirSync('/proc').find((name) => {
         if (!/^\d+$/.test(name)) return false;
@@ -74,8 +75,8 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     );
   }
 
-  async function killProcess(program: string): Promise<void> {
-    process.kill(Number(await findProcess(program)), 'SIGKILL');
+  async function killProcess(program: string, mark: string): Promise<void> {
+    process.kill(Number(await findProcess(program, mark)), 'SIGKILL');
   }
 
   async function endSession(application: string): Promise<void> {
@@ -107,16 +108,43 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     expect(await decrypter.decrypt(globals, 'text')).toContain('CREATE ROLE keeper;');
   });
 
-  test('what packs a dump can open nothing, a socket neither, and is not root', async () => {
-    const ended = lab.start('backup.run', { ...BACKUP, database: 'big' }).ended();
-    const pid = await findProcess('node');
+  /** What a process can open, and what it holds: no more than it was given, by pipes and a file. */
+  async function expectSealed(pid: string): Promise<void> {
     const limit = await waitFor(() => {
       const limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
       return /^Max open files +0 +0 /m.exec(limits)?.[0];
     });
     expect(limit).toBeDefined();
     expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t[1-9]\d*\t/m);
+    const [held, tcp] = [
+      readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
+      ['tcp', 'tcp6', 'udp', 'udp6'].map((name) => readFileSync(`/proc/${pid}/net/${name}`, 'utf8')).join(''),
+    ];
+    const sockets = held.flatMap((name) => /^socket:\[(\d+)\]$/.exec(name)?.[1] ?? []);
+    expect(sockets.filter((inode) => tcp.includes(` ${inode} `))).toEqual([]);
+  }
+
+  test('what packs a dump can open nothing, a socket neither, and is not root', async () => {
+    const ended = lab.start('backup.run', { ...BACKUP, database: 'big' }).ended();
+    await expectSealed(await findProcess('node', 'backup-pack.mjs'));
     expect(await ended).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('what decodes a dump can open nothing, a socket neither, and shares no account with pg_restore', async () => {
+    const { result } = await lab.start('backup.run', { ...BACKUP, database: 'big' }).ended();
+    const { backupId } = BackupSummary.parse(result);
+    const ended = restore(backupId, { database: 'big', confirm: 'big' }).ended();
+    const [pid, restorer] = [
+      await findProcess('node', 'backup-unpack.mjs'),
+      await findProcess('pg_restore', '--no-owner'),
+    ];
+    await expectSealed(pid);
+    const uidOf = (of: string) => /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${of}/status`, 'utf8'))?.[1];
+    expect(uidOf(pid)).not.toBe(uidOf(restorer));
+    const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${SOURCE_FD}`, 'utf8'))?.[1];
+    // The last two bits: may it be written to?
+    expect(Number.parseInt(flags ?? '3', 8) & 3).toBe(0);
+    expect(await ended).toMatchObject({ state: 'succeeded', result: { rows: BIG_ROWS } });
   });
 
   const CHECKSUMS = `SELECT md5(string_agg(s::text, E'\\n' ORDER BY id)) AS scalars,
@@ -201,13 +229,21 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     });
 
     test.each<[string, () => Promise<unknown>, RegExp]>([
-      ['pg_dump that is killed', () => killProcess('pg_dump'), /run pg_dump: exit by a signal/],
+      [
+        'pg_dump that is killed',
+        () => killProcess('pg_dump', "--dbname=dbname='big'"),
+        /run pg_dump: exit by a signal/,
+      ],
       [
         'pg_dump that loses its session',
         () => endSession('lamplighter-backup'),
         /run pg_dump: exit 1: .*table "filler" failed/s,
       ],
-      ['a packer that is killed', () => killProcess('node'), /backup-pack: exit by a signal/],
+      [
+        'a packer that is killed',
+        () => killProcess('node', 'backup-pack.mjs'),
+        /backup-pack: exit by a signal/,
+      ],
     ])('%s', async (_name, harm, fault) => {
       const harmed = harm();
       expect(await fails({ ...BACKUP, database: 'big' })).toMatch(fault);

@@ -63,6 +63,8 @@ test('an archive, unpacked, holds exactly what its signed list says, and the scr
     'lib/install.mjs',
     'lib/runner.mjs',
     'lib/backup-stream.mjs',
+    'lib/backup-pack.mjs',
+    'lib/backup-unpack.mjs',
   ];
   expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining(names));
   expect(readFileSync(join(unpacked, 'install'), 'utf8')).toContain(
