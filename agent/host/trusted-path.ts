@@ -110,6 +110,8 @@ export function requireTrustedPath(path: string): void {
 
 /** A directory held open: names below it lead there whatever becomes of the path by which it was found. */
 export interface OpenDirectory {
+  /** Undefined where there are no accounts, and so nothing to hold. */
+  fd: number | undefined;
   /** The path of a name in it, for this process. */
   pathOf(name: string): string;
   close(): void;
@@ -122,9 +124,9 @@ export interface OpenDirectory {
 export function openUnlinkedDirectory(path: string): OpenDirectory {
   // Without accounts there is nobody who could place a link (and without Linux no /proc).
   if (!HAS_ACCOUNTS || process.platform !== 'linux')
-    return { pathOf: (name) => join(path, name), close: () => undefined };
+    return { fd: undefined, pathOf: (name) => join(path, name), close: () => undefined };
   const fd = openStepwise(path);
-  return { pathOf: (name) => `/proc/self/fd/${fd}/${name}`, close: () => closeSync(fd) };
+  return { fd, pathOf: (name) => `/proc/self/fd/${fd}/${name}`, close: () => closeSync(fd) };
 }
 
 function openStepwise(path: string): number {

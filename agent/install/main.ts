@@ -124,7 +124,8 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   writeUnits();
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', ...STARTED_UNITS);
-  await systemctl('start', 'lamplighter-run.socket', 'lamplighter-read.socket', 'lamplighter-recover.timer');
+  const timers = ['lamplighter-recover.timer', 'lamplighter-upload.timer'];
+  await systemctl('start', 'lamplighter-run.socket', 'lamplighter-read.socket', ...timers);
   await systemctl('restart', 'lamplighter-agent.service');
   const enrolment = JSON.stringify(await writeEnrolment(host, keys));
   if (values.json) console.log(enrolment);

@@ -230,6 +230,35 @@ OnUnitInactiveSec=10min
 WantedBy=timers.target
 `;
 
+/** A unit of its own: an upload that takes hours must not keep the recovery from its work. */
+const UPLOAD = `[Unit]
+Description=Lamplighter: upload backups that could not be uploaded before
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+Slice=lamplighter-run.slice
+ExecStart=${NODE} --max-old-space-size=384 ${LIB}/runner.mjs upload
+EnvironmentFile=-${PATHS.environment}
+TimeoutStartSec=370min
+${SANDBOX}
+UMask=0027
+${ROOT_SANDBOX}
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
+`;
+
+const UPLOAD_TIMER = `[Unit]
+Description=Lamplighter: look for backups that are not uploaded
+
+[Timer]
+OnBootSec=5min
+OnUnitInactiveSec=10min
+
+[Install]
+WantedBy=timers.target
+`;
+
 /** Unit files by name. */
 export const UNITS: Readonly<Record<string, string>> = {
   'lamplighter-agent.service': AGENT,
@@ -241,6 +270,8 @@ export const UNITS: Readonly<Record<string, string>> = {
   'lamplighter-read@.service': READER,
   'lamplighter-recover.service': RECOVER,
   'lamplighter-recover.timer': RECOVER_TIMER,
+  'lamplighter-upload.service': UPLOAD,
+  'lamplighter-upload.timer': UPLOAD_TIMER,
 };
 
 /** The agent's unit with Google credentials from a file of root's. */
@@ -256,6 +287,7 @@ export const ALL_SLICES = 'lamplighter.slice';
 export const STARTED_UNITS = [
   'lamplighter-recover.service',
   'lamplighter-recover.timer',
+  'lamplighter-upload.timer',
   'lamplighter-run.socket',
   'lamplighter-read.socket',
   'lamplighter-agent.service',

@@ -18,6 +18,7 @@ import { BackupId } from '#shared/names.ts';
 import { ownAccount } from '../host/accounts.ts';
 import { requireTrustedPath } from '../host/trusted-path.ts';
 import { renameDurably, writeDurably } from '../runner/durable.ts';
+import { isNotUploaded, markNotUploaded } from './upload-mark.ts';
 
 // The agent's group may see which backups there are, not read them.
 const DIRECTORY_MODE = 0o750;
@@ -74,7 +75,7 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
           backupId: backupId.data,
           bytes,
           isWhole: existsSync(join(dir, MANIFEST_FILE)),
-          isUploaded: !existsSync(join(dir, NOT_UPLOADED_FILE)),
+          isUploaded: !isNotUploaded(dir),
         },
       ];
     });
@@ -117,8 +118,6 @@ export function removeLeftover(localDir: string, commandId: string): void {
   if (left && others.length === 0) removeLocalBackup(localDir, left.backupId);
 }
 
-/** Stands beside the parts until the bucket has all of them and the manifest. */
-const NOT_UPLOADED_FILE = 'not-uploaded';
 /** The manifest before it counts; under its real name the backup would be whole. */
 const UNPUBLISHED_FILE = `${MANIFEST_FILE}.unpublished`;
 const FILE_MODE = 0o600;
@@ -126,13 +125,8 @@ const FILE_MODE = 0o600;
 /** Writes the manifest, and that the bucket has nothing yet, so that both are on the disk but do not count. */
 export function writeUnpublished(localDir: string, backupId: BackupId, text: string): void {
   const dir = localBackupDir(localDir, backupId);
-  writeDurably(join(dir, NOT_UPLOADED_FILE), '', FILE_MODE);
+  markNotUploaded(dir);
   writeDurably(join(dir, UNPUBLISHED_FILE), text, FILE_MODE);
-}
-
-/** The bucket has all of it; again does no harm. */
-export function markUploaded(localDir: string, backupId: BackupId): void {
-  rmSync(join(localBackupDir(localDir, backupId), NOT_UPLOADED_FILE), { force: true });
 }
 
 /** True when the backup counts. */

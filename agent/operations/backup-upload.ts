@@ -4,13 +4,16 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupManifest, backupObject, MANIFEST_FILE, partFile } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { lookUp } from '#shared/look-up.ts';
 import type { BackupId } from '#shared/names.ts';
+import type { Policy } from '#shared/policy/policy.ts';
 import { DsseEnvelope } from '#shared/signing/dsse.ts';
 import { createMeter, type Measures } from '../backup-pack/meter.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { mustHaveEndedWell } from '../host/joined.ts';
-import { listLocalBackups, localBackupDir, markUploaded, readPublished } from './backup-store.ts';
+import { listLocalBackups, localBackupDir, readPublished } from './backup-store.ts';
+import { clearMark, countFailure, isUploadDue } from './upload-mark.ts';
 
 export interface UploadPlace {
   host: string;
@@ -71,29 +74,60 @@ export async function uploadBackup(place: UploadPlace, backupId: BackupId): Prom
     const object = backupObject(place.host, backupId, MANIFEST_FILE);
     await uploadFile(place, join(dir, MANIFEST_FILE), object, measure(Buffer.from(text)));
   } catch (error) {
+    countFailure(dir, Date.now());
     throw new LamplighterError('unavailable', `upload backup ${backupId}: ${messageOf(error)}`, {
       retryable: true,
       cause: error,
-      hint: `The local copy in ${dir} is whole. It is uploaded with the next backup.`,
+      hint: `The local copy in ${dir} is whole. The host goes on trying to upload it: lamp run backup.list.`,
     });
   }
-  markUploaded(place.localDir, backupId);
+  clearMark(dir);
 }
 
-/** Uploads what earlier backups left on the disk, oldest first; gives how many, and what kept the others back. */
+export interface LeftBehind {
+  uploaded: BackupId[];
+  /** How many are still here alone. */
+  left: number;
+}
+
+/** Uploads what backups left on the disk, oldest first, and notes what kept the others back. */
 export async function uploadLeftBehind(
   place: UploadPlace,
   note: (text: string) => void,
-): Promise<{ uploaded: number }> {
-  const left = listLocalBackups(place.localDir).filter(({ isWhole, isUploaded }) => isWhole && !isUploaded);
-  let uploaded = 0;
-  for (const { backupId } of left) {
+  mayTry: (backupId: BackupId) => boolean = () => true,
+): Promise<LeftBehind> {
+  const waiting = listLocalBackups(place.localDir).filter(
+    ({ isWhole, isUploaded }) => isWhole && !isUploaded,
+  );
+  const uploaded: BackupId[] = [];
+  for (const { backupId } of waiting.filter((backup) => mayTry(backup.backupId))) {
     try {
       await uploadBackup(place, backupId);
-      uploaded += 1;
+      uploaded.push(backupId);
     } catch (error) {
       note(messageOf(error));
     }
   }
-  return { uploaded };
+  return { uploaded, left: waiting.length - uploaded.length };
+}
+
+/**
+ * The host's own later attempt, by a timer, at what no command is uploading now: only when it is due, and only a database
+ * that the policy still allows to be backed up.
+ */
+export async function uploadDue(
+  place: UploadPlace,
+  databases: Policy['databases'],
+  note: (text: string) => void,
+): Promise<LeftBehind> {
+  return await uploadLeftBehind(place, note, (backupId) => {
+    if (!isUploadDue(localBackupDir(place.localDir, backupId), Date.now())) return false;
+    try {
+      const { database } = readLocalManifest(place.localDir, backupId).manifest;
+      return lookUp(databases, database)?.allow.includes('backup') === true;
+    } catch (error) {
+      note(`passed over local backup ${backupId}: its manifest can't be read: ${messageOf(error)}`);
+      return false;
+    }
+  });
 }

@@ -14,9 +14,10 @@ import { programsFor, runSql } from '../host/postgres.ts';
 import { assertDumpIsSafe } from '../host/postgres-programs.ts';
 import { readDatabaseFacts } from '../host/postgres-properties.ts';
 import type { Shortfall, Step, StepContext } from '../runner/steps.ts';
+import { readConfiguration } from './backup-configuration.ts';
 import { dumpApplication, dumpDatabase } from './backup-dump.ts';
 import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
-import { readConfiguration, readGlobals, storeSecret } from './backup-secrets.ts';
+import { readGlobals, storeSecret } from './backup-secrets.ts';
 import { expectBytes } from './backup-size.ts';
 import {
   chooseExpired,
@@ -165,7 +166,7 @@ function uploadStep({ host, policy: { bucket, localDir } }: BackupTerms): Step {
         return { data: { problem, ...(hint === undefined ? {} : { hint }) }, detail: problem };
       }
       const { uploaded } = await uploadLeftBehind(place, context.note);
-      return uploaded === 0 ? {} : { detail: `and ${uploaded} that had been left behind` };
+      return uploaded.length === 0 ? {} : { detail: `and ${uploaded.length} that had been left behind` };
     },
   };
 }

@@ -1,25 +1,31 @@
 // The runner's entry, root. `run`: one command, handed over on the socket that systemd passed as stdin. `recover`: after a
-// runner ended without a report (ExecStopPost=), at boot and from time to time, brings what it left to an end.
+// runner ended without a report (ExecStopPost=), at boot and from time to time, brings what it left to an end. `upload`: from
+// time to time, uploads backups whose own command could not.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { messageOf } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
+import { backupRun } from '#shared/operations/backup.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { readConfig, readPinnedKeys } from '../config/config.ts';
 import { PATHS } from '../config/paths.ts';
 import { hideValues, withholdLines } from '../host/redact.ts';
 import { readSecretValues } from '../host/secret-files.ts';
 import { isSystemStopping, isUnitOver } from '../host/systemd.ts';
+import { uploadDue } from '../operations/backup-upload.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { pruneRuns, type UnfinishedRun, unfinishedRuns } from './left-over.ts';
 import { openLocks } from './locks.ts';
 import { type Runner, recover } from './run.ts';
 import { serveHandover } from './serve.ts';
 import { hasReport, runDir } from './step-record.ts';
+import { brief } from './steps.ts';
 
 /** How much older than the newest a record of a run may be: far more than an envelope can live. */
 const KEEP_RUNS_MS = 30 * 24 * 60 * 60 * 1000;
+/** The unit's own limit is a little longer. */
+const UPLOAD_TIMEOUT_MS = 6 * 60 * 60 * 1000;
 
 function say(msg: string, fields: Record<string, unknown> = {}): void {
   console.log(JSON.stringify({ msg, ...fields }));
@@ -102,6 +108,22 @@ async function recoverOrphans(): Promise<void> {
   pruneRuns(PATHS.runs, KEEP_RUNS_MS);
 }
 
+/** The backup was ordered by a command that held; this finishes what it left, as the recovery does. */
+async function uploadOutstanding(): Promise<void> {
+  const { host } = readConfig(PATHS.config);
+  const { policy } = loadPolicy(PATHS.policy, host);
+  if (!policy.backup) return;
+  const unfinished = unfinishedRuns(PATHS.runs, sayUnreadable);
+  // It takes along what earlier ones left.
+  if (unfinished.some(({ envelope }) => envelope.operation === backupRun.name)) return;
+  hideSecrets(host);
+  const { bucket, localDir } = policy.backup;
+  const place = { host, bucket, localDir, signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS) };
+  const note = (text: string): void => say('a backup is not uploaded', { error: brief(text) });
+  const { uploaded, left } = await uploadDue(place, policy.databases, note);
+  if (uploaded.length > 0) say('uploaded backups that had been left behind', { uploaded, left });
+}
+
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { instance: { type: 'string' }, all: { type: 'boolean', default: false } },
@@ -112,7 +134,8 @@ try {
     await serveHandover(socket, values.instance ?? '', openRunner);
   } else if (positionals[0] === 'recover' && values.all) await recoverOrphans();
   else if (positionals[0] === 'recover') await recoverOwn(values.instance ?? '');
-  else throw new Error('usage: runner run|recover [--instance NAME] [--all]');
+  else if (positionals[0] === 'upload') await uploadOutstanding();
+  else throw new Error('usage: runner run|recover|upload [--instance NAME] [--all]');
 } catch (error) {
   console.error(JSON.stringify({ msg: 'runner failed', error: messageOf(error) }));
   process.exitCode = 1;

@@ -53,7 +53,7 @@ export interface Procedure {
   afterCrash?(step: string): 'go-on' | 'undo';
 }
 
-/** What is missing; nothing is undone for it. */
+/** What is missing; nothing is undone for it, and the result is told all the same. */
 export interface Shortfall {
   code: OutcomeCode;
   message: string;
@@ -124,8 +124,8 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
   try {
     try {
       const shortfall = procedure.shortfall?.(progress.context);
-      if (shortfall) return tellShortfall(shortfall);
-      return { state: 'succeeded', result: procedure.result(progress.context) };
+      const result = procedure.result(progress.context);
+      return shortfall ? { ...tellShortfall(shortfall), result } : { state: 'succeeded', result };
     } catch (thrown) {
       // What can't be told can't be relied on: as if the last step had failed.
       return await takeBack(procedure, progress, procedure.steps.length - 1, { thrown });

@@ -14,7 +14,7 @@ const MOST_TOLD = 5;
 export async function findBackup(
   session: Session,
   wanted: string,
-  isFit: (backup: BackupView) => boolean = () => true,
+  isFit: (backup: BackupView) => boolean = ({ proof }) => proof.state !== 'not-uploaded',
 ): Promise<BackupView> {
   const backups = await fetchList(session, `/v1/backups?limit=${MOST_BACKUPS}`, BackupView);
   const newestFirst = backups.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));

@@ -24,6 +24,8 @@ export function proofOf({ proof }: BackupView, { paint, nowMs }: Pick<ViewContex
       return { text: `intact ${formatAge(proof.at, nowMs)}` };
     case 'corrupt':
       return { text: `corrupt: ${proof.faults[0] ?? 'unreadable'}`, paint: paint.red };
+    case 'not-uploaded':
+      return { text: 'on the host only, not uploaded yet', paint: paint.yellow };
     case 'pending':
       return { text: 'not verified yet', paint: paint.yellow };
   }

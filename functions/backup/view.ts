@@ -1,6 +1,13 @@
 // Backups as the API shows them.
 import type { BackupView } from '#shared/api/views.ts';
-import { findBackupsById, listBackups, type StoredBackup } from '../store/backups.ts';
+import { backupTimeMs } from '#shared/backup/manifest.ts';
+import {
+  findBackupsById,
+  type HeldBackup,
+  listBackups,
+  listHeldBackups,
+  type StoredBackup,
+} from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 
 /** What each state of a proof leaves open. */
@@ -32,14 +39,35 @@ function toView(backup: StoredBackup): BackupView {
   };
 }
 
-/** Backups, the newest first. */
-export async function listBackupViews(db: Queryable, limit: number): Promise<BackupView[]> {
-  return (await listBackups(db, limit)).map(toView);
+function toHeldView({ host, result }: HeldBackup): BackupView {
+  const { backupId: id, database, bytes, tables, rows, durationMs } = result;
+  const startedMs = backupTimeMs(id);
+  return {
+    id,
+    host,
+    database,
+    startedAt: new Date(startedMs).toISOString(),
+    finishedAt: new Date(startedMs + durationMs).toISOString(),
+    bytes,
+    tables,
+    rows,
+    proof: { state: 'not-uploaded', at: null, faults: [] },
+  };
 }
 
-/** The newest backup, or null when there is none. */
+/** Backups, the newest first, with those that are on their hosts alone. */
+export async function listBackupViews(db: Queryable, limit: number): Promise<BackupView[]> {
+  const views = [
+    ...(await listBackups(db, limit)).map(toView),
+    ...(await listHeldBackups(db, limit)).map(toHeldView),
+  ];
+  return views.toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt)).slice(0, limit);
+}
+
+/** The newest backup that the bucket has, or null when there is none. */
 export async function latestBackupView(db: Queryable): Promise<BackupView | null> {
-  return (await listBackupViews(db, 1))[0] ?? null;
+  const [newest] = await listBackups(db, 1);
+  return newest ? toView(newest) : null;
 }
 
 /** The backup with this id, or undefined. */

@@ -1,6 +1,7 @@
 // Backups and what is proven of them. A verification is a round: open while `round` is ahead of `proven_round`.
 import { z } from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
+import { BackupSummary } from '#shared/operations/backup.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
@@ -70,6 +71,23 @@ export async function listBackups(db: Queryable, limit: number): Promise<StoredB
     db,
     StoredBackup,
     `SELECT ${COLUMNS} FROM backups ORDER BY finished_at DESC, id DESC LIMIT $1`,
+    [limit],
+  );
+}
+
+/** The end of a `backup.run` whose upload failed. */
+const HeldBackup = z.object({ host: HostName, result: BackupSummary });
+export type HeldBackup = z.infer<typeof HeldBackup>;
+
+/** Backups that are whole on their hosts and of which the bucket has nothing that counts, the newest first. */
+export async function listHeldBackups(db: Queryable, limit: number): Promise<HeldBackup[]> {
+  return await queryRows(
+    db,
+    HeldBackup,
+    `SELECT host, result FROM commands c
+     WHERE operation = 'backup.run' AND state = 'failed' AND code = 'not-uploaded' AND result IS NOT NULL
+       AND NOT EXISTS (SELECT FROM backups b WHERE b.host = c.host AND b.id = c.result->>'backupId')
+     ORDER BY requested_at DESC, c.id DESC LIMIT $1`,
     [limit],
   );
 }

@@ -134,7 +134,13 @@ const BACKUP_COLUMNS = [
   { title: 'size', flexible: true, least: 8, dispensable: 1 },
 ];
 const drawBackup: Draw<BackupView> = ({ id, bytes, tables, rows, proof }, now, paint) => {
-  const tints = { verified: paint.green, intact: undefined, corrupt: paint.red, pending: paint.yellow };
+  const tints = {
+    verified: paint.green,
+    intact: undefined,
+    corrupt: paint.red,
+    pending: paint.yellow,
+    'not-uploaded': paint.yellow,
+  };
   const said = proof.at === null ? proof.state : `${proof.state} ${ageOf(proof.at, now)} ago`;
   const size = `${formatBytes(bytes)}, ${tables} tables, ${formatCount(rows)} rows`;
   return [id, { text: said, paint: tints[proof.state] }, { text: size, paint: paint.dim }];

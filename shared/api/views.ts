@@ -153,8 +153,9 @@ export const BackupView = z.object({
   tables: z.int(),
   rows: z.int(),
   proof: z.object({
+    /** `not-uploaded`: whole on its host, which goes on trying; the bucket does not have it yet. */
     /** `intact`: of an encrypted dump, less than `verified`: its bytes are those that the host signed, its content unknown. */
-    state: z.enum(['pending', 'intact', 'verified', 'corrupt']),
+    state: z.enum(['not-uploaded', 'pending', 'intact', 'verified', 'corrupt']),
     at: Timestamp.nullable(),
     /** One line per fault that was found; empty when verified or intact. */
     faults: z.array(z.string()),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UNITS } from '#agent/install/units.ts';
+import { STARTED_UNITS, UNITS } from '#agent/install/units.ts';
 import { lastValue, listedUnits, parseUnitFile } from '#local/supervisor/unit-file.ts';
 
 const ORDER = ['Unit.After', 'Unit.Before'] as const;
@@ -39,4 +39,11 @@ test('the agent starts when what a crash cut short has been brought to an end', 
   expect(listedUnits(parseUnitFile(UNITS['lamplighter-agent.service'] ?? ''), 'Unit.After')).toContain(
     'lamplighter-recover.service',
   );
+});
+
+test('what stops the slices stops an upload too, and one that takes hours keeps no recovery waiting', () => {
+  const upload = parseUnitFile(UNITS['lamplighter-upload.service'] ?? '');
+  expect(lastValue(upload, 'Service.Slice')).toBe('lamplighter-run.slice');
+  expect(lastValue(upload, 'Service.ExecStart')).toMatch(/runner\.mjs upload$/);
+  expect(STARTED_UNITS).toContain('lamplighter-upload.timer');
 });

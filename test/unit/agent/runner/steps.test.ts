@@ -117,6 +117,7 @@ describe('run', () => {
       code: 'not-uploaded',
       message: 'upload x: 503',
       hint: 'Wait.',
+      result: { a: 'a-data', b: 'b-data' },
     });
     expect(done).toEqual(['a', 'b']);
   });

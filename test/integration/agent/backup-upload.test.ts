@@ -1,0 +1,93 @@
+// A backup that the bucket could not take is uploaded later, by the host itself and without another backup.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { markNotUploaded } from '#agent/operations/upload-mark.ts';
+import { checkPart } from '#functions/backup/check-part.ts';
+import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
+import { type GcsServer, startGcs } from '#local/gcs/server.ts';
+import { BackupManifest } from '#shared/backup/manifest.ts';
+import { openDsse } from '#shared/signing/dsse.ts';
+import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
+
+const BACKUP = { database: 'shop', localRetentionDays: 30 };
+/** On a machine that has much else to do. */
+const SLOW_MS = 300_000;
+
+describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeout: SLOW_MS }, () => {
+  let lab: HostLab;
+  let again: GcsServer | undefined;
+  let left: string;
+
+  beforeAll(async () => {
+    lab = await openHostLab(['shop']);
+    await lab.cluster.query('postgres', 'CREATE DATABASE shop');
+    await lab.cluster.query('shop', 'CREATE TABLE orders AS SELECT g AS id FROM generate_series(1, 100) g');
+  });
+  afterAll(async () => {
+    await lab?.close();
+    await again?.close();
+  });
+
+  function mark(): string {
+    return join(lab.localDir, left, 'not-uploaded');
+  }
+
+  /** As if its last failure had been so long ago. */
+  function age(minutes: number): void {
+    const { failures } = JSON.parse(readFileSync(mark(), 'utf8')) as { failures: number };
+    writeFileSync(mark(), JSON.stringify({ failures, failedAtMs: Date.now() - minutes * 60_000 }));
+  }
+
+  async function objects(): Promise<string[]> {
+    return (await lab.bucket.getFiles())[0].map(({ name }) => name.slice(dirname(name).length + 1));
+  }
+
+  test('the backup stands on the disk, and its end says that the host goes on trying', async () => {
+    await lab.gcs.close();
+    const ending = await lab.start('backup.run', BACKUP).ended();
+    expect(ending).toMatchObject({
+      state: 'failed',
+      code: 'not-uploaded',
+      hint: expect.stringMatching(/is whole.*goes on trying/),
+      result: { database: 'shop', rows: 100 },
+    });
+    left = readdirSync(lab.localDir)[0] ?? '';
+    expect(JSON.parse(readFileSync(mark(), 'utf8'))).toMatchObject({ failures: 1 });
+  });
+
+  test('the timer tries again when its pause is over, only what the policy allows, and then the cloud can prove it', async () => {
+    const told: string[] = [];
+    again = await startGcs({
+      host: '127.0.0.1',
+      port: Number(new URL(lab.gcs.url).port),
+      dataDir: join(dirname(lab.localDir), 'gcs'),
+      notify: async ({ attributes }) => void told.push(attributes.objectId ?? ''),
+    });
+    expect(await lab.uploadDue()).toBe('');
+    expect(await objects()).toEqual([]);
+    age(11);
+    const { socketDir, port } = lab.cluster;
+    const databases = { shop: { socketDir, port, allow: ['restore' as const] } };
+    expect(await lab.uploadDue({ ...lab.policy, databases })).toBe('');
+    expect(await objects()).toEqual([]);
+    expect(await lab.uploadDue()).toContain(left);
+    const [manifestFile, ...parts] = (await lab.bucket.getFiles())[0].toReversed();
+    const payload = openDsse('manifest', String((await manifestFile!.download())[0]), [lab.runner.publicKey]);
+    const manifest = BackupManifest.parse(JSON.parse(Buffer.from(payload!).toString()));
+    expect(parts).toHaveLength(manifest.parts.length);
+    for (const part of manifest.parts)
+      expect((await checkPart(lab.bucket, manifest, part, createRunningCrc32c)).faults).toEqual([]);
+    // What makes `verify-object` order the proof.
+    expect(told.at(-1)).toBe(manifestFile!.name);
+    expect(readdirSync(join(lab.localDir, left))).not.toContain('not-uploaded');
+  });
+
+  test('killed before it could note that all is uploaded, it does no harm the next time', async () => {
+    const before = (await lab.bucket.getFiles())[0].map(({ metadata }) => metadata.generation);
+    markNotUploaded(join(lab.localDir, left));
+    expect(await lab.uploadDue()).toContain(left);
+    expect(readdirSync(join(lab.localDir, left))).not.toContain('not-uploaded');
+    expect((await lab.bucket.getFiles())[0].map(({ metadata }) => metadata.generation)).toEqual(before);
+  });
+});
