@@ -45,24 +45,56 @@ export function openReserve(path: string, purpose: string): DiskReserve {
   };
 }
 
-export interface ReserveWatch {
+interface ReserveWatch {
   /** Rejects as soon as the reserve is touched, whoever writes; else never ends. */
   watched: Promise<never>;
   stop(): void;
 }
 
 /** Looks several times a second while something is being written. */
-export function watchReserve(reserve: DiskReserve): ReserveWatch {
+function watchReserve(reserve: DiskReserve): ReserveWatch {
   let timer: NodeJS.Timeout | undefined;
   const watched = new Promise<never>((_resolve, reject) => {
-    timer = setInterval(() => {
+    const look = (): void => {
       try {
         if (reserve.roomBytes() < 0) reject(reserve.fault());
       } catch (error) {
         reject(error instanceof Error ? error : new Error(String(error)));
       }
-    }, LOOK_EVERY_MS);
+    };
+    timer = setInterval(look, LOOK_EVERY_MS);
+    look();
   });
   watched.catch(() => undefined);
   return { watched, stop: () => clearInterval(timer) };
+}
+
+/**
+ * Does work that writes to disks, and ends it by its signal as soon as a reserve is touched, whoever writes. Throws the
+ * reserve's fault (`unavailable`) then, whatever the work itself says of its end.
+ */
+export async function withinReserves<T>(
+  reserves: readonly DiskReserve[],
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const touched = new AbortController();
+  let fault: unknown;
+  const watches = reserves.map((reserve) => watchReserve(reserve));
+  for (const { watched } of watches) {
+    watched.catch((error: unknown) => {
+      fault ??= error;
+      touched.abort();
+    });
+  }
+  try {
+    const result = await work(AbortSignal.any([signal, touched.signal]));
+    // Work that takes its own end for a small matter has still been ended.
+    if (fault === undefined) return result;
+    throw fault;
+  } catch (error) {
+    throw fault ?? error;
+  } finally {
+    for (const { stop } of watches) stop();
+  }
 }

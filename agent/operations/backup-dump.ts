@@ -8,7 +8,7 @@ import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { EXIT_NO_ROOM, LOCAL_FD, PackResult, RESULT_FD } from '../backup-pack/protocol.ts';
 import { packAccount } from '../host/accounts.ts';
 import { recipientFingerprint } from '../host/age-identity.ts';
-import { type DiskReserve, watchReserve } from '../host/disk-reserve.ts';
+import { type DiskReserve, withinReserves } from '../host/disk-reserve.ts';
 import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import { LockHindrance, watchLocks } from '../host/lock-watch.ts';
 import {
@@ -92,22 +92,21 @@ function tellGivenUp({ database }: DumpOrder, { message, hint }: LockHindrance, 
 async function dumpOnce(order: DumpOrder): Promise<DumpResult> {
   const { cluster, commandId, signal, reserve, object } = order;
   const locks = await watchLocks(cluster, dumpApplication(commandId));
-  const room = watchReserve(reserve);
   const hindered = new AbortController();
   let hindrance: unknown;
-  for (const watched of [locks.watched, room.watched]) {
-    watched.catch((error: unknown) => {
-      hindrance ??= error;
-      hindered.abort();
-    });
-  }
+  locks.watched.catch((error: unknown) => {
+    hindrance ??= error;
+    hindered.abort();
+  });
   try {
-    const { tables, plain, ...measures } = await packDump(order, AbortSignal.any([signal, hindered.signal]));
+    const either = AbortSignal.any([signal, hindered.signal]);
+    const { tables, plain, ...measures } = await withinReserves([reserve], either, (alive) =>
+      packDump(order, alive),
+    );
     return { part: { name: 'database', object, ...measures, ...encodingOf(order, plain) }, tables };
   } catch (error) {
     throw hindrance ?? error;
   } finally {
-    room.stop();
     await locks.stop();
   }
 }

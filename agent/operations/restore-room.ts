@@ -2,7 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
-import { reserveOf } from '../host/disk-reserve.ts';
+import { type DiskReserve, openReserve, reserveOf } from '../host/disk-reserve.ts';
 import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
 
 const MIB = 1024 * 1024;
@@ -42,12 +42,12 @@ export interface Place {
 
 /**
  * Throws `unavailable` when there is no room for another database beside the one that is there, or when the log of what is
- * written to it would find its own disk's reserve touched already.
+ * written to it would find its own disk's reserve touched already. Gives the reserves that filling it must leave alone.
  */
 export async function needRestoreRoom(
   cluster: Cluster,
   { database, tablespace, bytes, others }: Place,
-): Promise<void> {
+): Promise<DiskReserve[]> {
   const named = [tablespace, ...others].map(quoteText).join(', ');
   const [data = '/', place, ...more] = await runSql(
     `SELECT current_setting('data_directory');
@@ -55,8 +55,11 @@ export async function needRestoreRoom(
        FROM unnest(ARRAY[${named}]) WITH ORDINALITY AS o(name, n) JOIN pg_tablespace ON spcname = name ORDER BY n;`,
     { cluster, database: 'postgres' },
   );
-  needRoom(
-    [{ path: place ?? data, bytes }, ...[join(data, 'pg_wal'), ...more].map((path) => ({ path, bytes: 0 }))],
-    `restore ${database}`,
-  );
+  const purpose = `restore ${database}`;
+  const needs = [
+    { path: place ?? data, bytes },
+    ...[join(data, 'pg_wal'), ...more].map((path) => ({ path, bytes: 0 })),
+  ];
+  needRoom(needs, purpose);
+  return needs.map(({ path }) => openReserve(path, purpose));
 }

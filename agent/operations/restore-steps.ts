@@ -1,6 +1,7 @@
 // The steps that fill the new database: restored by a role that is no superuser, counted, handed over to its owners.
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { withinReserves } from '../host/disk-reserve.ts';
 import type { Step, StepContext } from '../runner/steps.ts';
 import { adviseOnRestore } from './restore-advice.ts';
 import { compareRows } from './restore-count.ts';
@@ -21,7 +22,7 @@ const HandedOver = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z
 /** More are counted, not told. */
 const MAX_REFUSED = 50;
 
-async function open(terms: RestoreTerms, { signal }: StepContext) {
+async function open(terms: RestoreTerms, signal: AbortSignal) {
   const { cluster, names, spec, state } = terms;
   const { dump, programs, standingOf } = foundBy(terms);
   const place = { cluster, fresh: names.fresh, login: await state.login() };
@@ -36,11 +37,13 @@ function fillStep(terms: RestoreTerms): Step {
     describe: () =>
       `zstd -d | pg_restore${spec.onRefused === 'stop' ? ' --exit-on-error' : ''} into ${names.fresh}, as a role that is no superuser; ANALYZE`,
     run: async (context) => {
-      const restoration = await open(terms, context);
-      const { refused, decoded } = await fillDatabase(restoration, context.note).catch((error: unknown) => {
-        throw advise(adviseOnRestore(error), terms);
-      });
-      const detail = `${decoded?.contentBytes ?? restoration.filling.dump.headBytes} bytes${tellRefused(refused)}`;
+      const fill = async (signal: AbortSignal) => fillDatabase(await open(terms, signal), context.note);
+      const { refused, decoded } = await withinReserves(terms.state.reserves, context.signal, fill).catch(
+        (error: unknown) => {
+          throw advise(adviseOnRestore(error), terms);
+        },
+      );
+      const detail = `${decoded?.contentBytes ?? foundBy(terms).dump.headBytes} bytes${tellRefused(refused)}`;
       return { data: { refused, rowsByEntry: decoded?.rowsByEntry ?? [] }, detail };
     },
   };
@@ -67,7 +70,7 @@ function compareStep(terms: RestoreTerms): Step {
     name: 'check-rows',
     describe: () => `count the rows of every table in ${names.fresh} and hold them against the dump's`,
     run: async (context) => {
-      const { filling } = await open(terms, context);
+      const { filling } = await open(terms, context.signal);
       const { refused, rowsByEntry } = Filled.parse(context.data.get('restore-database'));
       const absent = absentTables(filling.dump.entries, refused);
       const { rows, wrong } = await compareRows(filling, new Map(rowsByEntry), absent);
@@ -102,11 +105,17 @@ function handOverStep(terms: RestoreTerms): Step {
     describe: () =>
       `give everything in ${names.fresh} to its owners, with its rights; drop the roles of the restore`,
     run: async (context) => {
-      const restoration = await open(terms, context);
       const { refused: before } = Filled.parse(context.data.get('restore-database'));
-      const refused = await handOver(restoration, before);
+      // Materialized views are filled here.
+      const [refused, { leftOut: absent, joins }] = await withinReserves(
+        terms.state.reserves,
+        context.signal,
+        async (signal) => {
+          const restoration = await open(terms, signal);
+          return [await handOver(restoration, before), restoration.plan] as const;
+        },
+      );
       await dropRestoreRoles(cluster);
-      const { leftOut: absent, joins } = restoration.plan;
       const unchecked = joins.toOrdinary
         .filter((key) => !isUncheckedKey(key))
         .map((key) => `the check of the rows by ${nameEntry(key)}`);

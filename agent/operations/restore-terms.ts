@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { restoreRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
+import type { DiskReserve } from '../host/disk-reserve.ts';
 import type { Cluster } from '../host/postgres.ts';
 import type { Programs } from '../host/postgres-programs.ts';
 import type { Login } from '../host/sql-script.ts';
@@ -17,6 +18,8 @@ export interface RestoreState {
   /** PostgreSQL's own that fit the server. */
   programs: Programs | undefined;
   standingOf: ((owner: string) => Standing) | undefined;
+  /** Of the disks that the new database and its log are on. */
+  reserves: readonly DiskReserve[];
   /** The same each time. */
   login(): Promise<Login>;
 }
@@ -36,6 +39,7 @@ export function openState(): RestoreState {
     dump: undefined,
     programs: undefined,
     standingOf: undefined,
+    reserves: [],
     login: () => {
       login ??= makeLogin();
       return login;

@@ -88,7 +88,7 @@ function checkBackupStep(terms: RestoreTerms): Step {
       await refuseObstacles(cluster, database, manifest.properties);
       await refuseWhatCannotBe(terms, dump, note);
       const { databaseBytes, properties } = manifest;
-      await needRestoreRoom(cluster, {
+      state.reserves = await needRestoreRoom(cluster, {
         database,
         tablespace: properties.tablespace,
         bytes: databaseBytes,

@@ -86,6 +86,8 @@ function doubtOf({ proof }: BackupView): string | undefined {
       return 'is encrypted, so only its bytes are proven, and the host needs an age identity (identityFile in its policy)';
     case 'corrupt':
       return `is known to be corrupt${fault}`;
+    case 'not-uploaded':
+      return 'is on its host only, so nothing is proven of it yet';
     case 'pending':
       return 'is not verified yet';
   }

@@ -1,22 +1,39 @@
-// A backup on a disk that is too small for it, where PostgreSQL may live too: it stops before the reserve is touched.
+// A backup or a restore on a disk that is too small for it, where PostgreSQL may live too: it leaves a reserve alone.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serverAccount } from '#local/postgres/programs.ts';
+import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 
 const DISK_BYTES = 24 * 1024 * 1024;
+/** Room for the database twice, and for its reserve. */
+const TABLESPACE_BYTES = 200 * 1024 * 1024;
 const BACKUP = { database: 'noise', localRetentionDays: 30 };
 
-describe.skipIf(!canLab)('a backup and a small disk (needs root on Linux)', () => {
+/** On a machine that has much else to do. */
+const SLOW_MS = 300_000;
+
+describe.skipIf(!canLab)('a backup and a small disk (needs root on Linux)', { timeout: SLOW_MS }, () => {
   let lab: HostLab;
   let parent: string;
 
   beforeAll(async () => {
     parent = mkdtempSync(join(tmpdir(), 'lamplighter-disk-'));
-    lab = await openHostLab(['noise']);
+    chmodSync(parent, 0o755);
+    lab = await openHostLab(['noise', 'tight']);
     await lab.cluster.query('postgres', 'CREATE DATABASE noise');
     await lab.cluster.query(
       'noise',
@@ -29,10 +46,10 @@ describe.skipIf(!canLab)('a backup and a small disk (needs root on Linux)', () =
     rmSync(parent, { recursive: true, force: true });
   });
 
-  function mount(name: string): string {
+  function mount(name: string, bytes = DISK_BYTES): string {
     const dir = join(parent, name);
     mkdirSync(dir);
-    const args = ['-t', 'tmpfs', '-o', `size=${DISK_BYTES},mode=0755`, 'tmpfs', dir];
+    const args = ['-t', 'tmpfs', '-o', `size=${bytes},mode=0755`, 'tmpfs', dir];
     expect(spawnSync('/usr/bin/mount', args).status).toBe(0);
     return dir;
   }
@@ -80,6 +97,38 @@ describe.skipIf(!canLab)('a backup and a small disk (needs root on Linux)', () =
       expect(message).toMatch(/no room under .*about \d+ MB needed, \d+ MB free/);
       expect(leastBytes).toBeGreaterThan(DISK_BYTES * 0.45);
     } finally {
+      spawnSync('/usr/bin/umount', [dir]);
+    }
+  });
+
+  test('a restore is stopped while it fills the new database, and everything is put back', async () => {
+    const { query } = lab.cluster;
+    const dir = mount('tablespace', TABLESPACE_BYTES);
+    try {
+      const { uid = 0, gid = 0 } = serverAccount() ?? {};
+      chownSync(dir, uid, gid);
+      await query('postgres', `CREATE TABLESPACE small LOCATION '${dir}'`);
+      await query('postgres', 'CREATE DATABASE tight TEMPLATE noise TABLESPACE small');
+      const { result } = await lab.start('backup.run', { ...BACKUP, database: 'tight' }).ended();
+      const { backupId } = BackupSummary.parse(result);
+      const run = lab.start('restore.run', { backupId, database: 'tight', confirm: 'tight', services: [] });
+      while (!run.steps().some(({ step, phase }) => step === 'restore-database' && phase === 'begin'))
+        await sleep(1);
+      // Somebody else's file: half the reserve stays.
+      writeFileSync(join(dir, 'others'), Buffer.alloc(Math.max(0, freeBytes(dir) - TABLESPACE_BYTES * 0.05)));
+      expect(await run.ended()).toMatchObject({
+        state: 'failed',
+        message: expect.stringMatching(
+          /^restore-database: restore tight: no room under .*tablespace.* in reserve.*everything was put back/s,
+        ),
+      });
+      const names = await query('postgres', "SELECT datname FROM pg_database WHERE datname LIKE 'tight%'");
+      expect(names).toEqual([{ datname: 'tight' }]);
+      expect(await query('postgres', "SELECT FROM pg_roles WHERE rolname LIKE 'lamplighter-%'")).toEqual([]);
+      expect(await query('tight', 'SELECT count(*)::int AS n FROM noise')).toEqual([{ n: 40_000 }]);
+    } finally {
+      await query('postgres', 'DROP DATABASE IF EXISTS tight');
+      await query('postgres', 'DROP TABLESPACE IF EXISTS small');
       spawnSync('/usr/bin/umount', [dir]);
     }
   });
