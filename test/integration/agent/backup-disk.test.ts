@@ -20,7 +20,7 @@ import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 
 const DISK_BYTES = 24 * 1024 * 1024;
 /** Room for the database twice, and for its reserve. */
-const TABLESPACE_BYTES = 200 * 1024 * 1024;
+const TABLESPACE_BYTES = 400 * 1024 * 1024;
 const BACKUP = { database: 'noise', localRetentionDays: 30 };
 
 /** On a machine that has much else to do. */
@@ -114,8 +114,10 @@ describe.skipIf(!canLab)('a backup and a small disk (needs root on Linux)', { ti
       const run = lab.start('restore.run', { backupId, database: 'tight', confirm: 'tight', services: [] });
       while (!run.steps().some(({ step, phase }) => step === 'restore-database' && phase === 'begin'))
         await sleep(1);
-      // Somebody else's file: half the reserve stays.
-      writeFileSync(join(dir, 'others'), Buffer.alloc(Math.max(0, freeBytes(dir) - TABLESPACE_BYTES * 0.05)));
+      // Somebody else's file: it takes a little of the reserve.
+      const ballast = Math.floor(freeBytes(dir) - TABLESPACE_BYTES * 0.095);
+      const filled = spawnSync('/usr/bin/fallocate', ['--length', String(ballast), join(dir, 'others')]);
+      expect(filled.status).toBe(0);
       expect(await run.ended()).toMatchObject({
         state: 'failed',
         message: expect.stringMatching(
@@ -127,6 +129,7 @@ describe.skipIf(!canLab)('a backup and a small disk (needs root on Linux)', { ti
       expect(await query('postgres', "SELECT FROM pg_roles WHERE rolname LIKE 'lamplighter-%'")).toEqual([]);
       expect(await query('tight', 'SELECT count(*)::int AS n FROM noise')).toEqual([{ n: 40_000 }]);
     } finally {
+      rmSync(join(dir, 'others'), { force: true });
       await query('postgres', 'DROP DATABASE IF EXISTS tight');
       await query('postgres', 'DROP TABLESPACE IF EXISTS small');
       spawnSync('/usr/bin/umount', [dir]);
