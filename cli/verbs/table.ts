@@ -67,7 +67,7 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./verify.ts'),
   },
   { verb: 'restore', usage: '[ID|latest]', operation: 'restore.run', load: () => import('./restore.ts') },
-  shortFor('kept', 'restore.kept', '', 'lamp kept'),
+  { verb: 'kept', usage: '[forget DATABASE]', operation: 'restore.kept', load: () => import('./kept.ts') },
   {
     verb: 'runbook',
     usage: 'ACTION',

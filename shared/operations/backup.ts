@@ -229,7 +229,7 @@ export const restoreForget = defineOperation({
     const { host, database } = backupTerms(context);
     if (confirm === name) return { host, spec: { name, database } };
     throw new LamplighterError('invalid-input', `confirm dropping ${name}: "${confirm}" was typed`, {
-      hint: `Give the name twice: lamp run restore.forget name=${name} confirm=${name}`,
+      hint: `Type the same name twice: lamp kept forget ${name}`,
     });
   },
   locks: (spec) => [`database:${spec.database}`],

@@ -267,6 +267,50 @@ describe('restore', () => {
   });
 });
 
+describe('kept', () => {
+  const NAME = 'analytics_before_1f3a9c';
+
+  test('forget drops the database whose name was typed again', async () => {
+    willRun({ command: command({ operation: 'restore.forget' }), events: [], contact: null });
+    const { code, err } = await lamp(['kept', 'forget', NAME], { url: api.url, typed: NAME });
+    expect(code).toBe(0);
+    expect(err).toContain(`${NAME} is dropped for good`);
+    expect(posted()).toMatchObject({ operation: 'restore.forget', params: { name: NAME, confirm: NAME } });
+  });
+
+  test.each([
+    ['another name was typed', [], 'analytics', 'Nothing was done'],
+    ['there is no terminal to ask on', [], undefined, '--yes'],
+  ])('forget does nothing when %s', async (_name, more, typed, said) => {
+    const { code, err } = await lamp(['kept', 'forget', NAME, ...more], {
+      url: api.url,
+      ...(typed === undefined ? {} : { typed }),
+    });
+    expect(code).toBe(2);
+    expect(err).toContain(said);
+    expect(api.asked).toEqual([]);
+  });
+
+  test('forget --yes --json asks nothing and prints one document', async () => {
+    willRun({ command: command({ operation: 'restore.forget' }), events: [], contact: null });
+    const { code, out } = await lamp(['kept', 'forget', NAME, '--yes', '--json'], { url: api.url });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ command: { operation: 'restore.forget' } });
+  });
+
+  test('alone it lists, and its help names forget', async () => {
+    willRun({
+      command: command({ operation: 'restore.kept', result: { kept: [] } }),
+      events: [],
+      contact: null,
+    });
+    const { out } = await lamp(['kept'], { url: api.url });
+    expect(posted()).toMatchObject({ operation: 'restore.kept' });
+    expect(out).toContain('no restore has put a database aside');
+    expect((await lamp(['kept', '--help'], { url: api.url })).out).toContain('forget [options] <database>');
+  });
+});
+
 describe('verify', () => {
   test('waits for the new proof and exits with 1 when it is bad', async () => {
     let looks = 0;
