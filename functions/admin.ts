@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { describeIssues } from '#shared/plain-issue.ts';
 import { Role } from '#shared/role.ts';
 import { type AdminAnswer, AdminCommand, type AdminMeans, runAdminCommand } from './admin/command.ts';
 import { type Config, readConfig } from './config.ts';
@@ -43,8 +44,8 @@ function parseCommand(args: string[]): AdminCommand {
     Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   );
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw new LamplighterError('invalid-input', `run admin: ${faults.join('; ')}`, { hint: USAGE });
+  const faults = describeIssues(parsed.error.issues, 'command');
+  throw new LamplighterError('invalid-input', `run admin: ${faults}`, { hint: USAGE });
 }
 
 function tokenLine({ name, role, hosts, operations, expiresAt, lastUsedAt, revokedAt }: TokenView): string {

@@ -1,6 +1,7 @@
 // The environment of the functions, parsed. An entry point has only the variables that shared/topology.ts gives it.
 import { z } from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { describeIssue } from '#shared/plain-issue.ts';
 import { Secret } from '#shared/secret.ts';
 import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
@@ -43,7 +44,7 @@ const publicKeys = z.string().transform((text, context) => {
 const VARIABLES = {
   GOOGLE_CLOUD_PROJECT: z.string().min(1),
   DATABASE_URL: secret,
-  DATABASE_CA: z.string().includes('BEGIN CERTIFICATE'),
+  DATABASE_CA: z.string().includes('BEGIN CERTIFICATE', 'it is not a certificate in PEM'),
   /** The schema's owner, for migrations and tokens alone; DATABASE_URL is the login of the functions. */
   OWNER_DATABASE_URL: secret,
   SIGN_URL: z.url(),
@@ -58,7 +59,7 @@ const VARIABLES = {
   BACKUP_BUCKET: z.string().min(3),
   STORAGE_API_ENDPOINT: z.url(),
   WEBHOOK_SECRETS: secretsByName,
-  LIVE_URL: z.url({ protocol: /^wss?$/ }),
+  LIVE_URL: z.url({ protocol: /^wss?$/, error: 'it is not an address such as wss://live.example.com' }),
   API_URL: z.url(),
   /** Set by Cloud Run. */
   K_SERVICE: z.string().min(1),
@@ -86,7 +87,8 @@ function find<N extends VariableName>(name: N, env: Environment): z.infer<Variab
   if (text === undefined || text === '') return undefined;
   const schema: Variables[N] = VARIABLES[name];
   const parsed = schema.safeParse(text);
-  if (!parsed.success) throw fault(name, parsed.error.issues[0]?.message ?? 'malformed');
+  const [issue] = parsed.error?.issues ?? [];
+  if (issue) throw fault(name, describeIssue(issue));
   return parsed.data as z.infer<Variables[N]>;
 }
 

@@ -22,11 +22,27 @@ const ZODS_OWN = /^(Invalid|Too (big|small)|Unrecognized|Expected|Required)\b/;
 
 const ANY_FORM = 'it is not in the form that it must have';
 
+const MOST_TOLD = 10;
+
+/** The first issues, each with its place: `heartbeatEveryMs: it must be a whole number; the file: unknown "hots"`. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[], whole: string): string {
+  return issues
+    .slice(0, MOST_TOLD)
+    .map((issue) => `${issue.path.join('.') || whole}: ${describeIssue(issue)}`)
+    .join('; ');
+}
+
 /** One issue as the end of a sentence: `it is missing`, `it must be a whole number`. */
 export function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_key' && issue.issues[0]) return describeIssue(issue.issues[0]);
   if (!ZODS_OWN.test(issue.message)) return issue.message;
   if (issue.code === 'invalid_type') return describeType(issue);
   if (issue.code === 'invalid_format') return FORMATS[issue.format] ?? ANY_FORM;
+  return describeValue(issue);
+}
+
+/** What is wrong with a value that is of the right type. */
+function describeValue(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_small') return describeBound('at least', issue.origin, issue.minimum);
   if (issue.code === 'too_big') return describeBound('at most', issue.origin, issue.maximum);
   if (issue.code === 'invalid_value') return `it must be ${issue.values.map(String).join(' or ')}`;

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
+import { describeIssues } from '#shared/plain-issue.ts';
 import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { REPORTS_TOPIC } from '#shared/topology.ts';
 
@@ -24,7 +25,7 @@ export function readConfig(file: string): AgentConfig {
   try {
     return AgentConfig.parse(parse(readFileSync(file, 'utf8')));
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    const detail = cause instanceof z.ZodError ? describeIssues(cause.issues, 'the file') : messageOf(cause);
     throw new LamplighterError('invalid-input', `read ${file}: ${detail}`, { cause });
   }
 }

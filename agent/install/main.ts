@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
+import { describeIssues } from '#shared/plain-issue.ts';
 import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, ensureAccounts, findAccount, uploadAccount } from '../host/accounts.ts';
 import { MIN_SERVER_MAJOR } from '../host/postgres-programs.ts';
@@ -98,8 +99,17 @@ function readPrograms(dir: string, releaseKey: string | undefined): readonly Che
   );
 }
 
+function readHostName(given: string): HostName {
+  const parsed = HostName.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new LamplighterError(
+    'invalid-input',
+    `install agent: ${describeIssues(parsed.error.issues, `--host ${given}`)}`,
+  );
+}
+
 async function install(values: ReturnType<typeof parse>): Promise<void> {
-  const host = HostName.parse(need('host', values.host));
+  const host = readHostName(need('host', values.host));
   const projectId = need('project', values.project);
   const pinned = values['pinned-key'] ?? [];
   need('pinned-key', pinned[0]);

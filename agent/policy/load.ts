@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { UnitName } from '#shared/names.ts';
+import { describeIssues } from '#shared/plain-issue.ts';
 import { Policy } from '#shared/policy/policy.ts';
 import { findPathFault, findServiceDirectoryFault } from '../host/trusted-path.ts';
 
@@ -23,17 +24,6 @@ function findFault({ backup, databases }: Policy): string | undefined {
   return faults.find((fault) => fault !== undefined);
 }
 
-const MOST_FAULTS = 10;
-
-/** The first faults with their places; of a name that is not one, why. */
-function tellFaults({ issues }: z.ZodError): string {
-  const told = issues.slice(0, MOST_FAULTS).map((issue) => {
-    const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
-    return `${issue.path.join('.') || 'the file'}: ${message ?? issue.message}`;
-  });
-  return told.join('; ');
-}
-
 /** Reads the policy of `host`. Throws `refused` with what is wrong; whoever gets that must do nothing. */
 export function loadPolicy(file: string, host: string): LoadedPolicy {
   try {
@@ -46,7 +36,7 @@ export function loadPolicy(file: string, host: string): LoadedPolicy {
     if (fault !== undefined) throw new Error(`it names a directory that is not root's alone: ${fault}`);
     return { policy, hash: createHash('sha256').update(bytes).digest('hex') };
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? tellFaults(cause) : messageOf(cause);
+    const detail = cause instanceof z.ZodError ? describeIssues(cause.issues, 'the file') : messageOf(cause);
     throw new LamplighterError('refused', `read policy ${file}: ${detail}`, {
       hint: `Nothing is allowed on this host until root mends ${file}.`,
       cause,

@@ -1,6 +1,6 @@
 // Who said it: a report counts only under a key that its host is enrolled with, and some only under the runner's.
 import { Report } from '#shared/command/report.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
+import { describeIssues } from '#shared/plain-issue.ts';
 import { isSignatureValid, parsePublicKey, type SignedBytes } from '#shared/signing/dsse.ts';
 import { fromWire } from '#shared/signing/message.ts';
 import type { PushMessage } from '../cloud/push.ts';
@@ -47,8 +47,5 @@ function parseReport(payload: Uint8Array): { report: Report } | { fault: string 
   // As the database takes it: a value that can't be stored would send the report again and again.
   const parsed = Report.safeParse(asStored(said));
   if (parsed.success) return { report: parsed.data };
-  const [issue] = parsed.error.issues;
-  if (!issue) return { fault: 'it is not a report' };
-  const place = issue.path.join('.');
-  return { fault: `${place === '' ? '' : `${place}: `}${describeIssue(issue)}` };
+  return { fault: describeIssues(parsed.error.issues.slice(0, 1), 'the report') };
 }

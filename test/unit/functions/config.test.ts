@@ -30,6 +30,15 @@ test('an entry point names all that it misses at once, and no value', () => {
   expect(() => checkConfig('report', broken)).not.toThrow(/very-secret/);
 });
 
+test.each([
+  ['OIDC_AUDIENCE', 'report', 'not an address such as https://example.com'],
+  ['LIVE_URL', 'https://live.example.com', 'it is not an address such as wss://live.example.com'],
+  ['MAIL_FROM', 'x', 'it must be at least 3 characters long'],
+  ['DATABASE_CA', 'x', 'it is not a certificate in PEM'],
+] as const)('of %s it says in plain words what would be right', (name, text, told) => {
+  expect(() => readConfig({ [name]: text }).get(name)).toThrow(`read variable ${name}: ${told}`);
+});
+
 test.each(['{"hook":"short"}', '[]', 'hook=key'])('webhook secrets can’t be %s', (text) => {
   expect(() => readConfig({ WEBHOOK_SECRETS: text }).get('WEBHOOK_SECRETS')).toThrow('WEBHOOK_SECRETS');
 });
