@@ -1,6 +1,6 @@
 // Hosts, the public keys that their agents and runners sign with, and what each said last.
 import { z } from 'zod';
-import { HeartbeatReport, Vitals } from '#shared/command/report.ts';
+import { HeartbeatReport, UnitStatus, Vitals } from '#shared/command/report.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
@@ -118,4 +118,20 @@ export async function listHostStates(db: Queryable): Promise<HostState[]> {
 /** What a host said last, or undefined when it never spoke. */
 export async function findHostState(db: Queryable, host: string): Promise<HostState | undefined> {
   return await queryRow(db, HostState, `SELECT ${STATE_COLUMNS} FROM host_state WHERE host = $1`, [host]);
+}
+
+/** What a host said last of one unit, or undefined when it said nothing of it that we understand. */
+export async function findUnitStatus(
+  db: Queryable,
+  host: string,
+  unit: string,
+): Promise<UnitStatus | undefined> {
+  const row = await queryRow(
+    db,
+    z.object({ status: z.unknown() }),
+    `SELECT told AS status FROM host_state, jsonb_array_elements(vitals->'units') AS told
+     WHERE host = $1 AND told->>'unit' = $2 LIMIT 1`,
+    [host, unit],
+  );
+  return UnitStatus.safeParse(row?.status).data;
 }

@@ -1,4 +1,5 @@
 // Writes a run's results down: the check's state, and its alert with everything that hangs on it, in one transaction.
+import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
 import { lockHostAlerts } from '../store/alerts.ts';
@@ -10,7 +11,9 @@ import {
   settleCheck,
 } from '../store/checks.ts';
 import type { Queryable } from '../store/database.ts';
+import { findUnitStatus } from '../store/hosts.ts';
 import { listEvidence } from './evidence.ts';
+import { lastExitText } from './last-exit.ts';
 import { standingAfter } from './observe.ts';
 import { settleUnjudged } from './unjudged.ts';
 
@@ -64,12 +67,25 @@ async function followState(
     return [await settleAlert(tx, key, `${name} is passing again: ${detail ?? ''}`, runbook, now)];
   }
   const evidence = await listEvidence(tx, name);
+  const cause = await findCause(tx, check, runbook, now);
   const facts = {
     ...key,
     service: check.service,
     title: `${name} is failing`,
-    reason: detail ?? '',
+    reason: [detail, cause].filter((part) => part !== undefined && part !== null).join('; '),
     evidence,
   };
   return [await settleUnjudged(tx, key, runbook, now), await raiseAlert(tx, facts, runbook, now)];
+}
+
+/** What the host's agent said last of the unit behind the check: the cause, where the check only sees the symptom. */
+async function findCause(
+  tx: Queryable,
+  check: Check,
+  runbook: Runbook,
+  now: Date,
+): Promise<string | undefined> {
+  const service = check.service === undefined ? undefined : lookUp(runbook.services, check.service);
+  if (!service) return undefined;
+  return lastExitText(await findUnitStatus(tx, service.host, service.unit), now);
 }

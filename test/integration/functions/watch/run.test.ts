@@ -40,6 +40,27 @@ test('a failure is confirmed within the same run, with every attempt kept', asyn
   expect(results).toEqual(Array(3).fill({ verdict: 'bad', reason: BAD.reason }));
 });
 
+/** The host's last word on the unit of the service that the check `api` is about. */
+async function tellUnit(lastExit: object | undefined): Promise<void> {
+  const unit = { unit: 'app-web.service', loadState: 'loaded', activeState: 'failed', subState: 'failed' };
+  const counts = { mainPid: 0, restarts: 0, activeSince: null, memoryBytes: null, result: 'signal' };
+  const units = [{ ...unit, ...counts, ...(lastExit === undefined ? {} : { lastExit }) }];
+  await world.enrol();
+  await world.hear();
+  await world.rows('UPDATE host_state SET vitals = $1', [JSON.stringify({ units })]);
+}
+
+test.each<[string, number | undefined, string]>([
+  ['just now', 7, '; app-web.service was killed, signal 9, 7 s before'],
+  ['long ago', 3600, ''],
+  ['never', undefined, ''],
+])('an alert names what the agent knows of a unit that ended %s', async (_name, agoS, cause) => {
+  const at = new Date(world.now().getTime() - (agoS ?? 0) * 1000).toISOString();
+  await tellUnit(agoS === undefined ? undefined : { how: 'killed', status: 9, at });
+  await run({ api: BAD });
+  expect(await alerts()).toMatchObject([{ subject: 'api', reason: `${BAD.reason}${cause}` }]);
+});
+
 test('one good look among the re-checks is no failure', async () => {
   await run({ api: [BAD, BAD, GOOD] });
   expect(await view('api')).toMatchObject({ state: 'passing' });

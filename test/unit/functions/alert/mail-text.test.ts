@@ -90,3 +90,10 @@ test.each([
 test('a summary fits its field', () => {
   expect(summaryOf({ ...ALERT, reason: 'x'.repeat(900) }, 'firing')).toHaveLength(500);
 });
+
+test('a mail names the cause that the agent knows in its first line', () => {
+  const reason = 'status 502, expected 200; app-web.service was killed, signal 9, 7 s before';
+  const { text, html } = write({ ...ALERT, reason }, 'firing');
+  expect(text.split('\n')[0]).toBe(`engines-api is failing: ${reason}`);
+  expect(html).toContain(`<strong>engines-api is failing: ${reason}</strong>`);
+});
