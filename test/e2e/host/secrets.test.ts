@@ -111,8 +111,8 @@ describe.skipIf(systemdHost !== true)(`secrets of a real host (${systemdHost})`,
     );
     const sent = await Promise.all(Array.from({ length: 150 }, readLogs));
     const reports = await Promise.all(sent.map(async ({ id }) => (await host.finished(id)).report));
-    const outcomes = new Set(reports.map(({ state, code }) => code ?? state));
-    expect([...outcomes].toSorted()).toEqual(['busy', 'succeeded']);
+    expect(reports.filter(({ state, code }) => state !== 'succeeded' && code !== 'busy')).toEqual([]);
+    expect(reports.filter(({ code }) => code === 'busy').length).toBeGreaterThan(0);
     expect(reports.filter(({ state }) => state === 'succeeded').length).toBeGreaterThanOrEqual(40);
     expect(Number(await watched)).toBeGreaterThan(0);
     expect(Number(await watched)).toBeLessThanOrEqual(8);
