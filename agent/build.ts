@@ -17,7 +17,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack } from 'tar-stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Signer } from '#shared/signing/dsse.ts';
 import { writeManifest } from './release/manifest.ts';
 import { LEAST_GLIBC, LEAST_SYSTEMD, NODE_PINS } from './release/node-pins.ts';

@@ -1,5 +1,5 @@
 // The environment of the functions, parsed. An entry point has only the variables that shared/topology.ts gives it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import { Secret } from '#shared/secret.ts';

@@ -3,7 +3,7 @@
 // puts it there.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { BodyLimits } from './body-limits.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';

@@ -1,7 +1,7 @@
 // Answers of all functions: security headers, problem details, one log line per request.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request as ExpressRequest, Response } from 'express';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { denialOf } from './denial/denied.ts';
 import type { DenialRecorder } from './denial/recorder.ts';

@@ -1,5 +1,5 @@
 // From an error to RFC 9457 problem details.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Problem } from '#shared/api/views.ts';
 import { type ErrorCode, LamplighterError } from '#shared/errors.ts';
 

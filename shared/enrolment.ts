@@ -1,7 +1,7 @@
 // How a host proves that it holds the keys that it is enrolled with: each key signs one statement that names the host and
 // all keys. The installer writes the document, the control plane reads it.
 import type { KeyObject } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from './errors.ts';
 import { HostName } from './names.ts';
 import { DsseEnvelope, isSignatureValid, keyIdOf, PAYLOAD_TYPES, parsePublicKey } from './signing/dsse.ts';

@@ -1,5 +1,5 @@
 // The names that cross boundaries. Each is safe as an argument of a program and as part of a file or topic name.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A host's service account in the cloud is `lamp-host-<name>`, and Google allows 30 characters for it. */
 export const MAX_HOST_NAME_LENGTH = 20;

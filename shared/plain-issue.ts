@@ -1,5 +1,5 @@
 // What zod found wrong with a value, in words for people: its own texts never reach them.
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'a text',

@@ -1,5 +1,5 @@
 // Who may do what: four roles, four risks, one table.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const Role = z.enum(['viewer', 'responder', 'operator', 'admin']);
 export type Role = z.infer<typeof Role>;

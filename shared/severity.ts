@@ -1,5 +1,5 @@
 // Severities of incidents (P1–P4) and levels of alerts, with the runbook's response times as defaults.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const Severity = z.enum(['P1', 'P2', 'P3', 'P4']);
 export type Severity = z.infer<typeof Severity>;

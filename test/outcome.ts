@@ -1,5 +1,5 @@
 // What vitest's JSON report says: how many tests ended how, and which were skipped; their names say why.
-import { z } from 'zod';
+import * as z from 'zod';
 
 const VitestReport = z.object({
   numPassedTests: z.int(),

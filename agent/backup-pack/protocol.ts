@@ -1,5 +1,5 @@
 // What the runner and the process that packs a dump say to each other: argument lists in, one line of JSON out.
-import { z } from 'zod';
+import * as z from 'zod';
 import { Crc32c, Sha256, TableCount } from '#shared/backup/manifest.ts';
 
 /** What was stored, what it holds, and the rows of each table, all from the one pass of the dump. */

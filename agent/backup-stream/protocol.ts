@@ -1,5 +1,5 @@
 // What the runner and its unprivileged child say to each other: argument lists in, one line of JSON out.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What went through. */
 export const StreamResult = z.strictObject({

@@ -1,5 +1,5 @@
 // What the runner and the process that decodes a dump say to each other.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the whole dump holds. */
 export const UnpackResult = z.strictObject({

@@ -3,7 +3,7 @@
 import { read } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
 /** A multiple of 256 KiB. */

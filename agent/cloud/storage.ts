@@ -2,7 +2,7 @@
 // granted to a host.
 import type { Readable } from 'node:stream';
 import { type File, Storage } from '@google-cloud/storage';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import {
   reasonOf,

@@ -4,7 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { describeIssues } from '#shared/plain-issue.ts';

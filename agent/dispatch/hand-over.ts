@@ -1,6 +1,6 @@
 // The agent's side of the runner's socket.
 import { createConnection } from 'node:net';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 import { AnswerLine, writeHandover } from '../runner/handover.ts';

@@ -1,5 +1,5 @@
 // One entry of a journal, as `journalctl --output=json` writes it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LogLine } from '#shared/operations/service.ts';
 
 /** A line of a log; `goesOn`: journald cut it for its length, and the next one continues it. */

@@ -1,7 +1,7 @@
 // A file of JSON lines on the host, each with an id, each once.
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { openUnlinkedDirectory } from './trusted-path.ts';
 

@@ -1,7 +1,7 @@
 // Watches a program's session for locks: whom it waits for, and who waits for it. Read from the catalogue's views of
 // sessions; what the sessions run is not read, since a statement may hold a secret.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { type Cluster, quoteText } from './postgres.ts';
 import { openSession, type SqlSession } from './postgres-session.ts';

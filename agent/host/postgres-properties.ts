@@ -1,5 +1,5 @@
 // A database's size and properties, read from the catalogue alone.
-import { z } from 'zod';
+import * as z from 'zod';
 import { DatabaseProperties } from '#shared/backup/database-properties.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { quoteText, runSql, type SqlOptions } from './postgres.ts';

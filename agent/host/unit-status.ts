@@ -1,5 +1,5 @@
 // What systemd says of units, for the heartbeat and for people: one call of systemctl for all of them.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { UnitStatus } from '#shared/command/report.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { PATHS } from '../config/paths.ts';

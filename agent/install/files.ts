@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
 import { commandsTopic } from '#shared/topology.ts';

@@ -2,7 +2,7 @@
 // synchronisation; each change of a command and the report that tells of it are one transaction.
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { z } from 'zod';
+import * as z from 'zod';
 import { commandTimeMs, firstIdAt, issueTimeMs } from '#shared/command/envelope.ts';
 import type { CommandId } from '#shared/names.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';

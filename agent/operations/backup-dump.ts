@@ -2,7 +2,7 @@
 // written to the disk in one pass, by a process that can reach nothing else.
 import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackupPart, TableCount } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { EXIT_NO_ROOM, LOCAL_FD, PackResult, RESULT_FD } from '../backup-pack/protocol.ts';

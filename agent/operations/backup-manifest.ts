@@ -1,5 +1,5 @@
 // The manifest of a backup: composed of what the steps before found, signed, and published last.
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   BackupManifest,
   BackupPart,

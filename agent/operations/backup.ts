@@ -1,7 +1,7 @@
 // backup.run and backup.list.
 
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type BackupPart, backupIdFor, backupObject, partFile } from '#shared/backup/manifest.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';

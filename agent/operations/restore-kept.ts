@@ -2,7 +2,7 @@
 // record of Lamplighter's own is ever dropped, and only while the database is the very one of the record.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { DatabaseName, Timestamp } from '#shared/names.ts';

@@ -1,5 +1,5 @@
 // The steps that fill the new database: restored by a role that is no superuser, counted, handed over to its owners.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { withinReserves } from '../host/disk-reserve.ts';
 import type { Step, StepContext } from '../runner/steps.ts';

@@ -1,6 +1,6 @@
 // What one restore is made from, and what its steps have open between them. Only the process that began a restore goes on
 // with it: after a crash before the swap all is undone, so nothing of the state has to survive.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { restoreRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';

@@ -3,7 +3,7 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackupManifest } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';

@@ -1,5 +1,5 @@
 // service.*: what is done about a systemd unit.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import {
   type LogLine,

@@ -2,7 +2,7 @@
 // uploaded. It also says how often the upload has failed, so that a bucket that stays away is asked more and more rarely.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeDurably } from '../runner/durable.ts';
 
 const MARK_FILE = 'not-uploaded';

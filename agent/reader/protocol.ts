@@ -1,5 +1,5 @@
 // What goes over the reader's socket. In: one line with the signed command, as the runner gets it. Out: lines of JSON.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LogLine } from '#shared/operations/service.ts';
 
 export const ReaderFrame = z.discriminatedUnion('type', [

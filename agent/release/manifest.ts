@@ -3,7 +3,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { encodeDsse, openDsse, type Signer } from '#shared/signing/dsse.ts';
 

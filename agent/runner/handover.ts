@@ -1,5 +1,5 @@
 // What goes over the runner's socket: one line with the signed bytes, one line back. Nothing else is ever read from it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { RefusalReason } from '#shared/command/admit.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 

@@ -2,7 +2,7 @@
 // time is noted, and no command issued up to then is ever taken again, whatever the clock says.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeDurably } from './durable.ts';
 
 const Horizon = z.strictObject({ issuedMs: z.int().nonnegative() });

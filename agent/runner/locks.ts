@@ -1,7 +1,7 @@
 // Names that no two commands hold at once on this host. In SQLite, so that taking several is one transaction, whole or
 // not at all, whoever is killed when.
 import { DatabaseSync } from 'node:sqlite';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const Row = z.object({ name: z.string(), command_id: z.string() });
 

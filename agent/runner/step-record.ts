@@ -2,7 +2,7 @@
 // to follow; recovery reads it to decide.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepPhase, type StepRecord } from '#shared/command/report.ts';
 import { CommandId, Timestamp } from '#shared/names.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';

@@ -1,5 +1,5 @@
 // The HTTP API as lamp uses it: every answer is parsed, every failure becomes an error that says what to do next.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import type { Io } from '../io.ts';

@@ -1,7 +1,7 @@
 // The files that hold an address and a token: who may read them is checked, as ssh does with its keys.
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import { Secret } from '#shared/secret.ts';

@@ -1,6 +1,6 @@
 // `lamp check`: the checks as last seen; `--now` runs them all and waits.
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CheckView, StatusView } from '#shared/api/views.ts';
 import { EXIT } from '../exit.ts';
 import { renderChecks } from '../views/checks.ts';

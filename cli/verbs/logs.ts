@@ -1,6 +1,6 @@
 // `lamp logs`: the journal's newest lines, or with -f the lines as they come.
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { serviceLogs } from '#shared/operations/service.ts';
 import { EXIT, exitCodeOfCommand } from '../exit.ts';

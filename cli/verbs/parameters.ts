@@ -1,5 +1,5 @@
 // From an operation's parameters (zod) to what a command line needs to know of them, and back from words to values.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { OperationDefinition } from '#shared/operations/definition.ts';
 import { describeIssue } from '#shared/plain-issue.ts';

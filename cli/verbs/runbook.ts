@@ -1,7 +1,7 @@
 // `lamp runbook`: validate works without any control plane; apply and show ask it.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RunbookVersionView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';

@@ -1,5 +1,5 @@
 // The way of every verb that lists something: fetch, parse, print as a table or as JSON.
-import { z } from 'zod';
+import * as z from 'zod';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import type { ViewContext } from '../views/context.ts';

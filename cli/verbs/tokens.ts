@@ -1,7 +1,7 @@
 // `lamp tokens`: see them, end one. They are made with the database's owner's login alone (`npm run admin`): a stolen token
 // must not be able to make its successor.
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TokenView } from '#shared/api/views.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';

@@ -1,6 +1,6 @@
 // `lamp verify`: asks for a proof and waits until the cloud has it.
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackupView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { EXIT } from '../exit.ts';

@@ -1,6 +1,6 @@
 // Asks for a command. The idempotency key makes it safe to ask again when the answer was lost.
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import type { ApiClient } from '../api/client.ts';

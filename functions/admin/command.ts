@@ -1,6 +1,6 @@
 // What is done with the database's own rights and not over the API: the schema, tokens, the trail's proof. `npm run admin`
 // does it where the database can be reached; the entry point `admin` does it inside the cloud's network.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';

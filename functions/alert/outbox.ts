@@ -1,6 +1,6 @@
 // From the outbox to the topic `alerts`: one message per delivery, again as long as the delivery is pending.
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WireMessage } from '#shared/signing/message.ts';
 import { ALERTS_TOPIC } from '#shared/topology.ts';
 import type { Deps } from '../deps.ts';

@@ -1,7 +1,7 @@
 // A route of the HTTP API, as every file in routes/ declares it. The router (router.ts) authenticates and checks the
 // role before a route's handler is called.
 import type { IncomingHttpHeaders } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { describeIssue } from '#shared/plain-issue.ts';

@@ -1,7 +1,7 @@
 // Webhooks for manual actions: a POST with an HMAC over time stamp and body, bound in the runbook to one operation and
 // the parameters that may be chosen.
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Webhook } from '#shared/runbook/schema.ts';
 import type { Secret } from '#shared/secret.ts';

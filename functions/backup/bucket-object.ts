@@ -1,7 +1,7 @@
 // An object of the backup bucket as verification reads it: one generation of it, whole, or a reason to try again.
 import type { Readable } from 'node:stream';
 import type { Bucket } from '@google-cloud/storage';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
 /** What the bucket says of an object (cloud.google.com/storage/docs/json_api/v1/objects#resource). */

@@ -1,6 +1,6 @@
 // Entry point `verify-object`: Cloud Storage tells of an object that was finalised in the backup bucket. Only orders: a
 // verification may take longer than a push waits.
-import { z } from 'zod';
+import * as z from 'zod';
 import { MANIFEST_FILE, parseBackupObject } from '#shared/backup/manifest.ts';
 import { HostName } from '#shared/names.ts';
 import type { PushMessage } from '../cloud/push.ts';

@@ -1,6 +1,6 @@
 // Asks for a verification: a round is opened, and a message pushed to `verify`, and pushed again until the round is closed.
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { BackupId, HostName } from '#shared/names.ts';
 import { VERIFICATIONS_TOPIC } from '#shared/topology.ts';

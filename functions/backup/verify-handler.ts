@@ -1,5 +1,5 @@
 // Entry point `verify`: one backup by a pushed order, or the daily round of the scheduler: backups, and the audit trail.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { checkTrailDaily } from '../audit/daily-check.ts';
 import { type PushMessage, parsePush } from '../cloud/push.ts';

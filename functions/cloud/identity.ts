@@ -1,7 +1,7 @@
 // Calls another function of ours with an identity token of this function's own service account, which the metadata
 // server gives.
 import type { IdTokenClient } from 'google-auth-library';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
 /** Posts JSON to a private function and gives its JSON answer; the token's audience is the function's URL. */

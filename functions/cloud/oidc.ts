@@ -1,6 +1,6 @@
 // Who calls a private function: a Google-signed identity token, checked in the code besides IAM's invoker role.
 import { OAuth2Client } from 'google-auth-library';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
 export interface CallerTerms {

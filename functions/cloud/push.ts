@@ -1,5 +1,5 @@
 // The body of a Pub/Sub push request (cloud.google.com/pubsub/docs/push#receive_push).
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 
 const PushBody = z.object({

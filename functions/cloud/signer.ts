@@ -1,7 +1,7 @@
 // The control plane's signing key: a key file locally, Cloud KMS in the cloud, which the key can't leave.
 import { createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { keyIdOf, preAuthEncode, type Signer } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';

@@ -1,6 +1,6 @@
 // Entry point `sign`: the only one with the signing key. It believes nobody: what is signed is what the store, the
 // audit trail and the runbook say now, not what the caller says. It also anchors the head of the audit trail.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { anchorAudit } from '../audit/anchor.ts';

@@ -1,5 +1,5 @@
 // What a report says a command returned, held against what its operation returns. Pure.
-import { z } from 'zod';
+import * as z from 'zod';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import { oneLine } from '../one-line.ts';

@@ -1,7 +1,7 @@
 // From what was thrown and who asked to a denial; http.ts asks here for every refusal that becomes an answer.
 import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Denial } from './recorder.ts';
 

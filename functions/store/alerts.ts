@@ -1,5 +1,5 @@
 // Alerts: of each kind, host and subject at most one fires at a time.
-import { z } from 'zod';
+import * as z from 'zod';
 import { AlertKind } from '#shared/runbook/schema.ts';
 import { AlertLevel, Severity } from '#shared/severity.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';

@@ -1,5 +1,5 @@
 // When the audit trail was anchored last, and what it holds beyond that.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Queryable, queryRow } from './database.ts';
 
 const AuditHead = z.object({ seq: z.number(), hash: z.instanceof(Buffer) });

@@ -1,7 +1,7 @@
 // The audit trail: append-only, each row with the hash of the one before, so that no row can be changed, left out or
 // put in unnoticed. The tables's triggers forbid the rest.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AuditView } from '#shared/api/views.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';

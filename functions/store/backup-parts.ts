@@ -1,5 +1,5 @@
 // What each part of a backup was found to be, kept as soon as it was gone through: a round that is cut short goes on there.
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
 import { type Queryable, queryRows } from './database.ts';
 import { toJson } from './json.ts';

@@ -1,5 +1,5 @@
 // Backups and what is proven of them. A verification is a round: open while `round` is ahead of `proven_round`.
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';

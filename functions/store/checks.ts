@@ -1,5 +1,5 @@
 // States and results of checks. A run takes a check under a lease, so that ticks at the same time split the checks.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
 export const CheckState = z.object({

@@ -1,6 +1,6 @@
 // What happened to a command, in an order that readers can follow: a number, once given out, has all lower ones before
 // it. Every function here needs the command's row locked (commands.ts, lockCommand), which makes the numbers safe.
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandEvent } from '#shared/api/views.ts';
 import type { ProgressReport } from '#shared/command/report.ts';
 import type { CommandState } from '#shared/command/state.ts';

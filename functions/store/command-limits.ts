@@ -1,5 +1,5 @@
 // Counts of commands, for limits.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Actor } from '#shared/command/envelope.ts';
 import { type Queryable, queryRow } from './database.ts';
 

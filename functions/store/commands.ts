@@ -1,5 +1,5 @@
 // Commands: what was asked, by whom, and what became of it.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { Actor } from '#shared/command/envelope.ts';
 import { OutcomeCode, StepRecord } from '#shared/command/report.ts';

@@ -1,6 +1,6 @@
 // The connection to PostgreSQL: a small lazy pool, transactions, and rows parsed as they come in.
 import pg from 'pg';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
 /** The pool or the client of a transaction: what store functions take as their first argument. */

@@ -1,6 +1,6 @@
 // The outbox of alerts: one row for each event and recipient. A row is sent under a lease and settled once; the row of a
 // line on a host is `sent` while its command runs.
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandId } from '#shared/names.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 

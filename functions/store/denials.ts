@@ -1,5 +1,5 @@
 // Denials by the minute: who was denied what, and how often.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 

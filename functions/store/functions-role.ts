@@ -1,5 +1,5 @@
 // The role that the functions log in as; a migration makes it and says what it may.
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '#shared/errors.ts';
 import { type Database, queryRow } from './database.ts';
 

@@ -1,5 +1,5 @@
 // Hosts, the public keys that their agents and runners sign with, and what each said last.
-import { z } from 'zod';
+import * as z from 'zod';
 import { HeartbeatReport, UnitStatus, Vitals } from '#shared/command/report.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';

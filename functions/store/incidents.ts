@@ -1,5 +1,5 @@
 // Incidents, at most one open per host, and their timelines.
-import { z } from 'zod';
+import * as z from 'zod';
 import { Severity } from '#shared/severity.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 

@@ -1,6 +1,6 @@
 // One-time tickets of the live relay, kept as hashes: each half opens its own side once, within its time.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LiveSide } from '#shared/live/frames.ts';
 import { type Queryable, queryRow } from './database.ts';
 

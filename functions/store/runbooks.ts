@@ -1,5 +1,5 @@
 // Versions of the runbook; the newest is in force.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RunbookVersionView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';

@@ -1,5 +1,5 @@
 // Runs of scheduled jobs: a row for each scheduled time is what makes it run at most once.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
 export const ScheduleRun = z.object({

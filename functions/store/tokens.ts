@@ -1,6 +1,6 @@
 // API tokens: 256 random bits, kept as SHA-256 only, each with a name, a role, an end, perhaps a scope; revocable.
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { Role } from '#shared/role.ts';

@@ -1,5 +1,5 @@
 // What the watcher knows of itself and of others' silence: silence counts only while somebody was listening.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 

@@ -1,5 +1,5 @@
 // A bucket as stored, as a client may write it, and as the API shows it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { bucketEtagOf } from './etag.ts';
 import { invalid, unsupported } from './fault.ts';
 import { MAX_RETENTION_PERIOD_S } from './limits.ts';

@@ -1,7 +1,7 @@
 // Objects made from objects: copy, rewrite (always finished in one call) and compose.
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Bucket } from './bucket-store.ts';
 import { invalid } from './fault.ts';
 import { type Exchange, parseInput, readJsonBody, sendJson } from './http-input.ts';

@@ -2,7 +2,7 @@
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { v4 as uuid } from 'uuid';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 
 /** A file that a kill left here half-written; swept at start. */

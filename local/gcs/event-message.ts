@@ -1,7 +1,7 @@
 // A finalised object as Cloud Storage tells of it in Pub/Sub: attributes say what happened to which object, the data is
 // the object's metadata. cloud.google.com/storage/docs/pubsub-notifications#format
 import { v4 as uuid } from 'uuid';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectRecord } from './object-schema.ts';
 
 export const StoredEvent = z.object({

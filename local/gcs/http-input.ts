@@ -1,6 +1,6 @@
 // What comes in over HTTP, bounded and parsed before anything acts on it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalid, StorageFault } from './fault.ts';
 import { MAX_JSON_BYTES } from './limits.ts';
 

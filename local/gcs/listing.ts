@@ -1,5 +1,5 @@
 // One page of a bucket's names: cloud.google.com/storage/docs/json_api/v1/objects/list
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalid, unsupported } from './fault.ts';
 import { MAX_PAGE_RESULTS } from './limits.ts';
 

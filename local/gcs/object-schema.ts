@@ -1,5 +1,5 @@
 // An object as stored, as a client may write it, and as the API shows it.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BucketRecord } from './bucket-schema.ts';
 import { etagOf } from './etag.ts';
 import { invalid } from './fault.ts';

@@ -1,5 +1,5 @@
 // Generation and metageneration preconditions: cloud.google.com/storage/docs/request-preconditions
-import { z } from 'zod';
+import * as z from 'zod';
 import { conditionNotMet, StorageFault } from './fault.ts';
 
 const int64 = z

@@ -2,7 +2,7 @@
 // one ends the one before it, whose connection its client must have given up.
 import { type FileHandle, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseContentRange, type UploadRange } from './byte-range.ts';
 import { assertChecksums, type Checksummer, type Checksums, parseGoogHash } from './checksum.ts';
 import { type ContentWriter, createContentWriter } from './content-writer.ts';

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v4 as uuid } from 'uuid';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BucketStore } from './bucket-store.ts';
 import { type Checksummer, createChecksummer } from './checksum.ts';
 import { readJsonFiles, writeJson } from './disk.ts';

@@ -1,6 +1,6 @@
 // Uploads in one request: media (the body is the content) and multipart (metadata and content).
 import { open, rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Bucket } from './bucket-store.ts';
 import { assertChecksums, createChecksummer, parseGoogHash } from './checksum.ts';
 import { createContentWriter } from './content-writer.ts';

@@ -1,7 +1,7 @@
 // What the new host's first process must do before it becomes systemd: a list of mounts and files, as data, so that it
 // can be read and tested without root.
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const BootPlan = z.object({
   name: z.string(),

@@ -3,7 +3,7 @@
 import { createHash, randomInt } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { runProgram } from './run-program.ts';
 

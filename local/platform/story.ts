@@ -1,5 +1,5 @@
 // What goes wrong on the demo platform, on purpose, and how one tells that it is whole again.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostMachine } from '#local/host/host-machine.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { psqlOn } from './psql.ts';

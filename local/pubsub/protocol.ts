@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const require = createRequire(import.meta.url);
 // proto-loader's result is typed as a union with messages and enums; the two services are the only entries we take.

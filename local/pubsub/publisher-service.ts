@@ -1,6 +1,6 @@
 // google.pubsub.v1.Publisher.
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Broker } from './broker.ts';
 import { invalidArgument } from './fault.ts';
 import * as limits from './limits.ts';

@@ -1,5 +1,5 @@
 // Topics, subscriptions and messages as they come in over gRPC, parsed; proto-loader gives camelCase, int64 as strings.
-import { z } from 'zod';
+import * as z from 'zod';
 
 const Duration = z.object({ seconds: z.coerce.number().default(0), nanos: z.number().default(0) });
 

@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { z } from 'zod';
+import * as z from 'zod';
 import { InMessage, type StoredMessage, Subscription, Topic } from './resources.ts';
 
 const SCHEMA = `

@@ -1,7 +1,7 @@
 // StreamingPull: messages as they come, within the client's flow control. Differs from production in that a stream stays
 // open as long as the client keeps it; Google closes it after a while and the client opens it again.
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Broker } from './broker.ts';
 import { invalidArgument } from './fault.ts';
 import { MAX_ACK_DEADLINE_S, MIN_ACK_DEADLINE_S } from './limits.ts';

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Broker } from './broker.ts';
 import { checkSubscription } from './check-subscription.ts';
 import { invalidArgument } from './fault.ts';

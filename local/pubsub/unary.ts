@@ -1,6 +1,6 @@
 // Unary calls: the request parsed, the answer or a gRPC status returned; nothing a client sends ends the server.
 import { type handleUnaryCall, status } from '@grpc/grpc-js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { GrpcFault, invalidArgument } from './fault.ts';
 
 /** A handler for one method. */

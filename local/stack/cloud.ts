@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Database, openDatabase } from '#functions/store/database.ts';
 import { functionsUrl, letFunctionsIn } from '#functions/store/functions-role.ts';
 import { migrate } from '#functions/store/migrate.ts';

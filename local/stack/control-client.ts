@@ -1,6 +1,6 @@
 // The local stack's own client of the HTTP API: it enrols the host, applies the runbook, and watches for the live view
 // and the tour, as any other client would.
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandDetail, type CommandRequest, CommandView, Problem, StatusView } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError } from '#shared/errors.ts';

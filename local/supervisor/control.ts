@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '#shared/errors.ts';
 import { onLines } from '#shared/lines.ts';
 import type { Supervisor } from './supervisor.ts';

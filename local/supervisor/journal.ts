@@ -1,7 +1,7 @@
 // What units print, kept as journald exports it (`journalctl --output=json`): one file per unit, and the one before it.
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A line of a unit's journal, by the names of systemd.journal-fields(7). */
 export const JournalRecord = z.object({

@@ -1,5 +1,5 @@
 // What a call of systemctl comes back with, between the supervisor and its stand-in for that program.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a program prints and its exit code. */
 export const ProgramAnswer = z.object({ code: z.int(), stdout: z.string(), stderr: z.string() });

@@ -1,5 +1,5 @@
 // An alert's events as channels carry them: firing, resolved, and undelivered (somebody else could not be told).
-import { z } from 'zod';
+import * as z from 'zod';
 import { EntryName, HostName, Timestamp } from '../names.ts';
 import { AlertKind } from '../runbook/schema.ts';
 import { AlertLevel, Severity } from '../severity.ts';

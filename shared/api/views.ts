@@ -1,5 +1,5 @@
 // What the HTTP API answers: the functions write these, `lamp` and the console read them. Times are RFC 3339 UTC.
-import { z } from 'zod';
+import * as z from 'zod';
 import { OutcomeCode, StepPhase, StepRecord, Vitals } from '../command/report.ts';
 import { CommandState } from '../command/state.ts';
 import { BackupId, CommandId, Timestamp } from '../names.ts';

@@ -1,6 +1,6 @@
 // The head of the audit trail as it is kept outside of the database, signed by `sign`: whoever rewrites the trail, even as
 // the database's owner, can't rewrite what the bucket holds.
-import { z } from 'zod';
+import * as z from 'zod';
 import { Timestamp } from '../names.ts';
 
 /** What was the trail's last entry at a time. */

@@ -1,6 +1,6 @@
 // What a dump of a database does not hold: the properties that only `pg_dump --create` writes. They are read from the
 // catalogue when the backup is made, so that a restore never takes them from whatever database happens to be there.
-import { z } from 'zod';
+import * as z from 'zod';
 
 const Grant = z.strictObject({
   /** Null: PUBLIC. */

@@ -1,5 +1,5 @@
 // The manifest of a backup: written last, signed by the host's runner. A backup without one does not count.
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackupId, CommandId, DatabaseName, HostName, Timestamp } from '../names.ts';
 import { DatabaseProperties } from './database-properties.ts';
 

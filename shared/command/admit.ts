@@ -1,6 +1,6 @@
 // The decision whether a message may become a command here. Agent and runner both ask it, each with its own facts.
 import type { KeyObject } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSignatureValid, type SignedBytes } from '../signing/dsse.ts';
 import { CommandEnvelope, MAX_ENVELOPE_LIFETIME_MS } from './envelope.ts';
 

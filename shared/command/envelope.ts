@@ -1,5 +1,5 @@
 // The command as it is signed: what to do, on which host, for whom, and until when it may start.
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandId, HostName, Timestamp } from '../names.ts';
 import { Role } from '../role.ts';
 

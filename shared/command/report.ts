@@ -1,6 +1,6 @@
 // What agents say: signed like commands, with a key of the host's own. `command.finished` of anything above `read`
 // is signed by the runner (root), the rest by the agent; the control plane knows which key may say what.
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandId, HostName, Timestamp, UnitName } from '../names.ts';
 import { RefusalReason } from './admit.ts';
 

@@ -1,5 +1,5 @@
 // The states of a command. They only move forward, with one exception, in whatever order messages come in.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const CommandState = z.enum([
   'requested',

@@ -1,6 +1,6 @@
 // What travels over the live relay: JSON text frames between a host's agent, the relay and a person who watches.
 // Every line has a number of its own, so that either side can go on after a drop and a loss is always visible.
-import { z } from 'zod';
+import * as z from 'zod';
 import { ServiceReference } from '../names.ts';
 import { LogLine } from '../operations/service.ts';
 

@@ -1,6 +1,6 @@
 // alert.*: what the control plane writes down on the host.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { AlertLine } from '../alert/event.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';

@@ -1,6 +1,6 @@
 // backup.* and restore.run: the database, its roles and the host's configuration files.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { backupTimeMs } from '../backup/manifest.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';

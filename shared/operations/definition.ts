@@ -1,6 +1,6 @@
 // What an operation is: one definition from which the API route, the `lamp` verb, the policy check and the agent's
 // dispatch derive. Its twin in agent/operations/ says how it is done.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { POLICY_FILE, type Policy } from '../policy/policy.ts';
 import type { Risk, Role } from '../role.ts';
 import type { Runbook } from '../runbook/schema.ts';

@@ -1,6 +1,6 @@
 // host.*: the machine itself.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { Vitals } from '../command/report.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';

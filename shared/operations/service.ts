@@ -1,6 +1,6 @@
 // service.*: systemd units by their runbook names.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { UnitStatus } from '../command/report.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';

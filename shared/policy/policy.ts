@@ -1,6 +1,6 @@
 // The host's own policy: root's file, /etc/lamplighter/policy.yaml. What it does not name is never touched, whatever
 // a signed command says. The control plane can read its hash, not change it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { AbsolutePath, DatabaseName, HostName, UnitName } from '../names.ts';
 
 /** Where a host has its policy; messages name it. */

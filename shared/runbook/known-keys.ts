@@ -1,5 +1,5 @@
 // Which keys the schema knows at a path of the document, read from its own JSON Schema so that the two can't drift apart.
-import { z } from 'zod';
+import * as z from 'zod';
 import { lookUp } from '../look-up.ts';
 import { Runbook } from './schema.ts';
 

@@ -1,5 +1,5 @@
 // Names in the runbook that point at other entries: each must exist, and a near miss is suggested.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Path, RunbookFault } from './fault.ts';
 import { hintOfNames, shortName } from './nearest-name.ts';
 

@@ -1,5 +1,5 @@
 // runbook.yaml, version 1: the one file a team edits. References between entries are checked in references.ts.
-import { z } from 'zod';
+import * as z from 'zod';
 import { AbsolutePath, DatabaseName, EntryName, HostName, UnitName } from '../names.ts';
 import { Role } from '../role.ts';
 import { AlertLevel, DEFAULT_SEVERITIES, Severity } from '../severity.ts';

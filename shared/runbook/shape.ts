@@ -1,5 +1,5 @@
 // From what the schema found wrong to faults in plain words, one by one: whoever asks stops when there are enough.
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeIssue } from '../plain-issue.ts';
 import type { Path, RunbookFault } from './fault.ts';
 import { formsAt, knownKeysAt } from './known-keys.ts';

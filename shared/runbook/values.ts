@@ -1,6 +1,6 @@
 // Values that have the right shape and can still never work: a schedule that never comes, an address that is a URL.
 import { Cron } from 'croner';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Path, RunbookFault } from './fault.ts';
 import { parseJsonPath } from './json-path.ts';
 import { nearestName, shortName } from './nearest-name.ts';

@@ -1,7 +1,7 @@
 // Signatures over exact bytes. The pre-authentication encoding is DSSE's (github.com/secure-systems-lab/dsse,
 // protocol.md, v1): it binds the payload's type to the payload, so a report can never pass for a command.
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What may be signed; the type is part of the signed bytes. */
 export const PAYLOAD_TYPES = {

@@ -1,6 +1,6 @@
 // How signed bytes travel over Pub/Sub: CloudEvents 1.0 in binary mode (attributes `ce-*`, the payload as the data),
 // with the signature beside it as attributes. Attributes only route; nothing in them is trusted but the signature.
-import { z } from 'zod';
+import * as z from 'zod';
 import { PAYLOAD_TYPES, type PayloadKind, type SignedBytes } from './dsse.ts';
 
 export const SIGNATURE_ATTRIBUTE = 'lamplighter-signature';

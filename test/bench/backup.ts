@@ -1,6 +1,6 @@
 // Backup and restore, beside the commands of a Markdown runbook: pg_dump | gzip to a file, and gunzip | psql into a new
 // database. Ours also uploads, hashes, counts every row, encrypts roles and configuration, and signs.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Stack } from '#local/stack/stack.ts';
 import { type Row, spreadOf } from './report.ts';
 import { onStack, timeMs } from './stack.ts';

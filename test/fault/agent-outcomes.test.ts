@@ -1,6 +1,6 @@
 // What a host answers to each kind of command and to each kind of bad envelope, on a real systemd host.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import type { RefusedReport } from '#shared/command/report.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';

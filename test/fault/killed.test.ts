@@ -1,7 +1,7 @@
 // `kill -9` in the middle of things, on the real host: each leaves a truthful final state, and nothing runs twice.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { platformFingerprint } from '#local/platform/story.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/views.ts';

@@ -1,6 +1,6 @@
 // Results of backup.* and restore.run.
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operations/backup.ts';
 import { escapeForTerminal } from '../../output/escape.ts';
 import { formatAge, formatBytes, formatCount, formatElapsed } from '../../output/quantity.ts';

@@ -1,5 +1,5 @@
 // What a dry run says: the steps in their order, numbered.
-import { z } from 'zod';
+import * as z from 'zod';
 import { escapeForTerminal } from '../../output/escape.ts';
 import { displayWidth, wrapText } from '../../output/width.ts';
 import { viewOf } from './result-view.ts';

@@ -1,5 +1,5 @@
 // What a view of a result is: one for each family of operations, found by the operation's name in table.ts.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import type { ViewContext } from '../context.ts';
 import { renderFields } from './fields.ts';

@@ -1,7 +1,7 @@
 // Mail over SMTP, to one recipient at a time. The Message-ID comes from the delivery, so that a mail sent twice, after a kill between sending and
 // writing it down, is known as one by whoever reads it.
 import type { Transporter } from 'nodemailer';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Channel } from '#shared/runbook/schema.ts';
 import type { Config } from '../../config.ts';

@@ -1,6 +1,6 @@
 // Which answers of a mail server say that an address will never take mail. Everything else passes (a full mailbox, a
 // quota) or can be mended (our settings, our reputation, a route), so it is tried again.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the mail client says of a failure. */
 const Failure = z.object({ command: z.string(), response: z.string() });

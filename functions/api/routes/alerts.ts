@@ -1,5 +1,5 @@
 // Alerts and who was told of them.
-import { z } from 'zod';
+import * as z from 'zod';
 import { listAlertViews } from '../../alert/view.ts';
 import type { Deps } from '../../deps.ts';
 import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';

@@ -1,5 +1,5 @@
 // The audit trail, newest first.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Deps } from '../../deps.ts';
 import { listAudit } from '../../store/audit.ts';
 import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';

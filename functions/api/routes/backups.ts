@@ -1,5 +1,5 @@
 // Backups and their proofs.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { requestVerification } from '../../backup/request.ts';
 import { findBackupView, listBackupViews } from '../../backup/view.ts';

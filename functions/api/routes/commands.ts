@@ -1,5 +1,5 @@
 // Commands: ask for one, list them, follow one.
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandRequest } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';

@@ -1,5 +1,5 @@
 // Incidents with their timelines, and taking one on.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Deps } from '../../deps.ts';
 import { acknowledgeIncident } from '../../incident/acknowledge.ts';
 import { parseIncidentName } from '../../incident/name.ts';

@@ -1,5 +1,5 @@
 // The catalogue of operations, with the JSON Schema of each one's parameters.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OperationView } from '#shared/api/views.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { roleNeededFor } from '#shared/role.ts';

@@ -1,6 +1,6 @@
 // The runbook: read it, check one, put one in force.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';

@@ -2,7 +2,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { LogLine } from '#shared/operations/service.ts';
 import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { reapLeftovers } from '#local/host/leftovers.ts';
 import { bootHost } from '#local/host/machine.ts';
 import { closeLink, openLink } from '#local/host/network.ts';

@@ -3,7 +3,7 @@ import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { serverAccount } from '#local/postgres/programs.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';

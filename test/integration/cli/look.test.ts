@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { displayWidth } from '#cli/output/width.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { roleNeededFor } from '#shared/role.ts';

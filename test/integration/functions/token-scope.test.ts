@@ -1,6 +1,6 @@
 // What a token is good for: checked when something is asked for, and again before it is signed.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { handleApi } from '#functions/api/handler.ts';
 import { requestCommand } from '#functions/command/request.ts';
 import { sendCommand } from '#functions/command/send.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HostName } from '#shared/names.ts';
 import { describeIssues } from '#shared/plain-issue.ts';
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parse } from '@cdktf/hcl2json';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ANCHOR_PREFIX } from '#shared/audit/anchor.ts';
 import { HostName, MAX_HOST_NAME_LENGTH } from '#shared/names.ts';
 import {

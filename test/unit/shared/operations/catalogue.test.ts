@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CATALOGUE, findOperation, OPERATION_NAMES } from '#shared/operations/catalogue.ts';
 import { Policy } from '#shared/policy/policy.ts';
 import { isRoleAtLeast, Risk, Role, roleNeededFor } from '#shared/role.ts';
