@@ -13,7 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { backupTimeMs, MANIFEST_FILE } from '#shared/backup/manifest.ts';
+import { MANIFEST_FILE } from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
 import { ownAccount } from '../host/accounts.ts';
 import { requireTrustedPath } from '../host/trusted-path.ts';
@@ -22,7 +22,6 @@ import { isNotUploaded, markNotUploaded } from './upload-mark.ts';
 
 // The agent's group may see which backups there are, not read them.
 const DIRECTORY_MODE = 0o750;
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 export interface LocalBackup {
   backupId: BackupId;
@@ -79,28 +78,6 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
         },
       ];
     });
-}
-
-export interface Expiry {
-  expired: BackupId[];
-  /** Old enough to go, but whole here and nowhere else. */
-  waiting: BackupId[];
-}
-
-/**
- * Which backups retention lets go of: older than the days, never the newest whole one, and never a whole one that the bucket
- * does not have.
- */
-export function chooseExpired(backups: readonly LocalBackup[], retentionDays: number, nowMs: number): Expiry {
-  const newestWhole = backups.findLast(({ isWhole }) => isWhole)?.backupId;
-  const old = backups.filter(
-    ({ backupId }) => backupId !== newestWhole && nowMs - backupTimeMs(backupId) > retentionDays * DAY_MS,
-  );
-  const isWaiting = ({ isWhole, isUploaded }: LocalBackup): boolean => isWhole && !isUploaded;
-  return {
-    expired: old.filter((backup) => !isWaiting(backup)).map(({ backupId }) => backupId),
-    waiting: old.filter(isWaiting).map(({ backupId }) => backupId),
-  };
 }
 
 /** Removes a local backup; one that is not there is fine. */

@@ -17,10 +17,10 @@ import type { Shortfall, Step, StepContext } from '../runner/steps.ts';
 import { readConfiguration } from './backup-configuration.ts';
 import { dumpApplication, dumpDatabase } from './backup-dump.ts';
 import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
+import { chooseExpired, listCandidates } from './backup-retention.ts';
 import { readGlobals, storeSecret } from './backup-secrets.ts';
 import { expectBytes } from './backup-size.ts';
 import {
-  chooseExpired,
   listLocalBackups,
   localBackupDir,
   makeLocalBackup,
@@ -184,10 +184,10 @@ function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
   return {
     name: 'retention',
     describe: () =>
-      `remove local copies older than ${localRetentionDays} days, never the newest whole one or one that is not in the bucket`,
+      `remove local copies older than ${localRetentionDays} days, never the newest good one of a database or one that is not in the bucket`,
     isRepeatable: true,
     run: ({ note }) => {
-      const backups = listLocalBackups(policy.localDir);
+      const backups = listCandidates(policy.localDir);
       const { expired, waiting } = chooseExpired(backups, localRetentionDays, Date.now());
       for (const backupId of waiting) note(`kept ${backupId}: the bucket does not have it yet`);
       for (const backupId of expired) {

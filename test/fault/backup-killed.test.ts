@@ -60,6 +60,8 @@ describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs r
     ['manifest', 0],
     ['manifest', 60],
     ['manifest', 120],
+    ['upload', 0],
+    ['upload', 100],
     ['retention', 0],
   ])('a backup, in %s after %d ms', async (step, afterMs) => {
     const run = lab.start('backup.run', BACKUP);

@@ -123,5 +123,21 @@ describe.skipIf(!canLab)(
       expect(left).toContain('shop_before_abcdef');
       expect(left).not.toContain(kept);
     });
+
+    test('a host that was installed anew restores its backups once it has its former key', async () => {
+      lab.installAnew('lost');
+      const refused = await restore().ended();
+      expect(refused).toMatchObject({
+        state: 'failed',
+        code: 'corrupt-backup',
+        hint: expect.stringContaining('/etc/lamplighter/former-runner-keys'),
+      });
+      expect(refused.steps.map(({ name }) => name)).toEqual(['check-backup']);
+      const { result } = await lab.start('backup.run', { database: 'other', localRetentionDays: 30 }).ended();
+      const id = BackupSummary.parse(result).backupId;
+      lab.installAnew('kept');
+      const ending = await restore({ backupId: id, database: 'other', confirm: 'other' }).ended();
+      expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded' });
+    });
   },
 );

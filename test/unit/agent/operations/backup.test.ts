@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { dumpArguments } from '#agent/operations/backup-dump.ts';
 import { expectBytes } from '#agent/operations/backup-size.ts';
-import { chooseExpired, type LocalBackup } from '#agent/operations/backup-store.ts';
 import { planProcedure } from '#agent/operations/procedures.ts';
 import { restoreNames } from '#agent/operations/restore-database.ts';
 import { restoreArguments } from '#agent/operations/restore-pass.ts';
@@ -14,10 +13,6 @@ import { BackupId, DatabaseName, HostName } from '#shared/names.ts';
 import { Policy } from '#shared/policy/policy.ts';
 
 const CLUSTER = { socketDir: '/var/run/postgresql', port: 5432 };
-
-function local(day: string, isWhole = true, isUploaded = true): LocalBackup {
-  return { backupId: BackupId.parse(`${day}T020000Z-abcdef`), bytes: 1, isWhole, isUploaded };
-}
 
 test('pg_dump and pg_restore are asked by socket, without a password, and nothing is converted', () => {
   expect(dumpArguments(CLUSTER, 'analytics', 'LATIN1')).toEqual([
@@ -51,29 +46,6 @@ test('a restore has the same names whenever it is asked for them, and PostgreSQL
   });
   const long = restoreNames('a'.repeat(63), id);
   for (const name of [long.fresh, long.kept]) expect(DatabaseName.parse(name)).toBe(name);
-});
-
-test.each<[string, LocalBackup[], string[]]>([
-  ['nothing', [], []],
-  ['the young ones stay', [local('20261120'), local('20261122')], []],
-  ['the old ones go', [local('20261001'), local('20261020'), local('20261122')], ['20261001', '20261020']],
-  ['the newest whole one stays, however old', [local('20260101'), local('20260201')], ['20260101']],
-  ['one without a manifest keeps nothing', [local('20260101'), local('20261122', false)], []],
-  ['one without a manifest goes when it is old', [local('20260101', false), local('20260201')], ['20260101']],
-  [
-    'one that only this disk has stays',
-    [local('20260101', true, false), local('20260102', false, false), local('20260201')],
-    ['20260102'],
-  ],
-])('retention of 30 days: %s', (_name, backups, expired) => {
-  const now = Date.parse('2026-11-23T10:00:00Z');
-  expect(chooseExpired(backups, 30, now).expired).toEqual(expired.map((day) => `${day}T020000Z-abcdef`));
-});
-
-test('what stays because the bucket does not have it is told', () => {
-  const backups = [local('20260101', true, false), local('20261122')];
-  const { waiting } = chooseExpired(backups, 30, Date.parse('2026-11-23T10:00:00Z'));
-  expect(waiting).toEqual(['20260101T020000Z-abcdef']);
 });
 
 test('a manifest that can not be read does not keep the next backup from being made', () => {

@@ -1,0 +1,57 @@
+// Which local backups retention lets go of. The newest of each database that could be restored stays, however old it is.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { backupTimeMs, partFile } from '#shared/backup/manifest.ts';
+import type { BackupId } from '#shared/names.ts';
+import { type LocalBackup, listLocalBackups, localBackupDir } from './backup-store.ts';
+import { readLocalManifest } from './backup-upload.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export interface Candidate extends LocalBackup {
+  /** Of which database it is; undefined when its manifest can't be read, or a part is gone or has another size. */
+  database: string | undefined;
+}
+
+export interface Expiry {
+  expired: BackupId[];
+  /** Old enough to go, but whole here and nowhere else. */
+  waiting: BackupId[];
+}
+
+/** Local backups as retention sees them, oldest first. */
+export function listCandidates(localDir: string): Candidate[] {
+  return listLocalBackups(localDir).map((backup) => ({
+    ...backup,
+    database: backup.isWhole ? databaseOf(localDir, backup.backupId) : undefined,
+  }));
+}
+
+function databaseOf(localDir: string, backupId: BackupId): string | undefined {
+  try {
+    const { manifest } = readLocalManifest(localDir, backupId);
+    const dir = localBackupDir(localDir, backupId);
+    const isThere = manifest.parts.every((part) => statSync(join(dir, partFile(part))).size === part.bytes);
+    return isThere ? manifest.database : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Which backups retention lets go of: older than the days, never the newest good one of a database, and never a whole one
+ * that the bucket does not have.
+ */
+export function chooseExpired(backups: readonly Candidate[], retentionDays: number, nowMs: number): Expiry {
+  const newest = new Map(backups.map(({ database, backupId }) => [database, backupId]));
+  newest.delete(undefined);
+  const kept = new Set(newest.values());
+  const old = backups.filter(
+    ({ backupId }) => !kept.has(backupId) && nowMs - backupTimeMs(backupId) > retentionDays * DAY_MS,
+  );
+  const isWaiting = ({ isWhole, isUploaded }: LocalBackup): boolean => isWhole && !isUploaded;
+  return {
+    expired: old.filter((backup) => !isWaiting(backup)).map(({ backupId }) => backupId),
+    waiting: old.filter(isWaiting).map(({ backupId }) => backupId),
+  };
+}
