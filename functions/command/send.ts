@@ -16,6 +16,7 @@ import {
   findSignedBytes,
   lockCommand,
   saveSignedBytes,
+  saveSigningKey,
 } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
 import { requireRunbook } from '../store/runbooks.ts';
@@ -63,8 +64,10 @@ async function decide(deps: SendDeps, tx: Queryable, id: string): Promise<Decisi
   if (carriesAgentHalf(checked.envelope)) {
     const complete = await putAgentHalf(tx, signer, checked.envelope);
     if (!complete) return await refuse(deps, tx, record, 'its live ticket is gone');
-    // Not kept: these bytes open the agent's side. Signed again, they say the same but for the time.
-    return { send: true, record, signed: await signEnvelope(signer, complete) };
+    const signed = await signEnvelope(signer, complete);
+    // The bytes are not kept: they open the agent's side. Signed again, they say the same but for the time.
+    await saveSigningKey(tx, id, signed.keyId);
+    return { send: true, record, signed };
   }
   const signed = await signEnvelope(signer, checked.envelope);
   await saveSignedBytes(tx, id, signed);

@@ -56,7 +56,7 @@ const COLUMNS = `id, operation, host, params, dry_run AS "dryRun",
   jsonb_build_object('kind', actor_kind, 'name', actor_name, 'role', actor_role) AS actor,
   order_digest AS "orderDigest", state, code, message, hint, result, steps, output, requested_at AS "requestedAt",
   expires_at AS "expiresAt", timeout_ms AS "timeoutMs", sent_at AS "sentAt", accepted_at AS "acceptedAt",
-  finished_at AS "finishedAt", swept, ended_by AS "endedBy", payload IS NOT NULL AS "isSigned"`;
+  finished_at AS "finishedAt", swept, ended_by AS "endedBy", key_id IS NOT NULL AS "isSigned"`;
 
 /** Channel of notifications that say which command changed. */
 export const COMMAND_CHANNEL = 'command';
@@ -184,6 +184,11 @@ export async function saveSignedBytes(
     Buffer.from(signed.signature),
     signed.keyId,
   ]);
+}
+
+/** Notes which key signed a command whose bytes are not kept. */
+export async function saveSigningKey(tx: Queryable, id: string, keyId: string): Promise<void> {
+  await tx.query('UPDATE commands SET key_id = $2 WHERE id = $1', [id, keyId]);
 }
 
 export interface Advance {

@@ -1,24 +1,34 @@
 // The way of a live log's command from the API to the host: its ticket opens the relay, and nothing that is kept does.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { liveRoutes } from '#functions/api/routes/live.ts';
+import { recordReport } from '#functions/command/record-report.ts';
 import { resendRequestedCommands } from '#functions/command/request.ts';
 import { UNLIMITED } from '#functions/command/scope.ts';
 import { sendCommand } from '#functions/command/send.ts';
+import { sweepCommands } from '#functions/command/sweep.ts';
+import { countOpenCommands } from '#functions/store/command-limits.ts';
 import { findCommand, toCommandView } from '#functions/store/commands.ts';
 import { claimLiveTicket } from '#functions/store/live-tickets.ts';
 import { createToken } from '#functions/store/tokens.ts';
 import { LiveTicket } from '#shared/api/views.ts';
 import { admitCommand } from '#shared/command/admit.ts';
+import { Report } from '#shared/command/report.ts';
 import { fromWire } from '#shared/signing/message.ts';
-import { applyTestRunbook, enrolTestHost } from '#test/fixtures/control-plane.ts';
+import {
+  applyTestRunbook,
+  enrolTestHost,
+  type HostKeys,
+  pushedReport,
+} from '#test/fixtures/control-plane.ts';
 import { createTestDeps, type Published, type TestDeps } from '#test/fixtures/deps.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 let database: TestDatabase;
+let keys: HostKeys;
 beforeAll(async () => {
   database = await createTestDatabase();
   await applyTestRunbook(database.db);
-  await enrolTestHost(database.db, 'web-1');
+  keys = await enrolTestHost(database.db, 'web-1');
   await createToken(database.db, { name: 'tester', role: 'responder' });
 });
 afterAll(() => database?.drop());
@@ -120,4 +130,25 @@ test('a command whose ticket is gone is not signed', async () => {
   await database.db.query('DELETE FROM live_tickets');
   expect(await sendCommand(down, commandId)).toBe('rejected');
   expect(down.published).toEqual([]);
+});
+
+test('what the host says of a live log is recorded: it is under way past its expiry, and then over', async () => {
+  const deps = createTestDeps(database.db);
+  const { commandId } = await open(deps);
+  const say = async (type: string, more: object = {}) => {
+    const head = { v: 1, id: crypto.randomUUID(), host: 'web-1', at: deps.now.toISOString() };
+    const report = Report.parse({ ...head, type, commandId, ...more });
+    return (await recordReport(deps, await pushedReport(report, keys.agent))).outcome;
+  };
+  const countOpen = () => countOpenCommands(database.db, 'web-1', ['service.follow'], deps.now);
+  const stateOf = async () => (await findCommand(database.db, commandId))?.state;
+  expect(await say('command.accepted')).toBe('recorded');
+  deps.advance(10 * 60_000);
+  await sweepCommands(deps);
+  expect(await stateOf()).toBe('accepted');
+  expect(await countOpen()).toBe(1);
+  const result = { linesSent: 3 };
+  expect(await say('command.finished', { state: 'succeeded', steps: [], result })).toBe('recorded');
+  expect(await findCommand(database.db, commandId)).toMatchObject({ state: 'succeeded', result });
+  expect(await countOpen()).toBe(0);
 });
