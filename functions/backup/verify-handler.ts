@@ -23,13 +23,21 @@ export function handleVerify(deps: Deps): Handler {
   );
 }
 
+/** Does both parts, also when one of them fails, and then throws what failed. */
 async function startRound(deps: Deps): Promise<Answer> {
-  const { db, clock, publisher } = deps;
-  const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
-  const ordered = await startDailyRound({ db, clock, publisher, bucket });
-  // After the round, which must not wait for it. What fails here is answered and logged as a failure of the daily call.
-  const { intact } = await checkTrailDaily(deps);
-  return { body: { ordered, auditIntact: intact } };
+  const [backups, trail] = await Promise.allSettled([orderBackups(deps), checkTrailDaily(deps)]);
+  if (backups.status === 'rejected' && trail.status === 'rejected') {
+    const causes = [backups.reason, trail.reason].map(messageOf);
+    throw new LamplighterError('failed', `run daily round: ${causes.join(' · ')}`, { cause: trail.reason });
+  }
+  if (backups.status === 'rejected') throw backups.reason;
+  if (trail.status === 'rejected') throw trail.reason;
+  return { body: { ordered: backups.value, auditIntact: trail.value.intact } };
+}
+
+async function orderBackups({ db, clock, publisher, openBucket, config }: Deps): Promise<number> {
+  const bucket = await openBucket(config.get('BACKUP_BUCKET'));
+  return await startDailyRound({ db, clock, publisher, bucket });
 }
 
 async function verifyPushed(deps: Deps, message: PushMessage): Promise<Answer> {

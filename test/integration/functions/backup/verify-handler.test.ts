@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { recordBackup } from '#functions/backup/record.ts';
 import { handleVerify } from '#functions/backup/verify-handler.ts';
 import { latestBackupView } from '#functions/backup/view.ts';
+import { ANCHOR_PREFIX } from '#shared/audit/anchor.ts';
 import { type BackupManifest, backupObject } from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
 import { serveHandler } from '#test/fixtures/function-server.ts';
@@ -9,6 +10,12 @@ import { storeBackup } from '#test/fixtures/stored-backup.ts';
 import { HOST, useBackupWorld } from './world.ts';
 
 const world = useBackupWorld();
+
+/** What the scheduler sends once a day. */
+async function callDaily(url: string): Promise<Response> {
+  const headers = { 'content-type': 'application/json' };
+  return await fetch(url, { method: 'POST', body: '{"all":true}', headers });
+}
 
 describe('entry point `verify`', () => {
   test('the daily round orders the newest, the unproven and those whose objects changed', async () => {
@@ -24,11 +31,7 @@ describe('entry point `verify`', () => {
     const server = await serveHandler(handleVerify(world.deps));
     const round = async (): Promise<string[]> => {
       world.deps.published.length = 0;
-      const response = await fetch(server.url, {
-        method: 'POST',
-        body: '{"all":true}',
-        headers: { 'content-type': 'application/json' },
-      });
+      const response = await callDaily(server.url);
       expect(await response.json()).toEqual({ ordered: world.deps.published.length, auditIntact: true });
       return world.deps.published
         .map(({ message }) => JSON.parse(message.data.toString()).backupId as string)
@@ -43,6 +46,23 @@ describe('entry point `verify`', () => {
       expect(await round()).toEqual([world.id]);
     } finally {
       await server.close();
+    }
+  });
+
+  test('the daily call checks the audit trail also when the round of the backups fails', async () => {
+    await storeBackup(world.bucket, world.plan);
+    await world.verify();
+    await world.bucket.file(`${ANCHOR_PREFIX}x.json`).save('{}', { resumable: false });
+    const publish = () => Promise.reject(new Error('no topic answers'));
+    const publisher = { ...world.deps.publisher, publish };
+    const server = await serveHandler(handleVerify({ ...world.deps, publisher }));
+    try {
+      expect((await callDaily(server.url)).status).toBe(500);
+      expect(await world.alerts()).toMatchObject([{ reason: expect.stringMatching(/^anchor .*x\.json/) }]);
+      expect(world.deps.logged.map(({ error }) => error)).toContain('no topic answers');
+    } finally {
+      await server.close();
+      await world.bucket.file(`${ANCHOR_PREFIX}x.json`).delete();
     }
   });
 
