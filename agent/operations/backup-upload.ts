@@ -1,8 +1,14 @@
 // From the disk to the bucket: finished files of root's, each opened for reading by root, carried by the child that has the
-// network. A backup that could not be uploaded stays on the disk, marked, and is taken along later.
+// network. A backup that could not be uploaded stays on the disk, marked, and the timer takes it there later.
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { BackupManifest, backupObject, MANIFEST_FILE, partFile } from '#shared/backup/manifest.ts';
+import {
+  BackupManifest,
+  backupObject,
+  isDumpEncrypted,
+  MANIFEST_FILE,
+  partFile,
+} from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import type { BackupId } from '#shared/names.ts';
@@ -90,17 +96,29 @@ export interface LeftBehind {
   left: number;
 }
 
-/** Uploads what backups left on the disk, oldest first, and notes what kept the others back. */
-export async function uploadLeftBehind(
+export interface UploadTerms {
+  /** Root's word of today, whatever it was when the backup was taken. */
+  policy: Pick<Policy, 'databases' | 'backup'>;
+  /** Commands that are running: a backup's own command uploads it. */
+  underway: ReadonlySet<string>;
+}
+
+/**
+ * The host's own later attempt, by a timer, at what backups left on the disk, oldest first: only when it is due, and only what
+ * the policy lets leave the host. Notes what is kept back and why.
+ */
+export async function uploadDue(
   place: UploadPlace,
+  terms: UploadTerms,
   note: (text: string) => void,
-  mayTry: (backupId: BackupId) => boolean = () => true,
 ): Promise<LeftBehind> {
   const waiting = listLocalBackups(place.localDir).filter(
     ({ isWhole, isUploaded }) => isWhole && !isUploaded,
   );
   const uploaded: BackupId[] = [];
-  for (const { backupId } of waiting.filter((backup) => mayTry(backup.backupId))) {
+  for (const { backupId } of waiting.filter((backup) =>
+    mayTry(place.localDir, backup.backupId, terms, note),
+  )) {
     try {
       await uploadBackup(place, backupId);
       uploaded.push(backupId);
@@ -111,23 +129,34 @@ export async function uploadLeftBehind(
   return { uploaded, left: waiting.length - uploaded.length };
 }
 
-/**
- * The host's own later attempt, by a timer, at what no command is uploading now: only when it is due, and only a database
- * that the policy still allows to be backed up.
- */
-export async function uploadDue(
-  place: UploadPlace,
-  databases: Policy['databases'],
+function mayTry(
+  localDir: string,
+  backupId: BackupId,
+  { policy, underway }: UploadTerms,
   note: (text: string) => void,
-): Promise<LeftBehind> {
-  return await uploadLeftBehind(place, note, (backupId) => {
-    if (!isUploadDue(localBackupDir(place.localDir, backupId), Date.now())) return false;
-    try {
-      const { database } = readLocalManifest(place.localDir, backupId).manifest;
-      return lookUp(databases, database)?.allow.includes('backup') === true;
-    } catch (error) {
-      note(`passed over local backup ${backupId}: its manifest can't be read: ${messageOf(error)}`);
-      return false;
-    }
-  });
+): boolean {
+  if (!isUploadDue(localBackupDir(localDir, backupId), Date.now())) return false;
+  try {
+    const { manifest } = readLocalManifest(localDir, backupId);
+    if (underway.has(manifest.commandId)) return false;
+    const reason = whyWithheld(manifest, policy);
+    if (reason !== undefined) note(`kept back local backup ${backupId}: ${reason}`);
+    return reason === undefined;
+  } catch (error) {
+    note(`passed over local backup ${backupId}: its manifest can't be read: ${messageOf(error)}`);
+    return false;
+  }
+}
+
+/** Why a backup is not allowed to leave the host; undefined when it is. */
+function whyWithheld(
+  manifest: BackupManifest,
+  { databases, backup }: Pick<Policy, 'databases' | 'backup'>,
+): string | undefined {
+  const { database } = manifest;
+  if (lookUp(databases, database)?.allow.includes('backup') !== true)
+    return `the policy does not allow backup of database ${database}`;
+  if (backup?.mustEncryptDump === true && !isDumpEncrypted(manifest))
+    return 'its dump is not encrypted, and the policy wants every dump encrypted';
+  return undefined;
 }

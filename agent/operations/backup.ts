@@ -27,7 +27,7 @@ import {
   removeLeftover,
   removeLocalBackup,
 } from './backup-store.ts';
-import { uploadBackup, uploadLeftBehind } from './backup-upload.ts';
+import { uploadBackup } from './backup-upload.ts';
 import type { Plan, Read } from './twin.ts';
 
 function placeOf(
@@ -155,8 +155,9 @@ const NotUploaded = z.object({ problem: z.string(), hint: z.string().optional() 
 function uploadStep({ host, policy: { bucket, localDir } }: BackupTerms): Step {
   return {
     name: 'upload',
-    describe: () => `upload it to gs://${bucket}, the manifest last, and what earlier backups left behind`,
+    describe: () => `upload it to gs://${bucket}, the manifest last`,
     isRepeatable: true,
+    takesNothingBack: true,
     run: async (context) => {
       const place = { host, bucket, localDir, signal: context.signal };
       try {
@@ -165,27 +166,28 @@ function uploadStep({ host, policy: { bucket, localDir } }: BackupTerms): Step {
         const [problem, hint] = [messageOf(error), hintOf(error)];
         return { data: { problem, ...(hint === undefined ? {} : { hint }) }, detail: problem };
       }
-      const { uploaded } = await uploadLeftBehind(place, context.note);
-      return uploaded.length === 0 ? {} : { detail: `and ${uploaded.length} that had been left behind` };
+      return {};
     },
   };
 }
 
 /** The backup itself is whole: it is kept, and its upload made up for. */
 function shortfallOf(context: StepContext): Shortfall | undefined {
+  if (!context.data.has('upload'))
+    return { code: 'not-uploaded', message: 'upload: it could not begin; the host goes on trying' };
   const failure = NotUploaded.safeParse(context.data.get('upload'));
   if (!failure.success) return undefined;
   const { problem, hint } = failure.data;
   return { code: 'not-uploaded', message: problem, ...(hint === undefined ? {} : { hint }) };
 }
 
-/** Steps that begin only when the backup is whole: what fails in them must not take it back. */
 function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
   return {
     name: 'retention',
     describe: () =>
       `remove local copies older than ${localRetentionDays} days, never the newest good one of a database or one that is not in the bucket`,
     isRepeatable: true,
+    takesNothingBack: true,
     run: ({ note }) => {
       const backups = listCandidates(policy.localDir);
       const { expired, waiting } = chooseExpired(backups, localRetentionDays, Date.now());

@@ -211,14 +211,11 @@ function cleanUpStep(terms: RestoreTerms): Step {
     name: 'clean-up',
     describe: () => 'remove what was fetched from the bucket, or decrypted',
     isRepeatable: true,
-    run: ({ note }) => {
+    // A good restore stays.
+    takesNothingBack: true,
+    run: () => {
       terms.state.dump?.close();
-      try {
-        removeWorkDir(terms);
-      } catch (error) {
-        // No reason to take a good restore back.
-        note(`could not remove ${workDirOf(terms)}: ${messageOf(error)}`);
-      }
+      removeWorkDir(terms);
       return Promise.resolve({});
     },
   };

@@ -6,7 +6,6 @@ import { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { messageOf } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
-import { backupRun } from '#shared/operations/backup.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { readConfig, readPinnedKeys } from '../config/config.ts';
 import { PATHS } from '../config/paths.ts';
@@ -114,13 +113,12 @@ async function uploadOutstanding(): Promise<void> {
   const { policy } = loadPolicy(PATHS.policy, host);
   if (!policy.backup) return;
   const unfinished = unfinishedRuns(PATHS.runs, sayUnreadable);
-  // It takes along what earlier ones left.
-  if (unfinished.some(({ envelope }) => envelope.operation === backupRun.name)) return;
+  const underway = new Set(unfinished.map(({ envelope }) => envelope.id));
   hideSecrets(host);
   const { bucket, localDir } = policy.backup;
   const place = { host, bucket, localDir, signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS) };
   const note = (text: string): void => say('a backup is not uploaded', { error: brief(text) });
-  const { uploaded, left } = await uploadDue(place, policy.databases, note);
+  const { uploaded, left } = await uploadDue(place, { policy, underway }, note);
   if (uploaded.length > 0) say('uploaded backups that had been left behind', { uploaded, left });
 }
 

@@ -36,7 +36,7 @@ export async function recoverProcedure(execution: Execution): Promise<Ending> {
     return tellUnknown(`interrupted in ${step.name}; ${attempts} recoveries were interrupted as well`);
   writeIfPossible(progress.writer, { step: step.name, phase: 'note', detail: TAKEN_UP });
   if (mustUndo(procedure, step, before, last)) return await undoAfterCrash(procedure, progress, at, before);
-  if (endOf(before, last)?.ok === true) return await runFrom(procedure, progress, at + 1);
+  if (endOf(before, last)) return await runFrom(procedure, progress, at + 1);
   if (step.isRepeatable) return await runFrom(procedure, progress, at);
   return await askProbe(procedure, progress, at, step);
 }
@@ -47,7 +47,7 @@ function endOf(before: readonly StepEntry[], begin: StepEntry): StepEntry | unde
 
 function mustUndo(procedure: Procedure, step: Step, before: readonly StepEntry[], begin: StepEntry): boolean {
   if (before.some(({ phase }) => phase === 'undo-begin')) return true;
-  if (endOf(before, begin)?.ok === false) return true;
+  if (endOf(before, begin)?.ok === false) return !step.takesNothingBack;
   return procedure.afterCrash?.(step.name) === 'undo';
 }
 

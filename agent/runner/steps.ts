@@ -33,6 +33,8 @@ export interface Step {
   undo?(context: StepContext): Promise<void>;
   /** True when doing it twice is the same as doing it once: after a crash it is simply done again. */
   isRepeatable?: true;
+  /** True when the work stands without it: it is begun although the time is up, and its failure is told and undoes nothing. */
+  takesNothingBack?: true;
   /** Finds out, read-only, whether it happened; asked after a crash in the middle of a step that is not repeatable. */
   probe?(context: StepContext): Promise<Probe>;
 }
@@ -119,7 +121,7 @@ export async function runFrom(procedure: Procedure, progress: Progress, first: n
   for (const [i, step] of procedure.steps.entries()) {
     if (i < first) continue;
     const failure = await runStep(step, progress);
-    if (failure) return await takeBack(procedure, progress, i, failure);
+    if (failure && !step.takesNothingBack) return await takeBack(procedure, progress, i, failure);
   }
   try {
     try {
@@ -161,7 +163,7 @@ async function runStep(
   try {
     // Not begun unless that is on record.
     writer.write({ step: step.name, phase: 'begin' });
-    context.signal.throwIfAborted();
+    if (!step.takesNothingBack) context.signal.throwIfAborted();
     const outcome = await step.run(context);
     data.set(step.name, outcome.data);
     const detail = outcome.detail === undefined ? {} : { detail: brief(outcome.detail) };
@@ -187,7 +189,8 @@ function watchStop(signal: AbortSignal, onStuck: () => void): () => void {
   const begin = (): void => {
     timer = setTimeout(onStuck, STOP_GRACE_MS);
   };
-  signal.addEventListener('abort', begin, { once: true });
+  if (signal.aborted) begin();
+  else signal.addEventListener('abort', begin, { once: true });
   return () => {
     signal.removeEventListener('abort', begin);
     clearTimeout(timer);

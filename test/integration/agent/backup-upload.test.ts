@@ -69,8 +69,18 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
     age(11);
     const { socketDir, port } = lab.cluster;
     const databases = { shop: { socketDir, port, allow: ['restore' as const] } };
-    expect(await lab.uploadDue({ ...lab.policy, databases })).toBe('');
+    const mustEncrypt = { ...lab.policy, backup: { ...lab.policy.backup!, mustEncryptDump: true } };
+    expect(await lab.uploadDue({ ...lab.policy, databases })).toMatch(
+      /kept back.*not allow backup of database shop/,
+    );
+    expect(await lab.uploadDue(mustEncrypt)).toMatch(/kept back.*dump is not encrypted/);
     expect(await objects()).toEqual([]);
+    // Nor does the next backup take it along, in its own lock and its own time.
+    expect(await lab.start('backup.run', BACKUP).ended()).toMatchObject({ state: 'succeeded' });
+    expect((await objects()).filter((name) => name === 'manifest.json')).toHaveLength(1);
+    expect(JSON.parse(readFileSync(mark(), 'utf8'))).toMatchObject({ failures: 1 });
+    await lab.bucket.deleteFiles();
+    told.length = 0;
     expect(await lab.uploadDue()).toContain(left);
     const [manifestFile, ...parts] = (await lab.bucket.getFiles())[0].toReversed();
     const payload = openDsse('manifest', String((await manifestFile!.download())[0]), [lab.runner.publicKey]);

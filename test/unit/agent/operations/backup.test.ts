@@ -67,28 +67,45 @@ test('a backup tells when it began by its id', () => {
   expect(backupTimeMs(BackupId.parse('20261123T020304Z-1f3a9c'))).toBe(Date.parse('2026-11-23T02:03:04Z'));
 });
 
+const policy = Policy.parse({
+  version: 1,
+  host: 'web-1',
+  operations: ['backup.run', 'restore.run'],
+  units: {},
+  databases: { analytics: { allow: ['backup', 'restore'] } },
+  backup: {
+    bucket: 'bucket',
+    localDir: '/opt/app/backups',
+    recipients: [`age1${'q'.repeat(58)}`],
+    configPaths: [],
+    minLocalRetentionDays: 7,
+  },
+});
+const envelope = {
+  id: '0197c2aa-0000-7000-8000-0000001f3a9c',
+  host: HostName.parse('web-1'),
+} as CommandEnvelope;
+const BACKUP_ID = '20261123T020304Z-1f3a9c';
+
 test.each([
   [1, 7],
   [30, 30],
 ])('a command that keeps local copies for %i days, on a host that keeps them for 7: %i', (asked, kept) => {
-  const policy = Policy.parse({
-    version: 1,
-    host: 'web-1',
-    operations: ['backup.run'],
-    units: {},
-    databases: { analytics: { allow: ['backup'] } },
-    backup: {
-      bucket: 'bucket',
-      localDir: '/opt/app/backups',
-      recipients: [`age1${'q'.repeat(58)}`],
-      configPaths: [],
-      minLocalRetentionDays: 7,
-    },
-  });
-  const envelope = { host: HostName.parse('web-1') } as CommandEnvelope;
   const spec = { database: 'analytics', localRetentionDays: asked };
   const procedure = planProcedure('backup.run', spec, { policy, envelope });
   expect(procedure?.steps.find(({ name }) => name === 'retention')?.describe()).toContain(
     `older than ${kept} days`,
   );
+});
+
+test.each([
+  ['backup.run', { database: 'analytics', localRetentionDays: 30 }, ['upload', 'retention']],
+  [
+    'restore.run',
+    { backupId: BACKUP_ID, database: 'analytics', confirm: 'analytics', services: [] },
+    ['clean-up'],
+  ],
+])('the work of %s stands without its last steps', (operation, spec, last) => {
+  const steps = planProcedure(operation, spec, { policy, envelope })?.steps ?? [];
+  expect(steps.filter(({ takesNothingBack }) => takesNothingBack).map(({ name }) => name)).toEqual(last);
 });

@@ -123,6 +123,24 @@ describe('run', () => {
   });
 
   test.each([
+    ['that fails', failing(new Error('no')), []],
+    ['that begins when the time is up', {}, ['c']],
+  ])('a step that takes nothing back, %s: the work stands', async (_name, change, did) => {
+    const stop = new AbortController();
+    const last = step('b', {
+      run: () => {
+        stop.abort();
+        return Promise.resolve({});
+      },
+    });
+    const steps = [step('a'), last, step('c', { takesNothingBack: true, ...change })];
+    const { run, written } = execution(procedure(steps), [], stop.signal);
+    expect(await runProcedure(run)).toMatchObject({ state: 'succeeded', result: { a: 'a-data' } });
+    expect(done).toEqual(['a', ...did]);
+    expect(written.at(-1)).toBe(did.length === 0 ? 'c end failed' : 'c end');
+  });
+
+  test.each([
     ['its own', new LamplighterError('failed', 'no', { hint: 'Make room.' })],
     ['that of its cause', new LamplighterError('failed', 'no', { cause: hinted() })],
     ['that of a cause of an error of another kind', new Error('no', { cause: hinted() })],
@@ -244,6 +262,13 @@ describe('recovery after a crash', () => {
       {},
       ['undo b', 'undo a'],
       'failed',
+    ],
+    [
+      'after a step failed that takes nothing back: goes on with the next',
+      [...inB, entry(4, 'b', 'end', false)],
+      { takesNothingBack: true },
+      ['c'],
+      'succeeded',
     ],
     [
       'while undoing: undoes all of it again',
