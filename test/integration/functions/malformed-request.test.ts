@@ -10,6 +10,7 @@ import { handleReport } from '#functions/command/report-handler.ts';
 import { handleLive } from '#functions/live/handler.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
 import { createToken } from '#functions/store/tokens.ts';
+import { handleWatch } from '#functions/watch/handler.ts';
 import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
 import { findFreePort } from '#local/ports.ts';
 import { Problem } from '#shared/api/views.ts';
@@ -140,7 +141,7 @@ test('who may not ask is told that first', async () => {
 });
 
 test.each([
-  ['a private function', () => handleReport(createTestDeps(database.db)), 400],
+  ['a private function', () => handleWatch(createTestDeps(database.db)), 400],
   ['the relay', () => handleLive(createTestDeps(database.db)), 426],
 ])('%s answers in the same form', async (_name, handler, status) => {
   const server = await serveHandler(handler());
