@@ -3,6 +3,7 @@
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Standing } from './restore-plan.ts';
+import { matchUnquoted } from './restore-quotes.ts';
 import { nameEntry } from './restore-refused.ts';
 import { NAME, unquote } from './restore-routine.ts';
 
@@ -19,6 +20,7 @@ type StandingOf = (owner: string) => Standing;
 
 const FOREIGN_KEY = new RegExp(
   `ADD CONSTRAINT ${NAME} FOREIGN KEY \\((?:PERIOD )?${NAME}(?:, (?:PERIOD )?${NAME})*\\) REFERENCES (${NAME})\\.(${NAME})\\(`,
+  'dg',
 );
 
 interface Target {
@@ -28,7 +30,7 @@ interface Target {
 }
 
 function targetOf(entry: ListingEntry, tables: ReadonlyMap<string, string>, standingOf: StandingOf): Target {
-  const [, schema, name] = FOREIGN_KEY.exec(entry.definition) ?? [];
+  const [[, schema, name] = []] = matchUnquoted(entry.definition, FOREIGN_KEY);
   if (schema === undefined || name === undefined)
     throw new LamplighterError('failed', `plan ${nameEntry(entry)}: its definition has an unknown form`, {
       hint: 'This version of Lamplighter does not know that form of a foreign key: report it with its CREATE statement.',

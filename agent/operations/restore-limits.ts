@@ -5,6 +5,7 @@ import type { OutcomeCode } from '#shared/command/report.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { isPartitionedKey } from './restore-joins.ts';
 import type { RestorePlan, Standing } from './restore-plan.ts';
+import { isUnquoted } from './restore-quotes.ts';
 import { nameEntry } from './restore-refused.ts';
 import { readRoutine } from './restore-routine.ts';
 
@@ -74,7 +75,7 @@ const OF_RESTORER: readonly Rule[] = [
     code: 'superuser-object',
     why: 'only a superuser makes an aggregate over a state of type internal, and its owner is none',
     hint: GIVE_AWAY,
-    holds: ({ kind, definition }) => kind === 'AGGREGATE' && /\bM?STYPE = internal\b/.test(definition),
+    holds: ({ kind, definition }) => kind === 'AGGREGATE' && isUnquoted(definition, /\bM?STYPE = internal\b/),
   },
   {
     code: 'superuser-object',
@@ -97,7 +98,7 @@ const OF_RESTORER: readonly Rule[] = [
 ];
 
 function isPartOfTrustedTable({ kind, definition, dependsOn }: ListingEntry, scene: Scene): boolean {
-  if (kind !== 'STATISTICS' && !(kind === 'TABLE' && /\nINHERITS \(/.test(definition))) return false;
+  if (kind !== 'STATISTICS' && !(kind === 'TABLE' && isUnquoted(definition, /\nINHERITS \(/))) return false;
   const needs = dependsOn.map((id) => scene.made.get(id)).filter((part) => part !== undefined);
   return needs.some((part) => part.kind === 'TABLE' && scene.standingOf(part.owner) === 'trusted');
 }

@@ -6,6 +6,7 @@ import { runScript } from '../host/sql-script.ts';
 import { roleHint } from './restore-advice.ts';
 import type { Limit, Powers } from './restore-limits.ts';
 import { superuserSession } from './restore-pass.ts';
+import { matchUnquoted } from './restore-quotes.ts';
 import { NAME, readRoutine, unquote } from './restore-routine.ts';
 import { byteLiteral, UNCONVERTED } from './restore-standing.ts';
 
@@ -13,13 +14,13 @@ const TIMEOUT_MS = 60_000;
 
 /** Where a right, a policy or a mapping names roles; PUBLIC is a keyword, in capitals. */
 const ROLES_IN: Readonly<Record<string, RegExp>> = {
-  ACL: new RegExp(` (?:TO|FROM) (${NAME})(?: WITH GRANT OPTION)?;$`, 'gm'),
-  'DEFAULT ACL': new RegExp(` (?:TO|FROM) (${NAME})(?: WITH GRANT OPTION)?;$`, 'gm'),
+  ACL: new RegExp(` (?:TO|FROM) (${NAME})(?: WITH GRANT OPTION)?;$`, 'dgm'),
+  'DEFAULT ACL': new RegExp(` (?:TO|FROM) (${NAME})(?: WITH GRANT OPTION)?;$`, 'dgm'),
   POLICY: new RegExp(
     `^CREATE POLICY ${NAME} ON ${NAME}\\.${NAME}(?: AS RESTRICTIVE)?(?: FOR [A-Z]+)? TO (${NAME}(?:, ${NAME})*)`,
-    'g',
+    'dg',
   ),
-  'USER MAPPING': new RegExp(`^CREATE USER MAPPING FOR (${NAME}) SERVER `, 'g'),
+  'USER MAPPING': new RegExp(`^CREATE USER MAPPING FOR (${NAME}) SERVER `, 'dg'),
 };
 
 /** A mapping for PUBLIC is written as one for `public`; no role can have that name. */
@@ -30,7 +31,7 @@ export function namedRoles(entries: readonly ListingEntry[]): string[] {
   const names = entries.flatMap(({ kind, definition }) => {
     const pattern = ROLES_IN[kind];
     if (!pattern) return [];
-    const lists = [...definition.matchAll(pattern)].map(([, list = '']) => list);
+    const lists = matchUnquoted(definition, pattern).map(([, list = '']) => list);
     return lists.flatMap((list) => list.match(new RegExp(NAME, 'g')) ?? []);
   });
   return [...new Set(names.map(unquote))].filter((name) => name !== EVERYBODY);

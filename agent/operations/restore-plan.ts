@@ -4,6 +4,7 @@
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { type Joins, splitJoins } from './restore-joins.ts';
 import { isLargeObject, isRelation } from './restore-owners.ts';
+import { isUnquoted } from './restore-quotes.ts';
 import { readRoutine } from './restore-routine.ts';
 
 /** Who carries a pass out. */
@@ -91,15 +92,15 @@ const VIEW_DATA = 'MATERIALIZED VIEW DATA';
  * since the search path is empty.
  */
 function mayEvaluate({ definition }: ListingEntry): boolean {
-  return /'::(?:"|\w+\.)/.test(definition);
+  return isUnquoted(definition, /'::(?:"|\w+\.)/);
 }
 
 const WITH_COLUMNS = new Set(['TABLE', 'FOREIGN TABLE']);
 
 /** True when PostgreSQL plans an expression, or reads a value without a cast, while it makes the object: constants are folded then. */
 function isPlanned({ kind, definition }: ListingEntry): boolean {
-  if (kind === 'AGGREGATE') return /\bM?INITCOND\b/.test(definition);
-  return WITH_COLUMNS.has(kind) && /\bGENERATED ALWAYS AS \(|\bPARTITION BY\b/.test(definition);
+  if (kind === 'AGGREGATE') return isUnquoted(definition, /\bM?INITCOND\b/);
+  return WITH_COLUMNS.has(kind) && isUnquoted(definition, /\bGENERATED ALWAYS AS \(|\bPARTITION BY\b/);
 }
 
 /**
@@ -114,38 +115,43 @@ function isChange(entry: ListingEntry): boolean {
 interface Terms {
   standingOf(owner: string): Standing;
   hasChecks: boolean;
-  /** Functions whose bodies are the users' text. */
-  scripted: ReadonlySet<number>;
+  /** Functions that are the users': their text, or an ordinary owner's. */
+  ofUsers: ReadonlySet<number>;
 }
 
 /** Languages whose functions are code of the server's own files. */
 const COMPILED = new Set(['c', 'internal']);
 
-function scriptedFunctions(entries: readonly ListingEntry[]): Set<number> {
-  const isScripted = (entry: ListingEntry): boolean => {
+/** An ordinary owner's whatever its definition says of its language: no text of such an owner makes a function harmless. */
+function usersFunctions(
+  entries: readonly ListingEntry[],
+  standingOf: (owner: string) => Standing,
+): Set<number> {
+  const isOfUsers = (entry: ListingEntry): boolean => {
     const routine = readRoutine(entry);
-    return routine !== undefined && !COMPILED.has(routine.language);
+    if (routine === undefined) return false;
+    return standingOf(entry.owner) === 'ordinary' || !COMPILED.has(routine.language);
   };
-  return new Set(entries.filter(isScripted).map(({ dumpId }) => dumpId));
+  return new Set(entries.filter(isOfUsers).map(({ dumpId }) => dumpId));
 }
 
 /** Only a superuser makes it, and nothing of it is evaluated. */
 function isOfSuperuser({ kind, definition }: ListingEntry): boolean {
-  if (kind === 'TYPE') return /\n {4}INPUT = /.test(definition);
+  if (kind === 'TYPE') return isUnquoted(definition, /\n {4}INPUT = /);
   // An estimator that is not PostgreSQL's own has a schema: the search path is empty.
-  if (kind === 'OPERATOR') return /\b(?:RESTRICT|JOIN) = [^,\n]*\./.test(definition);
+  if (kind === 'OPERATOR') return isUnquoted(definition, /\b(?:RESTRICT|JOIN) = [^,\n]*\./);
   return OF_SUPERUSER.has(kind);
 }
 
-/** A validator is called when a wrapper is made. One in C, or an extension's, a superuser put on the server. */
-function hasUsersValidator({ kind, dependsOn }: ListingEntry, scripted: ReadonlySet<number>): boolean {
-  return kind === 'FOREIGN DATA WRAPPER' && dependsOn.some((id) => scripted.has(id));
+/** A validator is called when a wrapper is made. A trusted owner's in C, or an extension's, a superuser put on the server. */
+function hasUsersValidator({ kind, dependsOn }: ListingEntry, ofUsers: ReadonlySet<number>): boolean {
+  return kind === 'FOREIGN DATA WRAPPER' && dependsOn.some((id) => ofUsers.has(id));
 }
 
-function choosePass(entry: ListingEntry, { standingOf, hasChecks, scripted }: Terms): Omit<Pass, 'entries'> {
+function choosePass(entry: ListingEntry, { standingOf, hasChecks, ofUsers }: Terms): Omit<Pass, 'entries'> {
   if (isLargeObject(entry)) return { hand: 'restorer' };
   // PostgreSQL refuses it to this role.
-  if (hasUsersValidator(entry, scripted)) return { hand: 'restorer' };
+  if (hasUsersValidator(entry, ofUsers)) return { hand: 'restorer' };
   if (isOfSuperuser(entry)) return { hand: 'superuser' };
   const isEvaluated = isPlanned(entry) || (hasChecks && mayEvaluate(entry));
   // It needs rights on its server, and for its options, that only a superuser has in any case.
@@ -220,8 +226,8 @@ export function planRestore(
   const hasChecks = entries.some(
     // Reading a range compares its bounds, by a function that may be a user's.
     ({ kind, definition }) =>
-      (kind === 'DOMAIN' && definition.includes('CHECK')) ||
-      (kind === 'TYPE' && definition.includes('RANGE')),
+      (kind === 'DOMAIN' && isUnquoted(definition, /CHECK/)) ||
+      (kind === 'TYPE' && isUnquoted(definition, /RANGE/)),
   );
   const of = (...kinds: string[]) => entries.filter(({ kind }) => kinds.includes(kind));
   const apart = (entry: ListingEntry): boolean =>
@@ -235,7 +241,7 @@ export function planRestore(
     const of = (standing: Standing) => list.filter((entry) => loadOf(entry, standingOf) === standing);
     return { ordinary: of('ordinary'), trusted: of('trusted') };
   };
-  const terms = { standingOf, hasChecks, scripted: scriptedFunctions(entries) };
+  const terms = { standingOf, hasChecks, ofUsers: usersFunctions(entries, standingOf) };
   const rights = earlyRights(entries, terms);
   return {
     schemas: of('SCHEMA'),

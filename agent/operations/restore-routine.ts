@@ -1,17 +1,20 @@
 // What pg_dump's statement for a function or procedure says before its body.
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+import { blankQuoted, matchUnquoted } from './restore-quotes.ts';
 
 /** A name as pg_dump writes it. */
 export const NAME = '(?:"(?:[^"]|"")*"|[a-z_][a-z0-9_]*)';
 /** pg_dump's own lines of a function, in its order: language and attributes, then settings (pg_dump.c: dumpFunc). */
 const FUNCTION_LINES = new RegExp(
   `\\n {4}LANGUAGE (${NAME})([^\\n]*)((?:\\n {4}SET ${NAME}(?:\\.${NAME})* TO [^\\n]*)*)`,
+  'dg',
 );
-const SETTING = new RegExp(`\\n {4}SET (${NAME}(?:\\.${NAME})*) TO `, 'g');
+const SETTING = new RegExp(`\\n {4}SET (${NAME}(?:\\.${NAME})*) TO `, 'dg');
 const ROUTINES = new Set(['FUNCTION', 'PROCEDURE']);
 
 export interface RoutineHead {
   language: string;
+  /** Names in them are blank. */
   attributes: string;
   settings: string[];
 }
@@ -24,7 +27,8 @@ export function unquote(name: string): string {
 /** Language, attributes and settings of a routine; undefined for any other entry. */
 export function readRoutine({ kind, definition }: ListingEntry): RoutineHead | undefined {
   if (!ROUTINES.has(kind)) return undefined;
-  const [, language = '', attributes = '', settings = ''] = FUNCTION_LINES.exec(definition) ?? [];
-  const names = [...settings.matchAll(SETTING)].map(([, name = '']) => unquote(name).toLowerCase());
-  return { language: unquote(language), attributes, settings: names };
+  // The first outside of quotes: before it stands the argument list, with defaults of the owner's.
+  const [[, language = '', attributes = '', settings = ''] = []] = matchUnquoted(definition, FUNCTION_LINES);
+  const names = matchUnquoted(settings, SETTING).map(([, name = '']) => unquote(name).toLowerCase());
+  return { language: unquote(language), attributes: blankQuoted(attributes), settings: names };
 }

@@ -24,6 +24,10 @@ CREATE AGGREGATE app.mean (bigint) (SFUNC = int8_avg_accum, STYPE = internal, FI
 CREATE TABLE admin.parent (a integer, b integer); CREATE TABLE app.child (c integer) INHERITS (admin.parent); ALTER TABLE app.child OWNER TO clerk;
 CREATE STATISTICS app.together ON a, b FROM admin.parent; ALTER STATISTICS app.together OWNER TO clerk;
 CREATE FUNCTION admin.valid(text[], oid) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'; CREATE FOREIGN DATA WRAPPER scripted VALIDATOR admin.valid;
+CREATE FUNCTION app.sham(text[], oid DEFAULT (length('
+    LANGUAGE c
+'::text))::oid) RETURNS void LANGUAGE plpgsql AS 'BEGIN CREATE ROLE stolen; END'; ALTER FUNCTION app.sham OWNER TO clerk;
+CREATE FOREIGN DATA WRAPPER sham VALIDATOR app.sham OPTIONS (a 'b'); DROP ROLE stolen;
 CREATE FUNCTION admin.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER former ON ddl_command_end EXECUTE FUNCTION admin.on_ddl(); ALTER EVENT TRIGGER former OWNER TO was_super;
 CREATE TABLE admin.parted (id integer REFERENCES app.people) PARTITION BY RANGE (id);
@@ -42,6 +46,9 @@ CREATE FUNCTION admin.guess(internal, oid, internal, integer) RETURNS double pre
 CREATE OPERATOR app.=== (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq, RESTRICT = admin.guess); ALTER OPERATOR app.=== (integer, integer) OWNER TO clerk;
 CREATE FUNCTION app.as_clerk() RETURNS integer LANGUAGE sql SET role TO clerk AS 'SELECT 1'; ALTER FUNCTION app.as_clerk OWNER TO clerk;
 CREATE FUNCTION admin.proof(integer) RETURNS integer LANGUAGE sql LEAKPROOF AS 'SELECT 1';
+CREATE FUNCTION app.honest(text DEFAULT '
+    LANGUAGE c LEAKPROOF') RETURNS integer LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION app.honest OWNER TO clerk;
+CREATE FOREIGN TABLE app.told (a integer) SERVER far OPTIONS (table_name 'PARTITION BY GENERATED ALWAYS AS ('); ALTER FOREIGN TABLE app.told OWNER TO clerk;
 CREATE POLICY p ON app.people TO reader USING (id > 0); GRANT SELECT ON app.people TO reader WITH GRANT OPTION;`;
 
 const Result = z.object({ refused: z.array(z.object({ what: z.string(), why: z.string() })) });
@@ -54,7 +61,12 @@ const NAMELESS: Readonly<Record<string, string>> = {
     'EVENT TRIGGER former',
 };
 
-const OF_EVERY_OWNER = ['FOREIGN DATA WRAPPER scripted', 'FOREIGN TABLE app.far', 'EVENT TRIGGER former'];
+const OF_EVERY_OWNER = [
+  'FOREIGN DATA WRAPPER scripted',
+  'FOREIGN DATA WRAPPER sham',
+  'FOREIGN TABLE app.far',
+  'EVENT TRIGGER former',
+];
 const LIMITS = [
   'FUNCTION app.planned(integer)',
   'FUNCTION app.plus(integer, integer)',
@@ -62,6 +74,7 @@ const LIMITS = [
   'PROCEDURE app.quiet()',
   'AGGREGATE app.mean(bigint)',
   'FOREIGN DATA WRAPPER scripted',
+  'FOREIGN DATA WRAPPER sham',
   'TABLE app.child',
   'FOREIGN TABLE app.far',
   'STATISTICS app.together',
@@ -109,6 +122,7 @@ describe.skipIf(!canLab)('what a restore can not make (need root on Linux)', { t
     expect(stopped.steps.map(({ name }) => name)).toEqual(['check-backup']);
 
     expect(await refusedBy(spec)).toEqual(LIMITS);
+    expect(await query('postgres', "SELECT rolname FROM pg_roles WHERE rolname = 'stolen'")).toEqual([]);
     const facts = `SELECT (SELECT count(*) FROM app.people) AS people, (SELECT o::text FROM app.odds) AS odd,
       (SELECT count(*) FROM pg_foreign_server) AS servers, to_regoperator('app.===(integer, integer)')::text AS operator`;
     expect(await query('shop', facts)).toEqual([

@@ -32,6 +32,7 @@ test.each<[string, string, string[]]>([
   ],
   ['USER MAPPING', 'CREATE USER MAPPING FOR public SERVER far;\n', []],
   ['VIEW', 'CREATE VIEW v AS SELECT 1 TO nobody;\n', []],
+  ['ACL', 'GRANT SELECT ON TABLE public."x TO nobody;\n" TO reader;\n', ['reader']],
 ])('roles that a %s names: %j', (kind, definition, roles) => {
   expect(namedRoles([entry(kind, definition)])).toEqual(roles);
 });
@@ -44,6 +45,22 @@ test.each<[string, ReturnType<typeof readRoutine>]>([
   [
     'CREATE FUNCTION public.f() RETURNS integer\n    LANGUAGE "My Language"\n    BEGIN ATOMIC\n SELECT 1;\nEND;\n',
     { language: 'My Language', attributes: '', settings: [] },
+  ],
+  [
+    "CREATE FUNCTION public.f(text[], oid DEFAULT (length('\n    LANGUAGE c LEAKPROOF\n'::text))::oid) RETURNS void\n    LANGUAGE plpgsql\n    AS $$x$$;\n",
+    { language: 'plpgsql', attributes: '', settings: [] },
+  ],
+  [
+    "CREATE FUNCTION public.f(\"it's\n    LANGUAGE c\" integer, b text DEFAULT E'\\\\''\n    LANGUAGE c') RETURNS integer\n    LANGUAGE sql\n    AS $_$x$_$;\n",
+    { language: 'sql', attributes: '', settings: [] },
+  ],
+  [
+    "CREATE FUNCTION public.f() RETURNS integer\n    LANGUAGE plperl TRANSFORM FOR TYPE public.\" LEAKPROOF\" STABLE\n    SET x.y TO '\n    '\n    SET log_min_messages TO 'error'\n    AS $$x$$;\n",
+    {
+      language: 'plperl',
+      attributes: ' TRANSFORM FOR TYPE public."__________" STABLE',
+      settings: ['x.y', 'log_min_messages'],
+    },
   ],
 ])('reads the lines before the body of %s', (definition, head) => {
   expect(readRoutine(entry('FUNCTION', definition))).toEqual(head);

@@ -18,12 +18,14 @@ function entry(kind: string, more: Partial<ListingEntry> = {}): ListingEntry {
 
 const literal = (owner: string) =>
   entry('TABLE', { owner, definition: "p public.pair DEFAULT '(3)'::public.pair" });
-const routine = (language: string) =>
+const routine = (language: string, owner = 'postgres', more = '') =>
   entry('FUNCTION', {
-    owner: 'postgres',
-    definition: `CREATE FUNCTION public.v(text[], oid) RETURNS void\n    LANGUAGE ${language} STRICT\n    AS $$x$$;\n`,
+    owner,
+    definition: `CREATE FUNCTION public.v(text[], oid${more}) RETURNS void\n    LANGUAGE ${language} STRICT\n    AS $$x$$;\n`,
   });
 const [scripted, compiled] = [routine('plpgsql'), routine('c')];
+const sham = routine('plpgsql', 'postgres', " DEFAULT (length('\n    LANGUAGE c\n'::text))::oid");
+const given = routine('c', 'app');
 const domain = entry('DOMAIN', {
   definition: 'CREATE DOMAIN public.code AS integer\n\tCONSTRAINT c CHECK (public.ok(VALUE))',
 });
@@ -41,6 +43,20 @@ test.each<[string, ListingEntry[], string[]]>([
     'a wrapper whose validator is code of the server',
     [compiled, entry('FOREIGN DATA WRAPPER', { owner: 'postgres', dependsOn: [compiled.dumpId] })],
     ['superuser'],
+  ],
+  [
+    'a wrapper whose validator only looks as if it were code of the server',
+    [sham, entry('FOREIGN DATA WRAPPER', { owner: 'postgres', dependsOn: [sham.dumpId] })],
+    ['superuser', 'restorer'],
+  ],
+  [
+    "a wrapper whose validator is an ordinary owner's, whatever its language",
+    [
+      given,
+      entry('TABLE', { owner: 'postgres' }),
+      entry('FOREIGN DATA WRAPPER', { owner: 'postgres', dependsOn: [given.dumpId] }),
+    ],
+    ['restorer', 'superuser', 'restorer'],
   ],
   [
     'a base type, whoever owns it',
@@ -83,6 +99,22 @@ test.each<[string, ListingEntry[], string[]]>([
     ['restorer sealed'],
   ]),
   ['a foreign table, whose options may want a superuser', [entry('FOREIGN TABLE')], ['superuser']],
+  ...[
+    [
+      'FOREIGN TABLE',
+      'superuser',
+      "SERVER far\nOPTIONS (\n    table_name 'PARTITION BY GENERATED ALWAYS AS ('\n);",
+    ],
+    ['TABLE', 'superuser', 'CREATE TABLE public.x (\n    " GENERATED ALWAYS AS (" integer\n);'],
+    ['TABLE', 'superuser', "CREATE TABLE public.x (\n    a text DEFAULT '''::public.t'::text\n);"],
+    ['AGGREGATE', 'superuser', 'CREATE AGGREGATE public.x(integer) (\n    SFUNC = public."INITCOND "\n);'],
+    ['TYPE', 'restorer', "CREATE TYPE public.x AS ENUM (\n    '\n    INPUT = '\n);"],
+    ['OPERATOR', 'restorer', 'CREATE OPERATOR public.=== (\n    FUNCTION = public."JOIN = f."\n);'],
+  ].map(([kind = '', hand = '', definition = '']): [string, ListingEntry[], string[]] => [
+    `${kind} by what stands outside of quotes in ${definition}`,
+    [entry(kind, { owner: hand === 'superuser' ? 'postgres' : 'app', definition })],
+    [hand],
+  ]),
   [
     'in the order of the dump',
     [entry('TABLE'), entry('VIEW', { owner: 'postgres' }), entry('VIEW')],
@@ -128,6 +160,16 @@ test.each<[string, ListingEntry, string]>([
   const none = { ordinary: [], trusted: [], toOrdinary: [], toTrusted: { entries: [], tables: [] } };
   const found = where === 'toTrusted' ? { entries: [key], tables: ['admin.x'] } : [key];
   expect(joins).toEqual({ ...none, [where]: found });
+});
+
+test("a table's name can not name another table for its foreign key", () => {
+  const name = '"ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES admin.x("';
+  const key = entry('FK CONSTRAINT', {
+    definition: `ALTER TABLE ONLY public.${name}\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES public."odd ""x"(id);\n`,
+  });
+  const { joins } = planRestore([joined, guarded, key], standingOf);
+  expect(joins.ordinary).toEqual([key]);
+  expect(joins.toTrusted.tables).toEqual([]);
 });
 
 test('a foreign key of a form that is not known is refused', () => {
