@@ -44,7 +44,7 @@ function shortTarget(target: string): string {
 function renderAudit(rows: AuditView[], { paint, width }: ViewContext): string {
   const cells = rows.map(({ seq, at, actor, action, target, detail }) => [
     String(seq),
-    formatClock(at),
+    at === null ? '-' : formatClock(at),
     actor,
     action,
     target === null ? '-' : shortTarget(target),

@@ -2,8 +2,8 @@
 // put in unnoticed. The tables's triggers forbid the rest.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import type { AuditView } from '#shared/api/views.ts';
-import { type Queryable, queryRow, queryRows } from './database.ts';
+import { AuditView } from '#shared/api/views.ts';
+import { type Queryable, queryRow } from './database.ts';
 import { toJson } from './json.ts';
 
 export interface AuditEntry {
@@ -31,6 +31,11 @@ const AuditRow = z.object({
   hash: z.instanceof(Buffer),
 });
 type AuditRow = z.infer<typeof AuditRow>;
+
+/** What is shown of an entry of which the rest can't be read: a time that JavaScript has no date for, a detail that is no object. */
+const UnreadableRow = AuditRow.pick({ seq: true, actor: true, action: true, target: true });
+const UNREADABLE = "it can't be read";
+
 const COLUMNS = 'seq, at, actor, action, target, detail::text AS detail, prev_hash AS "prevHash", hash';
 
 /** SHA-256 over the row's fields as one JSON array; the detail as the very text that is stored. */
@@ -82,13 +87,14 @@ export async function verifyAuditChain(
   let prevHash: Buffer = GENESIS;
   let seq = 0;
   for (;;) {
-    const rows: AuditRow[] = await queryRows(
-      db,
-      AuditRow,
+    const { rows } = await db.query(
       `SELECT ${COLUMNS} FROM audit WHERE seq > $1 ORDER BY seq LIMIT ${BATCH}`,
       [seq],
     );
-    for (const row of rows) {
+    for (const raw of rows) {
+      // Whoever may add an entry must not end the check of all others with one that can't be read.
+      const row = readRow(raw);
+      if (!row) return { intact: false, seq: seq + 1, fault: UNREADABLE };
       if (row.seq !== seq + 1) return { intact: false, seq: seq + 1, fault: 'the entry is missing' };
       if (!row.prevHash.equals(prevHash)) {
         return { intact: false, seq: row.seq, fault: 'it does not follow the entry before' };
@@ -103,15 +109,20 @@ export async function verifyAuditChain(
   }
 }
 
-function toView({ seq, at, actor, action, target, detail }: AuditRow): AuditView {
-  return {
-    seq,
-    at: at.toISOString(),
-    actor,
-    action,
-    target,
-    detail: z.record(z.string(), z.unknown()).parse(JSON.parse(detail)),
-  };
+/** The entry as it is in the table; undefined when it holds what no entry of ours can hold. */
+function readRow(raw: unknown): AuditRow | undefined {
+  const row = AuditRow.safeParse(raw).data;
+  return row && readView(row) ? row : undefined;
+}
+
+function readView(row: AuditRow): AuditView | undefined {
+  const detail: unknown = JSON.parse(row.detail);
+  return AuditView.safeParse({ ...row, at: row.at.toISOString(), detail }).data;
+}
+
+function toView(raw: unknown): AuditView {
+  const row = AuditRow.safeParse(raw).data;
+  return (row && readView(row)) ?? { ...UnreadableRow.parse(raw), at: null, detail: { fault: UNREADABLE } };
 }
 
 /** The newest entries first. */
@@ -119,9 +130,7 @@ export async function listAudit(
   db: Queryable,
   filter: { action?: string | undefined; target?: string | undefined; limit: number },
 ): Promise<AuditView[]> {
-  const rows = await queryRows(
-    db,
-    AuditRow,
+  const { rows } = await db.query(
     `SELECT ${COLUMNS} FROM audit
      WHERE ($1::text IS NULL OR action = $1) AND ($2::text IS NULL OR target = $2)
      ORDER BY seq DESC LIMIT $3`,
@@ -130,18 +139,17 @@ export async function listAudit(
   return rows.map(toView);
 }
 
-/** The entry of an action on a target whose own hash holds, or undefined: none, or it was changed. */
+/** The entry of an action on a target whose own hash holds, or undefined: none, or it was changed or can't be read. */
 export async function findIntactAudit(
   db: Queryable,
   action: string,
   target: string,
 ): Promise<AuditView | undefined> {
-  const row = await queryRow(
-    db,
-    AuditRow,
+  const { rows } = await db.query(
     `SELECT ${COLUMNS} FROM audit WHERE target = $2 AND action = $1 ORDER BY seq LIMIT 1`,
     [action, target],
   );
+  const row = readRow(rows[0]);
   return row?.hash.equals(hashOf(row)) ? toView(row) : undefined;
 }
 

@@ -222,7 +222,8 @@ export type RunbookVersionView = z.infer<typeof RunbookVersionView>;
 
 export const AuditView = z.object({
   seq: z.int(),
-  at: Timestamp,
+  /** null: the entry can't be read. */
+  at: Timestamp.nullable(),
   actor: z.string(),
   action: z.string(),
   target: z.string().nullable(),

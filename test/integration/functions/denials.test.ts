@@ -56,7 +56,7 @@ async function rows(action: string) {
   const minute = deps.now.getTime();
   const all = await listAudit(database.db, { action, limit: 500 });
   return all
-    .filter(({ at }) => Date.parse(at) >= minute)
+    .filter(({ at }) => Date.parse(at ?? '') >= minute)
     .map(({ actor, target, detail }) => ({ actor, target, detail }));
 }
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { appendAudit, listAudit, verifyAuditChain } from '#functions/store/audit.ts';
+import * as z from 'zod';
+import { appendAudit, findIntactAudit, listAudit, verifyAuditChain } from '#functions/store/audit.ts';
+import { AuditView } from '#shared/api/views.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 let database: TestDatabase;
@@ -70,6 +72,45 @@ describe('the trail', () => {
   test.each(tampering)('tells %s', async (_name, statements, seq) => {
     await withTriggersOff(...statements);
     expect(await verifyAuditChain(database.db)).toMatchObject({ intact: false, seq });
+  });
+
+  const unreadable: [string, string][] = [
+    ['the time infinity', "'infinity', '{}'"],
+    ['a time before all time', "'-infinity', '{}'"],
+    ['the year 294276', "'294276-01-01T00:00Z', '{}'"],
+    ['the year 12026', "'12026-01-01T00:00Z', '{}'"],
+    ['a time before Christ', "'0044-03-15T00:00Z BC', '{}'"],
+    ['a detail that is null', "now(), 'null'"],
+    ['a detail that is a list', "now(), '[1]'"],
+    ['a detail that is a text', 'now(), \'"x"\''],
+  ];
+  const insert = (values: string) =>
+    `INSERT INTO audit (seq, at, detail, actor, action, target, prev_hash, hash)
+     SELECT 6, ${values}, 'token:eve', 'odd', 't6', hash, '\\x00' FROM audit WHERE seq = 5`;
+
+  test.each([...unreadable, ['a NUL in its detail', `now(), '{"reportId":"\\u0000"}'`]])(
+    'takes no entry with %s',
+    async (_name, values) => {
+      await expect(database.db.query(insert(values))).rejects.toThrow(
+        /audit_time|audit_detail|Unicode escape/,
+      );
+    },
+  );
+
+  test.each(unreadable)('tells an entry with %s, and shows it among the others', async (_name, values) => {
+    await withTriggersOff(
+      ...['audit_time_is_sane', 'audit_detail_is_object'].map(
+        (name) => `ALTER TABLE audit DROP CONSTRAINT IF EXISTS ${name}`,
+      ),
+      insert(values),
+    );
+    expect(await verifyAuditChain(database.db)).toEqual({ intact: false, seq: 6, fault: "it can't be read" });
+    const shown = await listAudit(database.db, { limit: 2 });
+    expect(z.array(AuditView).parse(shown)).toMatchObject([
+      { seq: 6, at: null, actor: 'token:eve', action: 'odd', detail: { fault: "it can't be read" } },
+      { seq: 5, detail: entry(5).detail },
+    ]);
+    expect(await findIntactAudit(database.db, 'odd', 't6')).toBeUndefined();
   });
 
   test('stays one chain when many write at once', async () => {
