@@ -1,6 +1,7 @@
 // Hosts, the public keys that their agents and runners sign with, and what each said last.
 import * as z from 'zod';
 import { HeartbeatReport, UnitStatus, Vitals } from '#shared/command/report.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
@@ -46,17 +47,45 @@ export interface Enrolment {
   by: string;
 }
 
-/** Makes exactly these keys the host's keys in force; others are retired. */
-export async function enrolHost(tx: Queryable, { host, keys, at, by }: Enrolment): Promise<void> {
+/** Throws `refused` when one of the keys was retired: whoever holds an old document, and a key that leaked, must not revive it. */
+async function refuseRetiredKeys(tx: Queryable, { host, keys }: Enrolment): Promise<void> {
+  const retired = await queryRow(
+    tx,
+    HostKey.extend({ retiredAt: z.date() }),
+    `SELECT ${KEY_COLUMNS} FROM host_keys
+     WHERE host = $1 AND key_id = ANY($2) AND retired_at IS NOT NULL ORDER BY role LIMIT 1`,
+    [host, keys.map(({ keyId }) => keyId)],
+  );
+  if (!retired) return;
+  const { role, keyId, retiredAt } = retired;
+  throw new LamplighterError(
+    'refused',
+    `enrol host ${host}: ${role} key ${keyId} was retired at ${retiredAt.toISOString()}, when other keys were enrolled`,
+    {
+      hint: 'Make new keys: as root on the host, move /etc/lamplighter/runner.pub to /etc/lamplighter/former-runner-keys/old.pem (for restores of old backups), delete agent.key and runner.key, run the installer again, and enrol the host with the document that it prints.',
+    },
+  );
+}
+
+/** Makes exactly these keys the host's keys in force; others are retired for good. Throws `refused` for a key that was retired. */
+export async function enrolHost(tx: Queryable, enrolment: Enrolment): Promise<void> {
+  const { host, keys, at, by } = enrolment;
   await tx.query(
     'INSERT INTO hosts (name, enrolled_at, enrolled_by) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING',
     [host, at, by],
   );
-  await tx.query('UPDATE host_keys SET retired_at = $2 WHERE host = $1 AND retired_at IS NULL', [host, at]);
+  // Two enrolments at once come one after the other, and the second sees what the first retired.
+  await tx.query('SELECT 1 FROM hosts WHERE name = $1 FOR UPDATE', [host]);
+  await refuseRetiredKeys(tx, enrolment);
+  await tx.query(
+    `UPDATE host_keys SET retired_at = $2
+     WHERE host = $1 AND retired_at IS NULL AND NOT (role || ':' || key_id = ANY($3))`,
+    [host, at, keys.map(({ role, keyId }) => `${role}:${keyId}`)],
+  );
   for (const { role, keyId, pem } of keys) {
     await tx.query(
       `INSERT INTO host_keys (host, role, key_id, pem, added_at) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT (host, role, key_id) DO UPDATE SET retired_at = NULL`,
+       ON CONFLICT (host, role, key_id) DO NOTHING`,
       [host, role, keyId, pem, at],
     );
   }

@@ -331,6 +331,28 @@ describe('enrolment', () => {
     expect(await enrolled()).toHaveLength(count);
   });
 
+  test('refuses an old document whose keys were retired meanwhile, says what to do, and changes nothing', async () => {
+    const old = await signedEnrolment('web-5');
+    await enrol(old);
+    const current = await signedEnrolment('web-5');
+    expect(await enrol(current)).toMatchObject({ status: 200 });
+    const count = (await enrolled()).length;
+    expect(await enrol(old)).toMatchObject({
+      status: 422,
+      answer: {
+        detail: expect.stringMatching(
+          /^enrol host web-5: agent key .* was retired at .*, when other keys were enrolled$/,
+        ),
+        hint: expect.stringContaining('former-runner-keys'),
+      },
+    });
+    const keys = await listHostKeys(database.db, 'web-5', 'runner');
+    expect(keys.filter(({ retiredAt }) => retiredAt === null).map(({ keyId }) => keyId)).toEqual([
+      current.signatures[1]?.keyid,
+    ]);
+    expect(await enrolled()).toHaveLength(count);
+  });
+
   test('refuses a name that is none', async () => {
     expect((await enrol(await signedEnrolment('web-5'), '-x')).status).toBe(400);
   });
