@@ -1,9 +1,11 @@
 // Who said it: a report counts only under a key that its host is enrolled with, and some only under the runner's.
 import { Report } from '#shared/command/report.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { describeIssues } from '#shared/plain-issue.ts';
 import { isSignatureValid, parsePublicKey, type SignedBytes } from '#shared/signing/dsse.ts';
 import { fromWire } from '#shared/signing/message.ts';
 import type { PushMessage } from '../cloud/push.ts';
+import { parseJson } from '../json-body.ts';
 import type { Queryable } from '../store/database.ts';
 import { findKeysById, type HostKey, type HostKeyRole } from '../store/hosts.ts';
 import { asStored } from '../store/json.ts';
@@ -37,15 +39,13 @@ export async function authenticateReport(db: Queryable, message: PushMessage): P
 }
 
 function parseReport(payload: Uint8Array): { report: Report } | { fault: string } {
-  let said: unknown;
   try {
-    said = JSON.parse(Buffer.from(payload).toString('utf8'));
-  } catch {
-    // The parser's own words quote the text.
-    return { fault: 'it is not JSON' };
+    // As the database takes it: a value that can't be stored would send the report again and again.
+    const parsed = Report.safeParse(asStored(parseJson(payload)));
+    if (parsed.success) return { report: parsed.data };
+    return { fault: describeIssues(parsed.error.issues.slice(0, 1), 'the report') };
+  } catch (error) {
+    if (error instanceof LamplighterError && error.code === 'invalid-input') return { fault: error.message };
+    throw error;
   }
-  // As the database takes it: a value that can't be stored would send the report again and again.
-  const parsed = Report.safeParse(asStored(said));
-  if (parsed.success) return { report: parsed.data };
-  return { fault: describeIssues(parsed.error.issues.slice(0, 1), 'the report') };
 }

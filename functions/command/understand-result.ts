@@ -41,10 +41,16 @@ export function understandResult(
   if (!schema) return { understood: false, fault: `there is no operation ${command.operation}` };
   const strict = schema.safeParse(result);
   if (strict.success) return { understood: true, result: strict.data };
-  const parsed = schema.safeParse(withoutUnknownKeys(result, strict.error.issues));
+  const { issues } = strict.error;
+  const [issue] = issues.filter(({ code }) => code !== 'unrecognized_keys');
+  if (issue) return { understood: false, fault: describeFault(issue) };
+  const parsed = schema.safeParse(withoutUnknownKeys(result, issues));
   if (parsed.success) return { understood: true, result: parsed.data };
-  const [issue] = parsed.error.issues;
+  return { understood: false, fault: describeFault(parsed.error.issues[0]) };
+}
+
+function describeFault(issue: z.core.$ZodIssue | undefined): string {
   const said = issue ? describeIssue(issue) : 'of another form';
   const path = issue?.path.join('.') ?? '';
-  return { understood: false, fault: oneLine(path === '' ? said : `${path}: ${said}`) };
+  return oneLine(path === '' ? said : `${path}: ${said}`);
 }

@@ -119,18 +119,42 @@ describe('refuses', () => {
     expect(entry?.detail['detail']).not.toMatch(/Invalid|expected|received/);
   });
 
-  test('a report that is not JSON, without quoting it', async () => {
-    const pushed = await pushedReport('a secret' as unknown as Report, host.keys.agent);
+  async function deliverText(text: string): Promise<string> {
     const signer = keySigner(host.keys.agent.privatePem);
-    const payload = Buffer.from('{"a secret');
-    const message = toWire(
-      'report',
-      { payload, signature: await signer.sign('report', payload), keyId: signer.keyId },
-      { id: '1', source: 's', type: 't', time: host.deps.now.toISOString() },
-    );
-    expect((await recordReport(host.deps, { ...pushed, ...message })).outcome).toBe('refused: malformed');
+    const payload = Buffer.from(text);
+    const signed = { payload, signature: await signer.sign('report', payload), keyId: signer.keyId };
+    const pushed = await pushedReport(host.accepted(await host.sentCommand()), host.keys.agent);
+    const head = { id: '1', source: 's', type: 't', time: host.deps.now.toISOString() };
+    return (await recordReport(host.deps, { ...pushed, ...toWire('report', signed, head) })).outcome;
+  }
+
+  test('a report that is not JSON, without quoting it', async () => {
+    expect(await deliverText('{"a secret')).toBe('refused: malformed');
     const audits = await listAudit(host.database.db, { action: 'report.refused', limit: 5 });
     expect(JSON.stringify(audits)).not.toContain('a secret');
+  });
+
+  // An hour of their own each, as above.
+  test.each([
+    [
+      5,
+      'is nested without end',
+      (report: string) => report.replace('"DATA"', '['.repeat(200_000) + ']'.repeat(200_000)),
+      'nested deeper',
+    ],
+    [
+      6,
+      'has a value for every two bytes',
+      (report: string) => report.replace('"DATA"', `[${'{},'.repeat(2_000_000)}{}]`),
+      'more than 50000 values',
+    ],
+  ])('(%d) a report that %s', async (hour, _name, change, fault) => {
+    host.deps.advance(hour * 3_600_000);
+    const report = host.finished(await host.sentCommand('status'), { result: 'DATA' });
+    expect(await deliverText(change(JSON.stringify(report)))).toBe('refused: malformed');
+    const filter = { action: 'report.refused', target: 'malformed', limit: 1 };
+    const [entry] = await listAudit(host.database.db, filter);
+    expect(entry?.detail['detail']).toContain(fault);
   });
 
   test('progress beyond what one command may tell', async () => {
