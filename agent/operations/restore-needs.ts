@@ -1,6 +1,7 @@
 // What a dump needs that is the server's and not the database's (extensions, tablespaces, roles that its rights name), and
 // what the server lets only superusers do: looked up before anything stops, in the catalogue alone.
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Cluster } from '../host/postgres.ts';
 import { runScript } from '../host/sql-script.ts';
 import { roleHint } from './restore-advice.ts';
@@ -70,8 +71,16 @@ function missingFrom(kind: string, names: readonly string[], catalogue: string, 
     WHERE NOT EXISTS (SELECT FROM ${catalogue} WHERE textsend(${column}::text) = o.name);`;
 }
 
-const SERVER_FACTS = `SELECT (CASE WHEN lanpltrusted THEN 'trusted ' ELSE 'untrusted ' END) || lanname FROM pg_language;
-  SELECT 'setting ' || name FROM pg_settings WHERE context NOT IN ('user', 'backend');`;
+const SETTINGS = `SELECT 'setting ' || name FROM pg_settings WHERE context NOT IN ('user', 'backend');`;
+const LANGUAGES = `SELECT (CASE WHEN lanpltrusted THEN 'trusted ' ELSE 'untrusted ' END) || lanname FROM pg_language;`;
+
+type Languages = ReadonlyMap<string, 'trusted' | 'untrusted'>;
+
+/** Every database has them. */
+const BUILT_IN: Languages = new Map([
+  ['c', 'untrusted'],
+  ['internal', 'untrusted'],
+]);
 
 function tell(name: string): string {
   return Buffer.from(name, 'latin1').toString('utf8');
@@ -98,34 +107,64 @@ const MISSING: Readonly<Record<string, (name: string, serverMajor: number) => Li
   }),
 };
 
-/** Looks up what a dump needs of the server. `database` is the one that will be replaced: its languages are the dump's. */
+/** Each row's first word, and what comes after it. */
+async function ask(
+  place: { cluster: Cluster; database: string },
+  serverMajor: number,
+  questions: readonly string[],
+): Promise<(readonly [string, string])[]> {
+  const { rows } = await runScript({
+    ...superuserSession(place, serverMajor),
+    timeoutMs: TIMEOUT_MS,
+    sql: [UNCONVERTED, ...questions].join('\n'),
+  });
+  return rows.map((row) => [row.slice(0, row.indexOf(' ')), row.slice(row.indexOf(' ') + 1)] as const);
+}
+
+/** Languages of the database that will be replaced, which are the dump's as a rule; a restore may be needed because nobody can open it. */
+async function languagesOf(
+  place: { cluster: Cluster; database: string },
+  serverMajor: number,
+  note: (text: string) => void,
+): Promise<Languages> {
+  try {
+    const said = await ask(place, serverMajor, [LANGUAGES]);
+    return new Map(
+      said.flatMap(([kind, name]) =>
+        kind === 'trusted' || kind === 'untrusted' ? [[name, kind] as const] : [],
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof LamplighterError)) throw error;
+    note(
+      `could not look up the languages of ${place.database}; those that the dump does not make are judged by their names: ${messageOf(error)}`,
+    );
+    return BUILT_IN;
+  }
+}
+
+/**
+ * Looks up what a dump needs of the server, by a session in `postgres`. Of `database`, which will be replaced, only the
+ * languages are asked; where it is closed or damaged, that is noted.
+ */
 export async function findNeeds(
   cluster: Cluster,
   database: string,
   { entries, serverMajor }: { entries: readonly ListingEntry[]; serverMajor: number },
+  note: (text: string) => void,
 ): Promise<Needed> {
   const names: Readonly<Record<string, string[]>> = {
     extension: entries.filter(({ kind }) => kind === 'EXTENSION').map(({ tag }) => tag),
     tablespace: tablespacesOf(entries),
     role: namedRoles(entries),
   };
-  const { rows } = await runScript({
-    ...superuserSession({ cluster, database }, serverMajor),
-    timeoutMs: TIMEOUT_MS,
-    sql: [
-      UNCONVERTED,
-      missingFrom('extension', names.extension ?? [], 'pg_available_extensions', 'name'),
-      missingFrom('tablespace', names.tablespace ?? [], 'pg_tablespace', 'spcname'),
-      missingFrom('role', names.role ?? [], 'pg_roles', 'rolname'),
-      SERVER_FACTS,
-    ].join('\n'),
-  });
-  const said = rows.map((row) => [row.slice(0, row.indexOf(' ')), row.slice(row.indexOf(' ') + 1)] as const);
-  const languages = new Map<string, 'trusted' | 'untrusted'>(
-    said.flatMap(([kind, name]) =>
-      kind === 'trusted' || kind === 'untrusted' ? [[name, kind] as const] : [],
-    ),
-  );
+  const said = await ask({ cluster, database: 'postgres' }, serverMajor, [
+    missingFrom('extension', names.extension ?? [], 'pg_available_extensions', 'name'),
+    missingFrom('tablespace', names.tablespace ?? [], 'pg_tablespace', 'spcname'),
+    missingFrom('role', names.role ?? [], 'pg_roles', 'rolname'),
+    SETTINGS,
+  ]);
+  const languages = await languagesOf({ cluster, database }, serverMajor, note);
   return {
     missing: said.flatMap(([kind, place]) => {
       const name = names[kind]?.[Number(place) - 1];

@@ -57,7 +57,7 @@ async function refuseWhatCannotBe(
   state.standingOf = standingOf;
   refuseMixedPartitions(entries, standingOf);
   const serverMajor = state.programs?.serverMajor ?? 0;
-  const { missing, powers } = await findNeeds(cluster, spec.database, { entries, serverMajor });
+  const { missing, powers } = await findNeeds(cluster, spec.database, { entries, serverMajor }, note);
   const limits = findLimits(entries, planRestore(entries, standingOf), {
     ...powers,
     ...standings,

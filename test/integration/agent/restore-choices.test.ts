@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
@@ -20,8 +22,12 @@ describe.skipIf(!canLab)(
     let backupId: string;
 
     beforeAll(async () => {
-      lab = await openHostLab(['shop', 'other'], { max_prepared_transactions: '2', wal_level: 'logical' });
-      for (const name of ['shop', 'other']) await lab.cluster.query('postgres', `CREATE DATABASE ${name}`);
+      lab = await openHostLab(['shop', 'other', 'shut'], {
+        max_prepared_transactions: '2',
+        wal_level: 'logical',
+      });
+      for (const name of ['shop', 'other', 'shut'])
+        await lab.cluster.query('postgres', `CREATE DATABASE ${name}`);
       await lab.cluster.query('shop', SHOP);
       const { result } = await lab.start('backup.run', { database: 'shop', localRetentionDays: 30 }).ended();
       backupId = BackupSummary.parse(result).backupId;
@@ -89,6 +95,36 @@ describe.skipIf(!canLab)(
         expect.stringMatching(/^ANALYZE failed on 1 tables: ERROR: {2}could not connect to server "down"/),
       ]);
       expect(await lab.cluster.query('other', 'SELECT id FROM public.near')).toEqual([{ id: 1 }]);
+    });
+
+    test('a database that nobody can open is restored, whether it was closed or is damaged', async () => {
+      const { query } = lab.cluster;
+      await query('shut', 'CREATE TABLE public.t AS SELECT 1 AS id');
+      const backup = await lab.start('backup.run', { database: 'shut', localRetentionDays: 30 }).ended();
+      const spec = {
+        backupId: BackupSummary.parse(backup.result).backupId,
+        database: 'shut',
+        confirm: 'shut',
+      };
+      const close = 'ALTER DATABASE shut ALLOW_CONNECTIONS false';
+      const damage = async (): Promise<void> => {
+        const [row] = await query(
+          'postgres',
+          `SELECT current_setting('data_directory') AS dir, oid FROM pg_database WHERE datname = 'shut'`,
+        );
+        rmSync(join(String(row?.dir), 'base', String(row?.oid), 'PG_VERSION'));
+      };
+      for (const shut of [() => query('postgres', close), damage]) {
+        await shut();
+        await expect(query('shut', 'SELECT 1')).rejects.toThrow();
+        const run = restore(spec);
+        const ending = await run.ended();
+        expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded' });
+        expect(run.steps().find(({ phase }) => phase === 'note')?.detail).toMatch(
+          /^could not look up the languages of shut/,
+        );
+        expect(await query('shut', 'SELECT id FROM public.t')).toEqual([{ id: 1 }]);
+      }
     });
 
     test('what PostgreSQL refuses puts everything back, unless a person chose to keep going', async () => {
