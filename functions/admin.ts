@@ -1,8 +1,8 @@
 // The commands of functions/admin/command.ts, for a person who can reach the database.
 //   OWNER_DATABASE_URL=postgresql://… node functions/admin.ts COMMAND
-import { parseArgs } from 'node:util';
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { parseOptions } from '#shared/options.ts';
 import { describeIssues } from '#shared/plain-issue.ts';
 import { Role } from '#shared/role.ts';
 import { type AdminAnswer, AdminCommand, type AdminMeans, runAdminCommand } from './admin/command.ts';
@@ -30,7 +30,7 @@ function parseCommand(args: string[]): AdminCommand {
     hosts: { type: 'string' },
     operations: { type: 'string' },
   } as const;
-  const { positionals, values } = parseArgs({ args, options, allowPositionals: true });
+  const { positionals, values } = parseOptions({ args, options, allowPositionals: true }, USAGE);
   const [command, name, role] = positionals;
   const given = {
     command,

@@ -1,9 +1,9 @@
 // `npm start`: the whole system on this machine. Flags: see HELP.
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildAgent } from '#agent/build.ts';
 import { chooseHost } from '#local/setup/choose-host.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { parseOptions } from '#shared/options.ts';
 import { removeHome } from './stack/fresh.ts';
 import { lockHome } from './stack/home.ts';
 import { showLiveView } from './stack/live-view.ts';
@@ -38,7 +38,7 @@ interface Flags {
 }
 
 function parseFlags(args: string[]): Flags | undefined {
-  const { values } = parseArgs({
+  const config = {
     args,
     options: {
       tour: { type: 'boolean', default: false },
@@ -50,7 +50,8 @@ function parseFlags(args: string[]): Flags | undefined {
       tick: { type: 'string', default: '10' },
       help: { type: 'boolean', default: false },
     },
-  });
+  } as const;
+  const { values } = parseOptions(config, 'See --help.');
   if (values.help) return undefined;
   return {
     isTour: values.tour,

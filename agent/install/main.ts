@@ -1,8 +1,8 @@
 // The installer: makes a VM a Lamplighter host, or brings one up to date. Idempotent; root only.
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
+import { parseOptions } from '#shared/options.ts';
 import { describeIssues } from '#shared/plain-issue.ts';
 import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, ensureAccounts, findAccount, uploadAccount } from '../host/accounts.ts';
@@ -151,7 +151,7 @@ function explain(host: string, enrolment: string): void {
 }
 
 function parse() {
-  return parseArgs({ options: OPTIONS }).values;
+  return parseOptions({ options: OPTIONS }, 'See --help.').values;
 }
 
 try {

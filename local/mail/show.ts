@@ -1,6 +1,7 @@
 // `npm run mail`: prints what the local mail server has taken. `npm run mail -- DIR` reads another folder.
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { LamplighterError } from '#shared/errors.ts';
+import { parseOptions } from '#shared/options.ts';
 import { type Mail, readMail } from './read.ts';
 
 const HELP = `Usage: npm run mail -- [options] [DIR]
@@ -29,11 +30,12 @@ export function renderMail(mail: Mail): string {
 }
 
 async function main(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const config = {
     args,
     allowPositionals: true,
     options: { last: { type: 'string', short: 'n' }, help: { type: 'boolean', default: false } },
-  });
+  } as const;
+  const { values, positionals } = parseOptions(config, 'See --help.');
   if (values.help) {
     process.stdout.write(HELP);
     return 0;
@@ -54,4 +56,12 @@ async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof LamplighterError)) throw error;
+    process.stderr.write(`${error.message}\n${error.hint ?? ''}\n`);
+    process.exitCode = 2;
+  }
+}

@@ -48,6 +48,7 @@ describe('proves nothing', () => {
     const payload = Buffer.from(JSON.stringify({ ...STATEMENT, host: 'web-2' })).toString('base64');
     return { ...document, payload };
   }
+  const NO_KEY = '-----BEGIN PUBLIC KEY-----\naGVsbG8=\n-----END PUBLIC KEY-----\n';
   const x25519 = generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const table: [string, () => Promise<DsseEnvelope>, RegExp][] = [
     [
@@ -88,7 +89,12 @@ describe('proves nothing', () => {
     [
       'another kind of key',
       () => signStatement({ ...STATEMENT, agentKeys: [x25519] }, [runner]),
-      /not an Ed25519 key/,
+      /^a key is not an Ed25519 public key in PEM$/,
+    ],
+    [
+      'a key whose middle is no key',
+      () => signStatement({ ...STATEMENT, agentKeys: [NO_KEY] }, [runner]),
+      /^a key is not an Ed25519 public key in PEM$/,
     ],
     ['no key', () => signStatement({ ...STATEMENT, agentKeys: ['hello'] }, [runner]), /does not name a host/],
     [
