@@ -77,7 +77,7 @@ export function restoreArguments(
   ];
 }
 
-/** pg_restore ends with it after errors that it went on after; they were read from what it said. */
+/** pg_restore ends with it after errors that it went on after, and after one that it broke off at. */
 const EXIT_REFUSED = 1;
 
 /** Carries a pass out. Throws `failed` with pg_restore's own words, unless it is to go on after what was refused. */
@@ -114,7 +114,8 @@ async function feed(
   if (!sink) throw new LamplighterError('internal', 'restore: pg_restore has no stdin');
   const judge = (end: Ended): PassResult => {
     const refused = reader.refused();
-    const wentOn = onRefused === 'keep-going' && end.code === EXIT_REFUSED && refused.length > 0;
+    const wentOn =
+      onRefused === 'keep-going' && end.code === EXIT_REFUSED && refused.length > 0 && reader.wentOn();
     if (!wentOn) mustHaveEndedWell([end]);
     return { refused };
   };

@@ -10,6 +10,14 @@ export interface Refused {
 }
 
 const MAX_WHY = 500;
+/** The last line of a pg_restore that came to the end of its list; it exits with 1 also where it broke off. */
+const CAME_TO_END = /^pg_restore: warning: errors ignored on restore: \d+$/;
+/**
+ * Its session is gone, and it goes on all the same: each further statement fails. PostgreSQL's refusal of a statement begins
+ * with ERROR; what ends a session is FATAL or PANIC, or comes from libpq and has no such word.
+ */
+const SESSION_LOST =
+  /^(?:could not execute query: (?!ERROR: )|COPY failed for table .*: (?:FATAL: |PANIC: |no connection to the server|server closed ))/;
 const MAX_LINE = 10_000;
 
 /** Kind and name of an entry, for people. */
@@ -22,16 +30,22 @@ export function nameEntry({ kind, schema, tag }: ListingEntry): string {
 export function createRefusalReader(entries: readonly ListingEntry[]): {
   take(text: string): void;
   refused(): Refused[];
+  /** True when pg_restore tried all that it was to restore, in a session that lasted. */
+  wentOn(): boolean;
 } {
   const names = new Map(entries.map((entry) => [entry.dumpId, entry]));
   const refused: Refused[] = [];
   let current: number | undefined;
   let rest = '';
+  let last = '';
+  let isSessionLost = false;
   const takeLine = (line: string): void => {
+    if (line !== '') last = line;
     const entry = /from TOC entry (\d+);/.exec(line)?.[1];
     if (entry !== undefined) current = Number(entry);
     const why = /^pg_restore: error: (.*)$/.exec(line)?.[1];
     if (why === undefined) return;
+    isSessionLost ||= SESSION_LOST.test(why);
     // Rows are refused without a word of which entry it was; the table's name is in the reason.
     if (why.startsWith('COPY failed')) {
       refused.push({ what: 'rows', why: why.slice(0, MAX_WHY) });
@@ -49,5 +63,6 @@ export function createRefusalReader(entries: readonly ListingEntry[]): {
       for (const line of lines) takeLine(line);
     },
     refused: () => refused,
+    wentOn: () => CAME_TO_END.test(last) && !isSessionLost,
   };
 }

@@ -22,11 +22,11 @@ describe.skipIf(!canLab)(
     let backupId: string;
 
     beforeAll(async () => {
-      lab = await openHostLab(['shop', 'other', 'shut'], {
+      lab = await openHostLab(['shop', 'other', 'shut', 'fallen'], {
         max_prepared_transactions: '2',
         wal_level: 'logical',
       });
-      for (const name of ['shop', 'other', 'shut'])
+      for (const name of ['shop', 'other', 'shut', 'fallen'])
         await lab.cluster.query('postgres', `CREATE DATABASE ${name}`);
       await lab.cluster.query('shop', SHOP);
       const { result } = await lab.start('backup.run', { database: 'shop', localRetentionDays: 30 }).ended();
@@ -159,6 +159,30 @@ describe.skipIf(!canLab)(
       expect(left).toContain('shop_before_abcdef');
       expect(left).not.toContain(kept);
     });
+
+    // All of few rows is sent before the end shows; while many are sent, pg_restore itself breaks off.
+    test.each([1, 50_000])(
+      'keep-going does not take a session that was ended in COPY of %i rows for one that went on',
+      async (rows) => {
+        const { query } = lab.cluster;
+        await query(
+          'fallen',
+          `DROP TABLE IF EXISTS public.t; CREATE OR REPLACE FUNCTION public.falls() RETURNS boolean LANGUAGE sql AS 'SELECT true';
+         CREATE TABLE public.t (x text CHECK (public.falls())); INSERT INTO public.t SELECT repeat(md5(g::text), 4) FROM generate_series(1, ${rows}) g;
+         CREATE OR REPLACE FUNCTION public.falls() RETURNS boolean LANGUAGE sql AS 'SELECT pg_terminate_backend(pg_backend_pid())';`,
+        );
+        const backup = await lab.start('backup.run', { database: 'fallen', localRetentionDays: 30 }).ended();
+        const id = BackupSummary.parse(backup.result).backupId;
+        const before = await databases();
+        const spec = { backupId: id, database: 'fallen', confirm: 'fallen', onRefused: 'keep-going' };
+        const ending = await restore(spec).ended();
+        expect(ending).toMatchObject({
+          state: 'failed',
+          message: expect.stringContaining('pg_restore: exit 1'),
+        });
+        expect(await databases()).toEqual(before);
+      },
+    );
 
     test('a host that was installed anew restores its backups once it has its former key', async () => {
       lab.installAnew('lost');

@@ -35,6 +35,27 @@ pg_restore: error: COPY failed for table "u": ERROR:  no
   ]);
 });
 
+const CHECKED = 'pg_restore: error: could not execute query: ERROR:  no\nCommand was: SELECT 1;\n';
+const IGNORED = 'pg_restore: warning: errors ignored on restore: 1\n';
+
+test.each<[string, string, boolean]>([
+  ['its list is done', `${CHECKED}${IGNORED}`, true],
+  ['it broke off', `${CHECKED}pg_restore: error: error returned by PQputCopyData: server closed\n`, false],
+  ["a statement's text looks like the end", `${CHECKED}${IGNORED}pg_restore: error: could not read\n`, false],
+  ['a session was ended', `${CHECKED.replace('ERROR', 'FATAL')}${IGNORED}`, false],
+  ['there is no session', `${CHECKED.replace('ERROR:  no', 'no connection to the server')}${IGNORED}`, false],
+  [
+    'a session was ended in COPY',
+    `pg_restore: error: COPY failed for table "t": FATAL:  terminating connection\n${IGNORED}`,
+    false,
+  ],
+  ['rows were refused', `pg_restore: error: COPY failed for table "t": ERROR:  no\n${IGNORED}`, true],
+])('whether pg_restore went on to the end: %s', (_name, said, wentOn) => {
+  const reader = createRefusalReader([]);
+  reader.take(said);
+  expect(reader.wentOn()).toBe(wentOn);
+});
+
 test.each([
   ['search_path', '"$user", app', "'$user', 'app'"],
   [
