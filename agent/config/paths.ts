@@ -42,6 +42,8 @@ export const PATHS = {
   runs: onHost('/var/lib/lamplighter/runs'),
   /** Records of the databases that restores have put aside. */
   kept: onHost('/var/lib/lamplighter/kept'),
+  /** Which work directories restores have. */
+  work: onHost('/var/lib/lamplighter/work'),
   locks: onHost('/var/lib/lamplighter/locks.db'),
   socket: onHost('/run/lamplighter/run.sock'),
   readerSocket: onHost('/run/lamplighter/read.sock'),

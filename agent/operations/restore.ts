@@ -1,8 +1,6 @@
 // restore.run: checked first, restored beside the old database, swapped by rename; whatever fails, everything is put back
 // and the services run again.
 
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import * as z from 'zod';
 import { BackupManifest } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -35,6 +33,7 @@ import { findBackup } from './restore-source.ts';
 import { findStandings } from './restore-standing.ts';
 import { fillSteps, readOutcome } from './restore-steps.ts';
 import { foundBy, openState, type RestoreTerms } from './restore-terms.ts';
+import { recordWorkDir, removeWorkDir } from './restore-work.ts';
 import type { HostContext, Plan } from './twin.ts';
 
 /** Only for what systemd itself gives no limit (TimeoutStopSec=infinity): its own word on a unit comes first. */
@@ -73,7 +72,7 @@ function checkBackupStep(terms: RestoreTerms): Step {
     name: 'check-backup',
     describe: () =>
       `check signature and hashes of ${backupId}, its roles, the room on the disk, and what could keep ${database} from being replaced`,
-    run: async ({ signal, note }) => {
+    run: async ({ envelope, signal, note }) => {
       if (confirm !== database) {
         throw new LamplighterError('refused', `restore ${database}: not confirmed`, {
           details: { outcome: 'confirmation-missing' },
@@ -81,7 +80,8 @@ function checkBackupStep(terms: RestoreTerms): Step {
       }
       state.programs = await programsFor(cluster, signal);
       const { bucket, localDir, identityFile = PATHS.ageIdentity } = policy;
-      const place = { bucket, localDir, identityFile, workDir: workDirOf(terms) };
+      const workDir = recordWorkDir(PATHS.work, envelope.id, localDir);
+      const place = { bucket, localDir, identityFile, workDir };
       const wanted = { host, database, backupId, ...place, signal };
       const { manifest, dump, from } = await findBackup(wanted, note);
       state.dump = dump;
@@ -96,9 +96,9 @@ function checkBackupStep(terms: RestoreTerms): Step {
       });
       return { data: { manifest }, detail: `from ${from}` };
     },
-    undo: () => {
+    undo: ({ envelope }) => {
       state.dump?.close();
-      removeWorkDir(terms);
+      removeWorkDir(PATHS.work, envelope.id);
       return Promise.resolve();
     },
   };
@@ -115,15 +115,6 @@ function rolesStep({ cluster, state }: RestoreTerms): Step {
     },
     undo: () => dropRestoreRoles(cluster),
   };
-}
-
-/** For what is fetched from the bucket, and for what is decrypted; removed at the end, whatever the end is. */
-function workDirOf({ policy, names }: RestoreTerms): string {
-  return join(policy.localDir, `.restore-${names.fresh.slice(-6)}`);
-}
-
-function removeWorkDir(terms: RestoreTerms): void {
-  rmSync(workDirOf(terms), { recursive: true, force: true });
 }
 
 /** All of them are tried; throws `unhealthy` with those that do not run. */
@@ -213,9 +204,9 @@ function cleanUpStep(terms: RestoreTerms): Step {
     isRepeatable: true,
     // A good restore stays.
     takesNothingBack: true,
-    run: () => {
+    run: ({ envelope }) => {
       terms.state.dump?.close();
-      removeWorkDir(terms);
+      removeWorkDir(PATHS.work, envelope.id);
       return Promise.resolve({});
     },
   };

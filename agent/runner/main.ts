@@ -13,6 +13,7 @@ import { hideValues, withholdLines } from '../host/redact.ts';
 import { readSecretValues } from '../host/secret-files.ts';
 import { isSystemStopping, isUnitOver } from '../host/systemd.ts';
 import { uploadDue } from '../operations/backup-upload.ts';
+import { sweepWorkDirs } from '../operations/restore-work.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { pruneRuns, type UnfinishedRun, unfinishedRuns } from './left-over.ts';
 import { openLocks } from './locks.ts';
@@ -104,6 +105,9 @@ async function recoverOrphans(): Promise<void> {
   const unfinished = unfinishedRuns(PATHS.runs, sayUnreadable);
   const isOrphan = await Promise.all(unfinished.map(({ owner }) => isOwnerGone(owner)));
   await recoverRuns(unfinished.filter((_run, i) => isOrphan[i]));
+  sweepWorkDirs(PATHS.work, isOver, (commandId, error) =>
+    say('the work directory of a restore can not be removed', { commandId, error }),
+  );
   pruneRuns(PATHS.runs, KEEP_RUNS_MS);
 }
 

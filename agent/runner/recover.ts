@@ -1,10 +1,12 @@
 // After a runner ended without a report: what an interrupted procedure comes to.
+import { messageOf } from '#shared/errors.ts';
 import type { StepEntry } from './step-record.ts';
 import {
   brief,
   type Ending,
   type Execution,
   openProgress,
+  type Probe,
   type Procedure,
   type Progress,
   runFrom,
@@ -14,14 +16,18 @@ import {
 } from './steps.ts';
 
 const TAKEN_UP = 'interrupted here; taken up again';
-/** Something that ends the recovery itself each time must not be done for ever. */
+const NOT_LOOKED = 'could not look whether it happened: ';
+/** What ends the recovery itself each time, or keeps it from an end, must not be done for ever. Ten minutes lie between two. */
 const MAX_RECOVERIES = 5;
 
 function tellUnknown(message: string): Ending {
   return { state: 'unknown', code: 'interrupted', message: brief(message) };
 }
 
-/** Goes on, undoes, or says honestly that nobody can tell. At least one step must have begun. */
+/**
+ * Goes on, undoes, or says honestly that nobody can tell. At least one step must have begun. Throws what a probe throws, since
+ * what it asks may be starting: the recovery is then taken up again.
+ */
 export async function recoverProcedure(execution: Execution): Promise<Ending> {
   const { procedure, before } = execution;
   const progress = openProgress(execution);
@@ -33,7 +39,9 @@ export async function recoverProcedure(execution: Execution): Promise<Ending> {
   }
   const attempts = before.filter(({ detail }) => detail === TAKEN_UP).length;
   if (attempts >= MAX_RECOVERIES)
-    return tellUnknown(`interrupted in ${step.name}; ${attempts} recoveries were interrupted as well`);
+    return tellUnknown(
+      `interrupted in ${step.name}; ${attempts} recoveries did not end it${tellLastLook(before)}`,
+    );
   writeIfPossible(progress.writer, { step: step.name, phase: 'note', detail: TAKEN_UP });
   if (mustUndo(procedure, step, before, last)) return await undoAfterCrash(procedure, progress, at, before);
   if (endOf(before, last)) return await runFrom(procedure, progress, at + 1);
@@ -51,8 +59,26 @@ function mustUndo(procedure: Procedure, step: Step, before: readonly StepEntry[]
   return procedure.afterCrash?.(step.name) === 'undo';
 }
 
+function tellLastLook(before: readonly StepEntry[]): string {
+  const last = before.findLast(({ detail }) => detail?.startsWith(NOT_LOOKED));
+  return last?.detail === undefined ? '' : `; ${last.detail}`;
+}
+
+async function look(step: Step, { context, writer }: Progress): Promise<Probe | undefined> {
+  try {
+    return await step.probe?.(context);
+  } catch (error) {
+    writeIfPossible(writer, {
+      step: step.name,
+      phase: 'note',
+      detail: brief(`${NOT_LOOKED}${messageOf(error)}`),
+    });
+    throw error;
+  }
+}
+
 async function askProbe(procedure: Procedure, progress: Progress, at: number, step: Step): Promise<Ending> {
-  const probe = (await step.probe?.(progress.context).catch(() => undefined)) ?? 'cannot-tell';
+  const probe = (await look(step, progress)) ?? 'cannot-tell';
   writeIfPossible(progress.writer, {
     step: step.name,
     phase: 'note',
