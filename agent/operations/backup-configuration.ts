@@ -16,6 +16,8 @@ export interface Configuration {
   tar: Buffer;
   /** For people: what is not there, what was left out, and what changed while it was read. */
   notes: string[];
+  /** Paths of the policy that were left out, though they may be there. */
+  leftOut: string[];
 }
 
 interface OpenPath {
@@ -32,12 +34,16 @@ function isMissing(error: unknown): boolean {
 }
 
 /** Opens the folder of each path; what can't be opened is noted. */
-function openFolders(paths: readonly string[], notes: string[]): OpenPath[] {
+function openFolders(paths: readonly string[], { notes, leftOut }: Omit<Configuration, 'tar'>): OpenPath[] {
   return paths.flatMap((path) => {
     try {
       return { path, directory: openUnlinkedDirectory(dirname(path)) };
     } catch (error) {
-      notes.push(isMissing(error) ? `not there: ${path}` : `left out ${path}: ${messageOf(error)}`);
+      if (isMissing(error)) notes.push(`not there: ${path}`);
+      else {
+        leftOut.push(path);
+        notes.push(`left out ${path}: ${messageOf(error)}`);
+      }
       return [];
     }
   });
@@ -52,10 +58,10 @@ export async function readConfiguration(
   paths: readonly string[],
   signal: AbortSignal,
 ): Promise<Configuration> {
-  const notes: string[] = [];
-  const open = openFolders(paths, notes);
+  const told = { notes: [], leftOut: [] };
+  const open = openFolders(paths, told);
   try {
-    return { tar: await archive(open, notes, signal), notes };
+    return { tar: await archive(open, told.notes, signal), ...told };
   } finally {
     for (const { directory } of open) directory.close();
   }

@@ -35,6 +35,14 @@ const Prepared = z.object({
   ...DatabaseFacts.shape,
 });
 
+const ConfigResult = z.object({ part: BackupPart, leftOut: z.array(z.string()) });
+/** What the step of the configuration leaves: its part, and the paths that it left out. */
+export type ConfigResult = z.infer<typeof ConfigResult>;
+
+function configOf(context: StepContext): ConfigResult {
+  return ConfigResult.parse(context.data.get('config'));
+}
+
 /** What the first step made. */
 export function prepared(context: StepContext): z.infer<typeof Prepared> {
   return Prepared.parse(context.data.get('prepare'));
@@ -55,7 +63,7 @@ function composeManifest(terms: BackupTerms, context: StepContext): BackupManife
     properties,
     startedAt,
     finishedAt: new Date().toISOString(),
-    parts: [part, ...['globals', 'config'].map((name) => BackupPart.parse(context.data.get(name)))],
+    parts: [part, BackupPart.parse(context.data.get('globals')), configOf(context).part],
     tables,
   });
 }
@@ -88,7 +96,12 @@ export function manifestStep(terms: BackupTerms): Step {
 export function readSummary(terms: BackupTerms, context: StepContext): BackupSummary {
   const { backupId } = prepared(context);
   const { manifest } = readLocalManifest(terms.policy.localDir, backupId);
-  return summarise(manifest, backupObject(terms.host, backupId, MANIFEST_FILE));
+  const { leftOut } = configOf(context);
+  return {
+    ...summarise(manifest, backupObject(terms.host, backupId, MANIFEST_FILE)),
+    // A control plane of an older version knows no such field.
+    ...(leftOut.length > 0 ? { leftOut } : {}),
+  };
 }
 
 function summarise(manifest: BackupManifest, manifestObject: string): BackupSummary {

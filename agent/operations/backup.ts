@@ -16,7 +16,13 @@ import { readDatabaseFacts } from '../host/postgres-properties.ts';
 import type { Shortfall, Step, StepContext } from '../runner/steps.ts';
 import { readConfiguration } from './backup-configuration.ts';
 import { dumpApplication, dumpDatabase } from './backup-dump.ts';
-import { type BackupTerms, manifestStep, prepared, readSummary } from './backup-manifest.ts';
+import {
+  type BackupTerms,
+  type ConfigResult,
+  manifestStep,
+  prepared,
+  readSummary,
+} from './backup-manifest.ts';
 import { chooseExpired, listCandidates } from './backup-retention.ts';
 import { readGlobals, storeSecret } from './backup-secrets.ts';
 import { expectBytes } from './backup-size.ts';
@@ -137,13 +143,14 @@ function configStep(terms: BackupTerms): Step {
     name: 'config',
     describe: () => `tar ${configPaths.join(' ')}, encrypted (age)`,
     run: async (context) => {
-      const { tar, notes } = await readConfiguration(configPaths, context.signal);
-      const data = await storeSecret({
+      const { tar, notes, leftOut } = await readConfiguration(configPaths, context.signal);
+      const part = await storeSecret({
         ...placeOf(terms, context, 'config', 'tar+age'),
         name: 'config',
         content: tar,
         recipients,
       });
+      const data: ConfigResult = { part, leftOut };
       return { data, ...(notes.length > 0 ? { detail: notes.join('; ') } : {}) };
     },
   };

@@ -64,6 +64,8 @@ export const BackupSummary = z.strictObject({
   manifestObject: z.string(),
   /** True when the dump is encrypted to the recipients of the host's policy. */
   isEncrypted: z.boolean().default(false),
+  /** Configuration files and directories of the policy that are not in the backup: a link that is not root's leads to them. */
+  leftOut: z.array(z.string()).optional(),
 });
 export type BackupSummary = z.infer<typeof BackupSummary>;
 

@@ -18,9 +18,19 @@ function contentOf({ rows, tables }: { rows: number; tables: number }): string {
 /** A backup that was taken; its proof comes later. */
 export const backupRunView = viewOf(
   backupRun.result,
-  ['backupId', 'database', 'bytes', 'tables', 'rows', 'durationMs', 'manifestObject', 'isEncrypted'],
+  [
+    'backupId',
+    'database',
+    'bytes',
+    'tables',
+    'rows',
+    'durationMs',
+    'manifestObject',
+    'isEncrypted',
+    'leftOut',
+  ],
   (backup, _command, { paint }) => {
-    const { backupId, database, bytes, durationMs, manifestObject, isEncrypted } = backup;
+    const { backupId, database, bytes, durationMs, manifestObject, isEncrypted, leftOut = [] } = backup;
     const took = formatElapsed(durationMs);
     return [
       `backup ${paint.bold(escapeForTerminal(backupId))} of database ${escapeForTerminal(database)}`,
@@ -29,6 +39,9 @@ export const backupRunView = viewOf(
       ...(isEncrypted
         ? ["  encrypted to the recipients of the host's policy; a restore needs an identity"]
         : []),
+      ...leftOut.map((path) =>
+        paint.yellow(`  left out: ${escapeForTerminal(path)} (behind a link that is not root's)`),
+      ),
       `  being verified now; the proof: lamp backups`,
       '',
     ].join('\n');

@@ -1,7 +1,17 @@
 // A backup that the bucket could not take is uploaded later, by the host itself and without another backup.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { markNotUploaded } from '#agent/operations/upload-mark.ts';
 import { checkPart } from '#functions/backup/check-part.ts';
 import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
@@ -18,6 +28,7 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
   let lab: HostLab;
   let again: GcsServer | undefined;
   let left: string;
+  let linked: string;
 
   beforeAll(async () => {
     lab = await openHostLab(['shop']);
@@ -37,6 +48,20 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
   function age(minutes: number): void {
     const { failures } = JSON.parse(readFileSync(mark(), 'utf8')) as { failures: number };
     writeFileSync(mark(), JSON.stringify({ failures, failedAtMs: Date.now() - minutes * 60_000 }));
+  }
+
+  /** With a configuration file that a link of the application's leads to. */
+  async function backUpBehindLink() {
+    // Not in /tmp, where anybody may make a link.
+    const root = mkdtempSync('/run/lamplighter-config-');
+    onTestFinished(() => rmSync(root, { recursive: true }));
+    chmodSync(root, 0o755);
+    mkdirSync(join(root, 'app'));
+    chownSync(join(root, 'app'), 12_345, 12_345);
+    symlinkSync('/etc', join(root, 'app', 'current'));
+    linked = join(root, 'app', 'current', 'hostname');
+    const backup = { ...lab.policy.backup!, configPaths: [linked] };
+    return await lab.start('backup.run', BACKUP, { ...lab.policy, backup }).ended();
   }
 
   async function objects(): Promise<string[]> {
@@ -76,7 +101,8 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
     expect(await lab.uploadDue(mustEncrypt)).toMatch(/kept back.*dump is not encrypted/);
     expect(await objects()).toEqual([]);
     // Nor does the next backup take it along, in its own lock and its own time.
-    expect(await lab.start('backup.run', BACKUP).ended()).toMatchObject({ state: 'succeeded' });
+    const ending = await backUpBehindLink();
+    expect(ending).toMatchObject({ state: 'succeeded', result: { leftOut: [linked] } });
     expect((await objects()).filter((name) => name === 'manifest.json')).toHaveLength(1);
     expect(JSON.parse(readFileSync(mark(), 'utf8'))).toMatchObject({ failures: 1 });
     await lab.bucket.deleteFiles();

@@ -99,6 +99,11 @@ test.each<[string, Partial<Record<keyof CommandView, unknown>>, RegExp[]]>([
     [/^ {2}encrypted to the recipients of the host's policy; a restore needs an identity$/m],
   ],
   [
+    'a backup without some of the configuration',
+    { operation: 'backup.run', params: {}, result: { ...BACKUP, leftOut: ['/srv/app/current/.env'] } },
+    [/^ {2}left out: \/srv\/app\/current\/\.env \(behind a link that is not root's\)$/m],
+  ],
+  [
     'a list of backups',
     {
       operation: 'backup.list',

@@ -23,7 +23,8 @@ function namesIn(tar: Buffer): string[] {
 test('archives what is there and notes what is not', async () => {
   const [file, missing] = [join(dir, 'app.conf'), join(dir, 'none.conf')];
   writeFileSync(file, 'a');
-  const { tar, notes } = await readConfiguration([file, missing], AbortSignal.timeout(20_000));
+  const { tar, notes, leftOut } = await readConfiguration([file, missing], AbortSignal.timeout(20_000));
+  expect(leftOut).toEqual([]);
   expect(namesIn(tar)).toEqual([file.slice(1)]);
   expect(notes).toEqual([`not there: ${missing}`]);
 });
@@ -69,7 +70,8 @@ test.skipIf(process.getuid?.() !== 0)(
     symlinkSync(join(root, 'secret'), join(root, 'app', 'current'));
     symlinkSync(join(root, 'secret'), join(root, 'linked'));
     const paths = [join(root, 'app', 'current', 'app.conf'), join(root, 'linked', 'app.conf')];
-    const { tar, notes } = await readConfiguration(paths, AbortSignal.timeout(20_000));
+    const { tar, notes, leftOut } = await readConfiguration(paths, AbortSignal.timeout(20_000));
+    expect(leftOut).toEqual([paths[0]]);
     expect(namesIn(tar)).toEqual([join(root, 'linked', 'app.conf').slice(1)]);
     expect(notes).toEqual([expect.stringMatching(/^left out .*current.*a link that is not root's/)]);
   },
