@@ -16,7 +16,7 @@ const POLL_MS = 1000;
 export function define(command: Command, bind: Bind): void {
   command
     .description(
-      "Prove a backup: everything in the bucket is downloaded, decoded and held against its manifest. An encrypted dump can't be decoded: it is proven intact, which is less.\n\nExits with 1 when it is corrupt.",
+      "Prove a backup: everything in the bucket is downloaded and held against its manifest, and the dump is decoded and counted. Roles and configuration are always encrypted: of them only the bytes are proven. An encrypted dump can't be decoded: it is proven intact, which is less.\n\nExits with 1 when it is corrupt.",
     )
     .argument('[backup]', "a backup's id, or its end, or latest", 'latest')
     .option('--detach', 'return at once; `lamp backups` shows the proof later')

@@ -10,12 +10,17 @@ import {
 } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 
+/** Only the recipients of the host's policy can open these, whatever the proof of the dump says. */
+const ENCRYPTED_PARTS =
+  'what the roles (globals.sql.age) and the configuration (config.tar.age) hold: their bytes are those that the host signed, and nobody opens them';
+
 /** What each state of a proof leaves open. */
 const NOT_PROVEN: Partial<Record<StoredBackup['proofState'], string[]>> = {
   // PostgreSQL may still refuse what pg_dump wrote, for example a CHECK that reads another table.
-  verified: ['that PostgreSQL restores it: it was decoded and counted, not restored'],
+  verified: ['that PostgreSQL restores it: it was decoded and counted, not restored', ENCRYPTED_PARTS],
   intact: [
     'what an encrypted dump holds, where the proof says "intact": its bytes are those that the host signed, and only a restore where the identity is opens them',
+    ENCRYPTED_PARTS,
   ],
 };
 
