@@ -35,6 +35,8 @@ export const PATHS = {
   runnerKey: onHost('/etc/lamplighter/runner.key'),
   /** Where a person puts an identity, when the policy names no other place. */
   ageIdentity: onHost('/etc/lamplighter/age-identity.txt'),
+  /** And the only directory below which the policy may name another place: the reader of journals does not see into it. */
+  ageIdentities: onHost('/etc/lamplighter/identities'),
   runnerPublicKey: onHost('/etc/lamplighter/runner.pub'),
   formerRunnerKeys: onHost('/etc/lamplighter/former-runner-keys'),
   environment: onHost('/etc/lamplighter/agent.env'),

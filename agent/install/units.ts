@@ -182,7 +182,7 @@ ${SANDBOX}
 UMask=0077
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 AmbientCapabilities=CAP_DAC_READ_SEARCH
-InaccessiblePaths=-${PATHS.runnerKey} -${PATHS.agentKey} -${PATHS.ageIdentity}
+InaccessiblePaths=-${PATHS.runnerKey} -${PATHS.agentKey} -${PATHS.ageIdentity} -${PATHS.ageIdentities}
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateDevices=yes

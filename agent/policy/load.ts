@@ -7,6 +7,7 @@ import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { UnitName } from '#shared/names.ts';
 import { describeIssues } from '#shared/plain-issue.ts';
 import { Policy } from '#shared/policy/policy.ts';
+import { PATHS } from '../config/paths.ts';
 import { findPathFault, findServiceDirectoryFault } from '../host/trusted-path.ts';
 
 export interface LoadedPolicy {
@@ -24,6 +25,13 @@ function findFault({ backup, databases }: Policy): string | undefined {
   return faults.find((fault) => fault !== undefined);
 }
 
+/** The unit of what reads journals hides these places, and could not hide one that it does not know. */
+function refuseIdentityElsewhere({ backup }: Policy): void {
+  const file = backup?.identityFile;
+  if (file === undefined || file === PATHS.ageIdentity || file.startsWith(`${PATHS.ageIdentities}/`)) return;
+  throw new Error(`identityFile is ${PATHS.ageIdentity} or a file below ${PATHS.ageIdentities}, not ${file}`);
+}
+
 /** Reads the policy of `host`. Throws `refused` with what is wrong; whoever gets that must do nothing. */
 export function loadPolicy(file: string, host: string): LoadedPolicy {
   try {
@@ -34,6 +42,7 @@ export function loadPolicy(file: string, host: string): LoadedPolicy {
     if (policy.host !== host) throw new Error(`it is for host ${policy.host}, this is ${host}`);
     const fault = findFault(policy);
     if (fault !== undefined) throw new Error(`it names a directory that is not root's alone: ${fault}`);
+    refuseIdentityElsewhere(policy);
     return { policy, hash: createHash('sha256').update(bytes).digest('hex') };
   } catch (cause) {
     const detail = cause instanceof z.ZodError ? describeIssues(cause.issues, 'the file') : messageOf(cause);

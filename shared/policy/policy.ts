@@ -37,7 +37,7 @@ const HostBackup = z.strictObject({
   recipients: z.array(z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, 'an age recipient is age1…')).min(1),
   /** No command gets a backup whose dump is not encrypted. */
   mustEncryptDump: z.boolean().default(false),
-  /** Where a person puts an age identity for the restore of an encrypted dump: root's file, for nobody else to read. By default /etc/lamplighter/age-identity.txt. */
+  /** Where a person puts an age identity for the restore of an encrypted dump: root's file, for nobody else to read. By default /etc/lamplighter/age-identity.txt; the only other places are below /etc/lamplighter/identities. */
   identityFile: AbsolutePath.optional(),
   /** Files and directories (no globs) that hold the configuration. */
   configPaths: z.array(AbsolutePath),
