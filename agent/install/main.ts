@@ -1,5 +1,5 @@
 // The installer: makes a VM a Lamplighter host, or brings one up to date. Idempotent; root only.
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { parseOptions } from '#shared/options.ts';
@@ -26,6 +26,7 @@ import {
   writeSettings,
   writeUnits,
 } from './files.ts';
+import { tellKept } from './kept.ts';
 import { ALL_SLICES, STARTED_UNITS } from './units.ts';
 
 const HELP = `Usage: bin/node lib/install.mjs --host NAME --project ID --pinned-key FILE [options]
@@ -44,7 +45,7 @@ are of PostgreSQL ${MIN_SERVER_MAJOR} or newer.
   --policy FILE       installed as /etc/lamplighter/policy.yaml (default: the one that is there)
   --env KEY=VALUE     a line of agent.env, e.g. to reach an emulator; may be repeated
   --json              print the host's signed enrolment as one line of JSON
-  --uninstall         stop and remove everything but the policy and the record of what was done
+  --uninstall         stop and remove programs, settings and the host's keys; says what is kept
   --help              this text
 `;
 
@@ -85,7 +86,7 @@ async function uninstall(): Promise<void> {
   await runProgram({ file: PATHS.systemctl, args: ['stop', ALL_SLICES], timeoutMs: TIMEOUT_MS });
   removeFiles();
   await systemctl('daemon-reload');
-  console.log('Removed. Kept: /etc/lamplighter/policy.yaml and /var/lib/lamplighter.');
+  console.log(tellKept(dirname(PATHS.config), dirname(PATHS.runs)));
 }
 
 /** The archive's files, all checked before anything is written. */
