@@ -1,5 +1,5 @@
 // Room on the disk: what is needed, what there is, and a reserve that is left alone, since PostgreSQL lives there too.
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
 import { type DiskReserve, openReserve, reserveOf } from '../host/disk-reserve.ts';
@@ -16,19 +16,64 @@ function inMib(bytes: number): string {
   return `${Math.ceil(bytes / MIB).toLocaleString('en-US')} MiB`;
 }
 
-/** Throws `unavailable` when a file system has less room than is needed besides its reserve; says how much of each. */
+/** Needs on one file system together; the first gives its path. */
+function byFileSystem(needs: readonly Need[]): (Need & { parts: Need[] })[] {
+  const groups = Map.groupBy(needs, ({ path }) => statSync(path).dev);
+  return [...groups.values()].map((group) => ({
+    path: group[0]?.path ?? '/',
+    bytes: group.reduce((sum, { bytes }) => sum + bytes, 0),
+    parts: group.filter(({ bytes }) => bytes > 0),
+  }));
+}
+
+function tellParts(parts: readonly Need[]): string {
+  if (parts.length < 2) return '';
+  return ` (${parts.map(({ path, bytes }) => `${inMib(bytes)} in ${path}`).join(', ')})`;
+}
+
+/**
+ * Throws `unavailable` when a file system has less room than all needs on it take together besides its reserve; says how much
+ * of each.
+ */
 export function needRoom(needs: readonly Need[], purpose: string): void {
-  for (const { path, bytes } of needs) {
+  for (const { path, bytes, parts } of byFileSystem(needs)) {
     const { bavail, bsize, blocks } = statfsSync(path);
     const free = bavail * bsize;
     const reserve = reserveOf(blocks * bsize);
     if (free >= bytes + reserve) continue;
     throw new LamplighterError(
       'unavailable',
-      `${purpose}: ${inMib(bytes)} are needed under ${path} and ${inMib(reserve)} stay in reserve, ${inMib(free)} are free`,
+      `${purpose}: ${inMib(bytes)} are needed under ${path}${tellParts(parts)} and ${inMib(reserve)} stay in reserve, ${inMib(free)} are free`,
       { hint: `Free ${inMib(bytes + reserve - free)} under ${path}, or enlarge that disk, and try again.` },
     );
   }
+}
+
+/** What the server's settings say of the files that it writes besides a database's own. */
+export interface WritingTerms {
+  /** `max_wal_size`. */
+  maxLogBytes: number;
+  /** In `pg_wal` now: PostgreSQL uses these files again. */
+  logBytes: number;
+  /** `maintenance_work_mem`: a smaller index is sorted without a file. */
+  sortBytes: number;
+}
+
+/** The largest index of a database, of all its bytes. */
+const LARGEST_INDEX_SHARE = 0.25;
+
+/**
+ * What filling a database writes besides it. The log takes each byte of it once, and no more than `max_wal_size` lets it grow
+ * by; the largest index is sorted in files of a quarter of the database, where its memory does not hold that much. A small
+ * database thus needs little, whatever `max_wal_size` is. Both are estimates: what goes beyond them, the watch on the
+ * reserves ends.
+ */
+export function reckonWriting(bytes: number, server: WritingTerms): { log: number; sort: number } {
+  const largestIndex = Math.ceil(bytes * LARGEST_INDEX_SHARE);
+  return {
+    log: Math.min(bytes, Math.max(0, server.maxLogBytes - server.logBytes)),
+    sort: largestIndex > server.sortBytes ? largestIndex : 0,
+  };
 }
 
 export interface Place {
@@ -36,29 +81,40 @@ export interface Place {
   /** Where the new database will be made. */
   tablespace: string;
   bytes: number;
+  /** Whether the dump makes indexes. */
+  hasIndexes: boolean;
   /** Tablespaces of single tables: how much will be in each, nobody has written down. */
   others: readonly string[];
 }
 
 /**
- * Throws `unavailable` when there is no room for another database beside the one that is there, or when the log of what is
- * written to it would find its own disk's reserve touched already. Gives the reserves that filling it must leave alone.
+ * Throws `unavailable` when there is no room for another database beside the one that is there, for its log and for the
+ * sorting of its indexes. Gives the reserves that filling it must leave alone.
  */
 export async function needRestoreRoom(
   cluster: Cluster,
-  { database, tablespace, bytes, others }: Place,
+  { database, tablespace, bytes, hasIndexes, others }: Place,
 ): Promise<DiskReserve[]> {
   const named = [tablespace, ...others].map(quoteText).join(', ');
-  const [data = '/', place, ...more] = await runSql(
-    `SELECT current_setting('data_directory');
+  const [maxLogBytes, logBytes, sortBytes, data = '/', place, ...more] = await runSql(
+    `SELECT pg_size_bytes(current_setting('max_wal_size'));
+     SELECT coalesce(sum(size), 0) FROM pg_ls_waldir();
+     SELECT pg_size_bytes(current_setting('maintenance_work_mem'));
+     SELECT current_setting('data_directory');
      SELECT coalesce(nullif(pg_tablespace_location(oid), ''), current_setting('data_directory'))
        FROM unnest(ARRAY[${named}]) WITH ORDINALITY AS o(name, n) JOIN pg_tablespace ON spcname = name ORDER BY n;`,
     { cluster, database: 'postgres' },
   );
   const purpose = `restore ${database}`;
+  const { log, sort } = reckonWriting(bytes, {
+    maxLogBytes: Number(maxLogBytes),
+    logBytes: Number(logBytes),
+    sortBytes: Number(sortBytes),
+  });
   const needs = [
-    { path: place ?? data, bytes },
-    ...[join(data, 'pg_wal'), ...more].map((path) => ({ path, bytes: 0 })),
+    { path: place ?? data, bytes: bytes + (hasIndexes ? sort : 0) },
+    { path: join(data, 'pg_wal'), bytes: log },
+    ...more.map((path) => ({ path, bytes: 0 })),
   ];
   needRoom(needs, purpose);
   return needs.map(({ path }) => openReserve(path, purpose));

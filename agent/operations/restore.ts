@@ -92,6 +92,7 @@ function checkBackupStep(terms: RestoreTerms): Step {
         database,
         tablespace: properties.tablespace,
         bytes: databaseBytes,
+        hasIndexes: dump.entries.some(({ kind }) => kind === 'INDEX' || kind === 'CONSTRAINT'),
         others: tablespacesOf(dump.entries),
       });
       return { data: { manifest }, detail: `from ${from}` };

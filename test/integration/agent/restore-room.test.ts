@@ -87,7 +87,14 @@ describe.skipIf(!canLab)('a restore and a full disk (needs root on Linux)', { ti
       'noise',
       () => disk,
       SERVER_DISK_BYTES * 0.1 + 10 * MIB,
-      /restore noise: (?:2|3)\d MiB are needed under \S+\/data and 40 MiB stay in reserve, 50 MiB are free/,
+      /restore noise: \d\d MiB are needed under \S+\/data \((?:2|3)\d MiB in \S+, (?:2|3)\d MiB in \S+\/pg_wal\) and 40 MiB stay in reserve, 50 MiB are free/,
+    ],
+    [
+      "the server's own disk, with room for the rows and none for their log",
+      'noise',
+      () => disk,
+      SERVER_DISK_BYTES * 0.1 + 39 * MIB,
+      /restore noise: \d\d MiB are needed under \S+\/data \(.+\) and 40 MiB stay in reserve, 79 MiB are free/,
     ],
     [
       "the disk of the database's tablespace",

@@ -1,9 +1,13 @@
+import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { reserveOf } from '#agent/host/disk-reserve.ts';
 import { createLineCounter } from '#agent/operations/restore-count.ts';
 import { type Filling, sessionOf } from '#agent/operations/restore-pass.ts';
 import { createStatement, propertyStatements, settingValue } from '#agent/operations/restore-properties.ts';
 import { createRefusalReader } from '#agent/operations/restore-refused.ts';
 import { scramVerifier } from '#agent/operations/restore-role.ts';
+import { needRoom, reckonWriting } from '#agent/operations/restore-room.ts';
 import type { DatabaseProperties } from '#shared/backup/database-properties.ts';
 
 test.each([1, 3, 1000])('lines between marks are counted, in pieces of %d bytes', (size) => {
@@ -33,6 +37,33 @@ pg_restore: error: COPY failed for table "u": ERROR:  no
     { what: 'the dump', why: 'ERROR:  relation "a" does not exist', dumpId: 215 },
     { what: 'rows', why: 'COPY failed for table "u": ERROR:  no' },
   ]);
+});
+
+const MIB = 1024 * 1024;
+const SERVER = { maxLogBytes: 1024 * MIB, logBytes: 64 * MIB, sortBytes: 64 * MIB };
+
+test.each<[string, number, { log: number; sort: number }]>([
+  ['nothing', 0, { log: 0, sort: 0 }],
+  ['a small database: its own bytes once more', 8 * MIB, { log: 8 * MIB, sort: 0 }],
+  ['one whose indexes are sorted in memory', 256 * MIB, { log: 256 * MIB, sort: 0 }],
+  ['a larger one: as much log as may still come', 4096 * MIB, { log: 960 * MIB, sort: 1024 * MIB }],
+])('filling a database writes besides it: %s', (_name, bytes, written) => {
+  expect(reckonWriting(bytes, SERVER)).toEqual(written);
+});
+
+test('a log that is at its limit needs no more room', () => {
+  expect(reckonWriting(8 * MIB, { ...SERVER, logBytes: 2048 * MIB }).log).toBe(0);
+});
+
+test('needs on one file system are added up', () => {
+  const dir = import.meta.dirname;
+  const { bavail, bsize, blocks } = statfsSync(dir);
+  const roomBytes = bavail * bsize - reserveOf(blocks * bsize);
+  const some = { path: dir, bytes: Math.floor(roomBytes * 0.6) };
+  expect(() => needRoom([some], 'restore shop')).not.toThrow();
+  expect(() => needRoom([some, { ...some, path: join(dir, '..') }], 'restore shop')).toThrow(
+    /are needed under \S+ \([\d,]+ MiB in \S+, [\d,]+ MiB in \S+\) and/,
+  );
 });
 
 const CHECKED = 'pg_restore: error: could not execute query: ERROR:  no\nCommand was: SELECT 1;\n';
