@@ -1,4 +1,5 @@
-# What Lamplighter can't tell of itself: that its own watch has stopped, and that messages were given up.
+# What Lamplighter can't tell of itself: that its own watch has stopped, that messages were given
+# up, and that its database, through which its own alerts go, was changed by somebody.
 resource "google_monitoring_notification_channel" "email" {
   display_name = "Lamplighter's operators"
   type         = "email"
@@ -50,5 +51,29 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   }
   documentation {
     content = "A command, report, alert or verification was given up after its last attempt. Read it: gcloud pubsub subscriptions pull lamplighter-dead-letters --limit=10. Its attribute CloudPubSubDeadLetterSourceSubscription names where it came from. It is kept for seven days; acknowledge it (--auto-ack) when it is understood."
+  }
+}
+
+resource "google_monitoring_alert_policy" "audit_trail" {
+  display_name          = "Lamplighter: the audit trail is not whole"
+  combiner              = "OR"
+  severity              = "CRITICAL"
+  notification_channels = [google_monitoring_notification_channel.email.id]
+
+  conditions {
+    display_name = "verify says that the audit trail is not whole"
+    condition_matched_log {
+      filter = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"lamplighter-verify\" AND jsonPayload.message = \"audit trail is not whole\""
+    }
+  }
+  # A policy on log lines must say how often it tells at most.
+  alert_strategy {
+    notification_rate_limit {
+      period = "3600s"
+    }
+    auto_close = "604800s"
+  }
+  documentation {
+    content = "The daily check found entries that were rewritten or removed, objects that are no anchors, or entries that no anchor covers: the field faults of the log line says which. Keep the database and the bucket as they are, and ask again: admin '{\"command\":\"verify-audit\"}' (terraform/README.md). Lamplighter's own alerts go through that database; do not rely on them."
   }
 }

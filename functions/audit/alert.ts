@@ -1,18 +1,25 @@
 // Alerts about the audit trail: no anchor could be written for long, or the trail is not what the anchors say. They are
 // about no host of the runbook, so they bear a name of their own.
+import { ANCHOR_PERIOD_MS } from '#shared/audit/anchor.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
-import { durationText } from '../alert/text.ts';
-import { findAuditHead, findLastAnchor, findNextEntryTime } from '../store/audit-anchor.ts';
+import {
+  findAuditHead,
+  findLastAnchor,
+  findLastTrailCheck,
+  findNextEntryTime,
+} from '../store/audit-anchor.ts';
 import type { Queryable } from '../store/database.ts';
-import type { TrailVerdict } from './check.ts';
 
 const ABOUT = { kind: 'audit', host: 'control-plane' } as const;
 const NOT_ANCHORED = { ...ABOUT, subject: 'anchor' };
-const NOT_WHOLE = { ...ABOUT, subject: 'trail' };
+const NOT_CHECKED = { ...ABOUT, subject: 'check' };
+
+/** The check comes once a day. */
+const CHECK_PATIENCE_MS = 26 * 3_600_000;
 
 /** Six attempts and more have failed then. */
-export const ANCHOR_PATIENCE_MS = 30 * 60_000;
+const ANCHOR_PATIENCE_MS = 30 * 60_000;
 
 /** When the oldest entry was written that no anchor covers, by our own record; undefined when there is none. */
 async function findUnanchoredSince(db: Queryable): Promise<Date | undefined> {
@@ -30,7 +37,10 @@ export async function watchAnchors(
   const now = deps.clock();
   const since = await findUnanchoredSince(deps.db);
   if (!since) return await settle(deps, NOT_ANCHORED, 'the audit trail is anchored again', runbook);
-  const waitingMs = now.getTime() - Math.max(since.getTime(), watchingSince.getTime());
+  // An entry of the future is a clock that was wrong, or somebody who wants no alert: then its time says nothing.
+  const isOfFuture = since.getTime() > now.getTime() + ANCHOR_PERIOD_MS;
+  const from = isOfFuture ? watchingSince.getTime() : Math.max(since.getTime(), watchingSince.getTime());
+  const waitingMs = now.getTime() - from;
   if (waitingMs < ANCHOR_PATIENCE_MS) return [];
   const reason = `its newest entries wait since ${since.toISOString()} for an anchor in the backup bucket; until there is one, the database's owner could rewrite them unnoticed`;
   return await changeAlerts(deps, async (tx) => [
@@ -38,33 +48,79 @@ export async function watchAnchors(
   ]);
 }
 
+/** What is wrong with the trail, each with an alert of its own: one that fires must not hide what another would tell. */
+export interface TrailFaults {
+  /** Entries were rewritten or removed, or can't be read. */
+  entries?: string;
+  /** An object beside the anchors is none. */
+  foreign?: string;
+  /** The anchors do not reach up to now. */
+  coverage?: string;
+}
+
+const FAULT_ALERTS = [
+  {
+    of: 'entries',
+    subject: 'trail',
+    title: 'audit trail is not what was anchored',
+    resolution: 'the audit trail is whole again, as its anchors say',
+  },
+  {
+    of: 'foreign',
+    subject: 'foreign',
+    title: 'audit anchors are not all ours',
+    resolution: 'all objects beside the audit anchors are anchors again',
+  },
+  {
+    of: 'coverage',
+    subject: 'coverage',
+    title: 'audit trail is not covered by its anchors',
+    resolution: 'the audit trail is covered by its anchors again',
+  },
+] as const;
+
 /** Tells what a check of the trail found. Safe to call again. */
 export async function alertTrail(
   deps: AlertDeps,
-  verdict: TrailVerdict,
+  faults: TrailFaults,
   runbook: Runbook,
 ): Promise<AlertChange[]> {
   const now = deps.clock();
-  const fault = verdict.intact ? overdueFault(verdict.unanchoredSince, now) : verdict.fault;
-  if (fault === undefined) {
-    return await settle(deps, NOT_WHOLE, 'the audit trail is whole again, as its anchors say', runbook);
-  }
-  return await changeAlerts(deps, async (tx) => [
-    await raiseAlert(
-      tx,
-      { ...NOT_WHOLE, title: 'audit trail is not what was anchored', reason: fault },
-      runbook,
-      now,
-    ),
-  ]);
+  return await changeAlerts(deps, async (tx) => {
+    const changes: (AlertChange | undefined)[] = [];
+    for (const { of, subject, title, resolution } of FAULT_ALERTS) {
+      const reason = faults[of];
+      const key = { ...ABOUT, subject };
+      changes.push(
+        reason === undefined
+          ? await settleAlert(tx, key, resolution, runbook, now)
+          : await raiseAlert(tx, { ...key, title, reason }, runbook, now),
+      );
+    }
+    return changes;
+  });
 }
 
-/** The bucket's own word, against a record in the database that says otherwise. */
-function overdueFault(unanchoredSince: Date | null, now: Date): string | undefined {
-  if (!unanchoredSince) return undefined;
-  const waitingMs = now.getTime() - unanchoredSince.getTime();
-  if (waitingMs < 2 * ANCHOR_PATIENCE_MS) return undefined;
-  return `no anchor in the bucket covers the entries from ${unanchoredSince.toISOString()} on (${durationText(waitingMs)})`;
+/** Raises an alert when no daily check of the trail has ended for long while ticks came; the next one ends it. */
+export async function watchTrailCheck(
+  deps: AlertDeps,
+  runbook: Runbook,
+  watchingSince: Date,
+): Promise<AlertChange[]> {
+  const now = deps.clock();
+  const last = await findLastTrailCheck(deps.db);
+  // A check of the future is a clock that was wrong, or a row that somebody changed.
+  const endedAt = last && last <= now ? last : undefined;
+  if (endedAt && now.getTime() - endedAt.getTime() < CHECK_PATIENCE_MS) {
+    return await settle(deps, NOT_CHECKED, 'the audit trail is checked again', runbook);
+  }
+  const since = Math.max(endedAt?.getTime() ?? 0, watchingSince.getTime());
+  if (now.getTime() - since < CHECK_PATIENCE_MS) return [];
+  const ended = endedAt ? `ended last at ${endedAt.toISOString()}` : 'has never ended';
+  const reason = `the daily check of the trail ${ended}; look at the Cloud Scheduler job lamplighter-verify-daily and at the log of verify`;
+  return await changeAlerts(deps, async (tx) => [
+    await raiseAlert(tx, { ...NOT_CHECKED, title: 'audit trail is not checked', reason }, runbook, now),
+  ]);
 }
 
 async function settle(

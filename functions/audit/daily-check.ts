@@ -1,19 +1,38 @@
-// Once a day the whole trail is held against its anchors; whatever is wrong becomes an alert.
+// Once a day the whole trail is held against its anchors; whatever is wrong becomes an alert, and a line of the log on
+// which Cloud Monitoring has a policy: alerts go through the database, which whoever changed the trail may hold.
 import type { Deps } from '../deps.ts';
+import { noteTrailCheck } from '../store/audit-anchor.ts';
 import { findRunbook } from '../store/runbooks.ts';
-import { alertTrail } from './alert.ts';
+import { alertTrail, type TrailFaults } from './alert.ts';
 import { checkTrail, type TrailVerdict } from './check.ts';
+import { coverageFault } from './coverage.ts';
 import { readAnchors } from './read-anchors.ts';
 
 export type DailyCheckDeps = Pick<Deps, 'db' | 'clock' | 'publisher' | 'log' | 'openBucket' | 'config'>;
 
-/** Checks the trail, and gives the verdict. Throws `unavailable` when the bucket or the database could not be asked. */
-export async function checkTrailDaily(deps: DailyCheckDeps): Promise<TrailVerdict> {
+/** The line of the log; terraform/monitoring.tf looks for this text. */
+export const TRAIL_NOT_WHOLE = 'audit trail is not whole';
+
+export interface DailyFinding {
+  verdict: TrailVerdict;
+  /** Empty when the trail is whole and covered. */
+  faults: TrailFaults;
+}
+
+/** Checks the trail, and gives what is wrong. Throws `unavailable` when the bucket or the database could not be asked. */
+export async function checkTrailDaily(deps: DailyCheckDeps): Promise<DailyFinding> {
   const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
-  const found = await readAnchors(bucket, deps.config.get('SIGNING_PUBLIC_KEYS'));
-  const verdict = await checkTrail(deps.db, found);
-  if (!verdict.intact) deps.log.warning('audit trail is not what was anchored', { fault: verdict.fault });
+  const { anchors, faults: foreign } = await readAnchors(bucket, deps.config.get('SIGNING_PUBLIC_KEYS'));
+  const verdict = await checkTrail(deps.db, { anchors, faults: [] });
+  const coverage = coverageFault(verdict, anchors, deps.clock());
+  const faults: TrailFaults = {
+    ...(verdict.intact ? {} : { entries: verdict.fault }),
+    ...(foreign[0] === undefined ? {} : { foreign: `anchor ${foreign[0]}` }),
+    ...(coverage === undefined ? {} : { coverage }),
+  };
+  if (Object.keys(faults).length > 0) deps.log.error(TRAIL_NOT_WHOLE, { faults });
   const current = await findRunbook(deps.db);
-  if (current) await alertTrail(deps, verdict, current.runbook);
-  return verdict;
+  if (current) await alertTrail(deps, faults, current.runbook);
+  await noteTrailCheck(deps.db, deps.clock());
+  return { verdict, faults };
 }

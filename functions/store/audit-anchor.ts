@@ -38,3 +38,22 @@ export async function findNextEntryTime(db: Queryable, seq: number): Promise<Dat
   );
   return row?.at;
 }
+
+/** Notes that a check of the trail has ended, whatever it found. */
+export async function noteTrailCheck(db: Queryable, endedAt: Date): Promise<void> {
+  await db.query(
+    `INSERT INTO audit_check (ended_at) VALUES ($1)
+     ON CONFLICT (is_only) DO UPDATE SET ended_at = excluded.ended_at`,
+    [endedAt],
+  );
+}
+
+/** When a check of the trail ended last; undefined before the first. */
+export async function findLastTrailCheck(db: Queryable): Promise<Date | undefined> {
+  const row = await queryRow(
+    db,
+    z.object({ endedAt: z.date() }),
+    'SELECT ended_at AS "endedAt" FROM audit_check WHERE isfinite(ended_at)',
+  );
+  return row?.endedAt;
+}

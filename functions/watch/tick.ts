@@ -3,7 +3,7 @@
 // takes its own lease or lock.
 import { publishOverdue } from '../alert/outbox.ts';
 import { settleEndedLines } from '../alert/settle-line.ts';
-import { watchAnchors } from '../audit/alert.ts';
+import { watchAnchors, watchTrailCheck } from '../audit/alert.ts';
 import { askForAnchor } from '../audit/ask.ts';
 import { orderOverdueVerifications } from '../backup/overdue.ts';
 import { type RequestDeps, requestCommand, resendRequestedCommands } from '../command/request.ts';
@@ -102,6 +102,7 @@ function recordParts(deps: TickDeps, current: CurrentRunbook, watchingSince: Dat
     { name: 'jobsStarted', run: () => startDueJobs(scheduling, current) },
     { name: 'backups', run: () => watchBackups(deps, current, deps.latestProvenBackup) },
     { name: 'anchors', run: () => watchAnchors(deps, runbook, watchingSince) },
+    { name: 'trailCheck', run: () => watchTrailCheck(deps, runbook, watchingSince) },
     { name: 'retired', run: () => retireAlerts(deps, runbook) },
     { name: 'deleted', run: () => deleteOldResults(deps) },
   ];

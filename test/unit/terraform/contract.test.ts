@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { parse } from '@cdktf/hcl2json';
 import { beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { TRAIL_NOT_WHOLE } from '#functions/audit/daily-check.ts';
 import { ANCHOR_PREFIX } from '#shared/audit/anchor.ts';
 import { HostName, MAX_HOST_NAME_LENGTH } from '#shared/names.ts';
 import {
@@ -222,6 +223,17 @@ describe('terraform', () => {
     ]);
     const notification = resources['google_storage_notification.finalised'];
     expect(ANCHOR_PREFIX.startsWith(String(notification?.object_name_prefix))).toBe(false);
+  });
+
+  test('tells the operators when verify logs that the audit trail is not whole', () => {
+    const policy = resources['google_monitoring_alert_policy.audit_trail'];
+    const [service, text] = ['lamplighter-verify', TRAIL_NOT_WHOLE];
+    const filter = `resource.type = "cloud_run_revision" AND resource.labels.service_name = "${service}" AND jsonPayload.message = "${text}"`;
+    expect(policy).toMatchObject({
+      conditions: [{ condition_matched_log: [{ filter }] }],
+      // Google takes no policy on log lines without it.
+      alert_strategy: [{ notification_rate_limit: [{ period: expect.stringMatching(/^\d+s$/) }] }],
+    });
   });
 
   const terraform = (process.env.PATH ?? '')

@@ -9,6 +9,8 @@ import { checkTrailDaily } from '#functions/audit/daily-check.ts';
 import { appendAudit, listAudit } from '#functions/store/audit.ts';
 import { runTick } from '#functions/watch/tick.ts';
 import { type GcsServer, startGcs } from '#local/gcs/server.ts';
+import { ANCHOR_PREFIX, anchorObject } from '#shared/audit/anchor.ts';
+import { encodeDsse } from '#shared/signing/dsse.ts';
 import { createTestDeps, type TestDeps } from '#test/fixtures/deps.ts';
 import { createWorld, type World } from '../watch/world.ts';
 
@@ -74,14 +76,14 @@ async function minutes(total: number): Promise<unknown> {
 
 const alerts = () =>
   world.rows(
-    `SELECT state, severity, host, title, reason FROM alerts WHERE kind = 'audit' ORDER BY fired_at`,
+    `SELECT state, severity, host, subject, title, reason FROM alerts WHERE kind = 'audit' ORDER BY fired_at`,
   );
 
 test('the tick anchors, and a tick without news asks for nothing', async () => {
   expect(await minutes(5)).toBe('asked');
   expect(await minutes(5)).toBe('not due');
   expect(await alerts()).toEqual([]);
-  expect(await checkTrailDaily(deps)).toMatchObject({ intact: true, anchors: 1, anchoredUpTo: 1 });
+  expect((await checkTrailDaily(deps)).verdict).toMatchObject({ intact: true, anchors: 1, anchoredUpTo: 1 });
 });
 
 test('a bucket that takes no anchor stops no tick, raises one alert after half an hour, and its return ends it', async () => {
@@ -106,7 +108,7 @@ test('the daily check raises one alert about a trail that was rewritten, with th
     await tx.query('ALTER TABLE audit ENABLE TRIGGER USER');
   });
   await write('another');
-  expect(await checkTrailDaily(deps)).toMatchObject({ intact: false });
+  expect((await checkTrailDaily(deps)).verdict).toMatchObject({ intact: false });
   await checkTrailDaily(deps);
   expect(await alerts()).toMatchObject([
     { state: 'firing', severity: 'P1', reason: expect.stringMatching(/^entry 1: it was rewritten after/) },
@@ -121,7 +123,7 @@ test('the daily check is not deceived by a record that says that everything is a
     [world.now()],
   );
   expect(await minutes(30)).toBe('not due');
-  expect(await checkTrailDaily(deps)).toMatchObject({ intact: true, anchoredUpTo: 1 });
+  expect((await checkTrailDaily(deps)).verdict).toMatchObject({ intact: true, anchoredUpTo: 1 });
   expect(await alerts()).toEqual([]);
   await minutes(30);
   await checkTrailDaily(deps);
@@ -130,4 +132,116 @@ test('the daily check is not deceived by a record that says that everything is a
   expect(await alerts()).toMatchObject([
     { state: 'firing', reason: expect.stringMatching(/^no anchor in the bucket covers the entries from /) },
   ]);
+});
+
+const YEAR_2099 = new Date('2099-01-01T00:00:00.000Z');
+
+/** What a stolen function can do: an entry whose time is not its own. */
+async function writeAt(at: Date): Promise<void> {
+  const entry = { at, actor: 'token:eve', action: 'late', target: null, detail: {} };
+  await world.db.transaction((tx) => appendAudit(tx, entry));
+}
+
+async function saveAnchor(at: Date, seq = 1): Promise<void> {
+  const { rows } = await world.db.query('SELECT hash FROM audit WHERE seq = $1', [seq]);
+  const hash = (rows[0] as { hash: Buffer }).hash.toString('hex');
+  const signer = await deps.loadSigner();
+  const payload = Buffer.from(JSON.stringify({ v: 1, seq, hash, at: at.toISOString() }));
+  const text = encodeDsse('anchor', {
+    payload,
+    signature: await signer.sign('anchor', payload),
+    keyId: signer.keyId,
+  });
+  await bucket.file(anchorObject({ at: at.toISOString(), seq })).save(text, { resumable: false });
+}
+
+test('the tick tells of anchors that fail, also when the first entry without one is of the year 2099', async () => {
+  await minutes(5);
+  await writeAt(YEAR_2099);
+  isBucketThere = false;
+  await minutes(35);
+  expect(await alerts()).toMatchObject([{ subject: 'anchor', state: 'firing' }]);
+});
+
+test.each<[string, (now: Date) => Promise<void>, RegExp]>([
+  ['no anchor', () => Promise.resolve(), /^no anchor in the bucket covers the entries that there are$/],
+  [
+    'no anchor of the last 25 hours',
+    (now) => saveAnchor(new Date(now.getTime() - 25 * 3_600_000 - 1000)),
+    /^the newest anchor in the bucket is of 2026-11-22T07:59:59.000Z \(1 d 1 h ago\)/,
+  ],
+  [
+    'an anchor of the future alone',
+    () => saveAnchor(YEAR_2099),
+    /^no anchor in the bucket covers the entries that there are$/,
+  ],
+])(
+  'the daily check judges by the bucket: %s is told, whatever the database says',
+  async (_name, prepare, fault) => {
+    await prepare(world.now());
+    await writeAt(YEAR_2099);
+    await world.rows(
+      `INSERT INTO audit_anchor SELECT true, seq, hash, $1 FROM audit ORDER BY seq DESC LIMIT 1`,
+      [world.now()],
+    );
+    await checkTrailDaily(deps);
+    expect(await alerts()).toMatchObject([
+      { subject: 'coverage', state: 'firing', reason: expect.stringMatching(fault) },
+    ]);
+    expect(deps.logged).toMatchObject([
+      {
+        severity: 'ERROR',
+        message: 'audit trail is not whole',
+        faults: { coverage: expect.stringMatching(fault) },
+      },
+    ]);
+    await saveAnchor(world.now(), 2);
+    await checkTrailDaily(deps);
+    expect(await alerts()).toMatchObject([{ subject: 'coverage', state: 'resolved' }]);
+  },
+);
+
+test('a daily check within 25 hours of the newest anchor finds no fault', async () => {
+  await saveAnchor(new Date(world.now().getTime() - 25 * 3_600_000));
+  expect((await checkTrailDaily(deps)).faults).toEqual({});
+});
+
+test('an alert about a foreign object hides neither a rewriting nor a lack of anchors', async () => {
+  await minutes(5);
+  await bucket.file(`${ANCHOR_PREFIX}x.json`).save('{}', { resumable: false });
+  await checkTrailDaily(deps);
+  expect(await alerts()).toMatchObject([{ subject: 'foreign', state: 'firing' }]);
+  await world.db.transaction(async (tx) => {
+    await tx.query('ALTER TABLE audit DISABLE TRIGGER USER');
+    await tx.query('TRUNCATE audit');
+    await tx.query('ALTER TABLE audit ENABLE TRIGGER USER');
+  });
+  world.pass(26 * 3600);
+  await checkTrailDaily(deps);
+  const firing = (await alerts()).map(({ subject }) => subject);
+  expect(new Set(firing)).toEqual(new Set(['coverage', 'foreign', 'trail']));
+});
+
+test('the tick tells when no daily check has ended for 26 hours of watching, and the next check ends that', async () => {
+  /** Time in which ticks came. */
+  const watch = async (hours: number): Promise<void> => {
+    world.pass(hours * 3600);
+    await world.rows('UPDATE watch_presence SET last_tick_at = $1', [world.now()]);
+    await runTick(world.deps);
+  };
+  const about = async () => (await alerts()).filter(({ subject }) => subject === 'check');
+  await runTick(world.deps);
+  await watch(25);
+  expect(await about()).toEqual([]);
+  await watch(1);
+  expect(await about()).toMatchObject([
+    { state: 'firing', reason: expect.stringMatching(/has never ended/) },
+  ]);
+  await checkTrailDaily(deps);
+  await watch(0);
+  expect(await about()).toMatchObject([{ state: 'resolved' }]);
+  // A record of the future keeps nothing quiet.
+  await world.rows('UPDATE audit_check SET ended_at = $1', [YEAR_2099]);
+  await watch(0);
+  expect(await about()).toMatchObject([{ state: 'resolved' }, { state: 'firing' }]);
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { anchorAudit } from '#functions/audit/anchor.ts';
 import { recordBackup } from '#functions/backup/record.ts';
 import { handleVerify } from '#functions/backup/verify-handler.ts';
 import { latestBackupView } from '#functions/backup/view.ts';
+import { appendAudit } from '#functions/store/audit.ts';
 import { ANCHOR_PREFIX } from '#shared/audit/anchor.ts';
 import { type BackupManifest, backupObject } from '#shared/backup/manifest.ts';
 import { BackupId } from '#shared/names.ts';
@@ -10,6 +12,8 @@ import { storeBackup } from '#test/fixtures/stored-backup.ts';
 import { HOST, useBackupWorld } from './world.ts';
 
 const world = useBackupWorld();
+
+const ENTRY = { actor: 'token:alice', action: 'act', target: null, detail: {} };
 
 /** What the scheduler sends once a day. */
 async function callDaily(url: string): Promise<Response> {
@@ -28,6 +32,7 @@ describe('entry point `verify`', () => {
     };
     await storeBackup(world.bucket, older);
     await world.verify(BackupId.parse(older.id));
+    await anchorAudit(world.deps);
     const server = await serveHandler(handleVerify(world.deps));
     const round = async (): Promise<string[]> => {
       world.deps.published.length = 0;
@@ -46,6 +51,7 @@ describe('entry point `verify`', () => {
       expect(await round()).toEqual([world.id]);
     } finally {
       await server.close();
+      await world.bucket.deleteFiles({ prefix: ANCHOR_PREFIX });
     }
   });
 
@@ -58,11 +64,27 @@ describe('entry point `verify`', () => {
     const server = await serveHandler(handleVerify({ ...world.deps, publisher }));
     try {
       expect((await callDaily(server.url)).status).toBe(500);
-      expect(await world.alerts()).toMatchObject([{ reason: expect.stringMatching(/^anchor .*x\.json/) }]);
-      expect(world.deps.logged.map(({ error }) => error)).toContain('no topic answers');
+      expect((await world.alerts()).map(({ reason }) => reason)).toContainEqual(
+        expect.stringMatching(/^anchor .*x\.json/),
+      );
+      expect(world.deps.logged.map(({ error }) => error)).toContainEqual(
+        expect.stringContaining('no topic answers'),
+      );
     } finally {
       await server.close();
       await world.bucket.file(`${ANCHOR_PREFIX}x.json`).delete();
+    }
+  });
+
+  test('the daily call fails when the trail is not whole, so that the job of the scheduler does', async () => {
+    const server = await serveHandler(handleVerify(world.deps));
+    try {
+      // The trail has an entry, and the bucket no anchor.
+      await world.deps.db.transaction((tx) => appendAudit(tx, { ...ENTRY, at: world.deps.now }));
+      expect((await callDaily(server.url)).status).toBe(500);
+      expect(world.deps.logged.map(({ message }) => message)).toContain('audit trail is not whole');
+    } finally {
+      await server.close();
     }
   });
 
