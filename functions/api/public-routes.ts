@@ -1,7 +1,7 @@
 // The only two routes that need no token. A webhook authenticates by its own signature.
 import type { Deps } from '../deps.ts';
 import type { PublicRoute } from './route.ts';
-import { handleWebhook, isSignedCall } from './webhook.ts';
+import { findSigningKey, handleWebhook } from './webhook.ts';
 
 /** Routes without a token. */
 export function publicRoutes(
@@ -11,13 +11,16 @@ export function publicRoutes(
     {
       method: 'GET',
       path: '/v1/health',
-      isProven: () => true,
+      proofOf: () => ({ isProven: true }),
       handle: () => Promise.resolve({ body: { ok: true } }),
     },
     {
       method: 'POST',
       path: '/v1/webhooks/:name',
-      isProven: (context) => isSignedCall(deps, context),
+      proofOf: (context) => {
+        const key = findSigningKey(deps, context);
+        return key === undefined ? { isProven: false } : { isProven: true, actor: `webhook-key:${key}` };
+      },
       handle: (context) => handleWebhook(deps, context),
     },
   ];

@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts';
 import { createBuckets } from '../limit/bucket.ts';
 import { tooMany } from '../limit/too-many.ts';
 
-/** Requests of one token, on one instance. A waiting reader asks twice a minute. */
+/** Requests of one token or one webhook's key, on one instance. A waiting reader asks twice a minute. */
 export const REQUESTS = { burst: 240, perMinute: 600 };
 /** Requests of one address without a valid token or signature, on one instance. */
 export const FAILURES = { burst: 30, perMinute: 30 };
@@ -27,7 +27,7 @@ export function createRequestLimits({ clock, addressOf }: Pick<Deps, 'clock' | '
   return {
     admitActor: (actor) => {
       const waitS = requests.take(actor, clock().getTime());
-      if (waitS > 0) throw tooMany(`ask API: ${actor} asks too often`, waitS, { subject: 'requests' });
+      if (waitS > 0) throw tooMany(`ask API: ${actor} asks too often`, waitS, { subject: 'requests', actor });
     },
     authenticating: async (req, isKnown, work) => {
       const waitS = isKnown ? 0 : failures.waitS(addressOf(req), clock().getTime());

@@ -35,12 +35,15 @@ export interface RouteContext extends PublicContext {
   requireRole(role: Role, action: string): void;
 }
 
+/** `actor` is who is limited (`kind:name`); none where no proof is needed. */
+export type Proof = { isProven: false } | { isProven: true; actor?: string };
+
 /** A route that authenticates by itself, or needs none. There are two: public-routes.ts. */
 export interface PublicRoute {
   method: Method;
   path: string;
-  /** True when the request needs no proof, or proves without the database that somebody who is known sent it. */
-  isProven(context: PublicContext): boolean;
+  /** Who sent it, as far as the request itself proves it without the database. */
+  proofOf(context: PublicContext): Proof;
   handle(context: PublicContext): Promise<Answer>;
 }
 

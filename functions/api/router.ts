@@ -128,7 +128,10 @@ async function answerPublic(
   limits: RequestLimits,
 ): Promise<Answer> {
   const context = { ...readRequest(req), params };
-  return await limits.authenticating(req, route.isProven(context), () => route.handle(context));
+  const proof = route.proofOf(context);
+  // Whichever webhook it calls: a key that was stolen has one limit.
+  if (proof.isProven && proof.actor !== undefined) limits.admitActor(proof.actor);
+  return await limits.authenticating(req, proof.isProven, () => route.handle(context));
 }
 
 /** The handler of all routes. */

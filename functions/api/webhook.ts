@@ -69,14 +69,17 @@ function isSignedWith(key: Secret, { timestamp, given }: Claim, body: Uint8Array
   return timingSafeEqual(Buffer.from(`v1=${signature}`), Buffer.from(given));
 }
 
-/** True when one of our keys signed the call, of whatever webhook: so much is known without the database. */
-export function isSignedCall(deps: Pick<WebhookDeps, 'config' | 'clock'>, context: PublicContext): boolean {
+/** The name of the key that signed the call, of whatever webhook: so much is known without the database. */
+export function findSigningKey(
+  deps: Pick<WebhookDeps, 'config' | 'clock'>,
+  context: PublicContext,
+): string | undefined {
   try {
     const claim = readClaim(deps, context);
-    const keys = [...deps.config.get('WEBHOOK_SECRETS').values()];
-    return keys.some((key) => isSignedWith(key, claim, context.body));
+    const keys = [...deps.config.get('WEBHOOK_SECRETS')];
+    return keys.find(([, key]) => isSignedWith(key, claim, context.body))?.[0];
   } catch (error) {
-    if (error instanceof LamplighterError && error.code === 'unauthenticated') return false;
+    if (error instanceof LamplighterError && error.code === 'unauthenticated') return undefined;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 // Beyond the limit of failures of its address, a wrong token or a forged call asks the database nothing.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { handleApi } from '#functions/api/handler.ts';
-import { FAILURES } from '#functions/api/request-limits.ts';
+import { FAILURES, REQUESTS } from '#functions/api/request-limits.ts';
 import { webhookSignature } from '#functions/api/webhook.ts';
 import type { Database } from '#functions/store/database.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
@@ -112,5 +112,14 @@ describe('of an address without failures left', () => {
 test('a call without a signature, or of another time, asks the database nothing', async () => {
   expect((await fetch(new URL('/v1/webhooks/x', api.url), { method: 'POST' })).status).toBe(401);
   expect(await call({ key: WEBHOOK_KEY, ageS: 301 })).toBe(401);
+  expect(lookedUp).toBe(0);
+});
+
+test("a webhook's key has a limit, whichever webhook it is used for, and beyond it asks the database nothing", async () => {
+  await useUpFailures();
+  for (let i = 0; i < REQUESTS.burst; i++) await call({ key: WEBHOOK_KEY, name: `no-such-hook-${i}` });
+  lookedUp = 0;
+  expect(await call({ key: WEBHOOK_KEY, name: 'no-such-hook' })).toBe(429);
+  expect(await call({ key: WEBHOOK_KEY })).toBe(429);
   expect(lookedUp).toBe(0);
 });
