@@ -105,7 +105,7 @@ async function admit(
   }
 }
 
-/** Puts the front door before the framework's Express on this server. */
+/** Puts the front door before the framework's Express on this server. Throws when there is none: nothing would be limited. */
 export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
   const { maxHeldBytes, maxHeldBytesPerAddress } = terms.limits;
   const budget = createByteBudget({
@@ -117,8 +117,13 @@ export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
   const onError: ErrorRequestHandler = (error: unknown, req, res, _next) =>
     // Express knows a handler of errors by its four parameters.
     answering(terms.answeringWith, () => Promise.reject(asOurs(error)))(req, res);
-  for (const framework of server.listeners('request')) {
-    if (!isExpress(framework)) continue;
+  const frameworks = server.listeners('request').filter(isExpress);
+  if (frameworks.length === 0) {
+    throw new LamplighterError('internal', 'open front door: no listener of the server is the framework', {
+      hint: 'Another version of the functions framework may wrap its application: hold functions/front-door.ts against it.',
+    });
+  }
+  for (const framework of frameworks) {
     framework.use(onError);
     server.off('request', framework);
     server.on('request', (req: IncomingMessage, res: ServerResponse) => {

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { LamplighterError } from '#shared/errors.ts';
 import { type PushMessage, parsePush } from './cloud/push.ts';
 import type { Deps } from './deps.ts';
-import { type Answer, answering, bodyOf, type Handler, type Request } from './http.ts';
+import { type Answer, answering, bodyOf, failureAnswer, type Handler, type Request } from './http.ts';
 import { parseJson } from './json-body.ts';
 
 type PrivateDeps = Pick<Deps, 'verifyCaller' | 'log' | 'denials' | 'addressOf'>;
@@ -38,8 +38,14 @@ async function takeUnacceptable(
   // Whoever published it is not known: Google's push brings it.
   const source = { source: 'unknown', isProven: false };
   const detail = { reason, ...(details.bytes === undefined ? {} : { bytes: details.bytes }) };
-  await denials.note({ ...source, action: 'message.refused', subject, detail });
-  return {};
+  const isNoted = await denials.note({ ...source, action: 'message.refused', subject, detail });
+  if (isNoted) return {};
+  // It comes again, so that it leaves a trace.
+  return failureAnswer(
+    new LamplighterError('unavailable', 'take message: its denial could not be written down', {
+      retryable: true,
+    }),
+  );
 }
 
 /** A body that will be the same when it comes again; one that came too slowly, or for which there was no room, may be read then. */

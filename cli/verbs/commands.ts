@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { CommandDetail, CommandView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
+import { pathSegment } from '../api/path.ts';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderCommand, renderCommands } from '../views/commands.ts';
@@ -32,7 +33,7 @@ export function define(command: Command, bind: Bind): void {
 }
 
 function look(session: Session, id: string): Promise<CommandDetail> {
-  return session.client().call('GET', `/v1/commands/${encodeURIComponent(id)}`, CommandDetail);
+  return session.client().call('GET', `/v1/commands/${pathSegment(id)}`, CommandDetail);
 }
 
 /** The whole id: while one waits, another command's id may come to end in the same way. */

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { TokenView } from '#shared/api/views.ts';
+import { pathSegment } from '../api/path.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { toJsonText } from '../output/json.ts';
@@ -35,7 +36,7 @@ async function list(session: Session, { all }: { all?: boolean }): Promise<numbe
 }
 
 async function revoke(session: Session, name: string): Promise<number> {
-  await session.client().call('POST', `/v1/tokens/${encodeURIComponent(name)}/revoke`, z.unknown(), {
+  await session.client().call('POST', `/v1/tokens/${pathSegment(name)}/revoke`, z.unknown(), {
     body: '{}',
   });
   session.io.out(

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { BackupView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
+import { pathSegment } from '../api/path.ts';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderBackups } from '../views/backups.ts';
@@ -23,7 +24,7 @@ export function define(command: Command, bind: Bind): void {
     .action(
       bind(async (session, wanted: string, { detach }: { detach?: boolean }) => {
         const before = await findBackup(session, wanted);
-        const path = `/v1/backups/${encodeURIComponent(before.id)}/verify`;
+        const path = `/v1/backups/${pathSegment(before.id)}/verify`;
         await session.client().call('POST', path, z.unknown(), { body: '{}' });
         if (!session.isJson) session.io.out(`verifying ${before.id}\n`);
         const after = detach ? before : await waitForProof(session, before);

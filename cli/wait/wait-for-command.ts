@@ -3,6 +3,7 @@ import { CommandDetail, type CommandEvent } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { ApiClient } from '../api/client.ts';
+import { pathSegment } from '../api/path.ts';
 import { pause } from './pause.ts';
 
 export interface WaitListener {
@@ -71,7 +72,7 @@ async function poll(
 ): Promise<CommandDetail | undefined> {
   try {
     const holdS = progress.isTaken ? HOLD_S : UNTAKEN_HOLD_S;
-    const path = `/v1/commands/${encodeURIComponent(id)}?after=${progress.after}&waitS=${holdS}`;
+    const path = `/v1/commands/${pathSegment(id)}?after=${progress.after}&waitS=${holdS}`;
     const options = { timeoutMs: (holdS + 10) * 1000, signal: terms.signal };
     const detail = await client.call('GET', path, CommandDetail, options);
     if (progress.silentSinceMs !== undefined) listener.onConnectionBack();

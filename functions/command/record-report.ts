@@ -1,6 +1,8 @@
 // One report into the store. Reports come twice, late and out of order: each is recorded once, states only move forward.
+
 import type { FinishedReport, ProgressReport, Report } from '#shared/command/report.ts';
 import { isSettled } from '#shared/command/state.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import type { PushMessage } from '../cloud/push.ts';
 import { minuteOf } from '../denial/recorder.ts';
 import type { Deps } from '../deps.ts';
@@ -67,13 +69,18 @@ async function writeRefusal(
   refusal: Refusal,
 ): Promise<RecordedReport> {
   const { host, reason, detail, commandId, reportId } = refusal;
-  await deps.denials.note({
+  const isNoted = await deps.denials.note({
     source: host === null ? 'unknown' : `host:${host}`,
     isProven: host !== null,
     action: 'report.refused',
     subject: reason,
     detail: { reason, detail, messageId: message.id, commandId, reportId },
   });
+  if (!isNoted) {
+    throw new LamplighterError('unavailable', 'refuse report: its denial could not be written down', {
+      retryable: true,
+    });
+  }
   return { outcome: `refused: ${reason}` };
 }
 

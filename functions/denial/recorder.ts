@@ -17,8 +17,8 @@ export interface Denial {
 }
 
 export interface DenialRecorder {
-  /** Resolves when the denial is written down, or could not be, which is logged. */
-  note(denial: Denial): Promise<void>;
+  /** True when the denial is written down; false when it could not be, which is logged. */
+  note(denial: Denial): Promise<boolean>;
 }
 
 /** Addresses that a process tells apart in a minute; whoever has more is counted as one. */
@@ -54,8 +54,8 @@ export function createDenialRecorder(
   entryPoint: string,
 ): DenialRecorder {
   let waiting = new Map<string, Counted>();
-  let next: Promise<void> | undefined;
-  let current: Promise<void> = Promise.resolve();
+  let next: Promise<boolean> | undefined;
+  let current: Promise<unknown> = Promise.resolve();
   let seen = { minuteMs: 0, sources: new Set<string>() };
 
   function sourceOf({ source, isProven }: Denial, minute: Date): string {
@@ -65,7 +65,7 @@ export function createDenialRecorder(
     return seen.sources.has(source) ? source : OTHER_ADDRESSES;
   }
 
-  async function flush(): Promise<void> {
+  async function flush(): Promise<boolean> {
     const batch = waiting;
     waiting = new Map();
     next = undefined;
@@ -75,8 +75,10 @@ export function createDenialRecorder(
       await deps.db.transaction(async (tx) => {
         for (const [, one] of counted) await write(deps, tx, one, entryPoint);
       });
+      return true;
     } catch (error) {
       deps.log.error('denials could not be written down', error, { denials: counted.length });
+      return false;
     }
   }
 
