@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildFunctions } from '#local/build/functions.ts';
 import { findFreePort } from '#local/ports.ts';
 import { ENTRY_POINTS, type EntryPoint } from '#shared/topology.ts';
+import { NOBODY_THERE } from '#test/fixtures/deployed-function.ts';
 import { type Row, spreadOf } from './report.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -16,28 +17,17 @@ const FRAMEWORK = join(
   'main.js',
 );
 const HELLO = `import { http } from '@google-cloud/functions-framework';\nhttp('hello', (_req, res) => res.send('hello'));\n`;
-/** Nobody is there: what answers has loaded its handler, and then refuses or fails. */
-const VALUES = {
-  GOOGLE_CLOUD_PROJECT: 'bench',
-  DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
-  OWNER_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
-  SIGN_URL: 'http://127.0.0.1:1',
-  SIGNING_KEY: '/nonexistent',
-  OIDC_AUDIENCE: 'http://127.0.0.1:1',
-  OIDC_CALLERS: 'nobody@bench',
-  SMTP_URL: 'smtp://127.0.0.1:1',
-  MAIL_FROM: 'nobody@example.org',
-  BACKUP_BUCKET: 'bench-backups',
-  WEBHOOK_SECRETS: '{}',
-  LIVE_URL: 'ws://127.0.0.1:1',
-  API_URL: 'http://127.0.0.1:1',
-};
-
 async function firstAnswerMs(target: string, dir: string): Promise<number> {
   const port = await findFreePort('127.0.0.1');
   const began = performance.now();
   const args = [FRAMEWORK, `--target=${target}`, `--source=${join(dir, 'index.js')}`, `--port=${port}`];
-  const env = { ...VALUES, PATH: '/usr/bin:/bin', HOME: '/nonexistent', NODE_ENV: 'production' };
+  const env = {
+    ...NOBODY_THERE,
+    GOOGLE_CLOUD_PROJECT: 'bench',
+    PATH: '/usr/bin:/bin',
+    HOME: '/nonexistent',
+    NODE_ENV: 'production',
+  };
   const child = spawn(process.execPath, args, { env, stdio: 'ignore' });
   try {
     return await answered(child, `http://127.0.0.1:${port}/v1/health`, began);

@@ -9,7 +9,7 @@ import type { FunctionProcess } from '#local/functions/process.ts';
 import { type IdentityServer, startIdentityServer } from '#local/identity/server.ts';
 import { createTokenMint } from '#local/identity/token-mint.ts';
 import { ENTRY_POINTS, type EntryPointName } from '#shared/topology.ts';
-import { chunksOf, deployFunction, exchange } from '#test/fixtures/deployed-function.ts';
+import { chunksOf, deployFunction, exchange, NOBODY_THERE } from '#test/fixtures/deployed-function.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 const AUDIENCE = 'https://pushed.example.com';
@@ -27,15 +27,11 @@ beforeAll(async () => {
   database = await createTestDatabase();
   token = await mint.mintIdToken({ serviceAccountEmail: CALLER, audience: AUDIENCE });
   const env = {
+    ...NOBODY_THERE,
     DATABASE_URL: database.url,
     OIDC_AUDIENCE: AUDIENCE,
     OIDC_CALLERS: CALLER,
     OIDC_CERTS_URL: identity.certsUrl,
-    BACKUP_BUCKET: 'test-backups',
-    SIGN_URL: 'http://127.0.0.1:1',
-    API_URL: 'http://127.0.0.1:1',
-    SMTP_URL: 'smtp://127.0.0.1:1',
-    MAIL_FROM: 'lamplighter@example.com',
   };
   await Promise.all(PUSHED.map(async (name) => deployed.set(name, await deployFunction(name, env))));
 });
