@@ -19,8 +19,7 @@ export function coverageFault(
   const latest = now.getTime() + MAX_CLOCK_SKEW_MS;
   const times = anchors.map(({ at }) => Date.parse(at)).filter((at) => at <= latest);
   if (times.length === 0) {
-    const isEmpty = verdict.intact && verdict.entries === 0;
-    return isEmpty ? undefined : 'no anchor in the bucket covers the entries that there are';
+    return isNew(verdict, now) ? undefined : 'no anchor in the bucket covers the entries that there are';
   }
   const newest = Math.max(...times);
   const ageMs = now.getTime() - newest;
@@ -28,6 +27,14 @@ export function coverageFault(
     return `the newest anchor in the bucket is of ${new Date(newest).toISOString()} (${durationText(ageMs)} ago), and one is due every day`;
   }
   return verdict.intact ? overdueFault(verdict.unanchoredSince, now) : undefined;
+}
+
+/** A new deployment, whose first tick has not anchored yet: the trail is empty, or its first entry an hour old at most. */
+function isNew(verdict: TrailVerdict, now: Date): boolean {
+  if (!verdict.intact) return false;
+  if (!verdict.unanchoredSince) return true;
+  const ageMs = now.getTime() - verdict.unanchoredSince.getTime();
+  return verdict.anchoredUpTo === 0 && ageMs >= -MAX_CLOCK_SKEW_MS && ageMs < MAX_WAIT_MS;
 }
 
 /** Sooner than a day, where the entries' times are honest. */

@@ -80,7 +80,9 @@ describe('entry point `verify`', () => {
     const server = await serveHandler(handleVerify(world.deps));
     try {
       // The trail has an entry, and the bucket no anchor.
-      await world.deps.db.transaction((tx) => appendAudit(tx, { ...ENTRY, at: world.deps.now }));
+      await world.deps.db.transaction((tx) =>
+        appendAudit(tx, { ...ENTRY, at: new Date(world.deps.now.getTime() - 3_600_000) }),
+      );
       expect((await callDaily(server.url)).status).toBe(500);
       expect(world.deps.logged.map(({ message }) => message)).toContain('audit trail is not whole');
     } finally {
