@@ -1,14 +1,21 @@
 // A report is never larger than the control plane takes: what is larger would be refused, and nobody would hear how the
 // command ended.
 import { LamplighterError } from '../errors.ts';
+import { extentOf, MAX_VALUES } from '../json-extent.ts';
 import { MAX_REPORT_BYTES } from '../topology.ts';
 import type { FinishedReport, Report } from './report.ts';
 
 const MAX_MESSAGE_LENGTH = 4000;
 
-/** Bytes of a report as it is sent. */
-function bytesOf(report: Report): number {
-  return new TextEncoder().encode(JSON.stringify(report)).length;
+interface Size {
+  bytes: number;
+  values: number;
+}
+
+/** Of a report as it is sent. */
+function sizeOf(report: Report): Size {
+  const text = new TextEncoder().encode(JSON.stringify(report));
+  return { bytes: text.length, values: extentOf(text).values };
 }
 
 function withNote(report: FinishedReport, note: string): FinishedReport {
@@ -35,20 +42,21 @@ function* smallerForms(report: FinishedReport): Generator<FinishedReport> {
 }
 
 /**
- * The report, or the same end with less told when it has more than `maxBytes`; its message then says what is left out.
+ * The report, or the same end with less told when it has more than `maxBytes` or `MAX_VALUES`; its message then says what is left out.
  * Throws `failed` when nothing can be left out.
  */
 export function fitReport<R extends Report>(
   report: R,
   maxBytes: number = MAX_REPORT_BYTES,
 ): R | FinishedReport {
-  const bytes = bytesOf(report);
-  if (bytes <= maxBytes) return report;
+  const fits = ({ bytes, values }: Size): boolean => bytes <= maxBytes && values <= MAX_VALUES;
+  const size = sizeOf(report);
+  if (fits(size)) return report;
   if (report.type === 'command.finished') {
-    for (const form of smallerForms(report)) if (bytesOf(form) <= maxBytes) return form;
+    for (const form of smallerForms(report)) if (fits(sizeOf(form))) return form;
   }
   throw new LamplighterError(
     'failed',
-    `write report ${report.type}: it has ${bytes} bytes, and the control plane takes ${maxBytes}`,
+    `write report ${report.type}: it has ${size.bytes} bytes and ${size.values} values, and the control plane takes ${maxBytes} and ${MAX_VALUES}`,
   );
 }

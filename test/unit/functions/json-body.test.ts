@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { MAX_VALUES, parseJson } from '#functions/json-body.ts';
+import { parseJson } from '#functions/json-body.ts';
+import { MAX_VALUES } from '#shared/json-extent.ts';
 
 const listOf = (item: string, count: number) => `[${Array<string>(count).fill(item).join(',')}]`;
 

@@ -56,6 +56,13 @@ test('all that the schema allows fits in what the control plane takes', () => {
   expect(bytesOf(fitted)).toBeLessThanOrEqual(MAX_REPORT_BYTES);
 });
 
+test('a result of more values than the control plane reads is left out, however short it is', () => {
+  const refused = Array.from({ length: 20_000 }, (_, i) => ({ kind: 'TABLE', name: `t${i}`, reason: 'x' }));
+  const fitted = FinishedReport.parse(fitReport({ ...large, result: { refused } }));
+  expect(partsOf(fitted)).toEqual([]);
+  expect(fitted.message).toContain('is left out: the report would be too large');
+});
+
 test('a message at its limit stays within it', () => {
   const fitted = fitReport({ ...large, message: 'm'.repeat(4000) }, 3000 + 4000);
   expect(Report.safeParse(fitted).success).toBe(true);
