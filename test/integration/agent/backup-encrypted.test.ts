@@ -24,6 +24,7 @@ import { BackupSummary } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { openDsse } from '#shared/signing/dsse.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
+import { findOwnProcess } from '#test/fixtures/own-processes.ts';
 
 const DUMP = 'database.dump.zst.age';
 const SECRET = 'a row that nobody may read';
@@ -146,23 +147,17 @@ describe.skipIf(!canLab)('a dump that is encrypted (needs root on Linux)', { tim
   });
 
   function lookAtOpener(): { limits: string; status: string; words: string } | undefined {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        if (!words.includes('backup-open.mjs')) continue;
-        const [limits, status] = ['limits', 'status'].map((file) =>
-          readFileSync(`/proc/${pid}/${file}`, 'utf8'),
-        );
-        return {
-          limits: limits!,
-          status: status!,
-          words: words + readFileSync(`/proc/${pid}/environ`, 'utf8'),
-        };
-      } catch {
-        // It ended meanwhile.
-      }
-    }
-    return undefined;
+    let seen: ReturnType<typeof lookAtOpener>;
+    findOwnProcess(({ words, read }) => {
+      if (!words.some((word) => word.endsWith('backup-open.mjs'))) return false;
+      seen = {
+        limits: read('limits'),
+        status: read('status'),
+        words: words.join(' ') + read('environ'),
+      };
+      return true;
+    });
+    return seen;
   }
 
   test('a dump that would grow beyond its room ends the packing, encrypted too', async () => {

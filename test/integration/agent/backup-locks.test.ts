@@ -1,10 +1,11 @@
 // A backup beside sessions that lock tables: it never holds anybody up for long, waits for nobody for long, says who was in
 // the way, and runs nothing of the users'.
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canLab, type HostLab, type LabRun, openHostLab } from '#test/fixtures/host-lab.ts';
+import { findOwnProcess } from '#test/fixtures/own-processes.ts';
 
 const BACKUP = { database: 'shop', localRetentionDays: 30 };
 const MARK = '/tmp/lamplighter-ran-as-postgres';
@@ -52,30 +53,13 @@ describe.skipIf(!canLab)('a backup and locks (needs root on Linux)', () => {
     await waitFor(async () => ((await lab.cluster.query('postgres', sql)).length > 0 ? true : undefined));
   }
 
-  /** Whether a process was started by this test: others may run backups on this machine too. */
-  function isOurs(pid: string): boolean {
-    for (let at = pid; at !== '0'; ) {
-      if (at === String(process.pid)) return true;
-      at = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${at}/status`, 'utf8'))?.[1] ?? '0';
-    }
-    return false;
-  }
-
   /** The packer of our backup, once it is sealed: from then on the dump begins. */
   function sealedPacker(): number | undefined {
-    const pid = readdirSync('/proc').find((name) => {
-      try {
-        return (
-          /^\d+$/.test(name) &&
-          readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('backup-pack.mjs') &&
-          /^Max open files +0 +0 /m.test(readFileSync(`/proc/${name}/limits`, 'utf8')) &&
-          isOurs(name)
-        );
-      } catch {
-        return false;
-      }
-    });
-    return pid === undefined ? undefined : Number(pid);
+    return findOwnProcess(
+      ({ words, read }) =>
+        words.some((word) => word.endsWith('backup-pack.mjs')) &&
+        /^Max open files +0 +0 /m.test(read('limits')),
+    )?.pid;
   }
 
   function notes(run: LabRun): string[] {
