@@ -219,8 +219,10 @@ CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH
 WantedBy=multi-user.target
 `;
 
-const RECOVER_TIMER = `[Unit]
-Description=Lamplighter: look for commands whose runner is gone
+/** The timer of a service that looks whether something was left behind. */
+function lookAgain(description: string): string {
+  return `[Unit]
+Description=${description}
 
 [Timer]
 OnBootSec=5min
@@ -229,6 +231,9 @@ OnUnitInactiveSec=10min
 [Install]
 WantedBy=timers.target
 `;
+}
+
+const RECOVER_TIMER = lookAgain('Lamplighter: look for commands whose runner is gone');
 
 /** A unit of its own: an upload that takes hours must not keep the recovery from its work. */
 const UPLOAD = `[Unit]
@@ -248,16 +253,7 @@ ${ROOT_SANDBOX}
 CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
 `;
 
-const UPLOAD_TIMER = `[Unit]
-Description=Lamplighter: look for backups that are not uploaded
-
-[Timer]
-OnBootSec=5min
-OnUnitInactiveSec=10min
-
-[Install]
-WantedBy=timers.target
-`;
+const UPLOAD_TIMER = lookAgain('Lamplighter: look for backups that are not uploaded');
 
 /** Unit files by name. */
 export const UNITS: Readonly<Record<string, string>> = {
