@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -33,8 +42,9 @@ test('a log that grows while it is read is archived, and noted by its name', asy
   mkdirSync(join(dir, 'conf'));
   const log = join(dir, 'conf', 'app.log');
   writeFileSync(log, Buffer.alloc(20_000_000, 'line\n'));
-  writer = spawn('/bin/sh', ['-c', 'while :; do echo grown >> "$0"; done', log], { stdio: 'ignore' });
-  await new Promise((resolve) => writer?.once('spawn', resolve));
+  const grow = `const { appendFileSync } = require('node:fs'); for (;;) appendFileSync(process.argv[1], 'grown\\n')`;
+  writer = spawn(process.execPath, ['-e', grow, log], { stdio: 'ignore' });
+  await expect.poll(() => statSync(log).size).toBeGreaterThan(20_000_000);
   const { tar, notes } = await readConfiguration([join(dir, 'conf')], AbortSignal.timeout(20_000));
   expect(namesIn(tar)).toContain(log.slice(1));
   expect(notes).toEqual([`${log.slice(1)}: file changed as we read it`]);
