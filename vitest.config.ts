@@ -9,7 +9,7 @@ const MOST_WORKERS = Math.max(2, availableParallelism() - 1);
 
 // No statement about speed: what is not done by then hangs, also on a machine that has much else to do.
 const HUNG_MS = 300_000;
-const BUILT_AGENT = 'test/fixtures/built-agent.ts';
+const BUILT = ['test/fixtures/built-agent.ts', 'test/fixtures/built-owner.ts'];
 
 export default defineConfig({
   test: {
@@ -19,6 +19,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          // They change nothing that another could see, and most of their time was loading the same modules again.
+          isolate: false,
           testTimeout: 10_000,
           sequence: { groupOrder: 0 },
         },
@@ -29,7 +31,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           sequence: { groupOrder: 1 },
           env: WITHOUT_METADATA,
-          globalSetup: BUILT_AGENT,
+          globalSetup: BUILT,
           testTimeout: HUNG_MS,
           hookTimeout: HUNG_MS,
         },
@@ -42,7 +44,7 @@ export default defineConfig({
           testTimeout: HUNG_MS,
           hookTimeout: HUNG_MS,
           env: WITHOUT_METADATA,
-          globalSetup: BUILT_AGENT,
+          globalSetup: BUILT,
           sequence: { groupOrder: 2 },
         },
       },
