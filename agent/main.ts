@@ -2,8 +2,8 @@
 // follows and reports.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import type { UnitStatus } from '#shared/command/report.ts';
 import { messageOf } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
@@ -18,6 +18,8 @@ import { type Outbox, startOutbox } from './outbox/outbox.ts';
 import { createReportWriter, type ReportWriter } from './outbox/write-report.ts';
 import { loadPolicy, readUnitNames } from './policy/load.ts';
 import { AGENT_VERSION } from './version.ts';
+import { createHeart } from './vitals/heart.ts';
+import { isProcessThere, watchUnitEnds } from './vitals/unit-ends.ts';
 import { readVitals } from './vitals/vitals.ts';
 
 const DEFAULT_SKEW_MS = 0;
@@ -55,16 +57,18 @@ async function sendHeartbeat(
   reports: ReportWriter,
   outbox: Outbox,
   dispatcher: Dispatcher,
-): Promise<void> {
+): Promise<UnitStatus[]> {
   const { units, policyHash } = readWatched(host);
+  const vitals = await readVitals(units);
   const heartbeat = await reports.write({
     type: 'host.heartbeat',
     agentVersion: AGENT_VERSION,
     policyHash,
-    vitals: await readVitals(units),
+    vitals,
     runningCommands: dispatcher.running().map((id) => CommandId.parse(id)),
   });
   await outbox.sendOnce(heartbeat);
+  return vitals.units;
 }
 
 async function main(configFile: string): Promise<void> {
@@ -82,10 +86,16 @@ async function main(configFile: string): Promise<void> {
   const onTrouble = (text: string): void => say('trouble', { detail: text });
   const outbox = startOutbox({ journal, host, publish: (message) => connection.publish(message), onTrouble });
   const onQueued = (): void => outbox.wake();
-  let wakeHeart = (): void => undefined;
+  const heart = createHeart({
+    everyMs: config.heartbeatEveryMs,
+    send: () => sendHeartbeat(host, reports, outbox, dispatcher),
+    ends: watchUnitEnds({ isThere: isProcessThere, monotonicMs: () => performance.now() }),
+    onTrouble,
+    signal: stop,
+  });
   const dispatcher = createDispatcher({
     // What the host looks like after a command is told at once, not half a minute later.
-    onSettled: () => wakeHeart(),
+    onSettled: heart.wake,
     host,
     journal,
     reports,
@@ -110,16 +120,7 @@ async function main(configFile: string): Promise<void> {
   });
   connection.subscribe(take, onTrouble);
   say('agent started', { host, version: AGENT_VERSION });
-  while (!stop.aborted) {
-    await sendHeartbeat(host, reports, outbox, dispatcher).catch((error) =>
-      onTrouble(`heartbeat: ${messageOf(error)}`),
-    );
-    const woken = new Promise<void>((resolve) => {
-      wakeHeart = resolve;
-    });
-    const pause = sleep(config.heartbeatEveryMs, undefined, { signal: stop }).catch(() => undefined);
-    await Promise.race([woken, pause]);
-  }
+  await heart.beat();
   await outbox.close();
   await connection.close();
   journal.close();

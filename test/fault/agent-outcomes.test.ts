@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
-import type { RefusedReport } from '#shared/command/report.ts';
+import type { RefusedReport, UnitStatus } from '#shared/command/report.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { KEY_ID_ATTRIBUTE, SIGNATURE_ATTRIBUTE } from '#shared/signing/message.ts';
 import { type AgentHost, makeEnvelope, startAgentHost, waitFor } from '#test/fixtures/agent-host.ts';
@@ -241,6 +241,27 @@ describe.skipIf(systemdHost !== true)(
       await host.sh(`cp /tmp/policy.yaml ${policy}`);
       const after = await host.send({ operation: 'service.status', ...of('steady.service') });
       expect(await host.finished(after.id)).toMatchObject({ report: { state: 'succeeded' } });
+    });
+
+    test('a unit that is killed is told at once, and not with the next regular heartbeat', async () => {
+      const config = '/etc/lamplighter/agent.yaml';
+      const heartbeatThat = (what: string, says: (unit: UnitStatus) => boolean) =>
+        waitFor(`a heartbeat that tells ${what}`, () =>
+          host.received
+            .flatMap(({ report }) => (report.type === 'host.heartbeat' ? report.vitals.units : []))
+            .find((unit) => unit.unit === 'steady.service' && says(unit)),
+        );
+      const mainPid = await host.sh(
+        `systemctl stop lamplighter-agent.service; cp ${config} /tmp/agent.yaml; echo 'heartbeatEveryMs: 3600000' >> ${config}
+        systemctl restart steady.service; systemctl start lamplighter-agent.service; systemctl show --property=MainPID --value steady.service`,
+      );
+      await heartbeatThat('the new process', (unit) => unit.mainPid === Number(mainPid));
+      await host.sh('systemctl kill --signal=KILL steady.service');
+      const killed = await heartbeatThat('the kill', ({ result }) => result === 'signal');
+      expect(killed.lastExit).toMatchObject({ how: 'killed', status: 9 });
+      await host.sh(
+        `cp /tmp/agent.yaml ${config}; systemctl restart steady.service lamplighter-agent.service`,
+      );
     });
 
     test('installed again, the host keeps its keys, and its files are not for everybody', async () => {

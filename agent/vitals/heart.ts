@@ -1,0 +1,54 @@
+// When heartbeats are sent: regularly, when somebody wakes the heart, and when a unit has ended.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { UnitStatus } from '#shared/command/report.ts';
+import { messageOf } from '#shared/errors.ts';
+import type { EndWatch } from './unit-ends.ts';
+
+const LOOK_EVERY_MS = 1000;
+
+export interface HeartTerms {
+  everyMs: number;
+  /** Sends one heartbeat and gives the units that it told. */
+  send(): Promise<readonly UnitStatus[]>;
+  ends: EndWatch;
+  onTrouble(text: string): void;
+  /** Ends the heart. */
+  signal: AbortSignal;
+}
+
+export interface Heart {
+  /** Asks for a heartbeat now, or right after the one that is being sent. */
+  wake(): void;
+  /** Beats until the signal is aborted. */
+  beat(): Promise<void>;
+}
+
+/** Makes a heart that does not beat yet. */
+export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartTerms): Heart {
+  let woken = Promise.withResolvers<void>();
+  const wake = (): void => woken.resolve();
+  const sendOne = async (): Promise<void> => {
+    try {
+      // Only what has arrived is told: the end of a unit in a heartbeat that was lost is still to be told.
+      ends.told(await send());
+    } catch (error) {
+      onTrouble(`heartbeat: ${messageOf(error)}`);
+    }
+  };
+  const beat = async (): Promise<void> => {
+    const look = setInterval(() => {
+      if (ends.isHeartbeatDue()) wake();
+    }, LOOK_EVERY_MS);
+    while (!signal.aborted) {
+      // Before it is sent: what happens meanwhile may not be in it.
+      woken = Promise.withResolvers();
+      await sendOne();
+      const enough = new AbortController();
+      const pause = sleep(everyMs, undefined, { signal: AbortSignal.any([signal, enough.signal]) });
+      await Promise.race([woken.promise, pause.catch(() => undefined)]);
+      enough.abort();
+    }
+    clearInterval(look);
+  };
+  return { wake, beat };
+}
