@@ -2,8 +2,9 @@
 // tested, down to the last package, and a cold start reads a few files instead of a thousand. Packages that can't be bundled
 // are named in a package.json of its own, with the very versions that were tested.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import * as z from 'zod';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -11,6 +12,22 @@ const ROOT = join(import.meta.dirname, '../..');
 const UNBUNDLED = ['@google-cloud/functions-framework', '@node-rs/crc32'];
 /** Asked for by `pg` when somebody wants it, which we do not. */
 const ABSENT = ['pg-native'];
+/**
+ * Takes Node's own modules by `require`. An ES import reads every export of such a module, and some load much when they
+ * are read: `http.WebSocket` all of `fetch`, `process.stdin` a stream of the terminal.
+ */
+const BUILTINS_BY_REQUIRE: Plugin = {
+  name: 'builtins-by-require',
+  setup: ({ onResolve, onLoad }) => {
+    const filter = new RegExp(`^(node:)?(${builtinModules.join('|')})$`);
+    onResolve({ filter }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
 const PackageJson = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
 /** Writes the bundle, its package.json and the migrations to `outDir`, which is emptied first. */
@@ -27,6 +44,7 @@ export async function buildFunctions(outDir: string): Promise<void> {
     platform: 'node',
     target: 'node24',
     external: [...UNBUNDLED, ...ABSENT],
+    plugins: [BUILTINS_BY_REQUIRE],
     minifySyntax: true,
     // Our own `#…` imports are code to bundle, not packages.
     alias: Object.fromEntries(['shared', 'functions'].map((room) => [`#${room}`, join(ROOT, room)])),
