@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { HUNG_MS, PATIENCE_MS } from './test/fixtures/patience.ts';
 
 // Google's clients need not look for a metadata server, nor warn that there is none.
 const WITHOUT_METADATA = { METADATA_SERVER_DETECTION: 'none' };
@@ -7,8 +8,11 @@ const WITHOUT_METADATA = { METADATA_SERVER_DETECTION: 'none' };
 // Most tests wait for servers, locks and disks rather than for a processor: two at a time also where there are two.
 const MOST_WORKERS = Math.max(2, availableParallelism() - 1);
 
-// No statement about speed: what is not done by then hangs, also on a machine that has much else to do.
-const HUNG_MS = 300_000;
+const PATIENCE = {
+  testTimeout: HUNG_MS,
+  hookTimeout: HUNG_MS,
+  expect: { poll: { timeout: PATIENCE_MS } },
+};
 const BUILT = ['test/fixtures/built-agent.ts', 'test/fixtures/built-owner.ts'];
 
 export default defineConfig({
@@ -21,8 +25,8 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           // They change nothing that another could see, and most of their time was loading the same modules again.
           isolate: false,
-          testTimeout: 10_000,
           sequence: { groupOrder: 0 },
+          ...PATIENCE,
         },
       },
       {
@@ -32,8 +36,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           env: WITHOUT_METADATA,
           globalSetup: BUILT,
-          testTimeout: HUNG_MS,
-          hookTimeout: HUNG_MS,
+          ...PATIENCE,
         },
       },
       {
@@ -41,11 +44,10 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/fault/**/*.test.ts'],
-          testTimeout: HUNG_MS,
-          hookTimeout: HUNG_MS,
           env: WITHOUT_METADATA,
           globalSetup: BUILT,
           sequence: { groupOrder: 2 },
+          ...PATIENCE,
         },
       },
     ],

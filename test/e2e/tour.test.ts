@@ -89,8 +89,8 @@ describe.skipIf(systemdHost !== true)(
         if (text.includes('Last backup')) child.kill('SIGKILL');
       });
       expect(output).toContain('Last backup');
-      await expect.poll(observe, { timeout: 30_000 }).toEqual(NOTHING);
-      await expect.poll(tree.alive, { timeout: 30_000 }).toEqual([]);
+      await expect.poll(observe).toEqual(NOTHING);
+      await expect.poll(tree.alive).toEqual([]);
     });
   },
 );

@@ -6,12 +6,13 @@ import { platformFingerprint } from '#local/platform/story.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
+import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
 
 const { systemdHost } = detectCapabilities();
 
-async function waitFor<T>(probe: () => Promise<T | undefined>, deadlineMs = 120_000): Promise<T> {
-  const end = Date.now() + deadlineMs;
+async function waitFor<T>(probe: () => Promise<T | undefined>): Promise<T> {
+  const end = Date.now() + PATIENCE_MS;
   while (Date.now() < end) {
     const found = await probe();
     if (found !== undefined) return found;

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { reapLeftovers } from '#local/host/leftovers.ts';
@@ -35,15 +34,14 @@ describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
       const began = Date.now();
       const { code } = await machine.run(['/bin/sleep', '77'], { timeoutMs: 300 });
       expect(code).toBe(-1);
-      expect(Date.now() - began).toBeLessThan(3000);
+      // Long before it would have ended by itself.
+      expect(Date.now() - began).toBeLessThan(60_000);
       // Ended, and at most not yet reaped: a zombie has no arguments.
       expect((await machine.run(['/bin/ps', '-eo', 'args='])).stdout).not.toContain('sleep 77');
       const asOther = await machine.run(['/bin/sleep', '77'], { user: 'postgres', timeoutMs: 300 });
       expect(asOther.code).toBe(-1);
       expect((await machine.run(['/bin/ps', '-eo', 'args='])).stdout).not.toContain('sleep 77');
-      const offBegan = Date.now();
       await machine.powerOff();
-      expect(Date.now() - offBegan).toBeLessThan(5000);
     } finally {
       await machine.powerOff();
     }
@@ -140,12 +138,11 @@ describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
     const first = Booted.parse(JSON.parse(said));
     owner.kill('SIGKILL');
     // Before anybody starts there again.
-    await expect.poll(() => ownLinks(stateDir), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => ownLinks(stateDir)).toEqual([]);
     const machine = await boot('owned');
     expect(machine.address).toBe(first.address);
     await machine.powerOff();
     await reapLeftovers(stateDir);
-    await sleep(200);
-    expect(observeMachine(stateDir)).toEqual(NOTHING);
+    await expect.poll(() => observeMachine(stateDir)).toEqual(NOTHING);
   });
 });

@@ -12,6 +12,7 @@ import { installPlatform } from '#local/platform/install.ts';
 import { breakWeb, dropTable, platformFingerprint } from '#local/platform/story.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
+import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 
 const { systemdHost } = detectCapabilities();
 
@@ -29,11 +30,11 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd (${systemdHos
   });
 
   async function fetchEngines(): Promise<Response> {
-    return await fetch(`http://${machine.address}/api/engines`, { signal: AbortSignal.timeout(5000) });
+    return await fetch(`http://${machine.address}/api/engines`, { signal: AbortSignal.timeout(60_000) });
   }
 
   async function servesAgain(): Promise<unknown> {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
       const response = await fetchEngines().catch(() => undefined);
       if (response?.ok) return await response.json();
       await sleep(200);
@@ -71,9 +72,7 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd (${systemdHos
     const sql =
       "SELECT count(*) FROM jobs WHERE payload->>'file' = (SELECT id::text FROM ingest.files WHERE name = 'lot.json') AND status = 'done'";
     const argv = ['/usr/bin/psql', '-X', '-A', '-t', '-d', 'analytics', '-c', sql];
-    await expect
-      .poll(async () => (await machine.run(argv, { user: 'postgres' })).stdout.trim(), { timeout: 15_000 })
-      .toBe('1');
+    await expect.poll(async () => (await machine.run(argv, { user: 'postgres' })).stdout.trim()).toBe('1');
     await expect.poll(() => readdirSync(join(incoming, 'refused'))).toEqual(['broken.json']);
   });
 

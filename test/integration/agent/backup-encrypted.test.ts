@@ -136,7 +136,7 @@ describe.skipIf(!canLab)('a dump that is encrypted (needs root on Linux)', { tim
     const { backupId } = summary;
     const ended = restore(backupId).ended();
     let seen: { limits: string; status: string; words: string } | undefined;
-    for (let i = 0; i < 4000 && !seen?.limits.match(/^Max open files +0 +0 /m); i++) {
+    while (!seen?.limits.match(/^Max open files +0 +0 /m)) {
       seen = lookAtOpener() ?? seen;
       await sleep(5);
     }

@@ -12,6 +12,7 @@ import { openDsse } from '#shared/signing/dsse.ts';
 import { AWKWARD_ROWS, createAwkwardDatabase } from '#test/fixtures/awkward-database.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 import { findOwnProcess } from '#test/fixtures/own-processes.ts';
+import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 
 const BIG_ROWS = 250_000;
 const BACKUP = { database: 'awkward', localRetentionDays: 30 };
@@ -53,7 +54,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
   }
 
   async function waitFor<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-    for (let attempt = 0; attempt < 4000; attempt++) {
+    for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
       const found = await look();
       if (found !== undefined) return found;
       await sleep(5);

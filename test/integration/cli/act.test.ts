@@ -170,7 +170,8 @@ describe('a verb that is short for an operation', () => {
   test('Ctrl-C stops the waiting, not the command', async () => {
     willRun({ command: running(), events: [], contact: null });
     api.on(LOOK, () => 'hang');
-    const { code, err } = await lamp(['restart', 'web'], { url: api.url, interruptAfterMs: 300 });
+    const isLookedAt = () => api.asked.at(-1)?.method === 'GET';
+    const { code, err } = await lamp(['restart', 'web'], { url: api.url, interruptWhen: isLookedAt });
     expect(code).toBe(130);
     expect(err).toContain('the command goes on');
     expect(err).toContain('lamp commands 0000c0de --wait');

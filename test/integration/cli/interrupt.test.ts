@@ -22,6 +22,8 @@ beforeEach(async () => {
 });
 afterEach(() => api.close());
 
+const isAsked = () => api.asked.length > 0;
+
 test.each([
   [['status']],
   [['check']],
@@ -37,14 +39,14 @@ test.each([
   [['logs', 'web']],
   [['logs', 'web', '-f']],
 ])('%j', async (args) => {
-  const { code, err } = await lamp(args, { url: api.url, interruptAfterMs: 150 });
+  const { code, err } = await lamp(args, { url: api.url, interruptWhen: isAsked });
   expect({ code, err }).toEqual({ code: 130, err: 'interrupted\n' });
 });
 
 test.each([[['restart', 'web']], [['restart', 'web', '--detach']]])(
   '%j says that it may have been asked for',
   async (args) => {
-    const { code, err } = await lamp(args, { url: api.url, interruptAfterMs: 150 });
+    const { code, err } = await lamp(args, { url: api.url, interruptWhen: isAsked });
     expect(code).toBe(130);
     expect(err).toBe('the command may have been asked for all the same: lamp commands\ninterrupted\n');
   },
@@ -54,7 +56,8 @@ test('a verification that is waited for goes on', async () => {
   const pending = backup({ proof: { state: 'pending', at: null, faults: [] } });
   api.on('GET /v1/backups', () => ({ body: [pending] }));
   api.on(`POST /v1/backups/${pending.id}/verify`, () => ({ status: 202, body: pending }));
-  const { code, err } = await lamp(['verify'], { url: api.url, interruptAfterMs: 400 });
+  const isLookedAt = () => api.asked.map(({ method }) => method).join(' ') === 'GET POST GET';
+  const { code, err } = await lamp(['verify'], { url: api.url, interruptWhen: isLookedAt });
   expect(code).toBe(130);
   expect(err).toContain('the verification goes on');
 });

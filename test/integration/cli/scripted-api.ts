@@ -92,7 +92,8 @@ export interface RunOptions {
   columns?: number;
   isTty?: boolean;
   typed?: string;
-  interruptAfterMs?: number;
+  /** Presses Ctrl-C once this is so. */
+  interruptWhen?: () => boolean;
   nowMs?: number;
   cwd?: string;
   fetch?: typeof fetch;
@@ -102,7 +103,10 @@ export interface RunOptions {
 export async function lamp(args: string[], options: RunOptions = {}): Promise<Ran> {
   const ran = { out: '', err: '' };
   const interrupt = new AbortController();
-  if (options.interruptAfterMs !== undefined) setTimeout(() => interrupt.abort(), options.interruptAfterMs);
+  const { interruptWhen } = options;
+  const pressing = setInterval(() => {
+    if (interruptWhen?.()) interrupt.abort();
+  }, 20);
   const io: Io = {
     out: (text) => {
       ran.out += text;
@@ -128,7 +132,12 @@ export async function lamp(args: string[], options: RunOptions = {}): Promise<Ra
     fetch: options.fetch ?? globalThis.fetch,
     interrupted: interrupt.signal,
   };
-  return { code: await runLamp(args, io, '0.0.0'), ...ran };
+  try {
+    const code = await runLamp(args, io, '0.0.0');
+    return { code, ...ran };
+  } finally {
+    clearInterval(pressing);
+  }
 }
 
 export const LAMP = join(import.meta.dirname, '../../../cli/lamp.ts');

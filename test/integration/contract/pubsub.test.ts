@@ -37,8 +37,7 @@ function collect(subscription: Subscription, decide: (message: Message, all: Mes
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(condition()).toBe(true);
+  await expect.poll(condition, { interval: 10 }).toBe(true);
 }
 
 describe.each(TARGETS)('Pub/Sub: $name', ({ isOurs, isHere, start }) => {

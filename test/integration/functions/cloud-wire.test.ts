@@ -182,13 +182,10 @@ test('a forged report is written down and not sent again', async () => {
   const commandId = '0197c2aa-0000-7000-8000-000000000001';
   await publishReport(Report.parse({ ...report, commandId, type: 'command.accepted' }), makeKey());
   await expect
-    .poll(
-      async () => {
-        await settleDenials({ db: database.db, clock: () => new Date(Date.now() + 60_000) });
-        return await listAudit(database.db, { action: 'report.refused', limit: 5 });
-      },
-      { timeout: 10_000 },
-    )
+    .poll(async () => {
+      await settleDenials({ db: database.db, clock: () => new Date(Date.now() + 60_000) });
+      return await listAudit(database.db, { action: 'report.refused', limit: 5 });
+    })
     .toMatchObject([{ detail: { reason: 'bad-signature' } }]);
 });
 

@@ -12,6 +12,7 @@ import { upgradeHandler } from '#functions/live/upgrade.ts';
 import { claimLiveTicket, setAgentHalf } from '#functions/store/live-tickets.ts';
 import type { LiveTicket } from '#shared/api/views.ts';
 import { type KeyUse, offeredProtocols, ToViewerFrame } from '#shared/live/frames.ts';
+import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 export const FOLLOW_COMMAND = '019b1d3c-0000-7000-8000-000000000001';
@@ -158,7 +159,7 @@ async function waitForFrame<T extends ToViewerFrame['type']>(
   type: T,
   fits: (frame: Extract<ToViewerFrame, { type: T }>) => boolean,
 ): Promise<Extract<ToViewerFrame, { type: T }>> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(5)) {
+  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(5)) {
     const found = frames.find(
       (frame): frame is Extract<ToViewerFrame, { type: T }> =>
         frame.type === type && fits(frame as Extract<ToViewerFrame, { type: T }>),
@@ -169,7 +170,7 @@ async function waitForFrame<T extends ToViewerFrame['type']>(
 }
 
 export async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(5)) if (isSo()) return;
+  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(5)) if (isSo()) return;
   throw new Error(`did not come true: ${what}`);
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { handleObjectFinalised } from '#functions/backup/object-handler.ts';
 import { createCallerVerifier } from '#functions/cloud/oidc.ts';
 import type { Deps } from '#functions/deps.ts';
@@ -70,7 +70,7 @@ test('a manifest in the bucket orders the verification of its backup, once', asy
   await bucket.file(`${backup}/database.dump.zst`).save('dump', { resumable: false });
   await bucket.file(`${backup}/manifest.json`).save('{}', { resumable: false });
   const outcomes = () => verifyObject.logged.map(({ outcome }) => String(outcome));
-  await vi.waitFor(() => expect(outcomes().toSorted()).toEqual(['not a manifest', 'ordered']), 30_000);
+  await expect.poll(() => outcomes().toSorted()).toEqual(['not a manifest', 'ordered']);
   expect(
     verifyObject.published.map(({ topic, message }) => [topic, JSON.parse(message.data.toString())]),
   ).toEqual([['lamplighter-verifications', { host: 'web-1', backupId: '20261123T020000Z-1f3a9c' }]]);

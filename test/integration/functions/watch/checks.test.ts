@@ -1,5 +1,5 @@
 // Real targets that fail in each way, over the real network stack.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createServer as createHttp, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from 'node:net';
@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { MAX_CHECKED_BODY_BYTES, probeHttp } from '#functions/watch/checks/http.ts';
 import { probeTcp } from '#functions/watch/checks/tcp.ts';
 import type { HttpCheck } from '#shared/runbook/schema.ts';
+import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 import { SELF_SIGNED } from './self-signed.ts';
 
 const open: Server[] = [];
@@ -37,7 +38,7 @@ async function freePort(): Promise<number> {
 }
 
 type Expectation = Partial<HttpCheck>;
-async function ask(port: number, expectation: Expectation = {}, timeoutMs = 2000, scheme = 'http') {
+async function ask(port: number, expectation: Expectation = {}, timeoutMs = PATIENCE_MS, scheme = 'http') {
   const check = { url: `${scheme}://{address}:${port}/api`, status: 200, ...expectation };
   return await probeHttp({ address: '127.0.0.1', check, timeoutMs });
 }
@@ -108,7 +109,8 @@ const ANSWERS: [string, RequestListener, Expectation, string, string | RegExp][]
     (_req, res) => void res.writeHead(200, { 'content-length': '100' }).write('half'),
     {},
     'bad',
-    'no end of the answer within 300 ms',
+    // Its beginning has to come within that time.
+    'no end of the answer within 3000 ms',
   ],
   [
     'an answer that breaks off',
@@ -132,7 +134,8 @@ const ANSWERS: [string, RequestListener, Expectation, string, string | RegExp][]
 describe('an HTTP check', () => {
   test.each(ANSWERS)('tells %s', async (_name, listener, expectation, verdict, reason) => {
     const port = await listen(createHttp(listener));
-    const finding = await ask(port, expectation, 300);
+    const awaitedMs = /within (\d+) ms/.exec(String(reason))?.[1];
+    const finding = await ask(port, expectation, Number(awaitedMs ?? PATIENCE_MS));
     expect(finding.verdict).toBe(verdict);
     if (typeof reason === 'string') expect(finding.reason).toBe(reason);
     else expect(finding.reason).toMatch(reason);
@@ -153,7 +156,7 @@ describe('an HTTP check', () => {
 
   test('tells an unknown name and does not call it the watcher’s fault', async () => {
     const check = { url: 'http://no-such-host.invalid/', status: 200 };
-    const finding = await probeHttp({ address: 'x', check, timeoutMs: 4000 });
+    const finding = await probeHttp({ address: 'x', check, timeoutMs: PATIENCE_MS });
     // Without any resolver the answer is EAI_AGAIN, which may be the watcher's own trouble.
     expect(finding.reason).toMatch(/name no-such-host\.invalid (not found|could not be resolved)/);
     expect(finding.verdict).toBe('bad');
@@ -188,7 +191,9 @@ describe('an HTTP check', () => {
       await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
       const { port } = server.address() as AddressInfo;
       const check = { url: `http://{address}:${port}/`, status: 200, bodyContains: 'lamplighter-watch' };
-      expect(await probeHttp({ address: '::1', check, timeoutMs: 2000 })).toMatchObject({ verdict: 'good' });
+      expect(await probeHttp({ address: '::1', check, timeoutMs: PATIENCE_MS })).toMatchObject({
+        verdict: 'good',
+      });
       expect(calls).toBe(1);
     },
   );
@@ -197,7 +202,7 @@ describe('an HTTP check', () => {
 describe('TLS', () => {
   test('a self-signed certificate is bad and said so', async () => {
     const port = await listen(createHttps(SELF_SIGNED, json({})));
-    expect(await ask(port, {}, 2000, 'https')).toMatchObject({
+    expect(await ask(port, {}, PATIENCE_MS, 'https')).toMatchObject({
       verdict: 'bad',
       reason: 'TLS certificate is self-signed',
     });
@@ -205,20 +210,27 @@ describe('TLS', () => {
 
   test('a port that does not speak TLS is bad and said so', async () => {
     const port = await listen(createHttp(json({})));
-    expect((await ask(port, {}, 2000, 'https')).reason).toMatch(/^TLS handshake failed: /);
+    expect((await ask(port, {}, PATIENCE_MS, 'https')).reason).toMatch(/^TLS handshake failed: /);
   });
 });
+
+/** A signal takes effect a moment after it was sent. */
+function isStopped(pid = 0): boolean {
+  return spawnSync('/bin/ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.startsWith(
+    'T',
+  );
+}
 
 describe('a TCP check', () => {
   test('is good when the port takes connections', async () => {
     const port = await listen(createTcp(() => undefined));
-    const finding = await probeTcp({ address: '127.0.0.1', port, timeoutMs: 1000 });
+    const finding = await probeTcp({ address: '127.0.0.1', port, timeoutMs: PATIENCE_MS });
     expect(finding).toMatchObject({ verdict: 'good' });
     expect(finding.latencyMs).toBeGreaterThanOrEqual(0);
   });
 
   test('tells a refused connection', async () => {
-    const finding = await probeTcp({ address: '127.0.0.1', port: await freePort(), timeoutMs: 1000 });
+    const finding = await probeTcp({ address: '127.0.0.1', port: await freePort(), timeoutMs: PATIENCE_MS });
     expect(finding).toEqual({ verdict: 'bad', reason: 'connect refused', latencyMs: null });
   });
 
@@ -230,8 +242,10 @@ describe('a TCP check', () => {
     try {
       const port = Number(await new Promise((resolve) => child.stdout.once('data', resolve)));
       child.kill('SIGSTOP');
+      await expect.poll(() => isStopped(child.pid)).toBe(true);
       const crowd = Array.from({ length: 6 }, () => connect({ host: '127.0.0.1', port }));
       for (const socket of crowd) socket.on('error', () => undefined);
+      // Two are taken into the backlog, the others are dropped.
       await new Promise((resolve) => setTimeout(resolve, 100));
       const finding = await probeTcp({ address: '127.0.0.1', port, timeoutMs: 300 });
       for (const socket of crowd) socket.destroy();

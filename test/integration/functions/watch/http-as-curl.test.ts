@@ -29,7 +29,7 @@ async function listen(server: Server, port = 0): Promise<number> {
 
 async function ask(port: number, expectation: Partial<HttpCheck>) {
   const check = { url: `http://{address}:${port}/`, status: 200, ...expectation };
-  return await probeHttp({ address: '127.0.0.1', check, timeoutMs: 5000 });
+  return await probeHttp({ address: '127.0.0.1', check, timeoutMs: 60_000 });
 }
 
 const packed =

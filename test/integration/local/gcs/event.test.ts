@@ -1,7 +1,7 @@
 import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Notification, PublishNotification } from '#local/gcs/event-message.ts';
 import { checksumsOf, type RunningGcs, runGcs } from './running-server.ts';
 
@@ -22,13 +22,12 @@ const take: PublishNotification = (notification) => {
 const refuse: PublishNotification = () => Promise.reject(new Error('Pub/Sub is down'));
 const names = () => taken.map(({ attributes }) => String(attributes['objectId'])).toSorted();
 const queued = () => readdirSync(join(gcs.dataDir, 'events')).filter((name) => name.endsWith('.json'));
-const until = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 });
 
 test('tells of a finalised object as Cloud Storage does in Pub/Sub', async () => {
   gcs.server.setNotify(take);
   const name = 'vm1/dump ü 100%';
   await gcs.bucket.file(name).save('content', { resumable: true, contentType: 'text/plain' });
-  await until(() => expect(taken).toHaveLength(1));
+  await expect.poll(() => taken).toHaveLength(1);
   const [{ data, attributes }] = taken as [Notification];
   const [{ generation, updated }] = await gcs.bucket.file(name).getMetadata();
   expect(attributes).toEqual({
@@ -50,7 +49,7 @@ test('tells of a finalised object as Cloud Storage does in Pub/Sub', async () =>
     contentType: 'text/plain',
     timeCreated: updated,
   });
-  await until(() => expect(queued()).toEqual([]));
+  await expect.poll(() => queued()).toEqual([]);
 });
 
 test('tells of each way an object comes to be, not of a patch, a delete or a refused upload', async () => {
@@ -63,7 +62,7 @@ test('tells of each way an object comes to be, not of a patch, a delete or a ref
   await file.setMetadata({ metadata: { x: '1' } });
   await file.save('x', { metadata: { crc32c: 'AAAAAA==' } }).catch(() => undefined);
   await file.delete();
-  await until(() => expect(queued()).toEqual([]));
+  await expect.poll(() => queued()).toEqual([]);
   await sleep(50);
   expect(names()).toEqual(['a', 'a', 'b', 'c']);
 });
@@ -75,34 +74,34 @@ test('publishes it again until Pub/Sub has taken it', async () => {
     else await take(notification);
   });
   await gcs.bucket.file('again').save('x', { resumable: false });
-  await until(() => expect(names()).toEqual(['again']));
-  await until(() => expect(queued()).toEqual([]));
+  await expect.poll(() => names()).toEqual(['again']);
+  await expect.poll(() => queued()).toEqual([]);
 });
 
 test('loses none over a restart, not even before the new process knows where to publish', async () => {
   gcs.server.setNotify(refuse);
   await gcs.bucket.file('before').save('x', { resumable: false });
-  await until(() => expect(queued()).toHaveLength(1));
+  await expect.poll(() => queued()).toHaveLength(1);
   await gcs.restart();
   await gcs.bucket.file('after').save('x', { resumable: false });
   expect(queued()).toHaveLength(2);
   gcs.server.setNotify(take);
-  await until(() => expect(queued()).toEqual([]));
+  await expect.poll(() => queued()).toEqual([]);
   expect(names()).toEqual(['after', 'before']);
 });
 
 test('after a kill around a commit, tells of the object that is there and not of one that is not', async () => {
   gcs.server.setNotify(refuse);
   for (const name of ['there', 'gone']) await gcs.bucket.file(name).save('x', { resumable: false });
-  await until(() => expect(queued()).toHaveLength(2));
+  await expect.poll(() => queued()).toHaveLength(2);
   await gcs.bucket.file('gone').delete();
   const directory = join(gcs.dataDir, 'events');
   for (const file of queued())
     renameSync(join(directory, file), join(directory, file.replace('ready-', 'prepared-')));
   await gcs.restart();
   gcs.server.setNotify(take);
-  await until(() => expect(names()).toEqual(['there']));
-  await until(() => expect(queued()).toEqual([]));
+  await expect.poll(() => names()).toEqual(['there']);
+  await expect.poll(() => queued()).toEqual([]);
 });
 
 test('without a configuration nobody is told', async () => {

@@ -4,7 +4,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { journalFiles } from '#local/supervisor/journal.ts';
 import { Supervisor } from '#local/supervisor/supervisor.ts';
 import { answerSystemctl } from '#local/supervisor/systemctl.ts';
@@ -66,11 +66,11 @@ describe('a service', () => {
     const { mainPid, invocationId } = stateOf('a.service');
     await supervisor.start('a.service');
     expect(stateOf('a.service')).toMatchObject({ activeState: 'active', mainPid, invocationId });
-    await vi.waitFor(() => expect(journalOf('a.service')).toContain('child '), 5000);
+    await expect.poll(() => journalOf('a.service')).toContain('child ');
     const childPid = Number(/child (\d+)/.exec(journalOf('a.service'))?.[1]);
     await supervisor.stop('a.service');
     expect(stateOf('a.service')).toMatchObject({ activeState: 'inactive', subState: 'dead', mainPid: 0 });
-    await vi.waitFor(() => expect([mainPid, childPid].map(isAlive)).toEqual([false, false]), 5000);
+    await expect.poll(() => [mainPid, childPid].map(isAlive)).toEqual([false, false]);
   });
 
   test('comes back after a failure, with a new start of its own, and not after a clean end', async () => {
@@ -78,18 +78,18 @@ describe('a service', () => {
     await supervisor.start('a.service');
     const first = stateOf('a.service');
     supervisor.service('a.service').kill('SIGKILL');
-    await vi.waitFor(() => expect(stateOf('a.service').restarts).toBe(1), 5000);
-    await vi.waitFor(() => expect(stateOf('a.service').activeState).toBe('active'), 5000);
+    await expect.poll(() => stateOf('a.service').restarts).toBe(1);
+    await expect.poll(() => stateOf('a.service').activeState).toBe('active');
     expect(stateOf('a.service').invocationId).not.toBe(first.invocationId);
     supervisor.service('a.service').kill('SIGTERM');
-    await vi.waitFor(() => expect(stateOf('a.service').activeState).toBe('inactive'), 5000);
+    await expect.poll(() => stateOf('a.service').activeState).toBe('inactive');
   });
 
   test('stays down after the signal that its unit names', async () => {
     unit('a.service', `ExecStart=${script('a', FOREVER)}\nRestart=always\nRestartPreventExitStatus=SIGKILL`);
     await supervisor.start('a.service');
     supervisor.service('a.service').kill('SIGKILL');
-    await vi.waitFor(() => expect(stateOf('a.service').activeState).toBe('failed'), 5000);
+    await expect.poll(() => stateOf('a.service').activeState).toBe('failed');
     await sleep(300);
     expect(stateOf('a.service')).toMatchObject({ activeState: 'failed', restarts: 0 });
   });
@@ -98,17 +98,17 @@ describe('a service', () => {
     const limit = 'StartLimitIntervalSec=60\nStartLimitBurst=2';
     unit('a.service', `ExecStart=${script('a', 'process.exit(3)')}\nRestart=always\nRestartSec=1ms`, limit);
     await supervisor.start('a.service').catch(() => undefined);
-    await vi.waitFor(() => expect(journalOf('a.service')).toContain('repeated too quickly'), 5000);
+    await expect.poll(() => journalOf('a.service')).toContain('repeated too quickly');
     await expect(supervisor.start('a.service')).rejects.toThrow('repeated too quickly');
     supervisor.service('a.service').resetFailed();
     await supervisor.start('a.service').catch(() => undefined);
-    await vi.waitFor(() => expect(stateOf('a.service').activeState).toBe('failed'), 5000);
+    await expect.poll(() => stateOf('a.service').activeState).toBe('failed');
   });
 
   test('a program that is not there fails the start and says so', async () => {
     unit('a.service', 'ExecStart=/nowhere/program');
     await supervisor.start('a.service').catch(() => undefined);
-    await vi.waitFor(() => expect(stateOf('a.service').activeState).toBe('failed'), 5000);
+    await expect.poll(() => stateOf('a.service').activeState).toBe('failed');
     expect(journalOf('a.service')).toMatch(/Main process exited/);
   });
 
@@ -116,7 +116,7 @@ describe('a service', () => {
     const deaf = `process.on('SIGTERM', () => undefined); console.log('ready'); ${FOREVER}`;
     unit('a.service', `ExecStart=${script('a', deaf)}\nTimeoutStopSec=300ms`);
     await supervisor.start('a.service');
-    await vi.waitFor(() => expect(journalOf('a.service')).toContain('ready'), 5000);
+    await expect.poll(() => journalOf('a.service')).toContain('ready');
     await supervisor.stop('a.service');
     expect(stateOf('a.service').mainPid).toBe(0);
   });
@@ -131,7 +131,7 @@ describe('a service', () => {
       'Wants=w.service gone.service',
     );
     await supervisor.start('a.service');
-    await vi.waitFor(() => expect(journalOf('a.service')).toContain(`1 from the file ${root}`), 5000);
+    await expect.poll(() => journalOf('a.service')).toContain(`1 from the file ${root}`);
     expect(stateOf('w.service').activeState).toBe('active');
   });
 });
@@ -151,13 +151,8 @@ test('a socket gives each connection to an instance, whose clean-up runs after i
     createConnection(path)
       .on('error', () => undefined)
       .end(`${word}\n`);
-  await vi.waitFor(() => {
-    const said = journalOf('run@.service');
-    expect(said).toMatch(/instance 0-\S+ got/);
-    expect(said).toMatch(/instance 1-\S+ got/);
-    expect(said).toMatch(/cleaned 0-/);
-    expect(said).toMatch(/cleaned 1-/);
-  }, 10_000);
+  for (const said of [/instance 0-\S+ got/, /instance 1-\S+ got/, /cleaned 0-/, /cleaned 1-/])
+    await expect.poll(() => journalOf('run@.service')).toMatch(said);
   await supervisor.stop('run.socket');
   expect(supervisor.isWaiting('run.socket')).toBe(false);
 });
@@ -169,7 +164,7 @@ test('a timer starts its service again after it has ended', async () => {
     '[Timer]\nOnBootSec=50ms\nOnUnitInactiveSec=50ms\n',
   );
   await supervisor.start('t.timer');
-  await vi.waitFor(() => expect(journalOf('t.service').match(/ticked/g)?.length).toBeGreaterThan(1), 10_000);
+  await expect.poll(() => journalOf('t.service').match(/ticked/g)?.length).toBeGreaterThan(1);
 });
 
 test('what is enabled runs again after the plug was pulled', async () => {
@@ -221,8 +216,8 @@ describe('systemctl', () => {
     const text = `process.on('SIGHUP', () => console.log('reloaded')); console.log('ready'); ${FOREVER}`;
     unit('a.service', `ExecStart=${script('a', text)}\nExecReload=/bin/kill -HUP $MAINPID`);
     await ask('start', 'a.service');
-    await vi.waitFor(() => expect(journalOf('a.service')).toContain('ready'), 5000);
+    await expect.poll(() => journalOf('a.service')).toContain('ready');
     expect(await ask('reload', 'a.service')).toMatchObject({ code: 0 });
-    await vi.waitFor(() => expect(journalOf('a.service')).toContain('reloaded'), 5000);
+    await expect.poll(() => journalOf('a.service')).toContain('reloaded');
   });
 });
