@@ -2,10 +2,10 @@
 // follows and reports.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { UnitStatus } from '#shared/command/report.ts';
-import { messageOf } from '#shared/errors.ts';
+import { hintOf, messageOf } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
+import { parseOptions } from '#shared/options.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { readConfig, readPinnedKeys } from './config/config.ts';
 import { agentGoogleEnvironment } from './config/google-credentials.ts';
@@ -127,12 +127,13 @@ async function main(configFile: string): Promise<void> {
   say('agent stopped');
 }
 
-const { values } = parseArgs({ options: { config: { type: 'string', default: PATHS.config } } });
 try {
-  await main(values.config);
+  const options = { config: { type: 'string', default: PATHS.config } } as const;
+  const usage = 'Usage: agent [--config FILE]; lamplighter-agent.service starts it.';
+  await main(parseOptions({ options }, usage).values.config);
   // Anything a client library still holds must not keep a stopped agent.
   process.exit(0);
 } catch (error) {
-  say('agent failed', { error: messageOf(error) });
+  say('agent failed', { error: messageOf(error), hint: hintOf(error) });
   process.exit(1);
 }

@@ -3,9 +3,9 @@
 // time to time, uploads backups whose own command could not.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { parseArgs } from 'node:util';
-import { messageOf } from '#shared/errors.ts';
+import { hintOf, messageOf } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
+import { parseOptions } from '#shared/options.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { readConfig, readPinnedKeys } from '../config/config.ts';
 import { PATHS } from '../config/paths.ts';
@@ -126,19 +126,21 @@ async function uploadOutstanding(): Promise<void> {
   if (uploaded.length > 0) say('uploaded backups that had been left behind', { uploaded, left });
 }
 
-const { positionals, values } = parseArgs({
+const USAGE = 'usage: runner run|recover|upload [--instance NAME] [--all]';
+const OPTIONS = {
   allowPositionals: true,
   options: { instance: { type: 'string' }, all: { type: 'boolean', default: false } },
-});
+} as const;
 try {
+  const { positionals, values } = parseOptions(OPTIONS, USAGE);
   if (positionals[0] === 'run') {
     const socket = new Socket({ fd: 0, readable: true, writable: true });
     await serveHandover(socket, values.instance ?? '', openRunner);
   } else if (positionals[0] === 'recover' && values.all) await recoverOrphans();
   else if (positionals[0] === 'recover') await recoverOwn(values.instance ?? '');
   else if (positionals[0] === 'upload') await uploadOutstanding();
-  else throw new Error('usage: runner run|recover|upload [--instance NAME] [--all]');
+  else throw new Error(USAGE);
 } catch (error) {
-  console.error(JSON.stringify({ msg: 'runner failed', error: messageOf(error) }));
+  console.error(JSON.stringify({ msg: 'runner failed', error: messageOf(error), hint: hintOf(error) }));
   process.exitCode = 1;
 }

@@ -3,17 +3,27 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildAgent, packAgent } from '#agent/build.ts';
 import { NODE_PINS, NODE_VERSION, RELEASE_PLATFORMS } from '#agent/release/node-pins.ts';
+import { hintOf, messageOf } from '#shared/errors.ts';
+import { parseOptions } from '#shared/options.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { buildFunctions } from './functions.ts';
 import { findPinnedNode } from './node-package.ts';
 
 const DIST = join(import.meta.dirname, '../../dist');
 
-const { values } = parseArgs({ options: { 'release-key': { type: 'string' } } });
-const keyFile = values['release-key'];
+function readKeyFile(): string | undefined {
+  try {
+    const options = { 'release-key': { type: 'string' } } as const;
+    return parseOptions({ options }, 'Usage: npm run build [-- --release-key FILE]').values['release-key'];
+  } catch (error) {
+    console.error(`${messageOf(error)}\n${hintOf(error) ?? ''}`);
+    return process.exit(2);
+  }
+}
+
+const keyFile = readKeyFile();
 const signing = keyFile === undefined ? {} : { signer: keySigner(readFileSync(keyFile, 'utf8')) };
 
 await buildFunctions(join(DIST, 'functions'));

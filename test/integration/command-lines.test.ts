@@ -1,4 +1,4 @@
-// The programs that people start: an option that a program does not know is told in its own words, with where to look.
+// The programs that people and units start: an option that a program does not know is told in our words, with where to look.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,6 +8,7 @@ const ROOT = join(import.meta.dirname, '../..');
 test.each([
   ['functions/admin.ts', 1, 'usage: node functions/admin.ts'],
   ['agent/install/main.ts', 2, 'See --help.'],
+  ['local/build/main.ts', 2, 'npm run build'],
   ['local/main.ts', 2, 'See --help.'],
   ['local/mail/show.ts', 2, 'See --help.'],
   ['test/bench/main.ts', 2, 'Usage: npm run bench'],
@@ -16,4 +17,19 @@ test.each([
   expect(ran).toMatchObject({ status: code, stdout: '', stderr: expect.stringContaining(hint) });
   expect(ran.stderr).toContain('read options: there is no option --bogus\n');
   expect(ran.stderr).not.toMatch(/Unknown option|ERR_| at /);
+});
+
+test.each([
+  ['agent/main.ts', 'agent failed', 'lamplighter-agent.service'],
+  ['agent/runner/main.ts', 'runner failed', 'usage: runner run'],
+])('%s, which units start, tells the journal', (program, msg, hint) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, program), '--bogus'], {
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line.startsWith('{'));
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { msg, error: 'read options: there is no option --bogus', hint: expect.stringContaining(hint) },
+  ]);
+  expect(`${stdout}${stderr}`).not.toMatch(/Unknown option|ERR_/);
 });
