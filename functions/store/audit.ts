@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { AuditView } from '#shared/api/views.ts';
+import { writeDetail } from './audit-detail.ts';
 import { type Queryable, queryRow } from './database.ts';
-import { toJson } from './json.ts';
 
 export interface AuditEntry {
   at: Date;
@@ -12,7 +12,7 @@ export interface AuditEntry {
   actor: string;
   action: string;
   target: string | null;
-  /** Never a secret. */
+  /** Never a secret; cut when it is large (audit-detail.ts). */
   detail: Record<string, unknown>;
 }
 
@@ -62,7 +62,7 @@ export async function appendAudit(tx: Queryable, entry: AuditEntry): Promise<voi
   const row = {
     ...entry,
     seq: (tail?.seq ?? 0) + 1,
-    detail: toJson(entry.detail),
+    detail: writeDetail(entry.detail),
     prevHash: tail?.hash ?? GENESIS,
   };
   await tx.query(

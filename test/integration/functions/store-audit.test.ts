@@ -44,6 +44,18 @@ describe('the trail', () => {
     expect(odd[0]?.detail).toEqual(entry(5).detail);
   });
 
+  test('stores what was cut of a large detail, and its hash covers that', async () => {
+    const large = { ...entry(6), detail: { reason: 'x'.repeat(100_000), digest: 'd1' } };
+    await database.db.transaction((tx) => appendAudit(tx, large));
+    const stored = await findIntactAudit(database.db, large.action, large.target);
+    expect(stored?.detail).toEqual({
+      reason: expect.stringMatching(/^x{512}… \(cut: 100000 bytes\)$/),
+      digest: 'd1',
+      detailCut: 'the detail had 100027 bytes',
+    });
+    expect(await verifyAuditChain(database.db)).toEqual({ intact: true, entries: 6 });
+  });
+
   test.each(['UPDATE audit SET actor = $$x$$', 'DELETE FROM audit WHERE seq = 5', 'TRUNCATE audit'])(
     'forbids %s',
     async (statement) => {
