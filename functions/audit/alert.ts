@@ -2,6 +2,7 @@
 // about no host of the runbook, so they bear a name of their own.
 import { ANCHOR_PERIOD_MS } from '#shared/audit/anchor.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
+import { raiseBeside, settleBeside } from '../alert/beside.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
 import {
   findAuditHead,
@@ -50,10 +51,10 @@ export async function watchAnchors(
 
 /** What is wrong with the trail, each with an alert of its own: one that fires must not hide what another would tell. */
 export interface TrailFaults {
-  /** Entries were rewritten or removed, or can't be read. */
+  /** The first entry that was rewritten or removed, or can't be read. */
   entries?: string;
-  /** An object beside the anchors is none. */
-  foreign?: string;
+  /** Objects beside the anchors that are none. */
+  foreign?: string[];
   /** The anchors do not reach up to now. */
   coverage?: string;
 }
@@ -89,13 +90,14 @@ export async function alertTrail(
   return await changeAlerts(deps, async (tx) => {
     const changes: (AlertChange | undefined)[] = [];
     for (const { of, subject, title, resolution } of FAULT_ALERTS) {
-      const reason = faults[of];
       const key = { ...ABOUT, subject };
-      changes.push(
-        reason === undefined
-          ? await settleAlert(tx, key, resolution, runbook, now)
-          : await raiseAlert(tx, { ...key, title, reason }, runbook, now),
-      );
+      const reasons = [faults[of] ?? []].flat();
+      if (reasons.length === 0) changes.push(...(await settleBeside(tx, key, resolution, runbook, now)));
+      for (const reason of reasons) {
+        // How old the newest anchor is changes with each check, and is one fact.
+        const fact = of === 'coverage' ? of : reason;
+        changes.push(await raiseBeside(tx, { ...key, title, reason }, fact, runbook, now));
+      }
     }
     return changes;
   });

@@ -13,6 +13,9 @@ export type DailyCheckDeps = Pick<Deps, 'db' | 'clock' | 'publisher' | 'log' | '
 /** The line of the log; terraform/monitoring.tf looks for this text. */
 export const TRAIL_NOT_WHOLE = 'audit trail is not whole';
 
+/** Of foreign objects, so many are told: a line of the log has an end. */
+const MAX_FOREIGN = 20;
+
 export interface DailyFinding {
   verdict: TrailVerdict;
   /** Empty when the trail is whole and covered. */
@@ -27,7 +30,9 @@ export async function checkTrailDaily(deps: DailyCheckDeps): Promise<DailyFindin
   const coverage = coverageFault(verdict, anchors, deps.clock());
   const faults: TrailFaults = {
     ...(verdict.intact ? {} : { entries: verdict.fault }),
-    ...(foreign[0] === undefined ? {} : { foreign: `anchor ${foreign[0]}` }),
+    ...(foreign.length === 0
+      ? {}
+      : { foreign: foreign.slice(0, MAX_FOREIGN).map((fault) => `anchor ${fault}`) }),
     ...(coverage === undefined ? {} : { coverage }),
   };
   if (Object.keys(faults).length > 0) deps.log.error(TRAIL_NOT_WHOLE, { faults });

@@ -38,7 +38,7 @@ async function startRound(deps: Deps): Promise<Answer> {
 /** Throws `corrupt` when something is wrong with the trail, so that the scheduler's job fails too. */
 async function proveTrail(deps: Deps): Promise<void> {
   const { faults } = await checkTrailDaily(deps);
-  const [first] = Object.values(faults);
+  const [first] = Object.values(faults).flat();
   if (first !== undefined) throw new LamplighterError('corrupt', `check audit trail: ${first}`);
 }
 

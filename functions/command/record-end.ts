@@ -3,7 +3,7 @@
 import type { FinishedReport } from '#shared/command/report.ts';
 import { type EndSigner, isEndReplaced } from '#shared/command/state.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
-import { raiseAlert } from '../alert/change.ts';
+import { raiseBeside } from '../alert/beside.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit, findIntactAudit } from '../store/audit.ts';
 import { type Advance, advanceCommand, type CommandRecord } from '../store/commands.ts';
@@ -88,9 +88,16 @@ async function tellContradiction(deps: EndDeps, tx: Queryable, end: ReportedEnd)
   if (runbook) {
     const reason = `its agent says that command ${record.id} (${record.operation}) ${agent}, its runner signed ${runner}`;
     // Published by the next tick of the watch: this function may not publish.
-    await raiseAlert(
+    await raiseBeside(
       tx,
-      { kind: 'agent', host: record.host, subject: '', title: 'agent contradicts the runner', reason },
+      {
+        kind: 'agent',
+        host: record.host,
+        subject: 'contradiction',
+        title: 'agent contradicts the runner',
+        reason,
+      },
+      record.id,
       runbook,
       deps.clock(),
     );

@@ -28,7 +28,7 @@ export type Alert = z.infer<typeof Alert>;
 export interface AlertKey {
   kind: AlertKind;
   host: string;
-  /** Within kind and host: the check's name, the scheduled job's, or empty. */
+  /** Within kind and host: the check's name, the scheduled job's, which fact (alert/beside.ts), or empty. */
   subject: string;
 }
 
@@ -102,6 +102,17 @@ export async function listFiringAlerts(db: Queryable): Promise<Alert[]> {
     db,
     Alert,
     `SELECT ${COLUMNS} FROM alerts WHERE state = 'firing' ORDER BY fired_at DESC, id`,
+  );
+}
+
+/** The alerts that fire now for facts of one kind: their subjects begin with the key's and a colon. */
+export async function listFiringBeside(db: Queryable, { kind, host, subject }: AlertKey): Promise<Alert[]> {
+  return await queryRows(
+    db,
+    Alert,
+    `SELECT ${COLUMNS} FROM alerts
+     WHERE kind = $1 AND host = $2 AND starts_with(subject, $3 || ':') AND state = 'firing' ORDER BY fired_at, id`,
+    [kind, host, subject],
   );
 }
 

@@ -1,8 +1,8 @@
 // Alerts about backups: the newest proven one is older than the runbook allows, or one was found to be corrupt.
 import type { Runbook } from '#shared/runbook/schema.ts';
+import { raiseBeside, settleBeside } from '../alert/beside.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
-import { findFiringAlert } from '../store/alerts.ts';
 import type { StoredBackup } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
@@ -62,7 +62,7 @@ export async function watchBackups(
     if (newest && verdict.fresh) {
       const proven = `taken ${newest.finishedAt.toISOString()} and ${provenText(newest)}`;
       const change = await settleAlert(tx, key, `backup is fresh again: ${proven}`, runbook, now);
-      return [change, await settleCorrupt(tx, terms.host, newest, runbook, now)];
+      return [change, ...(await settleCorrupt(tx, terms.host, newest, runbook, now))];
     }
     if (verdict.fresh) return [];
     const facts = { ...key, title: `no fresh backup of ${terms.database}`, reason: verdict.reason };
@@ -70,7 +70,7 @@ export async function watchBackups(
   });
 }
 
-/** Within a host's backup alerts: the one about a backup that can't be trusted. */
+/** Within a host's backup alerts: those about backups that can't be trusted, one for each. */
 const CORRUPT = 'corrupt';
 
 export interface CorruptBackup {
@@ -94,7 +94,9 @@ export async function alertCorruptBackup(
     reason: faults[0] ?? 'it could not be verified',
     evidence: faults,
   } as const;
-  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, facts, runbook, deps.clock())]);
+  return await changeAlerts(deps, async (tx) => [
+    await raiseBeside(tx, facts, backupId, runbook, deps.clock()),
+  ]);
 }
 
 /** A proven backup that was taken after the alert says that backups work again. */
@@ -104,16 +106,14 @@ async function settleCorrupt(
   backup: Pick<StoredBackup, 'finishedAt' | 'proofState'>,
   runbook: Runbook,
   now: Date,
-): Promise<AlertChange | undefined> {
+): Promise<(AlertChange | undefined)[]> {
   const takenAt = backup.finishedAt;
-  const key = { kind: 'backup', host, subject: CORRUPT } as const;
-  const alert = await findFiringAlert(tx, key);
-  if (!alert || alert.firedAt >= takenAt) return undefined;
-  return await settleAlert(
+  return await settleBeside(
     tx,
-    key,
+    { kind: 'backup', host, subject: CORRUPT },
     `a later backup, taken ${takenAt.toISOString()}, was ${provenText(backup)}`,
     runbook,
     now,
+    ({ firedAt }) => firedAt < takenAt,
   );
 }

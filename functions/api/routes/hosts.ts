@@ -3,7 +3,7 @@ import { openEnrolment } from '#shared/enrolment.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { DsseEnvelope } from '#shared/signing/dsse.ts';
-import { settleAlert } from '../../alert/change.ts';
+import { settleBeside } from '../../alert/beside.ts';
 import type { Deps } from '../../deps.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { enrolHost } from '../../store/hosts.ts';
@@ -36,8 +36,8 @@ export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
           await enrolHost(tx, { host, keys, at, by: actor.name });
           const current = await findRunbook(tx);
           if (current) {
-            const key = { kind: 'agent', host, subject: '' } as const;
-            await settleAlert(tx, key, 'the host was enrolled anew', current.runbook, at);
+            const key = { kind: 'agent', host, subject: 'contradiction' } as const;
+            await settleBeside(tx, key, 'the host was enrolled anew', current.runbook, at);
           }
           await appendAudit(tx, {
             at,

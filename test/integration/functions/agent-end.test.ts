@@ -137,9 +137,12 @@ describe("the runner's end stands over the agent's", () => {
     ]);
   });
 
-  test('the contradiction is an alert about the host, until it is enrolled anew', async () => {
+  test('each contradiction is an alert about the host, five at most, until it is enrolled anew', async () => {
     const firing = async () => (await listFiringAlerts(database.db)).filter(({ kind }) => kind === 'agent');
-    expect(await firing()).toMatchObject([{ host: 'web-1', title: 'agent contradicts the runner' }]);
+    const contradiction = { host: 'web-1', title: 'agent contradicts the runner' };
+    const raised = await firing();
+    expect(raised).toMatchObject(Array(5).fill(contradiction));
+    expect(new Set(raised.map(({ reason }) => reason)).size).toBe(5);
     const [route] = hostRoutes(deps);
     const body = await signedEnrolment('web-1');
     await route?.handle({

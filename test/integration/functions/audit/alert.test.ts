@@ -76,7 +76,7 @@ async function minutes(total: number): Promise<unknown> {
 
 const alerts = () =>
   world.rows(
-    `SELECT state, severity, host, subject, title, reason FROM alerts WHERE kind = 'audit' ORDER BY fired_at`,
+    `SELECT state, severity, host, split_part(subject, ':', 1) AS subject, title, reason FROM alerts WHERE kind = 'audit' ORDER BY fired_at`,
   );
 
 test('the tick anchors, and a tick without news asks for nothing', async () => {
@@ -221,6 +221,38 @@ test('an alert about a foreign object hides neither a rewriting nor a lack of an
   await checkTrailDaily(deps);
   const firing = (await alerts()).map(({ subject }) => subject);
   expect(new Set(firing)).toEqual(new Set(['coverage', 'foreign', 'trail']));
+});
+
+test('while an alert fires, another entry that was rewritten and another foreign object have alerts of their own', async () => {
+  await write('second');
+  await minutes(5);
+  await write('third');
+  await minutes(5);
+  const rewrite = async (seq: number): Promise<void> => {
+    await world.db.transaction(async (tx) => {
+      await tx.query('ALTER TABLE audit DISABLE TRIGGER USER');
+      await tx.query(`UPDATE audit SET actor = 'token:eve' WHERE seq = $1`, [seq]);
+      await tx.query('ALTER TABLE audit ENABLE TRIGGER USER');
+    });
+    world.pass(1);
+    await checkTrailDaily(deps);
+  };
+  const plant = async (name: string): Promise<void> => {
+    await bucket.file(`${ANCHOR_PREFIX}${name}.json`).save('{}', { resumable: false });
+    world.pass(1);
+    await checkTrailDaily(deps);
+  };
+  await rewrite(3);
+  await rewrite(2);
+  await plant('x');
+  await plant('y');
+  await checkTrailDaily(deps);
+  expect((await alerts()).map(({ reason }) => reason)).toEqual([
+    'entry 3: it was changed',
+    'entry 2: it was changed',
+    expect.stringMatching(/x\.json: not an anchor/),
+    expect.stringMatching(/y\.json: not an anchor/),
+  ]);
 });
 
 test('the tick tells when no daily check has ended for 26 hours of watching, and the next check ends that', async () => {

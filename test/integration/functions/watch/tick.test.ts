@@ -269,6 +269,29 @@ test('a corrupt backup raises an alert that only a later proven one ends', async
   expect(await alerts('backup')).toMatchObject([{ state: 'resolved' }]);
 });
 
+test('each corrupt backup has an alert of its own, five at most, and a later proven one ends them all', async () => {
+  world.latestVerified = world.now();
+  await tick();
+  const { runbook } = await requireRunbook(world.db);
+  for (const backupId of ['a', 'b', 'c', 'd', 'e', 'f', 'a'])
+    await alertCorruptBackup(
+      world.deps,
+      { host: 'web-1', backupId, faults: [`${backupId} differs`] },
+      runbook,
+    );
+  const limit = '; 5 alerts of this kind fire now, so further ones are not sent until these have ended';
+  const told = ['a differs', 'b differs', 'c differs', 'd differs', `e differs${limit}`];
+  const raised = await world.rows<{ reason: string; state: string }>(
+    `SELECT reason, state FROM alerts WHERE kind = 'backup' ORDER BY reason`,
+  );
+  expect(raised).toEqual(told.map((reason) => ({ reason, state: 'firing' })));
+  expect(await world.rows(`SELECT number FROM incidents`)).toHaveLength(1);
+  world.pass(60);
+  world.latestVerified = world.now();
+  await tick();
+  expect(new Set((await alerts('backup')).map(({ state }) => state))).toEqual(new Set(['resolved']));
+});
+
 test('a change whose messages could not be published is published by the next tick, each once', async () => {
   await minutes(1);
   world.publishing = 'fails';
