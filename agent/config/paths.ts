@@ -30,6 +30,7 @@ export const PATHS = {
   policy: onHost('/etc/lamplighter/policy.yaml'),
   pinnedKeys: onHost('/etc/lamplighter/pinned-keys'),
   googleCredentials: onHost('/etc/lamplighter/google-credentials.json'),
+  metadataGuard: onHost('/etc/lamplighter/metadata-guard.nft'),
   releaseKey: onHost('/etc/lamplighter/release-key.pem'),
   agentKey: onHost('/etc/lamplighter/agent.key'),
   runnerKey: onHost('/etc/lamplighter/runner.key'),
@@ -51,6 +52,7 @@ export const PATHS = {
   readerSocket: onHost('/run/lamplighter/read.sock'),
   units: onHost('/etc/systemd/system'),
   systemctl: onHost('/usr/bin/systemctl'),
+  nft: onHost('/usr/sbin/nft'),
   systemdAnalyze: onHost('/usr/bin/systemd-analyze'),
   journalctl: onHost('/usr/bin/journalctl'),
 } as const;

@@ -11,7 +11,6 @@ import {
   rmdirSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
@@ -25,6 +24,7 @@ import { requireTrustedPath } from '../host/trusted-path.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { CheckedFile } from '../release/manifest.ts';
 import type { PrivateKeys } from './enrolment.ts';
+import { writeOwned } from './owned-file.ts';
 import { UNITS, withGoogleCredentials } from './units.ts';
 
 /** Makes directories with exactly this mode, whatever the umask. */
@@ -32,12 +32,6 @@ function makeDirectory(path: string, mode: number, gid = ownAccount().gid): void
   mkdirSync(path, { recursive: true, mode });
   chmodSync(path, mode);
   chownSync(path, ownAccount().uid, gid);
-}
-
-function writeOwned(file: string, content: string | Uint8Array, mode: number): void {
-  writeFileSync(`${file}.new`, content, { mode });
-  chmodSync(`${file}.new`, mode);
-  renameSync(`${file}.new`, file);
 }
 
 /** Throws `refused` when another account could replace what root installs, or lead root elsewhere. */

@@ -27,6 +27,7 @@ import {
   writeUnits,
 } from './files.ts';
 import { tellKept } from './kept.ts';
+import { isGuardWanted, removeGuard, requireGuardTools, setGuard, tellGuard } from './metadata-guard.ts';
 import { ALL_SLICES, STARTED_UNITS } from './units.ts';
 
 const HELP = `Usage: bin/node lib/install.mjs --host NAME --project ID --pinned-key FILE [options]
@@ -44,6 +45,9 @@ are of PostgreSQL ${MIN_SERVER_MAJOR} or newer.
   --from DIR          the unpacked archive to install (default: the one that this installer is in)
   --policy FILE       installed as /etc/lamplighter/policy.yaml (default: the one that is there)
   --env KEY=VALUE     a line of agent.env, e.g. to reach an emulator; may be repeated
+  --guard-metadata    let only root and Lamplighter's accounts reach the metadata server, which gives out the VM's cloud
+                      identity; needs nftables. A program of yours that uses this identity then fails
+  --no-guard-metadata take that rule away again; with neither, it stays as it is
   --json              print the host's signed enrolment as one line of JSON
   --uninstall         stop and remove programs, settings and the host's keys; says what is kept
   --help              this text
@@ -64,6 +68,7 @@ const OPTIONS = {
   from: { type: 'string' },
   policy: { type: 'string' },
   env: { type: 'string', multiple: true },
+  'guard-metadata': { type: 'boolean' },
   json: { type: 'boolean', default: false },
   uninstall: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -84,6 +89,7 @@ async function uninstall(): Promise<void> {
     await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', unit], timeoutMs: TIMEOUT_MS });
   }
   await runProgram({ file: PATHS.systemctl, args: ['stop', ALL_SLICES], timeoutMs: TIMEOUT_MS });
+  await removeGuard();
   removeFiles();
   await systemctl('daemon-reload');
   console.log(tellKept(dirname(PATHS.config), dirname(PATHS.runs)));
@@ -117,6 +123,8 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   const environment = values.env ?? [];
   checkEnvironment(environment);
   requireOwnPlaces();
+  const isGuarded = isGuardWanted(values['guard-metadata']);
+  if (isGuarded) requireGuardTools();
   const { policy } = loadPolicy(values.policy ?? PATHS.policy, host);
   await checkServers(policy.databases, (line) => console.error(line));
   const programs = readPrograms(values.from ?? join(import.meta.dirname, '..'), values['release-key']);
@@ -133,11 +141,14 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   if (values['release-key'] !== undefined) pinReleaseKey(values['release-key']);
   installPrograms(programs);
   writeUnits();
+  await (isGuarded ? setGuard() : removeGuard());
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', ...STARTED_UNITS);
   const timers = ['lamplighter-recover.timer', 'lamplighter-upload.timer'];
   await systemctl('start', 'lamplighter-run.socket', 'lamplighter-read.socket', ...timers);
   await systemctl('restart', 'lamplighter-agent.service');
+  const told = tellGuard(isGuarded);
+  if (told !== undefined) console.error(`${told}\n`);
   const enrolment = JSON.stringify(await writeEnrolment(host, keys));
   if (values.json) console.log(enrolment);
   else explain(host, enrolment);
@@ -154,7 +165,7 @@ function explain(host: string, enrolment: string): void {
 }
 
 function parse() {
-  return parseOptions({ options: OPTIONS }, 'See --help.').values;
+  return parseOptions({ options: OPTIONS, allowNegative: true }, 'See --help.').values;
 }
 
 try {

@@ -1,0 +1,140 @@
+// Who reaches the metadata server of a real host, before the installer is asked to guard it, with the guard, and after it. What
+// stands for Google's server is a process at its addresses, in a network of its own beside the host's.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
+
+const { systemdHost } = detectCapabilities();
+const able = systemdHost === true && !existsSync('/usr/sbin/nft') ? 'that needs nftables' : systemdHost;
+const NODE = '/opt/lamplighter/bin/node';
+const PROBE = '/opt/probe.mjs';
+const PACKAGE = '/opt/lamplighter-package';
+const INSTALL = `${PACKAGE}/bin/node ${PACKAGE}/lib/install.mjs`;
+const AGAIN = `${INSTALL} --host web-1 --project test --pinned-key ${PACKAGE}/control-plane.pem`;
+
+/** A veth pair to a namespace, which has addresses besides its end of the link. */
+const link = (name: string, net: number, ...addresses: string[]) => `
+ip netns add ${name}; ip link add to-${name} type veth peer name eth0 netns ${name}
+ip addr add 10.9.${net}.1/24 dev to-${name}; ip addr add fd20:${net}::1/64 dev to-${name} nodad; ip link set to-${name} up
+${[`10.9.${net}.2/24`, `fd20:${net}::2/64`, ...addresses]
+  .map((address) => `ip -n ${name} addr add ${address} dev eth0 ${address.includes('::') ? 'nodad' : ''}`)
+  .join('\n')}
+ip -n ${name} link set lo up; ip -n ${name} link set eth0 up
+ip -n ${name} route add default via 10.9.${net}.1; ip -n ${name} -6 route add default via fd20:${net}::1
+`;
+const NETWORK = `set -e
+${link('google', 1, '169.254.169.254/32', 'fd20:ce::254/128')}
+${link('container', 2)}
+ip route add 169.254.169.254 via 10.9.1.2; ip -6 route add fd20:ce::254 via fd20:1::2
+systemd-run --quiet --unit=google --service-type=notify --property=NotifyAccess=all ip netns exec google ${NODE} ${PROBE} serve
+`;
+
+/** Written from outside: the host's own /proc/sys is for reading only. */
+const FORWARD = 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding';
+
+const OPEN_TO_ALL = {
+  '169.254.169.254 53': 'identity',
+  '169.254.169.254 8080': 'identity',
+  'dns over udp': 'answer',
+};
+const served = (answer: string) => ({
+  '169.254.169.254 80': answer,
+  '169.254.169.254 443': answer,
+  'fd20:ce::254 80': answer,
+  ...OPEN_TO_ALL,
+});
+const ANSWERED = served('identity');
+const REFUSED = served('ECONNREFUSED');
+
+describe.skipIf(able !== true)(`the metadata server of a real host (${able})`, () => {
+  let host: AgentHost;
+
+  const ask = async (user: string): Promise<unknown> =>
+    JSON.parse(await host.sh(`setpriv --reuid=${user} --clear-groups ${NODE} ${PROBE}`));
+  const askInContainer = async (): Promise<unknown> =>
+    JSON.parse(await host.sh(`ip netns exec container ${NODE} ${PROBE}`));
+  const askAll = async () => ({
+    root: await ask('root'),
+    agent: await ask('lamplighter'),
+    uploader: await ask('lamplighter-backup'),
+    other: await ask('nobody'),
+    postgres: await ask('postgres'),
+    container: await askInContainer(),
+  });
+  const OPEN = {
+    root: ANSWERED,
+    agent: ANSWERED,
+    uploader: ANSWERED,
+    other: ANSWERED,
+    postgres: ANSWERED,
+    container: ANSWERED,
+  };
+  const GUARDED = { ...OPEN, other: REFUSED, postgres: REFUSED, container: REFUSED };
+  const guardState = () => host.sh('systemctl is-active lamplighter-metadata-guard.service; true');
+
+  async function connectNetwork(): Promise<void> {
+    const inside = ['-t', String(host.machine.pid), '-n', '/bin/sh', '-c', FORWARD];
+    expect(spawnSync('/usr/bin/nsenter', inside, { encoding: 'utf8' })).toMatchObject({ status: 0 });
+    const { code, stderr } = await host.machine.run(['/bin/sh', '-c', NETWORK]);
+    expect(code, stderr).toBe(0);
+  }
+
+  beforeAll(async () => {
+    host = await startAgentHost();
+    cpSync(
+      join(import.meta.dirname, '../../fixtures/metadata-probe.mjs'),
+      join(host.machine.rootPath, PROBE),
+    );
+    await connectNetwork();
+  });
+  afterAll(async () => {
+    await host?.close();
+  });
+
+  test('is open to every account until the installer is asked to guard it', async () => {
+    expect(await askAll()).toEqual(OPEN);
+    expect(await guardState()).toBe('inactive');
+  });
+
+  test('then answers root and the two accounts that need it, and DNS answers everybody', async () => {
+    expect(await host.sh(`${AGAIN} --guard-metadata 2>&1`)).toContain(
+      'Only root and the accounts of Lamplighter',
+    );
+    expect(await askAll()).toEqual(GUARDED);
+  });
+
+  test('an update that says nothing keeps the guard, once', async () => {
+    const before = await host.sh('nft list table inet lamplighter');
+    await host.sh(AGAIN);
+    expect(await host.sh('nft list table inet lamplighter')).toBe(before);
+    expect(await ask('nobody')).toEqual(REFUSED);
+  });
+
+  test('a host that boots has the guard before the agent starts', async () => {
+    const ordered = await host.sh('systemctl show lamplighter-agent.service -p After --value');
+    expect(ordered.split(' ')).toContain('lamplighter-metadata-guard.service');
+    await host.machine.reboot();
+    await connectNetwork();
+    expect(await askAll()).toEqual(GUARDED);
+  });
+
+  test('--no-guard-metadata opens the server again', async () => {
+    await host.sh(`${AGAIN} --no-guard-metadata`);
+    expect(await askAll()).toEqual(OPEN);
+  });
+
+  test('uninstalling leaves no rule, unit or file of the guard', async () => {
+    await host.sh(`${AGAIN} --guard-metadata`);
+    expect(await guardState()).toBe('active');
+    const node = `${PACKAGE}/bin/node`;
+    await host.sh(`${INSTALL} --uninstall`);
+    expect(await guardState()).toBe('inactive');
+    expect(await host.sh('nft list tables; find /etc -name "*metadata-guard*"')).toBe('');
+    expect(JSON.parse(await host.sh(`setpriv --reuid=nobody --clear-groups ${node} ${PROBE}`))).toEqual(
+      ANSWERED,
+    );
+  });
+});
