@@ -1,6 +1,6 @@
 // What a first request to a cold function waits for: the framework's own start, and then ours. Beside the smallest
 // function there is, on the same framework, taking turns in one run.
-// The goal is 1.2 times hello world and is not reached: 1.5 to 1.7 times its CPU for `api` and `watch` (2026-11-26, in turns
+// The goal is 1.2 times hello world and is not reached: 1.5 to 1.8 times its CPU for `api` and `watch` (2026-11-26, in turns
 // on a busy machine). Before its first answer a function evaluates zod and its schemas, pg with TLS and, where it imports the
 // stored runbook's reader, YAML (230 kB), cron and the runbook's schema.
 import { type ChildProcess, spawn } from 'node:child_process';
