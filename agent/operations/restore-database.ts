@@ -94,32 +94,45 @@ export async function isSwapped(cluster: Cluster, { fresh, kept }: RestoreNames)
   return names.includes(kept) && !names.includes(fresh);
 }
 
-/** Puts the new database in the old one's place and keeps the old one under its other name. */
-export async function swapDatabases(cluster: Cluster, names: RestoreNames): Promise<void> {
-  await exchange(cluster, { name: names.database, aside: names.kept, successor: names.fresh });
-  await admitSessions(cluster, names);
+/** True when the owner lets nobody into a database (`ALLOW_CONNECTIONS false`). */
+export async function isClosed(cluster: Cluster, database: string): Promise<boolean> {
+  const query = `SELECT FROM pg_database WHERE NOT datallowconn AND datname = ${quoteText(database)}`;
+  const [closed] = await runSql(`SELECT EXISTS (${query});`, { cluster, ...ADMIN });
+  return closed === 't';
 }
 
-/** Puts the old database back, if it was put aside; lets sessions in again in any case. */
-export async function swapBack(cluster: Cluster, names: RestoreNames): Promise<void> {
+/** The databases of a restore, and whether the old one was closed before the restore began. */
+export interface Swap extends RestoreNames {
+  wasClosed: boolean;
+}
+
+/** Puts the new database in the old one's place and keeps the old one under its other name. */
+export async function swapDatabases(cluster: Cluster, swap: Swap): Promise<void> {
+  await exchange(cluster, { name: swap.database, aside: swap.kept, successor: swap.fresh });
+  await admitSessions(cluster, swap);
+}
+
+/** Puts the old database back, if it was put aside; lets sessions in again in any case, unless it was closed before. */
+export async function swapBack(cluster: Cluster, swap: Swap): Promise<void> {
   try {
-    if (await isSwapped(cluster, names)) {
-      await exchange(cluster, { name: names.database, aside: names.fresh, successor: names.kept });
+    if (await isSwapped(cluster, swap)) {
+      await exchange(cluster, { name: swap.database, aside: swap.fresh, successor: swap.kept });
     }
   } finally {
     // Also when a session that would not end kept the rename from happening: the services are started either way.
-    await admitSessions(cluster, names);
+    await admitSessions(cluster, swap);
   }
 }
 
-/** Lets sessions into the database and the one that is kept: a crash may have come between the swap and this. */
-export async function admitSessions(
-  cluster: Cluster,
-  { database, kept }: Pick<RestoreNames, 'database' | 'kept'>,
-): Promise<void> {
+/**
+ * Lets sessions into the new database, and into the old one unless its owner had closed it, under whatever name each of
+ * them stands: a crash may have come between the swap and this.
+ */
+export async function admitSessions(cluster: Cluster, swap: Swap): Promise<void> {
   const existing = await existingDatabases(cluster);
-  const statements = [database, kept]
+  const old = (await isSwapped(cluster, swap)) ? swap.kept : swap.database;
+  const statements = [swap.database, swap.kept]
     .filter((name) => existing.includes(name))
-    .map((name) => `ALTER DATABASE ${quoteName(name)} ALLOW_CONNECTIONS true;`);
+    .map((name) => `ALTER DATABASE ${quoteName(name)} ALLOW_CONNECTIONS ${name !== old || !swap.wasClosed};`);
   await runSql(statements.join('\n'), { cluster, ...ADMIN });
 }

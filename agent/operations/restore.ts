@@ -14,6 +14,7 @@ import type { Step, StepContext } from '../runner/steps.ts';
 import {
   admitSessions,
   dropDatabase,
+  isClosed,
   isSwapped,
   restoreNames,
   swapBack,
@@ -39,7 +40,7 @@ import type { HostContext, Plan } from './twin.ts';
 /** Only for what systemd itself gives no limit (TimeoutStopSec=infinity): its own word on a unit comes first. */
 const UNIT_TIMEOUT_MS = 30 * 60_000;
 
-const Checked = z.object({ manifest: BackupManifest });
+const Checked = z.object({ manifest: BackupManifest, wasClosed: z.boolean() });
 
 function checked(context: StepContext): z.infer<typeof Checked> {
   return Checked.parse(context.data.get('check-backup'));
@@ -95,7 +96,8 @@ function checkBackupStep(terms: RestoreTerms): Step {
         hasIndexes: dump.entries.some(({ kind }) => kind === 'INDEX' || kind === 'CONSTRAINT'),
         others: tablespacesOf(dump.entries),
       });
-      return { data: { manifest }, detail: `from ${from}` };
+      const wasClosed = await isClosed(cluster, database);
+      return { data: { manifest, wasClosed }, detail: `from ${from}` };
     },
     undo: ({ envelope }) => {
       state.dump?.close();
@@ -170,13 +172,14 @@ function swapStep({ names, cluster }: RestoreTerms): Step {
     describe: () =>
       `rename ${names.database} to ${names.kept} and ${names.fresh} to ${names.database}, in one transaction`,
     run: async (context) => {
-      await applyProperties(cluster, names.fresh, checked(context).manifest.properties);
+      const { manifest, wasClosed } = checked(context);
+      await applyProperties(cluster, names.fresh, manifest.properties);
       await recordKept(cluster, names);
-      await swapDatabases(cluster, names);
+      await swapDatabases(cluster, { ...names, wasClosed });
       return { detail: `the old database is kept as ${names.kept}` };
     },
-    undo: async () => {
-      await swapBack(cluster, names);
+    undo: async (context) => {
+      await swapBack(cluster, { ...names, wasClosed: checked(context).wasClosed });
       unrecordKept(names);
     },
     probe: async () => ((await isSwapped(cluster, names)) ? 'done' : 'not-done'),
@@ -188,9 +191,9 @@ function startStep(terms: RestoreTerms): Step {
     name: 'start-services',
     describe: () => 'start the services in the reverse order, each until it is healthy',
     isRepeatable: true,
-    run: async ({ signal }) => {
-      await admitSessions(terms.cluster, terms.names);
-      await startServices(terms, signal);
+    run: async (context) => {
+      await admitSessions(terms.cluster, { ...terms.names, wasClosed: checked(context).wasClosed });
+      await startServices(terms, context.signal);
       return {};
     },
     // Stopped again, so that the old database can be put back under them.

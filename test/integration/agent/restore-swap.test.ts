@@ -4,7 +4,8 @@ import { restoreNames, swapBack, swapDatabases } from '#agent/operations/restore
 import { canLab } from '#test/fixtures/host-lab.ts';
 import { type SocketCluster, startSocketCluster } from '#test/fixtures/socket-cluster.ts';
 
-const NAMES = restoreNames('shop', '0197c2aa-0000-7000-8000-0000001f3a9c');
+const NAMES = { ...restoreNames('shop', '0197c2aa-0000-7000-8000-0000001f3a9c'), wasClosed: false };
+const CLOSED = { ...NAMES, wasClosed: true };
 
 describe.skipIf(!canLab)('the swap of a restore (needs root on Linux)', () => {
   let cluster: SocketCluster;
@@ -16,7 +17,8 @@ describe.skipIf(!canLab)('the swap of a restore (needs root on Linux)', () => {
     await cluster?.close();
   });
   beforeEach(async () => {
-    for (const name of Object.values(NAMES)) await sql(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
+    for (const name of [NAMES.database, NAMES.fresh, NAMES.kept])
+      await sql(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
     for (const name of [NAMES.database, NAMES.fresh]) {
       await sql(`CREATE DATABASE "${name}"`);
       await sql(`COMMENT ON DATABASE "${name}" IS '${name === NAMES.fresh ? 'new' : 'old'}'`);
@@ -75,4 +77,17 @@ describe.skipIf(!canLab)('the swap of a restore (needs root on Linux)', () => {
     await swapBack(cluster, NAMES);
     expect(await standing()).toMatchObject({ [NAMES.database]: 'old' });
   });
+
+  test.each(['before its renames', 'after them'])(
+    'of a database that its owner had closed, taken back %s, leaves it closed',
+    async (moment) => {
+      await sql(`ALTER DATABASE "${NAMES.database}" ALLOW_CONNECTIONS false`);
+      if (moment === 'after them') {
+        await swapDatabases(cluster, CLOSED);
+        expect(await standing()).toEqual({ [NAMES.database]: 'new', [NAMES.kept]: 'old, closed' });
+      }
+      for (let time = 0; time < 2; time++) await swapBack(cluster, CLOSED);
+      expect(await standing()).toMatchObject({ [NAMES.database]: 'old, closed' });
+    },
+  );
 });
