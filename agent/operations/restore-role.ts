@@ -81,9 +81,26 @@ async function refuseStrangers(cluster: Cluster): Promise<void> {
   });
 }
 
+/** What an earlier restore left in a database keeps its roles from being dropped, and nobody but a person may remove it. */
+async function refuseLeftovers(cluster: Cluster): Promise<void> {
+  const { rows } = await runScript({
+    cluster,
+    ...ADMIN,
+    sql: `SELECT DISTINCT quote_ident(datname) FROM pg_shdepend JOIN pg_database d ON d.oid = dbid
+      WHERE datname <> ${quoteText(ADMIN.database)} AND refclassid = 'pg_authid'::regclass AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname IN (${ROLES.map(quoteText).join(', ')}));`,
+  });
+  if (rows.length === 0) return;
+  throw new LamplighterError(
+    'refused',
+    `make roles of the restore: an earlier restore did not end, and left ${rows.join(', ')} half done`,
+    { hint: `Look at it, drop it (DROP DATABASE ${rows[0]}), and try again. Nothing has been stopped.` },
+  );
+}
+
 /** Makes both roles, in the place of what an earlier restore left, and proves that one can log in. Throws `refused` when it can't. */
 export async function makeRestoreRoles(cluster: Cluster, login: Login): Promise<void> {
   await refuseStrangers(cluster);
+  await refuseLeftovers(cluster);
   await dropRestoreRoles(cluster);
   const common = 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION INHERIT BYPASSRLS';
   const verifier = scramVerifier(login.password, randomBytes(16));

@@ -53,6 +53,8 @@ export function needRoom(needs: readonly Need[], purpose: string): void {
 export interface WritingTerms {
   /** `max_wal_size`. */
   maxLogBytes: number;
+  /** What slots that nobody reads or an archive that fails keep of the log at most, beyond any checkpoint: 0 without them. */
+  keptLogBytes: number;
   /** In `pg_wal` now: PostgreSQL uses these files again. */
   logBytes: number;
   /** `maintenance_work_mem`: a smaller index is sorted without a file. */
@@ -64,17 +66,29 @@ const LARGEST_INDEX_SHARE = 0.25;
 
 /**
  * What filling a database writes besides it. The log takes each byte of it once, and no more than `max_wal_size` lets it grow
- * by; the largest index is sorted in files of a quarter of the database, where its memory does not hold that much. A small
+ * by, unless something keeps what is older; the largest index is sorted in files of a quarter of the database, where its memory does not hold that much. A small
  * database thus needs little, whatever `max_wal_size` is. Both are estimates: what goes beyond them, the watch on the
  * reserves ends.
  */
 export function reckonWriting(bytes: number, server: WritingTerms): { log: number; sort: number } {
   const largestIndex = Math.ceil(bytes * LARGEST_INDEX_SHARE);
   return {
-    log: Math.min(bytes, Math.max(0, server.maxLogBytes - server.logBytes)),
+    log: Math.min(bytes, Math.max(0, Math.max(server.maxLogBytes, server.keptLogBytes) - server.logBytes)),
     sort: largestIndex > server.sortBytes ? largestIndex : 0,
   };
 }
+
+/**
+ * `WritingTerms.keptLogBytes`, as a query. A slot keeps what `max_slot_wal_keep_size` says (-1: everything), an archive
+ * everything that it has not taken.
+ */
+const KEPT_LOG_BYTES = `SELECT CASE
+  WHEN current_setting('archive_mode') <> 'off'
+    AND (SELECT coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL) FROM pg_stat_archiver)
+    THEN 'Infinity'
+  WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE NOT active) THEN '0'
+  WHEN current_setting('max_slot_wal_keep_size') = '-1' THEN 'Infinity'
+  ELSE pg_size_bytes(current_setting('max_slot_wal_keep_size'))::text END;`;
 
 export interface Place {
   database: string;
@@ -96,8 +110,9 @@ export async function needRestoreRoom(
   { database, tablespace, bytes, hasIndexes, others }: Place,
 ): Promise<DiskReserve[]> {
   const named = [tablespace, ...others].map(quoteText).join(', ');
-  const [maxLogBytes, logBytes, sortBytes, data = '/', place, ...more] = await runSql(
+  const [maxLogBytes, keptLogBytes, logBytes, sortBytes, data = '/', place, ...more] = await runSql(
     `SELECT pg_size_bytes(current_setting('max_wal_size'));
+     ${KEPT_LOG_BYTES}
      SELECT coalesce(sum(size), 0) FROM pg_ls_waldir();
      SELECT pg_size_bytes(current_setting('maintenance_work_mem'));
      SELECT current_setting('data_directory');
@@ -108,6 +123,7 @@ export async function needRestoreRoom(
   const purpose = `restore ${database}`;
   const { log, sort } = reckonWriting(bytes, {
     maxLogBytes: Number(maxLogBytes),
+    keptLogBytes: Number(keptLogBytes),
     logBytes: Number(logBytes),
     sortBytes: Number(sortBytes),
   });

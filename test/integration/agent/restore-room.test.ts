@@ -4,6 +4,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statfsSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { needRestoreRoom } from '#agent/operations/restore-room.ts';
 import { serverAccount } from '#local/postgres/programs.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
@@ -118,5 +119,32 @@ describe.skipIf(!canLab)('a restore and a full disk (needs root on Linux)', { ti
     expect(ending.steps.map(({ name }) => name)).toEqual(['check-backup']);
     const again = await lab.start('restore.run', spec).ended();
     expect(again, JSON.stringify(again)).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('what a slot that nobody reads keeps of the log needs room too', async () => {
+    const { query } = lab.cluster;
+    const free = statfsSync(disk).bavail * statfsSync(disk).bsize - SERVER_DISK_BYTES * 0.1;
+    const bytes = Math.floor(free * 0.7);
+    const place = { database: 'noise', tablespace: 'pg_default', bytes, hasIndexes: false, others: [] };
+    const settings = async (...statements: string[]) => {
+      for (const statement of statements) await query('postgres', statement);
+      await query('postgres', 'SELECT pg_reload_conf()');
+    };
+    const needed = () => needRestoreRoom(lab.cluster, place);
+    const limit = (name: string) =>
+      query('postgres', `SELECT setting FROM pg_settings WHERE name = '${name}'`);
+    await settings("ALTER SYSTEM SET max_wal_size = '32MB'");
+    await expect.poll(() => limit('max_wal_size')).toEqual([{ setting: '32' }]);
+    await expect(needed()).resolves.toHaveLength(2);
+    await query('postgres', "SELECT pg_create_physical_replication_slot('replica', true)");
+    try {
+      await expect(needed()).rejects.toThrow(/ MiB in \S+\/pg_wal\) and 40 MiB stay in reserve/);
+      await settings("ALTER SYSTEM SET max_slot_wal_keep_size = '48MB'");
+      await expect.poll(() => limit('max_slot_wal_keep_size')).toEqual([{ setting: '48' }]);
+      await expect(needed()).resolves.toHaveLength(2);
+    } finally {
+      await query('postgres', "SELECT pg_drop_replication_slot('replica')");
+      await settings('ALTER SYSTEM RESET ALL');
+    }
   });
 });

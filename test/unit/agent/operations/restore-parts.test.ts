@@ -40,7 +40,7 @@ pg_restore: error: COPY failed for table "u": ERROR:  no
 });
 
 const MIB = 1024 * 1024;
-const SERVER = { maxLogBytes: 1024 * MIB, logBytes: 64 * MIB, sortBytes: 64 * MIB };
+const SERVER = { maxLogBytes: 1024 * MIB, keptLogBytes: 0, logBytes: 64 * MIB, sortBytes: 64 * MIB };
 
 test.each<[string, number, { log: number; sort: number }]>([
   ['nothing', 0, { log: 0, sort: 0 }],
@@ -53,6 +53,14 @@ test.each<[string, number, { log: number; sort: number }]>([
 
 test('a log that is at its limit needs no more room', () => {
   expect(reckonWriting(8 * MIB, { ...SERVER, logBytes: 2048 * MIB }).log).toBe(0);
+});
+
+test.each<[string, number, number]>([
+  ['all of it, for nothing limits what a slot keeps', Infinity, 4096 * MIB],
+  ['as much as a slot may keep', 2048 * MIB, 1984 * MIB],
+  ['no less than without a slot', 16 * MIB, 960 * MIB],
+])('what is kept of the log needs room: %s', (_name, keptLogBytes, log) => {
+  expect(reckonWriting(4096 * MIB, { ...SERVER, keptLogBytes }).log).toBe(log);
 });
 
 test('needs on one file system are added up', () => {
