@@ -1,12 +1,13 @@
 // `npm test`: everything, against real parts. The last line is `N passed, N failed, N skipped`, alone on its line,
 // whatever happened to the runner.
 import { spawn } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { whyNeverHost } from '#local/setup/capabilities.ts';
 import { ensureSystemPackages } from '#local/setup/packages.ts';
+import type { SystemProgram } from '#local/setup/programs.ts';
 import { messageOf } from '#shared/errors.ts';
 import { readOutcome, type Tally } from './outcome.ts';
 
@@ -17,10 +18,15 @@ function runVitest(reportFile: string, args: string[]): Promise<number> {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 
+/** What the product does without, unless it is asked for. */
+const ONLY_TESTED: readonly SystemProgram[] = [
+  { purpose: 'nft', debian: 'nftables', isForHost: true, isThere: () => existsSync('/usr/sbin/nft') },
+];
+
 /** Why only the unit tests can run here, or undefined; installs what is missing where that is allowed. */
 function whyUnitOnly(): string | undefined {
   try {
-    ensureSystemPackages(whyNeverHost() === undefined ? 'systemd' : 'supervised');
+    ensureSystemPackages(whyNeverHost() === undefined ? 'systemd' : 'supervised', ONLY_TESTED);
     return undefined;
   } catch (error) {
     return messageOf(error);

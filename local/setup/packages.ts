@@ -33,16 +33,16 @@ export function explainMissing(missing: readonly SystemProgram[]): string {
   ].join('\n');
 }
 
-/** Makes sure that everything needed for a kind of host is there. Throws `unavailable` with the one message when it is not and may not be installed. */
-export function ensureSystemPackages(kind: HostKind): void {
-  const missing = findMissingPrograms(kind);
+/** Makes sure that everything needed for a kind of host, and `more`, is there. Throws `unavailable` with the one message when it is not and may not be installed. */
+export function ensureSystemPackages(kind: HostKind, more: readonly SystemProgram[] = []): void {
+  const missing = findMissingPrograms(kind, more);
   if (missing.length === 0) return;
   const prefix = existsSync(APT_GET) ? rootPrefix() : undefined;
   if (!prefix) throw new LamplighterError('unavailable', explainMissing(missing));
   const names = missing.map(({ debian }) => debian);
   console.error(`Installing Debian packages (once): ${names.join(' ')} …`);
   withoutStartingServices(prefix, () => installPackages(prefix, names));
-  const still = findMissingPrograms(kind);
+  const still = findMissingPrograms(kind, more);
   if (still.length > 0) throw new LamplighterError('unavailable', explainMissing(still));
 }
 

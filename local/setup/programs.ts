@@ -52,7 +52,9 @@ const PROGRAMS: readonly SystemProgram[] = [
   },
 ];
 
-/** The programs that are missing here for a kind of host. */
-export function findMissingPrograms(kind: HostKind): SystemProgram[] {
-  return PROGRAMS.filter((program) => (kind === 'systemd' || !program.isForHost) && !program.isThere());
+/** The programs that are missing here for a kind of host, and of `more`. */
+export function findMissingPrograms(kind: HostKind, more: readonly SystemProgram[] = []): SystemProgram[] {
+  return [...PROGRAMS, ...more].filter(
+    (program) => (kind === 'systemd' || !program.isForHost) && !program.isThere(),
+  );
 }

@@ -113,6 +113,14 @@ describe.skipIf(able !== true)(`the metadata server of a real host (${able})`, (
     expect(await ask('nobody')).toEqual(REFUSED);
   });
 
+  test('a firewall that empties all rules when it reloads or restarts does not take the guard with it', async () => {
+    await host.sh('systemctl start nftables.service; systemctl restart lamplighter-metadata-guard.service');
+    for (const verb of ['reload', 'restart']) {
+      await host.sh(`systemctl ${verb} nftables.service`);
+      expect(await ask('nobody'), verb).toEqual(REFUSED);
+    }
+  });
+
   test('a host that boots has the guard before the agent starts', async () => {
     const ordered = await host.sh('systemctl show lamplighter-agent.service -p After --value');
     expect(ordered.split(' ')).toContain('lamplighter-metadata-guard.service');
