@@ -124,7 +124,7 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   checkEnvironment(environment);
   requireOwnPlaces();
   const isGuarded = isGuardWanted(values['guard-metadata']);
-  if (isGuarded) requireGuardTools();
+  if (isGuarded) await requireGuardTools();
   const { policy } = loadPolicy(values.policy ?? PATHS.policy, host);
   await checkServers(policy.databases, (line) => console.error(line));
   const programs = readPrograms(values.from ?? join(import.meta.dirname, '..'), values['release-key']);

@@ -9,6 +9,7 @@ import { type Account, runChecked, runProgram } from '../host/process.ts';
 import { writeOwned } from './owned-file.ts';
 
 const TIMEOUT_MS = 60_000;
+const NFT = { file: PATHS.nft, timeoutMs: TIMEOUT_MS };
 const TABLE = 'inet lamplighter';
 /** cloud.google.com/compute/docs/metadata/overview: http is on port 80, https on 443. */
 const ADDRESSES = { ip: '169.254.169.254', ip6: 'fd20:ce::254' } as const;
@@ -42,7 +43,10 @@ ${reject.join('\n')}
 `;
 }
 
-/** Ordered as Debian's nftables.service is, which empties the whole rule set when it starts and when it reloads. */
+/**
+ * Ordered as Debian's nftables.service is, which empties the whole rule set when it starts and when it reloads. Stopping it
+ * leaves the rules, so that starting it again, at each update, opens nothing meanwhile.
+ */
 const UNIT = `[Unit]
 Description=Lamplighter: only root and the agent's accounts reach the cloud's metadata server
 DefaultDependencies=no
@@ -58,7 +62,6 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=${PATHS.nft} --file ${PATHS.metadataGuard}
 ExecReload=${PATHS.nft} --file ${PATHS.metadataGuard}
-ExecStop=-${PATHS.nft} delete table ${TABLE}
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=yes
@@ -76,19 +79,31 @@ export function isGuardWanted(asked: boolean | undefined): boolean {
 }
 
 /** Throws `refused` where no guard can be set, before anything is installed. */
-export function requireGuardTools(): void {
+export async function requireGuardTools(): Promise<void> {
   const hint = 'Install the package nftables, or leave out --guard-metadata.';
   if (!HAS_ACCOUNTS)
     throw new LamplighterError('refused', 'guard metadata server: this host has one account only', { hint });
   if (!existsSync(PATHS.nft))
     throw new LamplighterError('refused', `guard metadata server: ${PATHS.nft} is missing`, { hint });
+  const { code, stderr } = await runProgram({
+    ...NFT,
+    args: ['--check', '--file', '-'],
+    input: writeGuardRules([]),
+  });
+  if (code !== 0)
+    throw new LamplighterError(
+      'refused',
+      `guard metadata server: this kernel takes no such rules: ${stderr.trim()}`,
+      {
+        hint: 'Leave out --guard-metadata.',
+      },
+    );
 }
 
 /** Writes the rules for the accounts that are there, loads them, and has them loaded at each boot before the network is up. */
 export async function setGuard(): Promise<void> {
   const rules = writeGuardRules([await findAccount(AGENT_ACCOUNT), await uploadAccount()]);
-  const nft = { file: PATHS.nft, timeoutMs: TIMEOUT_MS };
-  await runChecked({ ...nft, args: ['--check', '--file', '-'], input: rules });
+  await runChecked({ ...NFT, args: ['--check', '--file', '-'], input: rules });
   writeOwned(PATHS.metadataGuard, rules, 0o644);
   writeOwned(join(PATHS.units, GUARD_UNIT), UNIT, 0o644);
   await systemctl('daemon-reload');
@@ -96,10 +111,13 @@ export async function setGuard(): Promise<void> {
   await systemctl('restart', GUARD_UNIT);
 }
 
-/** Takes the guard away, where there is one. */
+/** Takes the guard away, where there is one. Throws what nft said when its rules could not be taken away. */
 export async function removeGuard(): Promise<void> {
   if (!existsSync(join(PATHS.units, GUARD_UNIT))) return;
   await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', GUARD_UNIT], timeoutMs: TIMEOUT_MS });
+  // Making the table first, as in the rules: that it is not there is no fault.
+  const input = `table ${TABLE}\ndelete table ${TABLE}\n`;
+  if (existsSync(PATHS.nft)) await runChecked({ ...NFT, args: ['--file', '-'], input });
   for (const file of [join(PATHS.units, GUARD_UNIT), PATHS.metadataGuard]) rmSync(file, { force: true });
   await systemctl('daemon-reload');
 }

@@ -81,7 +81,10 @@ async function refuseStrangers(cluster: Cluster): Promise<void> {
   });
 }
 
-/** What an earlier restore left in a database keeps its roles from being dropped, and nobody but a person may remove it. */
+/** What the new database of a restore is called until it takes the other's place. */
+const HALF_DONE = /_restore_[0-9a-f]{6}"?$/;
+
+/** What these roles own or may do in a database keeps them from being dropped, and nobody but a person may remove it. */
 async function refuseLeftovers(cluster: Cluster): Promise<void> {
   const { rows } = await runScript({
     cluster,
@@ -89,11 +92,15 @@ async function refuseLeftovers(cluster: Cluster): Promise<void> {
     sql: `SELECT DISTINCT quote_ident(datname) FROM pg_shdepend JOIN pg_database d ON d.oid = dbid
       WHERE datname <> ${quoteText(ADMIN.database)} AND refclassid = 'pg_authid'::regclass AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname IN (${ROLES.map(quoteText).join(', ')}));`,
   });
-  if (rows.length === 0) return;
+  const [first] = rows;
+  if (first === undefined) return;
+  const advice = HALF_DONE.test(first)
+    ? `Look at it; if nobody needs it, DROP DATABASE ${first}.`
+    : `Connect to ${first}, look at what they own and may do there, then DROP OWNED BY ${ROLES.map(quoteName).join(', ')}.`;
   throw new LamplighterError(
     'refused',
-    `make roles of the restore: an earlier restore did not end, and left ${rows.join(', ')} half done`,
-    { hint: `Look at it, drop it (DROP DATABASE ${rows[0]}), and try again. Nothing has been stopped.` },
+    `make roles of the restore: those of an earlier one still own things, or have rights, in ${rows.join(', ')}`,
+    { hint: `${advice} Then try again. Nothing has been stopped.` },
   );
 }
 

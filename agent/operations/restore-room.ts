@@ -80,13 +80,13 @@ export function reckonWriting(bytes: number, server: WritingTerms): { log: numbe
 
 /**
  * `WritingTerms.keptLogBytes`, as a query. A slot keeps what `max_slot_wal_keep_size` says (-1: everything), an archive
- * everything that it has not taken.
+ * everything that it has not taken. A slot that is lost, or was never used, keeps nothing.
  */
 const KEPT_LOG_BYTES = `SELECT CASE
   WHEN current_setting('archive_mode') <> 'off'
     AND (SELECT coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL) FROM pg_stat_archiver)
     THEN 'Infinity'
-  WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE NOT active) THEN '0'
+  WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE NOT active AND wal_status <> 'lost') THEN '0'
   WHEN current_setting('max_slot_wal_keep_size') = '-1' THEN 'Infinity'
   ELSE pg_size_bytes(current_setting('max_slot_wal_keep_size'))::text END;`;
 

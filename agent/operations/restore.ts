@@ -40,7 +40,7 @@ import type { HostContext, Plan } from './twin.ts';
 /** Only for what systemd itself gives no limit (TimeoutStopSec=infinity): its own word on a unit comes first. */
 const UNIT_TIMEOUT_MS = 30 * 60_000;
 
-const Checked = z.object({ manifest: BackupManifest, wasClosed: z.boolean() });
+const Checked = z.object({ manifest: BackupManifest, wasClosed: z.boolean().default(false) });
 
 function checked(context: StepContext): z.infer<typeof Checked> {
   return Checked.parse(context.data.get('check-backup'));
@@ -97,6 +97,8 @@ function checkBackupStep(terms: RestoreTerms): Step {
         others: tablespacesOf(dump.entries),
       });
       const wasClosed = await isClosed(cluster, database);
+      if (wasClosed)
+        note(`${database} lets nobody in (ALLOW_CONNECTIONS false), and stays so if it is put back`);
       return { data: { manifest, wasClosed }, detail: `from ${from}` };
     },
     undo: ({ envelope }) => {

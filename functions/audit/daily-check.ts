@@ -35,7 +35,8 @@ export async function checkTrailDaily(deps: DailyCheckDeps): Promise<DailyFindin
       : { foreign: foreign.slice(0, MAX_FOREIGN).map((fault) => `anchor ${fault}`) }),
     ...(coverage === undefined ? {} : { coverage }),
   };
-  if (Object.keys(faults).length > 0) deps.log.error(TRAIL_NOT_WHOLE, { faults });
+  if (Object.keys(faults).length > 0)
+    deps.log.error(TRAIL_NOT_WHOLE, { faults, foreignObjects: foreign.length });
   const current = await findRunbook(deps.db);
   if (current) await alertTrail(deps, faults, current.runbook);
   await noteTrailCheck(deps.db, deps.clock());

@@ -25,8 +25,8 @@ const AGENT = join(import.meta.dirname, '../../../agent/main.ts');
 /** Root takes no other root than `/`: the agent runs as somebody else, as it does on a host. */
 const NOBODY = 65_534;
 const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-/** Shorter than one attempt to publish may take (20 s), and than what the local supervisor and systemd wait. */
-const DEADLINE_MS = 18_000;
+/** Shorter than one attempt to publish may take (20 s), and than what systemd waits (TimeoutStopSec=15). */
+const DEADLINE_MS = 14_000;
 
 let root: string;
 let agent: ChildProcess | undefined;

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 
@@ -13,6 +14,8 @@ const SHOP = `CREATE TABLE public.orders (id integer);
   CREATE FUNCTION public.is_known(integer) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.products WHERE id = $1)';
   ALTER TABLE public.orders ADD CONSTRAINT known CHECK (public.is_known(id)); INSERT INTO public.orders VALUES (1);
   CREATE TABLE public.plain (id integer); INSERT INTO public.plain SELECT generate_series(1, 7);`;
+
+const Kept = z.object({ keptAs: z.string() });
 
 describe.skipIf(!canLab)(
   'choices and refusals of a restore (need root on Linux)',
@@ -114,15 +117,23 @@ describe.skipIf(!canLab)(
         );
         rmSync(join(String(row?.dir), 'base', String(row?.oid), 'PG_VERSION'));
       };
-      for (const shut of [() => query('postgres', close), damage]) {
+      for (const [shut, isOpen] of [
+        [() => query('postgres', close), false],
+        [damage, true],
+      ] as const) {
         await shut();
         await expect(query('shut', 'SELECT 1')).rejects.toThrow();
         const run = restore(spec);
         const ending = await run.ended();
         expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded' });
-        expect(run.steps().find(({ phase }) => phase === 'note')?.detail).toMatch(
-          /^could not look up the languages of shut/,
+        const notes = run.steps().flatMap(({ phase, detail }) => (phase === 'note' ? [detail] : []));
+        expect(notes).toContainEqual(expect.stringMatching(/^could not look up the languages of shut/));
+        const { keptAs } = Kept.parse(ending.result);
+        const [kept] = await query(
+          'postgres',
+          `SELECT datallowconn FROM pg_database WHERE datname = '${keptAs}'`,
         );
+        expect(kept).toEqual({ datallowconn: isOpen });
         expect(await query('shut', 'SELECT id FROM public.t')).toEqual([{ id: 1 }]);
       }
     });

@@ -67,11 +67,27 @@ describe.skipIf(!canLab)('the roles of a restore (needs root on Linux)', () => {
     await sql(`CREATE TABLE t (); ALTER TABLE t OWNER TO "${RESTORE_ROLE}"`, LEFT);
     await expect(make('second')).rejects.toMatchObject({
       code: 'refused',
-      message: expect.stringContaining(`left ${LEFT} half done`),
+      message: expect.stringMatching(new RegExp(`in ${LEFT}$`)),
       hint: expect.stringContaining(`DROP DATABASE ${LEFT}`),
     });
     await sql(`DROP DATABASE ${LEFT}`);
     await expect(make('third')).resolves.toBeUndefined();
+  });
+
+  test('are refused while they have a right in a database of the product, which nobody is told to drop', async () => {
+    await make('first');
+    await sql('CREATE DATABASE shop');
+    await sql(`CREATE TABLE t (); GRANT SELECT ON t TO "${RESTORE_ROLE}"`, 'shop');
+    const refused = expect.objectContaining({
+      message: expect.stringMatching(/in shop$/),
+      hint: expect.stringMatching(
+        /^Connect to shop, .*DROP OWNED BY "lamplighter-restore", "lamplighter-restore-held"\./,
+      ),
+    });
+    await expect(make('second')).rejects.toEqual(refused);
+    await sql(`DROP OWNED BY "${RESTORE_ROLE}", "${HELD_ROLE}"`, 'shop');
+    await expect(make('third')).resolves.toBeUndefined();
+    await sql('DROP DATABASE shop');
   });
 
   test('are refused where a role of that name is not ours, which is left alone', async () => {

@@ -188,7 +188,7 @@ describe('after a drop', () => {
 
   test('a silent connection counts as dropped', async () => {
     // The agent has to answer within it.
-    const { viewer, agent } = await pair({ pingEveryMs: 500, graceMs: 100 });
+    const { viewer, agent } = await pair({ pingEveryMs: 2000, graceMs: 100 });
     // Paused, ws answers no ping: as a viewer whose network is gone.
     viewer.socket.pause();
     expect(await agent.waitFor('end')).toMatchObject({ reason: 'viewer-missing' });
