@@ -52,8 +52,8 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
 
   /** With a configuration file that a link of the application's leads to. */
   async function backUpBehindLink() {
-    // Not in /tmp, where anybody may make a link.
-    const root = mkdtempSync('/run/lamplighter-config-');
+    // Not in /tmp, where anybody may make a link, nor in /run, which some containers have like it.
+    const root = mkdtempSync('/var/lamplighter-config-');
     onTestFinished(() => rmSync(root, { recursive: true }));
     chmodSync(root, 0o755);
     mkdirSync(join(root, 'app'));

@@ -69,8 +69,8 @@ test('files of one name in several folders keep their paths, whatever their fold
 test.skipIf(process.getuid?.() !== 0)(
   'a link of the application above a file is not followed, a link of root is',
   async () => {
-    // Not in /tmp, where anybody may make a link.
-    const root = mkdtempSync('/run/lamplighter-config-');
+    // Not in /tmp, where anybody may make a link, nor in /run, which some containers have like it.
+    const root = mkdtempSync('/var/lamplighter-config-');
     onTestFinished(() => rmSync(root, { recursive: true }));
     mkdirSync(join(root, 'secret'));
     writeFileSync(join(root, 'secret', 'app.conf'), 'of root');
