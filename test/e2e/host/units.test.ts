@@ -131,9 +131,10 @@ describe.skipIf(systemdHost !== true)(`units of a real host (${systemdHost})`, (
     ['::1 alone', 8099, '::1', '::1'],
   ])('a service on %s is asked', async (_name, port, bind, address) => {
     const unit = 'door.service';
-    const handler = 'import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=%d, bind="%s")';
-    const program = handler.replace('%d', String(port)).replace('%s', bind);
-    await host.sh(`systemd-run --quiet --collect --unit=web-${port} /usr/bin/python3 -c '${program}'`);
+    const program = `require("node:http").createServer((_, res) => res.end()).listen(${port}, "${bind}")`;
+    await host.sh(
+      `systemd-run --quiet --collect --unit=web-${port} /opt/lamplighter/bin/node --eval '${program}'`,
+    );
     const http = { port, path: '/#x', status: 200, ...(address === undefined ? {} : { address }) };
     const { id } = await ask('restart', unit, { health: { http, withinMs: 120_000 } });
     expect((await host.finished(id)).report).toMatchObject({ state: 'succeeded' });
