@@ -29,7 +29,7 @@ export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartTer
   const wake = (): void => woken.resolve();
   const sendOne = async (): Promise<void> => {
     try {
-      // Only what has arrived is told: the end of a unit in a heartbeat that was lost is still to be told.
+      // A heartbeat that was lost has told nobody: the end of a unit that it named must be sent again.
       ends.told(await send());
     } catch (error) {
       onTrouble(`heartbeat: ${messageOf(error)}`);
@@ -40,7 +40,7 @@ export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartTer
       if (ends.isHeartbeatDue()) wake();
     }, LOOK_EVERY_MS);
     while (!signal.aborted) {
-      // Before it is sent: what happens meanwhile may not be in it.
+      // Made before the sending: what happens during it may be missing in this heartbeat, and wakes the heart again.
       woken = Promise.withResolvers();
       await sendOne();
       const enough = new AbortController();

@@ -18,7 +18,7 @@ export interface EndWatchDeps {
   monotonicMs(): number;
 }
 
-/** True while a process has this id, whoever owns it. It is gone only after systemd has seen its end. */
+/** True while there is a process with this id, whoever owns it. systemd sees the end of a process before its id is free. */
 export function isProcessThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -29,8 +29,8 @@ export function isProcessThere(pid: number): boolean {
 }
 
 /**
- * Looks at the main processes that the last heartbeat told. Units without one (timers, mounts, sockets) are told by the
- * regular heartbeat, and so is a unit that was started after it.
+ * Watches the main processes that the last heartbeat named. The end of a unit without one (a timer, mount or socket), and of
+ * a unit that was started after that heartbeat, comes with the next regular heartbeat.
  */
 export function watchUnitEnds({ isThere, monotonicMs }: EndWatchDeps): EndWatch {
   let pids: number[] = [];

@@ -1,5 +1,5 @@
 // Alerts about different facts of one kind, which fire beside each other: a second corrupt backup, another entry that was
-// rewritten. Were they one alert, whoever got the first mail would never hear of the second fact.
+// rewritten. If they were one alert, nobody would hear of the second fact.
 import { createHash } from 'node:crypto';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertKey, listFiringBeside, lockHostAlerts } from '../store/alerts.ts';

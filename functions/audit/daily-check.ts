@@ -13,7 +13,7 @@ export type DailyCheckDeps = Pick<Deps, 'db' | 'clock' | 'publisher' | 'log' | '
 /** The line of the log; terraform/monitoring.tf looks for this text. */
 export const TRAIL_NOT_WHOLE = 'audit trail is not whole';
 
-/** Of foreign objects, so many are told: a line of the log has an end. */
+/** At most this many foreign objects are named, because a line of the log has a limit. */
 const MAX_FOREIGN = 20;
 
 export interface DailyFinding {

@@ -33,7 +33,10 @@ export function explainMissing(missing: readonly SystemProgram[]): string {
   ].join('\n');
 }
 
-/** Makes sure that everything needed for a kind of host, and `more`, is there. Throws `unavailable` with the one message when it is not and may not be installed. */
+/**
+ * Installs what is missing of the programs that a kind of host needs, and of `more`. Throws `unavailable`, with one message
+ * that names all of them, where nothing may be installed.
+ */
 export function ensureSystemPackages(kind: HostKind, more: readonly SystemProgram[] = []): void {
   const missing = findMissingPrograms(kind, more);
   if (missing.length === 0) return;
