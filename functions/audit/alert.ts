@@ -80,10 +80,11 @@ const FAULT_ALERTS = [
   },
 ] as const;
 
-/** Tells what a check of the trail found. Safe to call again. */
+/** Tells what a check of the trail found; `entriesFact` says which fact the entries' fault is. Safe to call again. */
 export async function alertTrail(
   deps: AlertDeps,
   faults: TrailFaults,
+  entriesFact: string | undefined,
   runbook: Runbook,
 ): Promise<AlertChange[]> {
   const now = deps.clock();
@@ -94,8 +95,8 @@ export async function alertTrail(
       const reasons = [faults[of] ?? []].flat();
       if (reasons.length === 0) changes.push(...(await settleBeside(tx, key, resolution, runbook, now)));
       for (const reason of reasons) {
-        // How old the newest anchor is changes with each check, and is one fact.
-        const fact = of === 'coverage' ? of : reason;
+        // What a text says of the trail's length, or of an age, changes with each check and is one fact.
+        const fact = { entries: entriesFact ?? reason, foreign: reason, coverage: of }[of];
         changes.push(await raiseBeside(tx, { ...key, title, reason }, fact, runbook, now));
       }
     }

@@ -1,6 +1,6 @@
 // The proof of the audit trail: it is whole in itself, and what the bucket's anchors name is still in it.
 import type { AuditAnchor } from '#shared/audit/anchor.ts';
-import { verifyAuditChain } from '../store/audit.ts';
+import { type ChainVerdict, verifyAuditChain } from '../store/audit.ts';
 import { findNextEntryTime } from '../store/audit-anchor.ts';
 import type { Queryable } from '../store/database.ts';
 import type { AnchorFindings } from './read-anchors.ts';
@@ -15,38 +15,78 @@ export type TrailVerdict =
       /** When the first entry after it was written; null when there is none. */
       unanchoredSince: Date | null;
     }
-  | { intact: false; fault: string };
+  | {
+      intact: false;
+      fault: string;
+      /** Which fact this is: the same for as long as nobody changes more, however the trail grows meanwhile. */
+      fact: string;
+    };
 
 /**
  * Holds the trail against anchors that were read before: later entries may be in the trail, never fewer. Gives the first
  * fault. An entry that an anchor names proves all entries before it, since each hash covers the one before.
  */
 export async function checkTrail(db: Queryable, { anchors, faults }: AnchorFindings): Promise<TrailVerdict> {
-  const bySeq = Map.groupBy(anchors, ({ seq }) => seq);
-  let proven = 0;
-  const verdict = await verifyAuditChain(db, ({ seq, hash }) => {
-    const named = bySeq.get(seq) ?? [];
-    const other = named.find((anchor) => anchor.hash !== hash.toString('hex'));
-    if (other) return rewritten(other, proven);
-    if (named.length > 0) proven = seq;
-    return undefined;
-  });
-  if (!verdict.intact) return { intact: false, fault: `entry ${verdict.seq}: ${verdict.fault}` };
-  const last = anchors.at(-1);
-  if (last && last.seq > verdict.entries) return { intact: false, fault: shortened(last, verdict.entries) };
-  const [fault] = faults;
-  if (fault !== undefined) return { intact: false, fault: `anchor ${fault}` };
-  const { entries } = verdict;
+  const { chain, proven, rewritten } = await compare(db, anchors);
+  const [other] = rewritten;
+  if (other) {
+    const fault = `entry ${other.seq}: ${rewrittenText(other, proven)}`;
+    return { intact: false, fault, fact: factOf([...rewritten, ...missing(chain, anchors)]) };
+  }
+  if (!chain.intact) {
+    const fault = `entry ${chain.seq}: ${chain.fault}`;
+    return { intact: false, fault, fact: fault };
+  }
+  const { entries } = chain;
+  const removed = missing(chain, anchors);
+  const last = removed.at(-1);
+  if (last) return { intact: false, fault: removedText(last, entries), fact: factOf(removed) };
+  const [foreign] = faults;
+  if (foreign !== undefined) return { intact: false, fault: `anchor ${foreign}`, fact: foreign };
   const unanchoredSince = (await findNextEntryTime(db, proven)) ?? null;
   return { intact: true, entries, anchors: anchors.length, anchoredUpTo: proven, unanchoredSince };
 }
 
-function rewritten({ seq, at }: AuditAnchor, proven: number): string {
+interface Comparison {
+  chain: ChainVerdict;
+  /** The last entry that an anchor proves, before the first that one contradicts. */
+  proven: number;
+  /** Anchors whose entry has another hash, in the order of entries. */
+  rewritten: AuditAnchor[];
+}
+
+async function compare(db: Queryable, anchors: readonly AuditAnchor[]): Promise<Comparison> {
+  const bySeq = Map.groupBy(anchors, ({ seq }) => seq);
+  const rewritten: AuditAnchor[] = [];
+  let proven = 0;
+  const chain = await verifyAuditChain(db, ({ seq, hash }) => {
+    const named = bySeq.get(seq) ?? [];
+    rewritten.push(...named.filter((anchor) => anchor.hash !== hash.toString('hex')));
+    if (named.length > 0 && rewritten.length === 0) proven = seq;
+  });
+  return { chain, proven, rewritten };
+}
+
+/** Anchors of entries behind the end of a trail. */
+function missing(chain: ChainVerdict, anchors: readonly AuditAnchor[]): AuditAnchor[] {
+  return chain.intact ? anchors.filter(({ seq }) => seq > chain.entries) : [];
+}
+
+/**
+ * The time of the newest anchor that the trail contradicts. The trail that was cut grows on, so its length, and the entry
+ * that shows the fault, change by themselves; whoever changes the trail once more contradicts a newer anchor.
+ */
+function factOf(contradicted: readonly AuditAnchor[]): string {
+  const times = contradicted.map(({ at }) => Date.parse(at));
+  return `anchored at ${new Date(Math.max(...times)).toISOString()}`;
+}
+
+function rewrittenText({ seq, at }: AuditAnchor, proven: number): string {
   const which = proven + 1 === seq ? 'it was' : `it or an entry from ${proven + 1} on was`;
   return `${which} rewritten after ${at}, when it was anchored with another hash`;
 }
 
-function shortened({ seq, at }: AuditAnchor, entries: number): string {
+function removedText({ seq, at }: AuditAnchor, entries: number): string {
   const which = entries + 1 === seq ? `entry ${seq} was` : `entries ${entries + 1} to ${seq} were`;
   return `${which} removed after ${at}, when entry ${seq} was anchored`;
 }

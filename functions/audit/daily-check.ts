@@ -38,7 +38,7 @@ export async function checkTrailDaily(deps: DailyCheckDeps): Promise<DailyFindin
   if (Object.keys(faults).length > 0)
     deps.log.error(TRAIL_NOT_WHOLE, { faults, foreignObjects: foreign.length });
   const current = await findRunbook(deps.db);
-  if (current) await alertTrail(deps, faults, current.runbook);
+  if (current) await alertTrail(deps, faults, verdict.intact ? undefined : verdict.fact, current.runbook);
   await noteTrailCheck(deps.db, deps.clock());
   return { verdict, faults };
 }

@@ -115,6 +115,38 @@ test('the daily check raises one alert about a trail that was rewritten, with th
   ]);
 });
 
+/** What the owner of the database can do. */
+async function cutTo(length: number): Promise<void> {
+  await world.db.transaction(async (tx) => {
+    await tx.query('ALTER TABLE audit DISABLE TRIGGER USER');
+    await tx.query('DELETE FROM audit WHERE seq > $1', [length]);
+    await tx.query('ALTER TABLE audit ENABLE TRIGGER USER');
+  });
+}
+
+test('a trail that was cut and grows on is one alert, day after day, and a second cut is another', async () => {
+  for (const action of ['second', 'third', 'fourth']) {
+    await minutes(5);
+    await write(action);
+  }
+  await minutes(5);
+  await cutTo(1);
+  // The trail grows up to and beyond the entries that are missing, and is anchored anew.
+  for (const action of ['a', 'b', 'c', 'd']) {
+    await checkTrailDaily(deps);
+    await write(action);
+    await minutes(5);
+  }
+  await checkTrailDaily(deps);
+  const about = async () => (await alerts()).filter(({ subject }) => subject === 'trail');
+  expect(await about()).toMatchObject([
+    { state: 'firing', reason: expect.stringMatching(/^entries 2 to 4 were removed/) },
+  ]);
+  await cutTo(2);
+  await checkTrailDaily(deps);
+  expect(await about()).toHaveLength(2);
+});
+
 test('the daily check is not deceived by a record that says that everything is anchored', async () => {
   await minutes(5);
   await write('hidden');

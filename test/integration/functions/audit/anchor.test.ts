@@ -137,7 +137,7 @@ describe('the trail is held against its anchors', () => {
     await grow(4, 5);
     await grow(6, 6);
     await replaceTrail(forged);
-    expect(await check()).toEqual({ intact: false, fault: expect.stringMatching(fault) });
+    expect(await check()).toMatchObject({ intact: false, fault: expect.stringMatching(fault) });
     // Anchoring the forged trail mends nothing: the honest anchors still stand.
     deps.advance(300_000);
     await anchorAudit(deps);
@@ -166,7 +166,7 @@ describe('the trail is held against its anchors', () => {
     const payload = Buffer.from(JSON.stringify({ ...(content as object), at: deps.now.toISOString() }));
     const signed = { payload, signature: await signer.sign(kind, payload), keyId: signer.keyId };
     await bucket.file(`${ANCHOR_PREFIX}x.json`).save(encodeDsse(kind, signed), { resumable: false });
-    expect(await check()).toEqual({ intact: false, fault: expect.stringMatching(fault) });
+    expect(await check()).toMatchObject({ intact: false, fault: expect.stringMatching(fault) });
   });
 
   test('anchors of the key before are believed while it is named', async () => {
