@@ -1,13 +1,15 @@
 // The agent, the runner and the whole host killed in the middle of a restart, and Pub/Sub gone: each command comes to one
 // truthful end, and nothing runs twice.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
-import { type AgentHost, startAgentHost, waitFor } from '#test/fixtures/agent-host.ts';
+import type { WireMessage } from '#shared/signing/message.ts';
+import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
 
 const { systemdHost } = detectCapabilities();
-/** Takes three seconds to start, so that there is a middle to be killed in. */
+/** Starts when it may, so that there is a middle to be killed in. */
 const SLOW = { unit: 'slow.service', health: { activeForMs: 500 } };
+/** What the record says first when a recovery has begun. */
+const TAKEN_UP = 'interrupted here; taken up again';
 /** Long enough for a health check to be cut short. */
 const PATIENT = { unit: 'steady.service', health: { activeForMs: 4000 } };
 
@@ -23,53 +25,55 @@ describe.skipIf(systemdHost !== true)(
       await host?.close();
     });
 
-    /** Starts of a unit, as systemd counts them. */
-    async function starts(unit: string): Promise<number> {
-      return Number(
-        await host.sh(`journalctl -u ${unit} -o cat --no-pager | grep -c "^Starting\\|^Started" || true`),
-      );
-    }
-
     async function invocation(unit: string): Promise<string> {
       return await host.sh(`systemctl show -P InvocationID ${unit}`);
     }
 
     const kill = (unit: string) => host.sh(`systemctl kill --signal=KILL '${unit}'`);
 
-    async function begun(id: string, step: string): Promise<void> {
-      await waitFor(`${step} of ${id}`, () =>
-        host.reportsOf(id).find((report) => report.type === 'command.progress' && report.step === step),
+    /** Sends a restart of the slow unit, and resolves when systemd is in the middle of it. */
+    async function beginRestart(): Promise<{ id: string; message: WireMessage }> {
+      await host.holdSlow();
+      const sent = await host.send({ spec: SLOW });
+      await host.slowIsStarting();
+      return sent;
+    }
+
+    /** Until the run's record says so: what kills at a moment must not wait for its report. */
+    async function recorded(id: string, text: string): Promise<void> {
+      await host.sh(
+        `until grep -q '${text}' /var/lib/lamplighter/runs/${id}/steps.ndjson; do sleep 0.05; done`,
       );
     }
 
     test('the agent: the restart ends once, and the next agent reports it', async () => {
-      const before = await starts('slow.service');
-      const { id } = await host.send({ spec: SLOW });
-      await begun(id, 'restart');
+      const before = await host.starts('slow.service');
+      const { id } = await beginRestart();
       await kill('lamplighter-agent.service');
+      await host.letSlowStart();
       const { report, signedBy } = await host.finished(id);
       expect(report).toMatchObject({ state: 'succeeded' });
       expect(signedBy).toBe('runner');
-      // One `Starting` and one `Started` line.
-      expect(await starts('slow.service')).toBe(before + 2);
+      expect(await host.starts('slow.service')).toBe(before + 1);
     });
 
     test('the agent, before it could acknowledge: delivered again, run once', async () => {
-      const before = await starts('slow.service');
-      const { id, message } = await host.send({ spec: SLOW });
-      await waitFor('acceptance', () => host.reportsOf(id)[0]);
+      const before = await host.starts('slow.service');
+      const { id, message } = await beginRestart();
       await kill('lamplighter-agent.service');
       await host.publish(message);
       await host.publish(message);
+      await host.letSlowStart();
       expect(await host.finished(id)).toMatchObject({ report: { state: 'succeeded' } });
-      expect(await starts('slow.service')).toBe(before + 2);
+      expect(await host.starts('slow.service')).toBe(before + 1);
     });
 
     test("the runner, while systemd starts the unit: systemd's job goes on, and so does the command", async () => {
       const before = await invocation('slow.service');
-      const { id } = await host.send({ spec: SLOW });
-      await begun(id, 'restart');
+      const { id } = await beginRestart();
       await kill('lamplighter-run@*');
+      await recorded(id, TAKEN_UP);
+      await host.letSlowStart();
       const { report } = await host.finished(id);
       expect(report).toMatchObject({ state: 'succeeded' });
       expect(await invocation('slow.service')).not.toBe(before);
@@ -78,10 +82,10 @@ describe.skipIf(systemdHost !== true)(
     });
 
     test('the runner, and the unit cannot start any more: the end says so', async () => {
-      const { id } = await host.send({ spec: SLOW });
-      await begun(id, 'restart');
+      const { id } = await beginRestart();
       await kill('lamplighter-run@*');
-      await host.sh('systemctl kill --signal=KILL slow.service');
+      await kill('slow.service');
+      await host.letSlowStart();
       const { report } = await host.finished(id);
       expect(report).toMatchObject({ state: 'failed', code: 'interrupted' });
       expect(report.message).toContain('interrupted in restart');
@@ -89,19 +93,20 @@ describe.skipIf(systemdHost !== true)(
 
     test('the runner, during the health check: it is asked again', async () => {
       const { id } = await host.send({ spec: PATIENT });
-      await begun(id, 'check-health');
+      await recorded(id, '"step":"check-health","phase":"begin"');
       await kill('lamplighter-run@*');
       expect(await host.finished(id)).toMatchObject({ report: { state: 'succeeded' }, signedBy: 'runner' });
+      await recorded(id, TAKEN_UP);
     });
 
     test('the runner and its recovery: the service stays locked until somebody looks, then all is well', async () => {
-      const { id } = await host.send({ spec: SLOW });
-      await begun(id, 'restart');
+      const { id } = await beginRestart();
       await kill('lamplighter-run@*');
-      await sleep(400);
+      await recorded(id, TAKEN_UP);
       await kill('lamplighter-run@*');
       const second = await host.send({ spec: SLOW });
       expect(await host.finished(second.id)).toMatchObject({ report: { state: 'rejected', code: 'busy' } });
+      await host.letSlowStart();
       await host.sh('systemctl start lamplighter-recover.service');
       expect(await host.finished(id)).toMatchObject({ report: { state: 'succeeded' } });
       const third = await host.send({ spec: SLOW });
@@ -109,19 +114,21 @@ describe.skipIf(systemdHost !== true)(
     });
 
     test('Pub/Sub away: the result waits and arrives', async () => {
-      const { id } = await host.send({ spec: SLOW });
-      await begun(id, 'restart');
+      const { id } = await beginRestart();
       const bringBack = await host.cutPubsub();
-      await sleep(5000);
+      await host.letSlowStart();
+      await host.sh(`until test -e /var/lib/lamplighter/runs/${id}/report.json; do sleep 0.05; done`);
+      const agent = await invocation('lamplighter-agent.service');
       await kill('lamplighter-agent.service');
-      await sleep(1000);
+      await host.sh(
+        `until test "$(systemctl show -P InvocationID lamplighter-agent.service)" != ${agent}; do sleep 0.05; done`,
+      );
       await bringBack();
       expect(await host.finished(id)).toMatchObject({ report: { state: 'succeeded' }, signedBy: 'runner' });
     });
 
     test('the plug pulled: after the boot the command has its end', async () => {
-      const { id } = await host.send({ spec: SLOW });
-      await begun(id, 'restart');
+      const { id } = await beginRestart();
       await host.machine.reboot();
       expect(await host.sh('systemctl is-active lamplighter-run.socket lamplighter-recover.timer')).toBe(
         'active\nactive',
