@@ -107,12 +107,14 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
   });
 
   /** What a process can open, and what it holds: no more than it was given, by pipes and a file. */
-  async function expectSealed(pid: string): Promise<void> {
+  async function expectSealedAndHold(pid: string): Promise<void> {
     const limit = await waitFor(() => {
       const limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
       return /^Max open files +0 +0 /m.exec(limits)?.[0];
     });
     expect(limit).toBeDefined();
+    // It must not end while it is looked at.
+    process.kill(Number(pid), 'SIGSTOP');
     expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t[1-9]\d*\t/m);
     const [held, tcp] = [
       readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
@@ -124,7 +126,9 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
 
   test('what packs a dump can open nothing, a socket neither, and is not root', async () => {
     const ended = lab.start('backup.run', { ...BACKUP, database: 'big' }).ended();
-    await expectSealed(await findProcess('node', 'backup-pack.mjs'));
+    const pid = await findProcess('node', 'backup-pack.mjs');
+    await expectSealedAndHold(pid);
+    process.kill(Number(pid), 'SIGCONT');
     expect(await ended).toMatchObject({ state: 'succeeded' });
   });
 
@@ -132,16 +136,15 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     const { result } = await lab.start('backup.run', { ...BACKUP, database: 'big' }).ended();
     const { backupId } = BackupSummary.parse(result);
     const ended = restore(backupId, { database: 'big', confirm: 'big' }).ended();
-    const [pid, restorer] = [
-      await findProcess('node', 'backup-unpack.mjs'),
-      await findProcess('pg_restore', '--no-owner'),
-    ];
-    await expectSealed(pid);
+    const pid = await findProcess('node', 'backup-unpack.mjs');
+    await expectSealedAndHold(pid);
+    const restorer = await findProcess('pg_restore', '--no-owner');
     const uidOf = (of: string) => /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${of}/status`, 'utf8'))?.[1];
     expect(uidOf(pid)).not.toBe(uidOf(restorer));
     const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${SOURCE_FD}`, 'utf8'))?.[1];
     // The last two bits: may it be written to?
     expect(Number.parseInt(flags ?? '3', 8) & 3).toBe(0);
+    process.kill(Number(pid), 'SIGCONT');
     expect(await ended).toMatchObject({ state: 'succeeded', result: { rows: BIG_ROWS } });
   });
 
