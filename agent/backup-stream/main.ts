@@ -7,19 +7,18 @@ import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { createMeter, type Meter } from '../backup-pack/meter.ts';
 import { openObjectStore } from '../cloud/storage.ts';
-import { EXIT_NOT_FOUND, RESULT_FD, type StreamResult } from './protocol.ts';
+import { EXIT_NOT_FOUND, FIRST_FILE_FD, FileToUpload, RESULT_FD, type StreamResult } from './protocol.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     bucket: { type: 'string' },
     object: { type: 'string' },
-    bytes: { type: 'string' },
-    crc32c: { type: 'string' },
+    file: { type: 'string', multiple: true },
   },
 });
 
-function need(name: keyof typeof values): string {
+function need(name: 'bucket' | 'object'): string {
   const value = values[name];
   if (value === undefined || value === '') throw new Error(`--${name} is missing`);
   return value;
@@ -35,14 +34,14 @@ function measured(meter: Meter): Transform {
   });
 }
 
-/** Uploads the file that is its stdin; root has opened it for reading only, and knows its size and checksum by itself. */
+/**
+ * Uploads files in their order, and none after one that failed. Root has opened each for reading only, and knows their sizes
+ * and checksums by itself.
+ */
 async function upload(): Promise<StreamResult | undefined> {
-  await openObjectStore(need('bucket'), process.env.STORAGE_API_ENDPOINT).upload({
-    object: need('object'),
-    fd: 0,
-    bytes: Number(need('bytes')),
-    crc32c: need('crc32c'),
-  });
+  const store = openObjectStore(need('bucket'), process.env.STORAGE_API_ENDPOINT);
+  const files = (values.file ?? []).map((text) => FileToUpload.parse(JSON.parse(text)));
+  for (const [i, file] of files.entries()) await store.upload({ ...file, fd: FIRST_FILE_FD + i });
   return undefined;
 }
 

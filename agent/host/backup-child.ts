@@ -1,7 +1,5 @@
-// Starts the unprivileged child of a backup and joins it to other programs by kernel pipes: no byte of a dump passes
-// through the runner.
+// Starts the unprivileged child of a backup that has the network. Finished files it gets open, for reading.
 import type { ChildProcess } from 'node:child_process';
-import type { Writable } from 'node:stream';
 import { LamplighterError } from '#shared/errors.ts';
 import { EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
 import { googleEnvironment } from '../config/google-credentials.ts';
@@ -21,9 +19,9 @@ export interface BackupChild {
 }
 
 export interface ChildStreams {
-  stdin: 'pipe' | 'ignore' | number;
-  /** A stream is another program's pipe. */
-  stdout: 'pipe' | 'ignore' | number | Writable;
+  stdout: 'pipe' | 'ignore';
+  /** Open files that it is given to upload. */
+  files?: readonly number[];
 }
 
 function collectResult(child: ChildProcess): () => string {
@@ -47,10 +45,7 @@ function childEnvironment(): Record<string, string> {
   };
 }
 
-/**
- * Starts the child in a mode, as its own account (`uploadAccount`). At once, so that a program it is joined to can be
- * started in the same turn: the pipe of one that ended in between would be gone.
- */
+/** Starts the child in a mode, as its own account (`uploadAccount`). */
 export function startBackupChild(
   account: Account,
   args: readonly string[],
@@ -64,13 +59,11 @@ export function startBackupChild(
       account,
       env: childEnvironment(),
     },
-    [streams.stdin, streams.stdout, 'pipe', 'pipe'],
+    ['ignore', streams.stdout, 'pipe', 'pipe', ...(streams.files ?? [])],
   );
   killOnAbort(child, signal);
   const ended = awaitEnd(NAME, child);
   const line = collectResult(child);
-  // It may have ended before it is told anything.
-  child.stdin?.on('error', () => undefined);
   return {
     process: child,
     ended,

@@ -25,7 +25,7 @@ export async function fetchText(place: ObjectPlace): Promise<string | undefined>
   const child = startBackupChild(
     await uploadAccount(),
     fetchArguments(place),
-    { stdin: 'ignore', stdout: 'pipe' },
+    { stdout: 'pipe' },
     place.signal,
   );
   const chunks: Buffer[] = [];
@@ -53,7 +53,7 @@ export async function fetchToFile(place: ObjectPlace, file: string, maxBytes: nu
   const child = startBackupChild(
     await uploadAccount(),
     fetchArguments(place),
-    { stdin: 'ignore', stdout: 'pipe' },
+    { stdout: 'pipe' },
     place.signal,
   );
   const source = child.process.stdout;

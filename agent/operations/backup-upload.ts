@@ -15,6 +15,7 @@ import type { BackupId } from '#shared/names.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { DsseEnvelope } from '#shared/signing/dsse.ts';
 import { createMeter, type Measures } from '../backup-pack/meter.ts';
+import type { FileToUpload } from '../backup-stream/protocol.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { mustHaveEndedWell } from '../host/joined.ts';
@@ -35,24 +36,29 @@ export function measure(bytes: Uint8Array): Measures {
   return meter.result();
 }
 
-async function uploadFile(
+/** One child carries all files of a backup, in this order: it takes longer to start than to send a small one. */
+async function uploadFiles(
   { bucket, signal }: UploadPlace,
-  localFile: string,
-  object: string,
-  { bytes, crc32c }: Pick<Measures, 'bytes' | 'crc32c'>,
+  dir: string,
+  files: ReadonlyMap<string, FileToUpload>,
 ): Promise<void> {
-  const file = openSync(localFile, 'r');
+  const opened: number[] = [];
   try {
-    const place = ['--bucket', bucket, '--object', object];
+    for (const name of files.keys()) opened.push(openSync(join(dir, name), 'r'));
     const child = startBackupChild(
       await uploadAccount(),
-      ['upload', ...place, '--bytes', String(bytes), `--crc32c=${crc32c}`],
-      { stdin: file, stdout: 'ignore' },
+      [
+        'upload',
+        '--bucket',
+        bucket,
+        ...[...files.values()].flatMap((file) => ['--file', JSON.stringify(file)]),
+      ],
+      { stdout: 'ignore', files: opened },
       signal,
     );
     mustHaveEndedWell([await child.ended]);
   } finally {
-    closeSync(file);
+    for (const fd of opened) closeSync(fd);
   }
 }
 
@@ -74,11 +80,14 @@ export async function uploadBackup(place: UploadPlace, backupId: BackupId): Prom
   const dir = localBackupDir(place.localDir, backupId);
   const { manifest, text } = readLocalManifest(place.localDir, backupId);
   try {
+    const files = new Map<string, FileToUpload>();
     for (const part of manifest.parts) {
-      await uploadFile(place, join(dir, partFile(part)), part.object, part);
+      const { object, bytes, crc32c } = part;
+      files.set(partFile(part), { object, bytes, crc32c });
     }
+    const { bytes, crc32c } = measure(Buffer.from(text));
     const object = backupObject(place.host, backupId, MANIFEST_FILE);
-    await uploadFile(place, join(dir, MANIFEST_FILE), object, measure(Buffer.from(text)));
+    await uploadFiles(place, dir, files.set(MANIFEST_FILE, { object, bytes, crc32c }));
   } catch (error) {
     countFailure(dir, Date.now());
     throw new LamplighterError('unavailable', `upload backup ${backupId}: ${messageOf(error)}`, {
