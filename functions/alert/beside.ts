@@ -15,8 +15,8 @@ function subjectOf(family: string, fact: string): string {
 }
 
 /**
- * Raises an alert for this fact unless one fires for it, or `MAX_BESIDE` fire for others; the last of these says so. The
- * facts' `subject` names what they have in common. Takes the host's lock.
+ * Raises an alert for this fact unless `MAX_BESIDE` fire for others; the last of these says so. When one fires for it, only
+ * its latest reason is noted. The facts' `subject` names what they have in common. Takes the host's lock.
  */
 export async function raiseBeside(
   tx: Queryable,
@@ -28,7 +28,10 @@ export async function raiseBeside(
   await lockHostAlerts(tx, facts.host);
   const firing = await listFiringBeside(tx, facts);
   const subject = subjectOf(facts.subject, fact);
-  if (firing.length >= MAX_BESIDE || firing.some((alert) => alert.subject === subject)) return undefined;
+  if (firing.some((alert) => alert.subject === subject)) {
+    return await raiseAlert(tx, { ...facts, subject }, runbook, now);
+  }
+  if (firing.length >= MAX_BESIDE) return undefined;
   const isLast = firing.length === MAX_BESIDE - 1;
   const reason = isLast
     ? `${facts.reason}; ${MAX_BESIDE} alerts of this kind fire now, so further ones are not sent until these have ended`

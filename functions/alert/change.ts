@@ -16,7 +16,9 @@ import {
 } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import type { AlertEvent } from '../store/deliveries.ts';
+import { renameIncident } from '../store/incidents.ts';
 import { addDeliveries, publishDeliveries } from './outbox.ts';
+import { renewReason } from './reason.ts';
 import { allTargets } from './target.ts';
 
 /** What is wrong. */
@@ -37,7 +39,10 @@ export interface AlertChange {
   deliveryIds: string[];
 }
 
-/** Raises an alert unless it already fires; gives what changed. Takes the host's lock. */
+/**
+ * Raises an alert; gives what changed. When it already fires, only its latest reason is noted, and nobody gets a message.
+ * Takes the host's lock.
+ */
 export async function raiseAlert(
   tx: Queryable,
   facts: AlertFacts,
@@ -45,7 +50,11 @@ export async function raiseAlert(
   now: Date,
 ): Promise<AlertChange | undefined> {
   await lockHostAlerts(tx, facts.host);
-  if (await findFiringAlert(tx, facts)) return undefined;
+  const firing = await findFiringAlert(tx, facts);
+  if (firing) {
+    await renewReason(tx, firing, facts.reason, now);
+    return undefined;
+  }
   const { kind, host, subject, title, reason, service } = facts;
   const check = kind === 'check' ? subject : undefined;
   const severity = severityOf({ kind, host, check, service }, runbook);
@@ -82,6 +91,27 @@ export async function settleAlert(
   await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
   if (alert.incident !== null) await leaveIncident(tx, alert.incident, resolution, now);
   return await fanOut(tx, alert, 'resolved', runbook, now);
+}
+
+/**
+ * Ends a firing alert and raises another of the same key in its place: one incident, which goes on. Takes the host's lock.
+ */
+export async function replaceAlert(
+  tx: Queryable,
+  { alert, resolution }: { alert: Alert; resolution: string },
+  facts: AlertFacts,
+  runbook: Runbook,
+  now: Date,
+): Promise<(AlertChange | undefined)[]> {
+  await lockHostAlerts(tx, facts.host);
+  await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
+  const raised = await raiseAlert(tx, facts, runbook, now);
+  if (alert.incident !== null) {
+    await renameIncident(tx, alert.incident, { from: alert.title, to: facts.title });
+    // After the other one has joined, or the incident would end here.
+    await leaveIncident(tx, alert.incident, resolution, now);
+  }
+  return [await fanOut(tx, alert, 'resolved', runbook, now), raised];
 }
 
 async function fanOut(

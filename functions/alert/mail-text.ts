@@ -61,6 +61,7 @@ function factsSection({ alert, event, incident }: MailFacts): Section {
   if (event === 'resolved' && alert.resolvedAt) {
     const lasted = durationText(alert.resolvedAt.getTime() - alert.firedAt.getTime());
     lines.push(['until', `${instant(alert.resolvedAt)} (${lasted})`], ['it was', alert.reason]);
+    if (alert.latestReason !== null) lines.push(['at last', alert.latestReason]);
   }
   if (incident) lines.push(['incident', incidentText(incident, event)]);
   return { heading: 'What', lines };

@@ -6,7 +6,10 @@ const MAX_SUMMARY = 500;
 
 /** One line: what and why, how it ended, or who could not be told of it. */
 export function summaryOf(alert: Alert, event: AlertEvent, note: string | null = null): string {
-  const text = fullSummary(alert, event, note);
+  return cut(fullSummary(alert, event, note));
+}
+
+function cut(text: string): string {
   return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY - 1)}…` : text;
 }
 
@@ -14,6 +17,22 @@ function fullSummary(alert: Alert, event: AlertEvent, note: string | null): stri
   if (event === 'resolved') return alert.resolution ?? `${alert.title}: resolved`;
   const what = `${alert.title}: ${alert.reason}`;
   return note === null ? what : `${what} (${note})`;
+}
+
+/** `5034 ms`, `1 d 3 h`. */
+const MEASURED = /\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b(?: \d+ (?:min|h|s)\b)*/g;
+
+/** True when two reasons differ in no more than what was measured. */
+export function isSameReason(a: string, b: string): boolean {
+  return a.replaceAll(MEASURED, '#') === b.replaceAll(MEASURED, '#');
+}
+
+/** One line: what and why now, and why at first where that was another reason. */
+export function latestSummaryOf(alert: Alert): string {
+  const { title, reason, latestReason } = alert;
+  if (latestReason === null) return summaryOf(alert, 'firing');
+  const first = isSameReason(reason, latestReason) ? '' : ` (at first: ${reason})`;
+  return cut(`${title}: ${latestReason}${first}`);
 }
 
 /** The check that an alert is about, if it is about one. */

@@ -4,7 +4,7 @@ import { incidentName } from '../incident/name.ts';
 import { type Alert, listAlerts } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import { type Delivery, listDeliveries } from '../store/deliveries.ts';
-import { checkOf, summaryOf } from './text.ts';
+import { checkOf, latestSummaryOf } from './text.ts';
 
 function toView(alert: Alert, deliveries: readonly Delivery[]): AlertView {
   return {
@@ -16,7 +16,7 @@ function toView(alert: Alert, deliveries: readonly Delivery[]): AlertView {
     host: alert.host,
     check: checkOf(alert) ?? null,
     service: alert.service,
-    summary: summaryOf(alert, 'firing'),
+    summary: latestSummaryOf(alert),
     firedAt: alert.firedAt.toISOString(),
     resolvedAt: alert.resolvedAt?.toISOString() ?? null,
     incident: alert.incident === null ? null : incidentName(alert.incident),

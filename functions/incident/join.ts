@@ -8,6 +8,7 @@ import {
   appendIncidentEvent,
   type Incident,
   insertIncident,
+  listTimelines,
   lockOpenIncident,
   markResolved,
   raiseIncident,
@@ -74,6 +75,25 @@ async function raise(
     text: `raised from ${open.severity} to ${severity}, respond by ${deadline.toISOString()}`,
     actor: null,
   });
+}
+
+/** So many lines about changed reasons an incident gets; `lamp alerts` says the latest all the same. */
+const MAX_REASONS = 20;
+
+/** Notes that an alert of the incident fires for another reason; each reason is told once. */
+export async function noteIncidentReason(
+  tx: Queryable,
+  incident: number,
+  text: string,
+  isSame: (a: string, b: string) => boolean,
+  now: Date,
+): Promise<void> {
+  const timeline = (await listTimelines(tx, [incident])).get(incident) ?? [];
+  const changes = timeline.filter(({ kind }) => kind === 'alert-reason');
+  if (changes.length >= MAX_REASONS) return;
+  const told = [...changes, ...timeline.filter(({ kind }) => kind === 'alert-firing')];
+  if (told.some((event) => isSame(event.text, text))) return;
+  await appendIncidentEvent(tx, incident, { at: now, kind: 'alert-reason', text, actor: null });
 }
 
 /** Notes that one of an incident's alerts has ended, and resolves the incident when it was the last. */

@@ -15,7 +15,10 @@ export const Alert = z.object({
   severity: Severity,
   level: AlertLevel,
   title: z.string(),
+  /** Why it was raised. */
   reason: z.string(),
+  /** Why it fires now, or fired last; null while that is `reason`. */
+  latestReason: z.string().nullable(),
   evidence: z.array(z.string()),
   firedAt: z.date(),
   resolvedAt: z.date().nullable(),
@@ -32,8 +35,8 @@ export interface AlertKey {
   subject: string;
 }
 
-const COLUMNS = `id, kind, host, subject, service, state, severity, level, title, reason, evidence,
-  fired_at AS "firedAt", resolved_at AS "resolvedAt", resolution, incident`;
+const COLUMNS = `id, kind, host, subject, service, state, severity, level, title, reason,
+  latest_reason AS "latestReason", evidence, fired_at AS "firedAt", resolved_at AS "resolvedAt", resolution, incident`;
 
 /**
  * Lets one transaction at a time change a host's alerts and incidents, until it ends. Two ticks that see the same
@@ -60,7 +63,7 @@ export async function findAlert(db: Queryable, id: string): Promise<Alert | unde
   return await queryRow(db, Alert, `SELECT ${COLUMNS} FROM alerts WHERE id = $1`, [id]);
 }
 
-export type NewAlert = Omit<Alert, 'state' | 'resolvedAt' | 'resolution'>;
+export type NewAlert = Omit<Alert, 'state' | 'latestReason' | 'resolvedAt' | 'resolution'>;
 
 /** Adds a firing alert. */
 export async function insertAlert(tx: Queryable, alert: NewAlert): Promise<void> {
@@ -82,6 +85,11 @@ export async function insertAlert(tx: Queryable, alert: NewAlert): Promise<void>
       alert.incident,
     ],
   );
+}
+
+/** Sets why an alert fires now; null: for the reason that it was raised with. */
+export async function setLatestReason(tx: Queryable, id: string, reason: string | null): Promise<void> {
+  await tx.query('UPDATE alerts SET latest_reason = $2 WHERE id = $1', [id, reason]);
 }
 
 /** Ends an alert. */

@@ -63,6 +63,19 @@ export async function raiseIncident(
   ]);
 }
 
+/** Gives an incident another title, unless it bears that of another alert. */
+export async function renameIncident(
+  tx: Queryable,
+  number: number,
+  title: { from: string; to: string },
+): Promise<void> {
+  await tx.query('UPDATE incidents SET title = $3 WHERE number = $1 AND title = $2', [
+    number,
+    title.from,
+    title.to,
+  ]);
+}
+
 /** Marks an open incident as acknowledged; true when this call did it. */
 export async function markAcknowledged(
   tx: Queryable,

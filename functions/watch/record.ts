@@ -1,7 +1,7 @@
 // Writes a run's results down: the check's state, and its alert with everything that hangs on it, in one transaction.
 import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, settleAlert } from '../alert/change.ts';
 import { lockHostAlerts } from '../store/alerts.ts';
 import {
   type CheckResult,
@@ -15,7 +15,7 @@ import { findUnitStatus } from '../store/hosts.ts';
 import { listEvidence } from './evidence.ts';
 import { lastExitText } from './last-exit.ts';
 import { standingAfter } from './observe.ts';
-import { settleUnjudged } from './unjudged.ts';
+import { raiseFailing } from './unjudged.ts';
 
 export interface CheckRun {
   name: string;
@@ -75,7 +75,7 @@ async function followState(
     reason: [detail, cause].filter((part) => part !== undefined && part !== null).join('; '),
     evidence,
   };
-  return [await settleUnjudged(tx, key, runbook, now), await raiseAlert(tx, facts, runbook, now)];
+  return await raiseFailing(tx, facts, runbook, now);
 }
 
 /** What the host's agent said last of the unit behind the check: the cause, where the check only sees the symptom. */

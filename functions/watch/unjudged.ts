@@ -1,9 +1,16 @@
 // Checks that nobody could judge for long: the watcher is blind for them, or never gets to them. Such a check neither
 // passes nor fails, so nothing else would say that its target is not watched.
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import {
+  type AlertChange,
+  type AlertDeps,
+  type AlertFacts,
+  changeAlerts,
+  raiseAlert,
+  replaceAlert,
+} from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
-import { type AlertKey, findFiringAlert, lockHostAlerts } from '../store/alerts.ts';
+import { findFiringAlert, lockHostAlerts } from '../store/alerts.ts';
 import { listUnjudgedChecks } from '../store/checks.ts';
 import type { Queryable } from '../store/database.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
@@ -35,7 +42,7 @@ async function stillUnjudged(db: Queryable, suspects: readonly Suspect[]): Promi
 
 /**
  * Raises an alert for each check without a good or bad look for too long. Time counts only while the runbook was in force
- * and ticks came. An alert that fires for the check already says more, and stays.
+ * and ticks came. Where an alert fires for the check, that is its latest reason.
  */
 export async function watchUnjudged(
   deps: AlertDeps,
@@ -73,14 +80,15 @@ async function raise(
   return await raiseAlert(tx, { ...facts, title: titleOf(name), reason, evidence }, runbook, now);
 }
 
-/** Ends the alert of a check that is judged again, and fails: that is another alert. */
-export async function settleUnjudged(
+/** Raises the alert of a check that fails. When nobody could judge it before, that other alert ends. */
+export async function raiseFailing(
   tx: Queryable,
-  key: AlertKey,
+  facts: AlertFacts,
   runbook: Runbook,
   now: Date,
-): Promise<AlertChange | undefined> {
-  const alert = await findFiringAlert(tx, key);
-  if (alert?.title !== titleOf(key.subject)) return undefined;
-  return await settleAlert(tx, key, `${key.subject} can be judged again, and is failing`, runbook, now);
+): Promise<(AlertChange | undefined)[]> {
+  const alert = await findFiringAlert(tx, facts);
+  if (alert?.title !== titleOf(facts.subject)) return [await raiseAlert(tx, facts, runbook, now)];
+  const resolution = `${facts.subject} can be judged again, and is failing`;
+  return await replaceAlert(tx, { alert, resolution }, facts, runbook, now);
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AlertFacts, changeAlerts, raiseAlert, settleAlert } from '#functions/alert/change.ts';
+import { listAlertViews } from '#functions/alert/view.ts';
 import { handleApi } from '#functions/api/handler.ts';
 import { listIncidentViews } from '#functions/incident/view.ts';
 import { listAudit } from '#functions/store/audit.ts';
@@ -88,6 +89,34 @@ test('an incident is resolved when the last of its alerts has ended, and the nex
     ['INC-2', 'open'],
     ['INC-1', 'resolved'],
   ]);
+});
+
+test('another reason of a firing alert is its latest, told once in the incident, and by no other message', async () => {
+  const count = async () => (await database.db.query('SELECT 1 FROM deliveries')).rowCount;
+  const latest = async () => (await listAlertViews(deps.db, { limit: 5 })).map(({ summary }) => summary);
+  const slow = (ms: number) => ({ ...API, reason: `answered after ${ms} ms, allowed 5000 ms` });
+  const first = { ...API, reason: 'status 502; app-web.service was killed, signal 9, 7 s before' };
+  await raise(first);
+  const before = await count();
+  await raise(API);
+  expect(await latest()).toEqual([`engines-api is failing: ${first.reason}`]);
+  await raise(slow(5034), slow(6001));
+  expect(await latest()).toEqual([
+    `engines-api is failing: ${slow(6001).reason} (at first: ${first.reason})`,
+  ]);
+  await raise(API, slow(5100), API);
+  expect(await latest()).toEqual([`engines-api is failing: ${first.reason}`]);
+  expect(await count()).toBe(before);
+  expect((await incidents())[0]?.timeline.map(({ kind, text }) => `${kind} ${text}`).slice(1)).toEqual([
+    `alert-firing engines-api is failing: ${first.reason}`,
+    `alert-reason engines-api is failing: ${slow(5034).reason}`,
+  ]);
+});
+
+test('an incident has at most twenty lines about changed reasons', async () => {
+  await raise(API, ...Array.from({ length: 30 }, (_, n) => ({ ...API, reason: `error ${n}` })));
+  const lines = (await incidents())[0]?.timeline.filter(({ kind }) => kind === 'alert-reason');
+  expect(lines).toHaveLength(20);
 });
 
 test('many alerts at the same time make one incident with a timeline in order', async () => {

@@ -76,12 +76,22 @@ test('when the check turns out to fail, that is an alert of its own', async () =
     { title: 'port could not be judged', state: 'resolved', resolution: expect.stringContaining('failing') },
     { title: 'port is failing', state: 'firing' },
   ]);
+  // One incident, which goes on.
+  expect(await world.rows('SELECT number, state, title FROM incidents')).toEqual([
+    { number: 1, state: 'open', title: 'port is failing' },
+  ]);
 });
 
-test('a failure that is known stays what it is while nobody can look', async () => {
+test('a failure that is known stays what it is while nobody can look, which is its latest reason', async () => {
   await minutes(1, { api: BAD });
   await minutes(15, { api: BLIND });
   expect(await alerts()).toMatchObject([{ title: 'api is failing', state: 'firing' }]);
+  const latest = () => world.rows('SELECT latest_reason AS latest FROM alerts');
+  expect(await latest()).toEqual([
+    { latest: expect.stringMatching(/^no look at it gave a result for 10 min/) },
+  ]);
+  await minutes(1, { api: BAD });
+  expect(await latest()).toEqual([{ latest: null }]);
 });
 
 test('a check that runs never get to is told, one whose runs end halfway too', async () => {

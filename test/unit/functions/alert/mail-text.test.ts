@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { writeMail } from '#functions/alert/mail-text.ts';
 import { nextSteps } from '#functions/alert/next-steps.ts';
-import { durationText, summaryOf } from '#functions/alert/text.ts';
+import { durationText, latestSummaryOf, summaryOf } from '#functions/alert/text.ts';
 import type { Alert } from '#functions/store/alerts.ts';
 import type { AlertEvent } from '#functions/store/deliveries.ts';
 
@@ -16,6 +16,7 @@ const ALERT: Alert = {
   level: 'CRITICAL',
   title: 'engines-api is failing',
   reason: 'body does not contain "<b>&"',
+  latestReason: null,
   evidence: [],
   firedAt: new Date('2026-11-23T10:00:00Z'),
   resolvedAt: null,
@@ -53,6 +54,27 @@ test('a resolved mail tells how it ended and asks for nothing', () => {
   expect(text).toMatch(/^engines-api is passing again\n/);
   expect(text).toContain('(1 h 2 min)');
   expect(text).not.toContain('What to do next');
+});
+
+test('a mail says why the alert was raised, and once it is over, why it fired last', () => {
+  const other = { ...ALERT, reason: 'refused', latestReason: 'status 503, expected 200' };
+  expect(write(other, 'firing').text).not.toContain('503');
+  const { text } = write({ ...other, resolvedAt: new Date('2026-11-23T11:02:00Z') }, 'resolved');
+  expect(text).toMatch(/it was +refused\n +at last +status 503, expected 200\n/);
+});
+
+test.each<[string, string | null, string]>([
+  ['refused', null, 'refused'],
+  ['refused', 'status 503', 'status 503 (at first: refused)'],
+  [
+    'answered after 5034 ms, allowed 5000 ms',
+    'answered after 6001 ms, allowed 5000 ms',
+    'answered after 6001 ms, allowed 5000 ms',
+  ],
+  ['the backup is 1 d 3 h old', 'the backup is 23 h 59 min old', 'the backup is 23 h 59 min old'],
+  ['status 502', 'status 503', 'status 503 (at first: status 502)'],
+])('an alert that was raised for "%s" and fires for "%s" reads "%s"', (reason, latestReason, text) => {
+  expect(latestSummaryOf({ ...ALERT, reason, latestReason })).toBe(`engines-api is failing: ${text}`);
 });
 
 test('a mail to the next recipient says the whole alert, and who could not be told and why', () => {
