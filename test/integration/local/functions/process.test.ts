@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +13,16 @@ let source: string;
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'lamplighter-function-'));
   source = join(dir, 'index.cjs');
-  writeFileSync(source, 'exports.hello = (_request, response) => response.send("hello");');
+  writeFileSync(
+    source,
+    `exports.hello = (_request, response) => response.send("hello");
+     exports.cache = (_request, response) => response.send(require("node:module").getCompileCacheDir());`,
+  );
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-function options(port: number) {
-  return { target: 'hello', source, address: LOOPBACK, port, env: {}, logFile: join(dir, 'hello.log') };
+function options(port: number, target = 'hello') {
+  return { target, source, address: LOOPBACK, port, env: {}, logFile: join(dir, 'hello.log') };
 }
 
 test('a function answers on the address and port that it was given', async () => {
@@ -30,6 +34,19 @@ test('a function answers on the address and port that it was given', async () =>
   } finally {
     await running.close();
   }
+});
+
+test('a function leaves its compiled code for the next start', async () => {
+  const held = await holdPort(LOOPBACK);
+  await held.release();
+  const running = await startFunction(options(held.port, 'cache'));
+  let folder: string;
+  try {
+    folder = await (await fetch(running.url)).text();
+  } finally {
+    await running.close();
+  }
+  expect(readdirSync(folder)).not.toEqual([]);
 });
 
 test('a function whose port another program took fails the start, though that program accepts connections', async () => {
