@@ -53,7 +53,7 @@ export function needRoom(needs: readonly Need[], purpose: string): void {
 export interface WritingTerms {
   /** `max_wal_size`. */
   maxLogBytes: number;
-  /** What slots that nobody reads or an archive that fails keep of the log at most, beyond any checkpoint: 0 without them. */
+  /** What slots, an archive or `wal_keep_size` keep of the log at most, beyond any checkpoint: 0 without them. */
   keptLogBytes: number;
   /** In `pg_wal` now: PostgreSQL uses these files again. */
   logBytes: number;
@@ -80,15 +80,19 @@ export function reckonWriting(bytes: number, server: WritingTerms): { log: numbe
 
 /**
  * `WritingTerms.keptLogBytes`, as a query. A slot keeps what `max_slot_wal_keep_size` says (-1: everything), an archive
- * everything that it has not taken. A slot that is lost, or was never used, keeps nothing.
+ * everything that it has not taken: one that fails, and one that is on and has no command. A slot that is lost, or was never
+ * used, keeps nothing. `archive_library` is of PostgreSQL 15.
  */
 const KEPT_LOG_BYTES = `SELECT CASE
   WHEN current_setting('archive_mode') <> 'off'
-    AND (SELECT coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL) FROM pg_stat_archiver)
+    AND (current_setting('archive_command') || coalesce(current_setting('archive_library', true), '') = ''
+      OR (SELECT coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL) FROM pg_stat_archiver))
     THEN 'Infinity'
-  WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE NOT active AND wal_status <> 'lost') THEN '0'
+  WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE NOT active AND wal_status <> 'lost')
+    THEN pg_size_bytes(current_setting('wal_keep_size'))::text
   WHEN current_setting('max_slot_wal_keep_size') = '-1' THEN 'Infinity'
-  ELSE pg_size_bytes(current_setting('max_slot_wal_keep_size'))::text END;`;
+  ELSE greatest(pg_size_bytes(current_setting('max_slot_wal_keep_size')),
+    pg_size_bytes(current_setting('wal_keep_size')))::text END;`;
 
 export interface Place {
   database: string;
