@@ -107,8 +107,19 @@ export async function startPsql({
   return startProgram(program, ['pipe', 'pipe', 'pipe']);
 }
 
-/** The programs that fit a cluster's server. Throws `refused` or `unavailable` with what to install. */
+const found = new WeakMap<Cluster, Programs>();
+
+/**
+ * The programs that fit a cluster's server. Throws `refused` or `unavailable` with what to install. A process, which lives for
+ * one command, asks once for each entry of its policy.
+ */
 export async function programsFor(cluster: Cluster, signal?: AbortSignal): Promise<Programs> {
+  const programs = found.get(cluster) ?? (await lookUpPrograms(cluster, signal));
+  found.set(cluster, programs);
+  return programs;
+}
+
+async function lookUpPrograms(cluster: Cluster, signal?: AbortSignal): Promise<Programs> {
   const [number] = await runSql('SHOW server_version_num;', {
     cluster,
     database: 'postgres',

@@ -88,10 +88,13 @@ async function exchange(cluster: Cluster, { name, aside, successor }: Exchange):
   );
 }
 
+function showSwapped(existing: readonly string[], { fresh, kept }: RestoreNames): boolean {
+  return existing.includes(kept) && !existing.includes(fresh);
+}
+
 /** True when the new database stands in the old one's place. */
-export async function isSwapped(cluster: Cluster, { fresh, kept }: RestoreNames): Promise<boolean> {
-  const names = await existingDatabases(cluster);
-  return names.includes(kept) && !names.includes(fresh);
+export async function isSwapped(cluster: Cluster, names: RestoreNames): Promise<boolean> {
+  return showSwapped(await existingDatabases(cluster), names);
 }
 
 /** True when the owner lets nobody into a database (`ALLOW_CONNECTIONS false`). */
@@ -130,7 +133,7 @@ export async function swapBack(cluster: Cluster, swap: Swap): Promise<void> {
  */
 export async function admitSessions(cluster: Cluster, swap: Swap): Promise<void> {
   const existing = await existingDatabases(cluster);
-  const old = (await isSwapped(cluster, swap)) ? swap.kept : swap.database;
+  const old = showSwapped(existing, swap) ? swap.kept : swap.database;
   const statements = [swap.database, swap.kept]
     .filter((name) => existing.includes(name))
     .map((name) => `ALTER DATABASE ${quoteName(name)} ALLOW_CONNECTIONS ${name !== old || !swap.wasClosed};`);

@@ -30,8 +30,13 @@ function refuse(database: string, what: string, hint: string): never {
   throw new LamplighterError('refused', `restore ${database}: ${what}`, { hint });
 }
 
-async function namesOf(cluster: Cluster, query: string): Promise<string[]> {
-  return await runSql(query, { cluster, ...ADMIN });
+/** Answers to several questions, each for one column of names, in the order of the questions: one session asks them all. */
+async function namesOf(cluster: Cluster, questions: readonly string[]): Promise<string[][]> {
+  const sql = questions.map((question, i) => `SELECT '${i} ' || name FROM (${question}) AS found(name);`);
+  const rows = await runSql(sql.join('\n'), { cluster, ...ADMIN });
+  return questions.map((_question, i) =>
+    rows.filter((row) => row.startsWith(`${i} `)).map((row) => row.slice(`${i} `.length)),
+  );
 }
 
 /** A restore works from the first, and the server copies the others: none can be renamed away. */
@@ -49,29 +54,29 @@ export async function refuseObstacles(
       "it is one of the server's own databases and can't be put aside",
       'Take what you need out of the dump by hand: zstd -dc database.dump.zst | pg_restore -d OTHER_DATABASE',
     );
-  const existing = await namesOf(cluster, 'SELECT datname FROM pg_database;');
-  if (!existing.includes(database))
+  const { tablespace } = properties;
+  const roles = rolesOf(properties).map(quoteText).join(', ');
+  const [existing = [], missing = [], places = [], ...found] = await namesOf(cluster, [
+    `SELECT datname FROM pg_database WHERE datname = ${quoteText(database)}`,
+    `SELECT name FROM unnest(ARRAY[${roles}]) AS name WHERE name NOT IN (SELECT rolname FROM pg_roles)`,
+    `SELECT spcname FROM pg_tablespace WHERE spcname = ${quoteText(tablespace)}`,
+    ...OBSTACLES.map(({ query }) => `${query}${quoteText(database)}`),
+  ]);
+  if (existing.length === 0)
     refuse(
       database,
       'there is no such database',
       `Make an empty one, and restore again: createdb ${database}`,
     );
-  const roles = rolesOf(properties).map(quoteText).join(', ');
-  const missing = await namesOf(
-    cluster,
-    `SELECT name FROM unnest(ARRAY[${roles}]) AS name WHERE name NOT IN (SELECT rolname FROM pg_roles);`,
-  );
   if (missing.length > 0) throw missingRoles(missing);
-  const { tablespace } = properties;
-  const places = await namesOf(cluster, 'SELECT spcname FROM pg_tablespace;');
-  if (!places.includes(tablespace))
+  if (places.length === 0)
     refuse(
       database,
       `tablespace ${tablespace} is missing`,
       `Make it: CREATE TABLESPACE "${tablespace}" LOCATION '…'`,
     );
-  for (const { query, what, hint } of OBSTACLES) {
-    const names = await namesOf(cluster, `${query}${quoteText(database)};`);
+  for (const [i, { what, hint }] of OBSTACLES.entries()) {
+    const names = found[i] ?? [];
     if (names.length > 0) refuse(database, `${what} (${names.join(', ')})`, hint);
   }
 }

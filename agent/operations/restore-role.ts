@@ -67,16 +67,26 @@ export async function renewLogin(cluster: Cluster, login: Login, database: strin
   login.password = password;
 }
 
-async function refuseStrangers(cluster: Cluster): Promise<void> {
+/** Roles of these names as they stand: those that Lamplighter did not make, and databases in which they own something. */
+async function findEarlier(cluster: Cluster): Promise<{ strangers: string[]; leftIn: string[] }> {
   const names = ROLES.map(quoteText).join(', ');
   const { rows } = await runScript({
     cluster,
     ...ADMIN,
-    sql: `SELECT rolname FROM pg_roles WHERE rolname IN (${names})
-      AND shobj_description(oid, 'pg_authid') IS DISTINCT FROM ${quoteText(MARK)};`,
+    sql: `SELECT 'stranger ' || rolname FROM pg_roles WHERE rolname IN (${names})
+        AND shobj_description(oid, 'pg_authid') IS DISTINCT FROM ${quoteText(MARK)};
+      SELECT DISTINCT 'left-in ' || quote_ident(datname) FROM pg_shdepend JOIN pg_database d ON d.oid = dbid
+        WHERE datname <> ${quoteText(ADMIN.database)} AND refclassid = 'pg_authid'::regclass
+          AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname IN (${names}));`,
   });
-  if (rows.length === 0) return;
-  throw new LamplighterError('refused', `make role ${rows[0]}: there is one that Lamplighter did not make`, {
+  const after = (word: string): string[] =>
+    rows.filter((row) => row.startsWith(word)).map((row) => row.slice(word.length));
+  return { strangers: after('stranger '), leftIn: after('left-in ') };
+}
+
+function refuseStrangers([first]: readonly string[]): void {
+  if (first === undefined) return;
+  throw new LamplighterError('refused', `make role ${first}: there is one that Lamplighter did not make`, {
     hint: 'Rename or drop that role: a restore makes and drops roles of these names.',
   });
 }
@@ -85,29 +95,24 @@ async function refuseStrangers(cluster: Cluster): Promise<void> {
 const HALF_DONE = /_restore_[0-9a-f]{6}"?$/;
 
 /** What these roles own or may do in a database keeps them from being dropped, and nobody but a person may remove it. */
-async function refuseLeftovers(cluster: Cluster): Promise<void> {
-  const { rows } = await runScript({
-    cluster,
-    ...ADMIN,
-    sql: `SELECT DISTINCT quote_ident(datname) FROM pg_shdepend JOIN pg_database d ON d.oid = dbid
-      WHERE datname <> ${quoteText(ADMIN.database)} AND refclassid = 'pg_authid'::regclass AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname IN (${ROLES.map(quoteText).join(', ')}));`,
-  });
-  const [first] = rows;
+function refuseLeftovers(databases: readonly string[]): void {
+  const [first] = databases;
   if (first === undefined) return;
   const advice = HALF_DONE.test(first)
     ? `Look at it; if nobody needs it, DROP DATABASE ${first}.`
     : `Connect to ${first}, look at what they own and may do there, then DROP OWNED BY ${ROLES.map(quoteName).join(', ')}.`;
   throw new LamplighterError(
     'refused',
-    `make roles of the restore: those of an earlier one still own things, or have rights, in ${rows.join(', ')}`,
+    `make roles of the restore: those of an earlier one still own things, or have rights, in ${databases.join(', ')}`,
     { hint: `${advice} Then try again. Nothing has been stopped.` },
   );
 }
 
 /** Makes both roles, in the place of what an earlier restore left, and proves that one can log in. Throws `refused` when it can't. */
 export async function makeRestoreRoles(cluster: Cluster, login: Login): Promise<void> {
-  await refuseStrangers(cluster);
-  await refuseLeftovers(cluster);
+  const { strangers, leftIn } = await findEarlier(cluster);
+  refuseStrangers(strangers);
+  refuseLeftovers(leftIn);
   await dropRestoreRoles(cluster);
   const common = 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION INHERIT BYPASSRLS';
   const verifier = scramVerifier(login.password, randomBytes(16));
@@ -134,17 +139,15 @@ export async function makeRestoreRoles(cluster: Cluster, login: Login): Promise<
 
 /** Drops both roles with their rights, when they are there and Lamplighter's own. What they own in a database must be gone before. */
 export async function dropRestoreRoles(cluster: Cluster): Promise<void> {
-  for (const role of ROLES) {
-    const [name, own] = [quoteText(role), quoteName(role)];
-    const isOurs = `EXISTS (SELECT FROM pg_roles WHERE rolname = ${name}
-      AND shobj_description(oid, 'pg_authid') = ${quoteText(MARK)})`;
-    await runScript({
-      cluster,
-      ...ADMIN,
-      sql: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${name};
-        SELECT statement FROM (VALUES (1, ${quoteText(`DROP OWNED BY ${own}`)}), (2, ${quoteText(`DROP ROLE ${own}`)}))
-          AS s(place, statement) WHERE ${isOurs} ORDER BY place
-        \\gexec`,
-    });
-  }
+  const names = ROLES.map(quoteText);
+  await runScript({
+    cluster,
+    ...ADMIN,
+    sql: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN (${names.join(', ')});
+      SELECT format(statement, rolname)
+        FROM (VALUES (1, 'DROP OWNED BY %I'), (2, 'DROP ROLE %I')) AS s(place, statement), pg_roles r
+        WHERE rolname IN (${names.join(', ')}) AND shobj_description(r.oid, 'pg_authid') = ${quoteText(MARK)}
+        ORDER BY rolname, place
+      \\gexec`,
+  });
 }
