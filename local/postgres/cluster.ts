@@ -121,6 +121,9 @@ async function initialise(
   renameSync(fresh, place.data);
 }
 
+/** For data of minutes: nothing is flushed, and no worker comes to tidy up. */
+const UNLASTING = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
+
 function spawnServer(
   place: Place,
   programs: PostgresPrograms,
@@ -137,7 +140,7 @@ function spawnServer(
     timezone: 'UTC',
     log_timezone: 'UTC',
     logging_collector: 'off',
-    ...(fsync ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(fsync ? {} : UNLASTING),
   };
   const args = [
     '-D',
