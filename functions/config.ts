@@ -6,72 +6,77 @@ import { Secret } from '#shared/secret.ts';
 import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
 
-const secret = z
-  .string()
-  .min(1)
-  .transform((value) => new Secret(value));
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
-const secretsByName = z
-  .string()
-  .transform((text, context) => {
-    try {
-      return z.record(z.string(), z.string().min(16)).parse(JSON.parse(text));
-    } catch {
-      context.addIssue('not a JSON object of names and keys of at least 16 characters');
-      return z.NEVER;
-    }
-  })
-  .transform((entries) => new Map(Object.entries(entries).map(([name, key]) => [name, new Secret(key)])));
+const secret = () =>
+  z
+    .string()
+    .min(1)
+    .transform((value) => new Secret(value));
+const list = () =>
+  z.string().transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+const secretsByName = () =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return z.record(z.string(), z.string().min(16)).parse(JSON.parse(text));
+      } catch {
+        context.addIssue('not a JSON object of names and keys of at least 16 characters');
+        return z.NEVER;
+      }
+    })
+    .transform((entries) => new Map(Object.entries(entries).map(([name, key]) => [name, new Secret(key)])));
 
 /** PEM blocks, one after the other. */
 const PEM_PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
-const publicKeys = z.string().transform((text, context) => {
-  const pems = text.match(PEM_PUBLIC_KEY) ?? [];
-  try {
-    if (pems.length > 0) return pems.map(parsePublicKey);
-  } catch {
-    // Told below.
-  }
-  context.addIssue('not one or more Ed25519 public keys in PEM');
-  return z.NEVER;
-});
+const publicKeys = () =>
+  z.string().transform((text, context) => {
+    const pems = text.match(PEM_PUBLIC_KEY) ?? [];
+    try {
+      if (pems.length > 0) return pems.map(parsePublicKey);
+    } catch {
+      // Told below.
+    }
+    context.addIssue('not one or more Ed25519 public keys in PEM');
+    return z.NEVER;
+  });
 
+/** Each is made when it is read: an entry point has a few of them. */
 const VARIABLES = {
-  GOOGLE_CLOUD_PROJECT: z.string().min(1),
+  GOOGLE_CLOUD_PROJECT: () => z.string().min(1),
   DATABASE_URL: secret,
-  DATABASE_CA: z.string().includes('BEGIN CERTIFICATE', 'it is not a certificate in PEM'),
+  DATABASE_CA: () => z.string().includes('BEGIN CERTIFICATE', 'it is not a certificate in PEM'),
   /** The schema's owner, for migrations and tokens alone; DATABASE_URL is the login of the functions. */
   OWNER_DATABASE_URL: secret,
-  SIGN_URL: z.url(),
-  SIGNING_KEY: z.string().min(1),
+  SIGN_URL: () => z.url(),
+  SIGNING_KEY: () => z.string().min(1),
   /** Of the signing key in force and of those before it. */
   SIGNING_PUBLIC_KEYS: publicKeys,
-  OIDC_AUDIENCE: z.url(),
+  OIDC_AUDIENCE: () => z.url(),
   OIDC_CALLERS: list,
-  OIDC_CERTS_URL: z.url(),
+  OIDC_CERTS_URL: () => z.url(),
   SMTP_URL: secret,
-  MAIL_FROM: z.string().min(3),
-  BACKUP_BUCKET: z.string().min(3),
-  STORAGE_API_ENDPOINT: z.url(),
+  MAIL_FROM: () => z.string().min(3),
+  BACKUP_BUCKET: () => z.string().min(3),
+  STORAGE_API_ENDPOINT: () => z.url(),
   WEBHOOK_SECRETS: secretsByName,
-  LIVE_URL: z.url({ protocol: /^wss?$/, error: 'it is not an address such as wss://live.example.com' }),
-  API_URL: z.url(),
+  LIVE_URL: () => z.url({ protocol: /^wss?$/, error: 'it is not an address such as wss://live.example.com' }),
+  API_URL: () => z.url(),
   /** Set by Cloud Run. */
-  K_SERVICE: z.string().min(1),
+  K_SERVICE: () => z.string().min(1),
 };
 type Variables = typeof VARIABLES;
 export type VariableName = keyof Variables;
 
 export interface Config {
   /** The variable's value. Throws `internal` when it is not set or not well formed; its text is not in the message. */
-  get<N extends VariableName>(name: N): z.infer<Variables[N]>;
+  get<N extends VariableName>(name: N): z.infer<ReturnType<Variables[N]>>;
   /** As `get`, for a variable that may be missing. */
-  find<N extends VariableName>(name: N): z.infer<Variables[N]> | undefined;
+  find<N extends VariableName>(name: N): z.infer<ReturnType<Variables[N]>> | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -82,14 +87,16 @@ function fault(name: string, reason: string): LamplighterError {
   });
 }
 
-function find<N extends VariableName>(name: N, env: Environment): z.infer<Variables[N]> | undefined {
+function find<N extends VariableName>(
+  name: N,
+  env: Environment,
+): z.infer<ReturnType<Variables[N]>> | undefined {
   const text = env[name];
   if (text === undefined || text === '') return undefined;
-  const schema: Variables[N] = VARIABLES[name];
-  const parsed = schema.safeParse(text);
+  const parsed = VARIABLES[name]().safeParse(text);
   const [issue] = parsed.error?.issues ?? [];
   if (issue) throw fault(name, describeIssue(issue));
-  return parsed.data as z.infer<Variables[N]>;
+  return parsed.data as z.infer<ReturnType<Variables[N]>>;
 }
 
 /** Reads variables as they are asked for. */

@@ -17,7 +17,7 @@ const DISCARD_TIMEOUT_MS = 2000;
 const SLOW_AFTER_MS = 1000;
 
 /** What Express throws by itself: after the body was read, only a malformed path is left. */
-const Refusal = z.object({ status: z.int().min(400).max(499) });
+const Refusal = z.lazy(() => z.object({ status: z.int().min(400).max(499) }));
 
 function asOurs(error: unknown): unknown {
   const refusal = Refusal.safeParse(error).data;

@@ -10,11 +10,13 @@ const PublicKey = z.string().max(1000).startsWith('-----BEGIN PUBLIC KEY-----');
 const PublicKeys = z.array(PublicKey).min(1).max(2);
 
 /** What is signed: the host and its public keys (PEM). */
-export const HostEnrolment = z.strictObject({
-  host: HostName,
-  agentKeys: PublicKeys,
-  runnerKeys: PublicKeys,
-});
+export const HostEnrolment = z.lazy(() =>
+  z.strictObject({
+    host: HostName,
+    agentKeys: PublicKeys,
+    runnerKeys: PublicKeys,
+  }),
+);
 export type HostEnrolment = z.infer<typeof HostEnrolment>;
 
 export interface EnrolmentKey {

@@ -22,20 +22,22 @@ import {
 const TokenName = z.string().min(1).max(100);
 const Operation = z.string().refine(isOperationScope, 'neither an operation nor a family of them');
 
-export const AdminCommand = z.discriminatedUnion('command', [
-  z.strictObject({ command: z.literal('migrate') }),
-  z.strictObject({
-    command: z.literal('create-token'),
-    name: TokenName,
-    role: Role,
-    lifetimeDays: z.int().min(1).max(MAX_LIFETIME_DAYS).default(DEFAULT_LIFETIME_DAYS),
-    hosts: z.array(HostName).nullable().default(null),
-    operations: z.array(Operation).nullable().default(null),
-  }),
-  z.strictObject({ command: z.literal('list-tokens') }),
-  z.strictObject({ command: z.literal('revoke-token'), name: TokenName }),
-  z.strictObject({ command: z.literal('verify-audit') }),
-]);
+export const AdminCommand = z.lazy(() =>
+  z.discriminatedUnion('command', [
+    z.strictObject({ command: z.literal('migrate') }),
+    z.strictObject({
+      command: z.literal('create-token'),
+      name: TokenName,
+      role: Role,
+      lifetimeDays: z.int().min(1).max(MAX_LIFETIME_DAYS).default(DEFAULT_LIFETIME_DAYS),
+      hosts: z.array(HostName).nullable().default(null),
+      operations: z.array(Operation).nullable().default(null),
+    }),
+    z.strictObject({ command: z.literal('list-tokens') }),
+    z.strictObject({ command: z.literal('revoke-token'), name: TokenName }),
+    z.strictObject({ command: z.literal('verify-audit') }),
+  ]),
+);
 export type AdminCommand = z.infer<typeof AdminCommand>;
 
 /** What it did. A token's text is here and nowhere else. */

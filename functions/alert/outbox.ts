@@ -14,7 +14,7 @@ import {
 import type { Target } from './target.ts';
 
 /** The message of one delivery. */
-export const DeliveryMessage = z.object({ deliveryId: z.uuid() });
+export const DeliveryMessage = z.lazy(() => z.object({ deliveryId: z.uuid() }));
 
 /** Whoever wrote a delivery publishes it at once; after this a tick takes over. */
 const FIRST_PUBLISH_GRACE_MS = 15_000;

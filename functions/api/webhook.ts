@@ -20,11 +20,13 @@ const SIGNATURE_HEADER = 'lamplighter-signature';
 /** How far a call's time stamp may be from our clock, either way. */
 const TOLERANCE_S = 300;
 
-const WebhookBody = z.strictObject({ params: z.record(z.string(), z.unknown()).default({}) });
-const Headers = z.object({
-  [TIMESTAMP_HEADER]: z.string().regex(/^\d{1,12}$/),
-  [SIGNATURE_HEADER]: z.string().regex(/^v1=[0-9a-f]{64}$/),
-});
+const WebhookBody = z.lazy(() => z.strictObject({ params: z.record(z.string(), z.unknown()).default({}) }));
+const Headers = z.lazy(() =>
+  z.object({
+    [TIMESTAMP_HEADER]: z.string().regex(/^\d{1,12}$/),
+    [SIGNATURE_HEADER]: z.string().regex(/^v1=[0-9a-f]{64}$/),
+  }),
+);
 
 /** HMAC-SHA256 in hex over `${timestamp}.${body}`. */
 export function webhookSignature(key: string, timestamp: string, body: Uint8Array): string {

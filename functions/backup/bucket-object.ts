@@ -5,13 +5,15 @@ import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
 /** What the bucket says of an object (cloud.google.com/storage/docs/json_api/v1/objects#resource). */
-const Metadata = z.object({
-  size: z.coerce.number().int().nonnegative(),
-  generation: z.coerce.string(),
-  timeCreated: z.coerce.date(),
-  /** Until when the bucket's retention policy keeps it. */
-  retentionExpirationTime: z.coerce.date().optional(),
-});
+const Metadata = z.lazy(() =>
+  z.object({
+    size: z.coerce.number().int().nonnegative(),
+    generation: z.coerce.string(),
+    timeCreated: z.coerce.date(),
+    /** Until when the bucket's retention policy keeps it. */
+    retentionExpirationTime: z.coerce.date().optional(),
+  }),
+);
 export type ObjectMetadata = z.infer<typeof Metadata>;
 
 export interface FoundObject extends ObjectMetadata {

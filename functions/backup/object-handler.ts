@@ -10,11 +10,13 @@ import { pushHandler } from '../private.ts';
 import { orderVerification, type VerificationOrder } from './request.ts';
 
 /** The attributes of a notification (cloud.google.com/storage/docs/pubsub-notifications#attributes). */
-const Finalised = z.object({
-  eventType: z.literal('OBJECT_FINALIZE'),
-  bucketId: z.string(),
-  objectId: z.string(),
-});
+const Finalised = z.lazy(() =>
+  z.object({
+    eventType: z.literal('OBJECT_FINALIZE'),
+    bucketId: z.string(),
+    objectId: z.string(),
+  }),
+);
 
 /** The order that a notification asks for. Only the manifest gives one: it is the last object of a backup. */
 function orderOf({ attributes }: PushMessage, bucket: string): VerificationOrder | undefined {

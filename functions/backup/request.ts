@@ -8,7 +8,7 @@ import type { Deps } from '../deps.ts';
 import { findBackupsById, openRound, type StoredBackup } from '../store/backups.ts';
 
 /** The message: which backup to go on with. */
-export const VerificationOrder = z.object({ host: HostName, backupId: BackupId });
+export const VerificationOrder = z.lazy(() => z.object({ host: HostName, backupId: BackupId }));
 export type VerificationOrder = z.infer<typeof VerificationOrder>;
 
 /** Publishes an order. Throws `unavailable` when Pub/Sub did not take it. */

@@ -10,7 +10,7 @@ import { startDailyRound } from './daily-round.ts';
 import { VerificationOrder } from './request.ts';
 import { type VerifyDeps, verifyBackup } from './verify.ts';
 
-const DailyRound = z.strictObject({ all: z.literal(true) });
+const DailyRound = z.lazy(() => z.strictObject({ all: z.literal(true) }));
 
 function parseCall(body: unknown): PushMessage | 'daily round' {
   return DailyRound.safeParse(body).success ? 'daily round' : parsePush(body);

@@ -10,7 +10,7 @@ export interface FunctionCaller {
 }
 
 const CALL_TIMEOUT_MS = 20_000;
-const Failure = z.object({ response: z.object({ status: z.int() }).optional() });
+const Failure = z.lazy(() => z.object({ response: z.object({ status: z.int() }).optional() }));
 
 /** A caller that keeps one client, with its cached token, for each URL. */
 export function createFunctionCaller(): FunctionCaller {

@@ -34,11 +34,13 @@ const REMOVED_SIGNATURE = 'SIGNATURE_REMOVED_BY_GOOGLE';
 const CLOCK_SKEW_S = 300;
 const MAX_LIFETIME_S = 86_400;
 
-const Claims = z.object({
-  iss: z.enum(ISSUERS),
-  email: z.string(),
-  email_verified: z.literal(true),
-});
+const Claims = z.lazy(() =>
+  z.object({
+    iss: z.enum(ISSUERS),
+    email: z.string(),
+    email_verified: z.literal(true),
+  }),
+);
 
 /** A verifier that keeps the certificates as long as their cache header allows. */
 export function createCallerVerifier({
@@ -88,7 +90,7 @@ async function verify(client: OAuth2Client, idToken: string, audience: string): 
   }
 }
 
-const Times = z.object({ aud: z.string(), iat: z.number(), exp: z.number() });
+const Times = z.lazy(() => z.object({ aud: z.string(), iat: z.number(), exp: z.number() }));
 
 /** The claims of a token that IAM has checked and whose signature it took away; all but the signature is checked again. */
 function readStripped(token: string, audience: string, nowS: number): unknown {

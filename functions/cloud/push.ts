@@ -2,18 +2,20 @@
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 
-const PushBody = z.object({
-  message: z.object({
-    data: z.base64().default(''),
-    attributes: z.record(z.string(), z.string()).nullish(),
-    messageId: z.string(),
-    publishTime: z.string().optional(),
-    orderingKey: z.string().optional(),
+const PushBody = z.lazy(() =>
+  z.object({
+    message: z.object({
+      data: z.base64().default(''),
+      attributes: z.record(z.string(), z.string()).nullish(),
+      messageId: z.string(),
+      publishTime: z.string().optional(),
+      orderingKey: z.string().optional(),
+    }),
+    subscription: z.string(),
+    /** Set only where the subscription has a dead-letter topic. */
+    deliveryAttempt: z.int().optional(),
   }),
-  subscription: z.string(),
-  /** Set only where the subscription has a dead-letter topic. */
-  deliveryAttempt: z.int().optional(),
-});
+);
 
 /** A message as it was pushed. */
 export interface PushMessage {

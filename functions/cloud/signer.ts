@@ -38,18 +38,22 @@ async function openKmsClient(): Promise<KmsClient> {
   return (await import('./kms-client.ts')).openKms();
 }
 
-const PublicKey = z.object({ pem: z.string(), algorithm: z.literal('EC_SIGN_ED25519') });
+const PublicKey = z.lazy(() => z.object({ pem: z.string(), algorithm: z.literal('EC_SIGN_ED25519') }));
 
 // int64 values come as strings, numbers or Long objects, depending on the client's settings.
-const Checksum = z.object({
-  value: z.union([z.string(), z.number(), z.custom<object>((v) => typeof v === 'object')]),
-});
-const Signed = z.object({
-  name: z.string(),
-  signature: z.instanceof(Uint8Array),
-  signatureCrc32c: Checksum,
-  verifiedDataCrc32c: z.literal(true),
-});
+const Checksum = z.lazy(() =>
+  z.object({
+    value: z.union([z.string(), z.number(), z.custom<object>((v) => typeof v === 'object')]),
+  }),
+);
+const Signed = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    signature: z.instanceof(Uint8Array),
+    signatureCrc32c: Checksum,
+    verifiedDataCrc32c: z.literal(true),
+  }),
+);
 
 async function kmsSigner(name: string, client: KmsClient): Promise<Signer> {
   const [answer] = await ask(() => client.getPublicKey({ name }));

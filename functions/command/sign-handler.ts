@@ -9,10 +9,9 @@ import type { Handler } from '../http.ts';
 import { privateHandler } from '../private.ts';
 import { sendCommand } from './send.ts';
 
-const SignRequest = z.union([
-  z.strictObject({ commandId: CommandId }),
-  z.strictObject({ anchorAudit: z.literal(true) }),
-]);
+const SignRequest = z.lazy(() =>
+  z.union([z.strictObject({ commandId: CommandId }), z.strictObject({ anchorAudit: z.literal(true) })]),
+);
 
 /**
  * `POST {"commandId"}` → `{"state"}`: the state that the command has now. `POST {"anchorAudit": true}` → `{"anchored"}`:

@@ -8,7 +8,9 @@ import type { CommandRecord } from '../store/commands.ts';
 export type Understanding = { understood: true; result: unknown } | { understood: false; fault: string };
 
 /** What the runner returns instead of acting. */
-const Plan = z.strictObject({ plan: z.array(z.strictObject({ step: z.string(), does: z.string() })) });
+const Plan = z.lazy(() =>
+  z.strictObject({ plan: z.array(z.strictObject({ step: z.string(), does: z.string() })) }),
+);
 
 function schemaOf({ operation, dryRun }: Pick<CommandRecord, 'operation' | 'dryRun'>): z.ZodType | undefined {
   const definition = lookUpOperation(operation);

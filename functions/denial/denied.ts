@@ -6,14 +6,16 @@ import { LamplighterError } from '#shared/errors.ts';
 import type { Denial } from './recorder.ts';
 
 /** What an error says about the denial that it is, under `details.denial`. */
-const Facts = z.object({
-  subject: z.string(),
-  detail: z.record(z.string(), z.unknown()).default({}),
-  /** Who was denied, proven, where the handler does not know: `webhook:deploy`. */
-  actor: z.string().optional(),
-  /** Another action than the error's code stands for. */
-  action: z.string().optional(),
-});
+const Facts = z.lazy(() =>
+  z.object({
+    subject: z.string(),
+    detail: z.record(z.string(), z.unknown()).default({}),
+    /** Who was denied, proven, where the handler does not know: `webhook:deploy`. */
+    actor: z.string().optional(),
+    /** Another action than the error's code stands for. */
+    action: z.string().optional(),
+  }),
+);
 
 const TOO_MANY = 429;
 

@@ -5,26 +5,28 @@ import { AlertLevel, Severity } from '#shared/severity.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
-export const Alert = z.object({
-  id: z.string(),
-  kind: AlertKind,
-  host: z.string(),
-  subject: z.string(),
-  service: z.string().nullable(),
-  state: z.enum(['firing', 'resolved']),
-  severity: Severity,
-  level: AlertLevel,
-  title: z.string(),
-  /** Why it was raised. */
-  reason: z.string(),
-  /** Why it fires now, or fired last; null while that is `reason`. */
-  latestReason: z.string().nullable(),
-  evidence: z.array(z.string()),
-  firedAt: z.date(),
-  resolvedAt: z.date().nullable(),
-  resolution: z.string().nullable(),
-  incident: z.number().nullable(),
-});
+export const Alert = z.lazy(() =>
+  z.object({
+    id: z.string(),
+    kind: AlertKind,
+    host: z.string(),
+    subject: z.string(),
+    service: z.string().nullable(),
+    state: z.enum(['firing', 'resolved']),
+    severity: Severity,
+    level: AlertLevel,
+    title: z.string(),
+    /** Why it was raised. */
+    reason: z.string(),
+    /** Why it fires now, or fired last; null while that is `reason`. */
+    latestReason: z.string().nullable(),
+    evidence: z.array(z.string()),
+    firedAt: z.date(),
+    resolvedAt: z.date().nullable(),
+    resolution: z.string().nullable(),
+    incident: z.number().nullable(),
+  }),
+);
 export type Alert = z.infer<typeof Alert>;
 
 /** What an alert is about. */

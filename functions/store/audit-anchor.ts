@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { type Queryable, queryRow } from './database.ts';
 
-const AuditHead = z.object({ seq: z.number(), hash: z.instanceof(Buffer) });
+const AuditHead = z.lazy(() => z.object({ seq: z.number(), hash: z.instanceof(Buffer) }));
 export type AuditHead = z.infer<typeof AuditHead>;
 
 /** The last entry of the trail; undefined while there is none. */
@@ -10,7 +10,7 @@ export async function findAuditHead(db: Queryable): Promise<AuditHead | undefine
   return await queryRow(db, AuditHead, 'SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1');
 }
 
-const LastAnchor = AuditHead.extend({ anchoredAt: z.date() });
+const LastAnchor = z.lazy(() => AuditHead.unwrap().extend({ anchoredAt: z.date() }));
 export type LastAnchor = z.infer<typeof LastAnchor>;
 
 /** The newest anchor that was made; undefined before the first. */

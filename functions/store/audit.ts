@@ -20,20 +20,24 @@ export interface AuditEntry {
 const LOCK_KEY = 7_261_947;
 const GENESIS = Buffer.alloc(32);
 
-const AuditRow = z.object({
-  seq: z.number(),
-  at: z.date(),
-  actor: z.string(),
-  action: z.string(),
-  target: z.string().nullable(),
-  detail: z.string(),
-  prevHash: z.instanceof(Buffer),
-  hash: z.instanceof(Buffer),
-});
+const AuditRow = z.lazy(() =>
+  z.object({
+    seq: z.number(),
+    at: z.date(),
+    actor: z.string(),
+    action: z.string(),
+    target: z.string().nullable(),
+    detail: z.string(),
+    prevHash: z.instanceof(Buffer),
+    hash: z.instanceof(Buffer),
+  }),
+);
 type AuditRow = z.infer<typeof AuditRow>;
 
 /** What is shown of an entry of which the rest can't be read: a time that JavaScript has no date for, a detail that is no object. */
-const UnreadableRow = AuditRow.pick({ seq: true, actor: true, action: true, target: true });
+const UnreadableRow = z.lazy(() =>
+  AuditRow.unwrap().pick({ seq: true, actor: true, action: true, target: true }),
+);
 const UNREADABLE = "it can't be read";
 
 const COLUMNS = 'seq, at, actor, action, target, detail::text AS detail, prev_hash AS "prevHash", hash';
@@ -53,7 +57,7 @@ function hashOf(row: Omit<AuditRow, 'hash'>): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-const Tail = z.object({ seq: z.number(), hash: z.instanceof(Buffer) });
+const Tail = z.lazy(() => z.object({ seq: z.number(), hash: z.instanceof(Buffer) }));
 
 /** Appends an entry. Call it last in a transaction: from here to the end of it nobody else can append. */
 export async function appendAudit(tx: Queryable, entry: AuditEntry): Promise<void> {

@@ -18,7 +18,7 @@ export interface PartProof {
   at: Date;
 }
 
-const KnownPart = z.object({ part: z.string(), faults: z.array(z.string()) });
+const KnownPart = z.lazy(() => z.object({ part: z.string(), faults: z.array(z.string()) }));
 
 /** Parts that this round has gone through for this very manifest. */
 export async function listPartProofs(
@@ -60,12 +60,14 @@ export async function savePartProof(db: Queryable, proof: PartProof): Promise<vo
   );
 }
 
-const ProvenObject = z.object({
-  host: HostName,
-  id: BackupId,
-  object: z.string(),
-  generation: z.string(),
-});
+const ProvenObject = z.lazy(() =>
+  z.object({
+    host: HostName,
+    id: BackupId,
+    object: z.string(),
+    generation: z.string(),
+  }),
+);
 export type ProvenObject = z.infer<typeof ProvenObject>;
 
 /**

@@ -8,21 +8,23 @@ import { toJson } from './json.ts';
 /** `intact`: the stored bytes are those that the host signed; the dump is encrypted, so nobody here knows what it holds. */
 const ProofState = z.enum(['pending', 'intact', 'verified', 'corrupt']);
 
-export const StoredBackup = z.object({
-  host: HostName,
-  id: BackupId,
-  database: z.string(),
-  startedAt: z.date(),
-  finishedAt: z.date(),
-  bytes: z.number(),
-  tables: z.number(),
-  rows: z.number(),
-  proofState: ProofState,
-  proofAt: z.date().nullable(),
-  faults: z.array(z.string()),
-  round: z.number(),
-  isRoundOpen: z.boolean(),
-});
+export const StoredBackup = z.lazy(() =>
+  z.object({
+    host: HostName,
+    id: BackupId,
+    database: z.string(),
+    startedAt: z.date(),
+    finishedAt: z.date(),
+    bytes: z.number(),
+    tables: z.number(),
+    rows: z.number(),
+    proofState: ProofState,
+    proofAt: z.date().nullable(),
+    faults: z.array(z.string()),
+    round: z.number(),
+    isRoundOpen: z.boolean(),
+  }),
+);
 export type StoredBackup = z.infer<typeof StoredBackup>;
 
 const COLUMNS = `host, id, database, started_at AS "startedAt", finished_at AS "finishedAt", bytes, tables, rows,
@@ -76,7 +78,7 @@ export async function listBackups(db: Queryable, limit: number): Promise<StoredB
 }
 
 /** The end of a `backup.run` whose upload failed. */
-const HeldBackup = z.object({ host: HostName, result: BackupSummary });
+const HeldBackup = z.lazy(() => z.object({ host: HostName, result: BackupSummary }));
 export type HeldBackup = z.infer<typeof HeldBackup>;
 
 /** Backups that are whole on their hosts and of which the bucket has nothing that counts, the newest first. */

@@ -2,17 +2,19 @@
 import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
-export const CheckState = z.object({
-  check: z.string(),
-  host: z.string(),
-  state: z.enum(['passing', 'failing', 'unknown']),
-  since: z.date().nullable(),
-  streak: z.number(),
-  blindSince: z.date().nullable(),
-  lastRunAt: z.date().nullable(),
-  latencyMs: z.number().nullable(),
-  detail: z.string().nullable(),
-});
+export const CheckState = z.lazy(() =>
+  z.object({
+    check: z.string(),
+    host: z.string(),
+    state: z.enum(['passing', 'failing', 'unknown']),
+    since: z.date().nullable(),
+    streak: z.number(),
+    blindSince: z.date().nullable(),
+    lastRunAt: z.date().nullable(),
+    latencyMs: z.number().nullable(),
+    detail: z.string().nullable(),
+  }),
+);
 export type CheckState = z.infer<typeof CheckState>;
 
 const STATE_COLUMNS = `s.check_name AS "check", s.host, s.state, s.since, s.streak, s.blind_since AS "blindSince",
@@ -33,7 +35,7 @@ export interface CheckLease {
   leasedUntil: Date;
 }
 
-const ClaimedCheck = CheckState.extend({ previousRunAt: z.date().nullable() });
+const ClaimedCheck = z.lazy(() => CheckState.unwrap().extend({ previousRunAt: z.date().nullable() }));
 export type ClaimedCheck = z.infer<typeof ClaimedCheck>;
 
 /**
@@ -126,12 +128,14 @@ export async function settleCheck(tx: Queryable, state: Omit<CheckState, 'lastRu
   );
 }
 
-export const CheckResult = z.object({
-  at: z.date(),
-  verdict: z.enum(['good', 'bad', 'unknown']),
-  reason: z.string(),
-  latencyMs: z.number().nullable(),
-});
+export const CheckResult = z.lazy(() =>
+  z.object({
+    at: z.date(),
+    verdict: z.enum(['good', 'bad', 'unknown']),
+    reason: z.string(),
+    latencyMs: z.number().nullable(),
+  }),
+);
 export type CheckResult = z.infer<typeof CheckResult>;
 
 /** Adds a run's results. */

@@ -75,20 +75,22 @@ export async function releaseSteps(tx: Queryable, id: string, isSettled: boolean
   );
 }
 
-const EventRow = z
-  .object({
-    seq: z.number(),
-    at: z.date().transform((at) => at.toISOString()),
-    kind: z.string(),
-    state: z.string().nullable(),
-    step: z.string().nullable(),
-    phase: z.string().nullable(),
-    ok: z.boolean().nullable(),
-    detail: z.string().nullable(),
-  })
-  .transform((row) =>
-    CommandEvent.parse(Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))),
-  );
+const EventRow = z.lazy(() =>
+  z
+    .object({
+      seq: z.number(),
+      at: z.date().transform((at) => at.toISOString()),
+      kind: z.string(),
+      state: z.string().nullable(),
+      step: z.string().nullable(),
+      phase: z.string().nullable(),
+      ok: z.boolean().nullable(),
+      detail: z.string().nullable(),
+    })
+    .transform((row) =>
+      CommandEvent.parse(Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))),
+    ),
+);
 
 /** Events after a number, in order. */
 export async function listCommandEvents(db: Queryable, id: string, after: number): Promise<CommandEvent[]> {

@@ -24,31 +24,33 @@ export interface NewCommand {
   timeoutMs: number;
 }
 
-const CommandRow = z.object({
-  id: CommandId,
-  operation: z.string(),
-  host: z.string(),
-  params: z.record(z.string(), z.unknown()),
-  dryRun: z.boolean(),
-  actor: Actor,
-  orderDigest: z.string(),
-  state: CommandState,
-  code: OutcomeCode.nullable(),
-  message: z.string().nullable(),
-  hint: z.string().nullable(),
-  result: z.unknown(),
-  steps: z.array(StepRecord),
-  output: z.array(z.string()),
-  requestedAt: z.date(),
-  expiresAt: z.date(),
-  timeoutMs: z.number(),
-  sentAt: z.date().nullable(),
-  acceptedAt: z.date().nullable(),
-  finishedAt: z.date().nullable(),
-  swept: z.boolean(),
-  endedBy: EndSigner.nullable(),
-  isSigned: z.boolean(),
-});
+const CommandRow = z.lazy(() =>
+  z.object({
+    id: CommandId,
+    operation: z.string(),
+    host: z.string(),
+    params: z.record(z.string(), z.unknown()),
+    dryRun: z.boolean(),
+    actor: Actor,
+    orderDigest: z.string(),
+    state: CommandState,
+    code: OutcomeCode.nullable(),
+    message: z.string().nullable(),
+    hint: z.string().nullable(),
+    result: z.unknown(),
+    steps: z.array(StepRecord),
+    output: z.array(z.string()),
+    requestedAt: z.date(),
+    expiresAt: z.date(),
+    timeoutMs: z.number(),
+    sentAt: z.date().nullable(),
+    acceptedAt: z.date().nullable(),
+    finishedAt: z.date().nullable(),
+    swept: z.boolean(),
+    endedBy: EndSigner.nullable(),
+    isSigned: z.boolean(),
+  }),
+);
 /** A command as it stands in the store. */
 export type CommandRecord = z.infer<typeof CommandRow>;
 
@@ -151,11 +153,13 @@ export async function listCommandsIn(db: Queryable, states: readonly CommandStat
   return rows.map(({ id }) => id);
 }
 
-const SignedRow = z.object({
-  payload: z.instanceof(Buffer).nullable(),
-  signature: z.instanceof(Buffer).nullable(),
-  keyId: z.string().nullable(),
-});
+const SignedRow = z.lazy(() =>
+  z.object({
+    payload: z.instanceof(Buffer).nullable(),
+    signature: z.instanceof(Buffer).nullable(),
+    keyId: z.string().nullable(),
+  }),
+);
 
 /** The signed bytes, or undefined before it was signed. */
 export async function findSignedBytes(

@@ -8,23 +8,25 @@ import { type Queryable, queryRow, queryRows } from './database.ts';
 export const AlertEvent = z.enum(['firing', 'resolved', 'undelivered']);
 export type AlertEvent = z.infer<typeof AlertEvent>;
 
-export const Delivery = z.object({
-  id: z.string(),
-  alertId: z.string(),
-  event: AlertEvent,
-  channel: z.string(),
-  /** A mail address; empty for a channel that has only itself. */
-  recipient: z.string(),
-  note: z.string().nullable(),
-  state: z.enum(['pending', 'sent', 'delivered', 'failed']),
-  attempts: z.number(),
-  /** Commands that ended without having delivered it. */
-  lostCommands: z.number(),
-  createdAt: z.date(),
-  deliveredAt: z.date().nullable(),
-  receipt: z.string().nullable(),
-  lastError: z.string().nullable(),
-});
+export const Delivery = z.lazy(() =>
+  z.object({
+    id: z.string(),
+    alertId: z.string(),
+    event: AlertEvent,
+    channel: z.string(),
+    /** A mail address; empty for a channel that has only itself. */
+    recipient: z.string(),
+    note: z.string().nullable(),
+    state: z.enum(['pending', 'sent', 'delivered', 'failed']),
+    attempts: z.number(),
+    /** Commands that ended without having delivered it. */
+    lostCommands: z.number(),
+    createdAt: z.date(),
+    deliveredAt: z.date().nullable(),
+    receipt: z.string().nullable(),
+    lastError: z.string().nullable(),
+  }),
+);
 export type Delivery = z.infer<typeof Delivery>;
 
 const COLUMNS = `id, alert_id AS "alertId", event, channel, recipient, note, state, attempts,

@@ -10,7 +10,7 @@ export interface DenialKey {
   subject: string;
 }
 
-const Noted = z.object({ noted: z.number() });
+const Noted = z.lazy(() => z.object({ noted: z.number() }));
 
 /** Counts denials; gives how many of this key there are now. The first one's sample stays. */
 export async function countDenials(
@@ -39,14 +39,16 @@ export async function markTold(tx: Queryable, key: DenialKey, count: number): Pr
   );
 }
 
-const DenialRow = z.object({
-  minute: z.date(),
-  source: z.string(),
-  action: z.string(),
-  subject: z.string(),
-  untold: z.number(),
-  sample: z.record(z.string(), z.unknown()),
-});
+const DenialRow = z.lazy(() =>
+  z.object({
+    minute: z.date(),
+    source: z.string(),
+    action: z.string(),
+    subject: z.string(),
+    untold: z.number(),
+    sample: z.record(z.string(), z.unknown()),
+  }),
+);
 export type DenialRow = z.infer<typeof DenialRow>;
 
 /** Takes the rows of minutes that are over, the oldest first. */

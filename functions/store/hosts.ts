@@ -8,13 +8,15 @@ import { toJson } from './json.ts';
 export const HostKeyRole = z.enum(['agent', 'runner']);
 export type HostKeyRole = z.infer<typeof HostKeyRole>;
 
-export const HostKey = z.object({
-  host: z.string(),
-  role: HostKeyRole,
-  keyId: z.string(),
-  pem: z.string(),
-  retiredAt: z.date().nullable(),
-});
+export const HostKey = z.lazy(() =>
+  z.object({
+    host: z.string(),
+    role: HostKeyRole,
+    keyId: z.string(),
+    pem: z.string(),
+    retiredAt: z.date().nullable(),
+  }),
+);
 export type HostKey = z.infer<typeof HostKey>;
 
 const KEY_COLUMNS = 'host, role, key_id AS "keyId", pem, retired_at AS "retiredAt"';
@@ -51,7 +53,7 @@ export interface Enrolment {
 async function refuseRetiredKeys(tx: Queryable, { host, keys }: Enrolment): Promise<void> {
   const retired = await queryRow(
     tx,
-    HostKey.extend({ retiredAt: z.date() }),
+    HostKey.unwrap().extend({ retiredAt: z.date() }),
     `SELECT ${KEY_COLUMNS} FROM host_keys
      WHERE host = $1 AND key_id = ANY($2) AND retired_at IS NOT NULL ORDER BY role LIMIT 1`,
     [host, keys.map(({ keyId }) => keyId)],
@@ -91,16 +93,18 @@ export async function enrolHost(tx: Queryable, enrolment: Enrolment): Promise<vo
   }
 }
 
-export const HostState = z.object({
-  host: z.string(),
-  reportedAt: z.date(),
-  /** By our clock: when the host was last heard of. */
-  receivedAt: z.date(),
-  agentVersion: z.string(),
-  policyHash: z.string(),
-  vitals: Vitals,
-  runningCommands: z.array(z.string()),
-});
+export const HostState = z.lazy(() =>
+  z.object({
+    host: z.string(),
+    reportedAt: z.date(),
+    /** By our clock: when the host was last heard of. */
+    receivedAt: z.date(),
+    agentVersion: z.string(),
+    policyHash: z.string(),
+    vitals: Vitals,
+    runningCommands: z.array(z.string()),
+  }),
+);
 export type HostState = z.infer<typeof HostState>;
 
 const STATE_COLUMNS = `host, reported_at AS "reportedAt", received_at AS "receivedAt", agent_version AS "agentVersion",

@@ -3,18 +3,20 @@ import * as z from 'zod';
 import { Severity } from '#shared/severity.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
-export const Incident = z.object({
-  number: z.number(),
-  host: z.string(),
-  severity: Severity,
-  state: z.enum(['open', 'acknowledged', 'resolved']),
-  title: z.string(),
-  openedAt: z.date(),
-  respondBy: z.date(),
-  acknowledgedAt: z.date().nullable(),
-  acknowledgedBy: z.string().nullable(),
-  resolvedAt: z.date().nullable(),
-});
+export const Incident = z.lazy(() =>
+  z.object({
+    number: z.number(),
+    host: z.string(),
+    severity: Severity,
+    state: z.enum(['open', 'acknowledged', 'resolved']),
+    title: z.string(),
+    openedAt: z.date(),
+    respondBy: z.date(),
+    acknowledgedAt: z.date().nullable(),
+    acknowledgedBy: z.string().nullable(),
+    resolvedAt: z.date().nullable(),
+  }),
+);
 export type Incident = z.infer<typeof Incident>;
 
 const COLUMNS = `number, host, severity, state, title, opened_at AS "openedAt", respond_by AS "respondBy",
@@ -99,12 +101,14 @@ export async function markResolved(tx: Queryable, number: number, at: Date): Pro
   return rowCount > 0;
 }
 
-export const IncidentEvent = z.object({
-  at: z.date(),
-  kind: z.string(),
-  text: z.string(),
-  actor: z.string().nullable(),
-});
+export const IncidentEvent = z.lazy(() =>
+  z.object({
+    at: z.date(),
+    kind: z.string(),
+    text: z.string(),
+    actor: z.string().nullable(),
+  }),
+);
 export type IncidentEvent = z.infer<typeof IncidentEvent>;
 
 /** Adds a line to an incident's timeline; its row is locked first, so that lines get numbers one after the other. */
@@ -128,7 +132,7 @@ export async function listTimelines(
 ): Promise<Map<number, IncidentEvent[]>> {
   const rows = await queryRows(
     db,
-    IncidentEvent.extend({ incident: z.number() }),
+    IncidentEvent.unwrap().extend({ incident: z.number() }),
     `SELECT incident, at, kind, text, actor FROM incident_events
      WHERE incident = ANY ($1::integer[]) ORDER BY incident, seq`,
     [numbers],

@@ -13,12 +13,14 @@ export interface NewLiveTicket {
 }
 
 /** What a half of a ticket opens; `ticketId` is the same for both halves. */
-export const ClaimedTicket = z.object({
-  ticketId: z.string(),
-  service: z.string(),
-  actor: z.string(),
-  expiresAt: z.date(),
-});
+export const ClaimedTicket = z.lazy(() =>
+  z.object({
+    ticketId: z.string(),
+    service: z.string(),
+    actor: z.string(),
+    expiresAt: z.date(),
+  }),
+);
 export type ClaimedTicket = z.infer<typeof ClaimedTicket>;
 
 /** SHA-256: the keys have 256 random bits, nothing slower is needed. */

@@ -26,7 +26,7 @@ async function readMigrations(dir: string): Promise<Migration[]> {
   );
 }
 
-const Applied = z.object({ name: z.string(), digest: z.string() });
+const Applied = z.lazy(() => z.object({ name: z.string(), digest: z.string() }));
 
 async function appliedMigrations(tx: Queryable): Promise<Map<string, string>> {
   await tx.query(

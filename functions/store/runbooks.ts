@@ -15,12 +15,14 @@ export interface CurrentRunbook {
   runbook: Runbook;
 }
 
-const RunbookRow = z.object({
-  version: z.number(),
-  text: z.string(),
-  appliedAt: z.date(),
-  appliedBy: z.string(),
-});
+const RunbookRow = z.lazy(() =>
+  z.object({
+    version: z.number(),
+    text: z.string(),
+    appliedAt: z.date(),
+    appliedBy: z.string(),
+  }),
+);
 
 /** The last text that was parsed: it changes rarely and is read with every command. */
 let parsed: { text: string; runbook: Runbook } | undefined;
@@ -61,7 +63,7 @@ export async function requireRunbook(db: Queryable): Promise<CurrentRunbook> {
 }
 
 const RUNBOOK_LOCK = 7_261_948;
-const Version = z.object({ version: z.number() });
+const Version = z.lazy(() => z.object({ version: z.number() }));
 
 /** Stores a text as the next version and gives its number; the text in force stays the version it is. */
 export async function insertRunbook(
@@ -71,7 +73,7 @@ export async function insertRunbook(
   await tx.query('SELECT pg_advisory_xact_lock($1)', [RUNBOOK_LOCK]);
   const current = await queryRow(
     tx,
-    RunbookRow.pick({ version: true, text: true }),
+    RunbookRow.unwrap().pick({ version: true, text: true }),
     'SELECT version, text FROM runbook_versions ORDER BY version DESC LIMIT 1',
   );
   if (current?.text === entry.text) return { version: current.version, isNew: false };

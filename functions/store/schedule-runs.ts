@@ -2,15 +2,17 @@
 import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
-export const ScheduleRun = z.object({
-  job: z.string(),
-  scheduledFor: z.date(),
-  schedule: z.string(),
-  host: z.string(),
-  startedAt: z.date(),
-  commandId: z.string().nullable(),
-  outcome: z.string().nullable(),
-});
+export const ScheduleRun = z.lazy(() =>
+  z.object({
+    job: z.string(),
+    scheduledFor: z.date(),
+    schedule: z.string(),
+    host: z.string(),
+    startedAt: z.date(),
+    commandId: z.string().nullable(),
+    outcome: z.string().nullable(),
+  }),
+);
 export type ScheduleRun = z.infer<typeof ScheduleRun>;
 
 const COLUMNS = `r.job, r.scheduled_for AS "scheduledFor", r.schedule, r.host, r.started_at AS "startedAt",
@@ -88,11 +90,13 @@ export async function settleRun(
   return rowCount > 0;
 }
 
-const EndedRun = ScheduleRun.extend({
-  state: z.string(),
-  code: z.string().nullable(),
-  message: z.string().nullable(),
-});
+const EndedRun = z.lazy(() =>
+  ScheduleRun.unwrap().extend({
+    state: z.string(),
+    code: z.string().nullable(),
+    message: z.string().nullable(),
+  }),
+);
 export type EndedRun = z.infer<typeof EndedRun>;
 
 /** True when a later time of the same job has an outcome: this one's says nothing about how the job is doing now. */

@@ -8,12 +8,14 @@ import { appendAudit } from './audit.ts';
 import { type Database, type Queryable, queryRow, queryRows } from './database.ts';
 
 /** A token's standing now. */
-export const TokenStanding = z.object({
-  name: z.string(),
-  role: Role,
-  hosts: z.array(z.string()).nullable(),
-  operations: z.array(z.string()).nullable(),
-});
+export const TokenStanding = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    role: Role,
+    hosts: z.array(z.string()).nullable(),
+    operations: z.array(z.string()).nullable(),
+  }),
+);
 export type TokenStanding = z.infer<typeof TokenStanding>;
 
 /** A token lives as long unless it is said otherwise, and never longer than the maximum. */
@@ -34,7 +36,9 @@ const TOKEN = /^lamp_[A-Za-z0-9_-]{43}$/;
 const DAY_MS = 86_400_000;
 /** The last use is written this often at most. */
 const USE_NOTED_EVERY_MS = 5 * 60_000;
-const TokenRow = TokenStanding.extend({ hash: z.instanceof(Buffer), lastUsedAt: z.date().nullable() });
+const TokenRow = z.lazy(() =>
+  TokenStanding.unwrap().extend({ hash: z.instanceof(Buffer), lastUsedAt: z.date().nullable() }),
+);
 
 function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
@@ -102,16 +106,18 @@ export async function findTokenByName(
   );
 }
 
-const ViewRow = z.object({
-  name: z.string(),
-  role: Role,
-  hosts: z.array(z.string()).nullable(),
-  operations: z.array(z.string()).nullable(),
-  createdAt: z.date(),
-  expiresAt: z.date(),
-  lastUsedAt: z.date().nullable(),
-  revokedAt: z.date().nullable(),
-});
+const ViewRow = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    role: Role,
+    hosts: z.array(z.string()).nullable(),
+    operations: z.array(z.string()).nullable(),
+    createdAt: z.date(),
+    expiresAt: z.date(),
+    lastUsedAt: z.date().nullable(),
+    revokedAt: z.date().nullable(),
+  }),
+);
 
 /** All tokens, those that end last first. */
 export async function listTokens(db: Queryable): Promise<TokenView[]> {

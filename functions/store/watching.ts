@@ -19,7 +19,9 @@ export async function noteTick(db: Queryable, now: Date, maxGapMs: number): Prom
   throw new LamplighterError('internal', 'note tick: the row was not returned');
 }
 
-const LastHeard = z.object({ host: z.string(), enrolledAt: z.date(), heardAt: z.date().nullable() });
+const LastHeard = z.lazy(() =>
+  z.object({ host: z.string(), enrolledAt: z.date(), heardAt: z.date().nullable() }),
+);
 export type LastHeard = z.infer<typeof LastHeard>;
 
 /** When each enrolled host was last heard of, by our clock. */

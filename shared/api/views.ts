@@ -8,249 +8,285 @@ import { AlertKind } from '../runbook/schema.ts';
 import { AlertLevel, Severity } from '../severity.ts';
 
 /** RFC 9457 problem details; `hint` says what to do next. */
-export const Problem = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string().optional(),
-  code: z.string(),
-  hint: z.string().optional(),
-  errors: z.array(z.unknown()).optional(),
-});
+export const Problem = z.lazy(() =>
+  z.object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional(),
+    code: z.string(),
+    hint: z.string().optional(),
+    errors: z.array(z.unknown()).optional(),
+  }),
+);
 export type Problem = z.infer<typeof Problem>;
 
-export const CommandEvent = z.object({
-  seq: z.int(),
-  at: Timestamp,
-  /** A state that was reached, or a step's phase. */
-  kind: z.enum(['state', 'step', 'refused']),
-  state: CommandState.optional(),
-  step: z.string().optional(),
-  phase: StepPhase.optional(),
-  ok: z.boolean().optional(),
-  detail: z.string().optional(),
-});
+export const CommandEvent = z.lazy(() =>
+  z.object({
+    seq: z.int(),
+    at: Timestamp,
+    /** A state that was reached, or a step's phase. */
+    kind: z.enum(['state', 'step', 'refused']),
+    state: CommandState.optional(),
+    step: z.string().optional(),
+    phase: StepPhase.optional(),
+    ok: z.boolean().optional(),
+    detail: z.string().optional(),
+  }),
+);
 export type CommandEvent = z.infer<typeof CommandEvent>;
 
-export const CommandView = z.object({
-  id: CommandId,
-  operation: z.string(),
-  host: z.string(),
-  params: z.record(z.string(), z.unknown()),
-  dryRun: z.boolean(),
-  actor: z.object({ kind: z.string(), name: z.string(), role: Role }),
-  state: CommandState,
-  code: OutcomeCode.nullable(),
-  message: z.string().nullable(),
-  /** What the operator does next, when it did not succeed. */
-  hint: z.string().nullable(),
-  result: z.unknown(),
-  steps: z.array(StepRecord),
-  output: z.array(z.string()),
-  requestedAt: Timestamp,
-  /** When it is given up unless its host took it. */
-  expiresAt: Timestamp,
-  finishedAt: Timestamp.nullable(),
-});
+export const CommandView = z.lazy(() =>
+  z.object({
+    id: CommandId,
+    operation: z.string(),
+    host: z.string(),
+    params: z.record(z.string(), z.unknown()),
+    dryRun: z.boolean(),
+    actor: z.object({ kind: z.string(), name: z.string(), role: Role }),
+    state: CommandState,
+    code: OutcomeCode.nullable(),
+    message: z.string().nullable(),
+    /** What the operator does next, when it did not succeed. */
+    hint: z.string().nullable(),
+    result: z.unknown(),
+    steps: z.array(StepRecord),
+    output: z.array(z.string()),
+    requestedAt: Timestamp,
+    /** When it is given up unless its host took it. */
+    expiresAt: Timestamp,
+    finishedAt: Timestamp.nullable(),
+  }),
+);
 export type CommandView = z.infer<typeof CommandView>;
 
 /** When a host was last heard of, by the control plane's clock. */
-export const HostContact = z.object({
-  /** When this was looked up. */
-  at: Timestamp,
-  online: z.boolean(),
-  lastHeardAt: Timestamp.nullable(),
-});
+export const HostContact = z.lazy(() =>
+  z.object({
+    /** When this was looked up. */
+    at: Timestamp,
+    online: z.boolean(),
+    lastHeardAt: Timestamp.nullable(),
+  }),
+);
 export type HostContact = z.infer<typeof HostContact>;
 
 /**
  * `GET /v1/commands/{id}?after=SEQ&waitS=N`: the command and its events after SEQ; held until one comes or N seconds
  * passed. Instead of the id, its first or last four characters or more will do when only one command has them.
  */
-export const CommandDetail = z.object({
-  command: CommandView,
-  events: z.array(CommandEvent),
-  /** Only while the command waits for its host to take it. */
-  contact: HostContact.nullable(),
-});
+export const CommandDetail = z.lazy(() =>
+  z.object({
+    command: CommandView,
+    events: z.array(CommandEvent),
+    /** Only while the command waits for its host to take it. */
+    contact: HostContact.nullable(),
+  }),
+);
 export type CommandDetail = z.infer<typeof CommandDetail>;
 
 /** `POST /v1/commands`. `idempotencyKey`: the same key from the same token answers with the command it made first. */
-export const CommandRequest = z.strictObject({
-  operation: z.string().max(64),
-  params: z.record(z.string(), z.unknown()).default({}),
-  dryRun: z.boolean().default(false),
-  idempotencyKey: z.string().min(8).max(100).optional(),
-});
+export const CommandRequest = z.lazy(() =>
+  z.strictObject({
+    operation: z.string().max(64),
+    params: z.record(z.string(), z.unknown()).default({}),
+    dryRun: z.boolean().default(false),
+    idempotencyKey: z.string().min(8).max(100).optional(),
+  }),
+);
 export type CommandRequest = z.infer<typeof CommandRequest>;
 
-export const CheckView = z.object({
-  name: z.string(),
-  host: z.string(),
-  service: z.string().nullable(),
-  state: z.enum(['passing', 'failing', 'unknown']),
-  /** Since when the state holds. */
-  since: Timestamp.nullable(),
-  lastRunAt: Timestamp.nullable(),
-  latencyMs: z.number().nullable(),
-  detail: z.string().nullable(),
-});
+export const CheckView = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    host: z.string(),
+    service: z.string().nullable(),
+    state: z.enum(['passing', 'failing', 'unknown']),
+    /** Since when the state holds. */
+    since: Timestamp.nullable(),
+    lastRunAt: Timestamp.nullable(),
+    latencyMs: z.number().nullable(),
+    detail: z.string().nullable(),
+  }),
+);
 export type CheckView = z.infer<typeof CheckView>;
 
-export const AlertView = z.object({
-  id: z.uuid(),
-  kind: AlertKind,
-  state: z.enum(['firing', 'resolved']),
-  level: AlertLevel,
-  severity: Severity,
-  host: z.string(),
-  check: z.string().nullable(),
-  service: z.string().nullable(),
-  summary: z.string(),
-  firedAt: Timestamp,
-  resolvedAt: Timestamp.nullable(),
-  incident: z.string().nullable(),
-  deliveries: z.array(
-    z.object({
-      channel: z.string(),
-      /** A mail address; null for a channel that has only itself. */
-      recipient: z.string().nullable(),
-      event: z.enum(['firing', 'resolved', 'undelivered']),
-      /** `sent`: handed to a host, which has not said yet that the line is written. */
-      state: z.enum(['pending', 'sent', 'delivered', 'failed']),
-      attempts: z.int(),
-      deliveredAt: Timestamp.nullable(),
-      lastError: z.string().nullable(),
-    }),
-  ),
-});
+export const AlertView = z.lazy(() =>
+  z.object({
+    id: z.uuid(),
+    kind: AlertKind,
+    state: z.enum(['firing', 'resolved']),
+    level: AlertLevel,
+    severity: Severity,
+    host: z.string(),
+    check: z.string().nullable(),
+    service: z.string().nullable(),
+    summary: z.string(),
+    firedAt: Timestamp,
+    resolvedAt: Timestamp.nullable(),
+    incident: z.string().nullable(),
+    deliveries: z.array(
+      z.object({
+        channel: z.string(),
+        /** A mail address; null for a channel that has only itself. */
+        recipient: z.string().nullable(),
+        event: z.enum(['firing', 'resolved', 'undelivered']),
+        /** `sent`: handed to a host, which has not said yet that the line is written. */
+        state: z.enum(['pending', 'sent', 'delivered', 'failed']),
+        attempts: z.int(),
+        deliveredAt: Timestamp.nullable(),
+        lastError: z.string().nullable(),
+      }),
+    ),
+  }),
+);
 export type AlertView = z.infer<typeof AlertView>;
 
-export const IncidentView = z.object({
-  /** Short, for people: `INC-12`. */
-  id: z.string(),
-  severity: Severity,
-  state: z.enum(['open', 'acknowledged', 'resolved']),
-  title: z.string(),
-  openedAt: Timestamp,
-  acknowledgedAt: Timestamp.nullable(),
-  acknowledgedBy: z.string().nullable(),
-  respondBy: Timestamp,
-  resolvedAt: Timestamp.nullable(),
-  timeline: z.array(
-    z.object({ at: Timestamp, kind: z.string(), text: z.string(), actor: z.string().nullable() }),
-  ),
-});
+export const IncidentView = z.lazy(() =>
+  z.object({
+    /** Short, for people: `INC-12`. */
+    id: z.string(),
+    severity: Severity,
+    state: z.enum(['open', 'acknowledged', 'resolved']),
+    title: z.string(),
+    openedAt: Timestamp,
+    acknowledgedAt: Timestamp.nullable(),
+    acknowledgedBy: z.string().nullable(),
+    respondBy: Timestamp,
+    resolvedAt: Timestamp.nullable(),
+    timeline: z.array(
+      z.object({ at: Timestamp, kind: z.string(), text: z.string(), actor: z.string().nullable() }),
+    ),
+  }),
+);
 export type IncidentView = z.infer<typeof IncidentView>;
 
-export const BackupView = z.object({
-  id: BackupId,
-  host: z.string(),
-  database: z.string(),
-  startedAt: Timestamp,
-  finishedAt: Timestamp,
-  bytes: z.int(),
-  tables: z.int(),
-  rows: z.int(),
-  proof: z.object({
-    /** `not-uploaded`: whole on its host, which goes on trying; the bucket does not have it yet. */
-    /** `intact`: of an encrypted dump, less than `verified`: its bytes are those that the host signed, its content unknown. */
-    state: z.enum(['not-uploaded', 'pending', 'intact', 'verified', 'corrupt']),
-    at: Timestamp.nullable(),
-    /** One line per fault that was found; empty when verified or intact. */
-    faults: z.array(z.string()),
-    /** What the proof leaves open. */
-    notProven: z.array(z.string()).optional(),
+export const BackupView = z.lazy(() =>
+  z.object({
+    id: BackupId,
+    host: z.string(),
+    database: z.string(),
+    startedAt: Timestamp,
+    finishedAt: Timestamp,
+    bytes: z.int(),
+    tables: z.int(),
+    rows: z.int(),
+    proof: z.object({
+      /** `not-uploaded`: whole on its host, which goes on trying; the bucket does not have it yet. */
+      /** `intact`: of an encrypted dump, less than `verified`: its bytes are those that the host signed, its content unknown. */
+      state: z.enum(['not-uploaded', 'pending', 'intact', 'verified', 'corrupt']),
+      at: Timestamp.nullable(),
+      /** One line per fault that was found; empty when verified or intact. */
+      faults: z.array(z.string()),
+      /** What the proof leaves open. */
+      notProven: z.array(z.string()).optional(),
+    }),
   }),
-});
+);
 export type BackupView = z.infer<typeof BackupView>;
 
-export const ServiceView = z.object({
-  name: z.string(),
-  host: z.string(),
-  unit: z.string(),
-  description: z.string().nullable(),
-  /** systemd's ActiveState, or `unknown` when the host has said nothing lately. */
-  activeState: z.string(),
-  subState: z.string(),
-  activeSince: Timestamp.nullable(),
-  restarts: z.int().nullable(),
-});
+export const ServiceView = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    host: z.string(),
+    unit: z.string(),
+    description: z.string().nullable(),
+    /** systemd's ActiveState, or `unknown` when the host has said nothing lately. */
+    activeState: z.string(),
+    subState: z.string(),
+    activeSince: Timestamp.nullable(),
+    restarts: z.int().nullable(),
+  }),
+);
 export type ServiceView = z.infer<typeof ServiceView>;
 
-export const HostView = z.object({
-  name: z.string(),
-  address: z.string(),
-  online: z.boolean(),
-  lastHeartbeatAt: Timestamp.nullable(),
-  agentVersion: z.string().nullable(),
-  vitals: Vitals.omit({ units: true }).nullable(),
-});
+export const HostView = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    address: z.string(),
+    online: z.boolean(),
+    lastHeartbeatAt: Timestamp.nullable(),
+    agentVersion: z.string().nullable(),
+    vitals: Vitals.unwrap().omit({ units: true }).nullable(),
+  }),
+);
 export type HostView = z.infer<typeof HostView>;
 
 /** `GET /v1/status`: everything the quick look needs, in one answer. */
-export const StatusView = z.object({
-  at: Timestamp,
-  runbook: z.object({ name: z.string(), version: z.int(), appliedAt: Timestamp }).nullable(),
-  hosts: z.array(HostView),
-  services: z.array(ServiceView),
-  checks: z.array(CheckView),
-  alerts: z.array(AlertView),
-  incidents: z.array(IncidentView),
-  commands: z.array(CommandView),
-  lastBackup: BackupView.nullable(),
-});
+export const StatusView = z.lazy(() =>
+  z.object({
+    at: Timestamp,
+    runbook: z.object({ name: z.string(), version: z.int(), appliedAt: Timestamp }).nullable(),
+    hosts: z.array(HostView),
+    services: z.array(ServiceView),
+    checks: z.array(CheckView),
+    alerts: z.array(AlertView),
+    incidents: z.array(IncidentView),
+    commands: z.array(CommandView),
+    lastBackup: BackupView.nullable(),
+  }),
+);
 export type StatusView = z.infer<typeof StatusView>;
 
 /** `GET /v1/operations`: the catalogue, each with the JSON Schema of its parameters. */
-export const OperationView = z.object({
-  name: z.string(),
-  summary: z.string(),
-  risk: Risk,
-  role: Role,
-  params: z.record(z.string(), z.unknown()),
-});
+export const OperationView = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    summary: z.string(),
+    risk: Risk,
+    role: Role,
+    params: z.record(z.string(), z.unknown()),
+  }),
+);
 export type OperationView = z.infer<typeof OperationView>;
 
-export const RunbookVersionView = z.object({
-  version: z.int(),
-  appliedAt: Timestamp,
-  appliedBy: z.string(),
-  text: z.string(),
-});
+export const RunbookVersionView = z.lazy(() =>
+  z.object({
+    version: z.int(),
+    appliedAt: Timestamp,
+    appliedBy: z.string(),
+    text: z.string(),
+  }),
+);
 export type RunbookVersionView = z.infer<typeof RunbookVersionView>;
 
-export const AuditView = z.object({
-  seq: z.int(),
-  /** null: the entry can't be read. */
-  at: Timestamp.nullable(),
-  actor: z.string(),
-  action: z.string(),
-  target: z.string().nullable(),
-  detail: z.record(z.string(), z.unknown()),
-});
+export const AuditView = z.lazy(() =>
+  z.object({
+    seq: z.int(),
+    /** null: the entry can't be read. */
+    at: Timestamp.nullable(),
+    actor: z.string(),
+    action: z.string(),
+    target: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()),
+  }),
+);
 export type AuditView = z.infer<typeof AuditView>;
 
 /** `GET /v1/tokens`; the token's text is kept nowhere. */
-export const TokenView = z.object({
-  name: z.string(),
-  role: Role,
-  /** null: all of them. */
-  hosts: z.array(z.string()).nullable(),
-  operations: z.array(z.string()).nullable(),
-  createdAt: Timestamp,
-  expiresAt: Timestamp,
-  /** To within five minutes. */
-  lastUsedAt: Timestamp.nullable(),
-  revokedAt: Timestamp.nullable(),
-});
+export const TokenView = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    role: Role,
+    /** null: all of them. */
+    hosts: z.array(z.string()).nullable(),
+    operations: z.array(z.string()).nullable(),
+    createdAt: Timestamp,
+    expiresAt: Timestamp,
+    /** To within five minutes. */
+    lastUsedAt: Timestamp.nullable(),
+    revokedAt: Timestamp.nullable(),
+  }),
+);
 export type TokenView = z.infer<typeof TokenView>;
 
 /** `POST /v1/live`: a one-time ticket for the relay and the command that makes the agent dial in. */
-export const LiveTicket = z.object({
-  ticket: z.string(),
-  url: z.url(),
-  commandId: CommandId,
-  expiresAt: Timestamp,
-});
+export const LiveTicket = z.lazy(() =>
+  z.object({
+    ticket: z.string(),
+    url: z.url(),
+    commandId: CommandId,
+    expiresAt: Timestamp,
+  }),
+);
 export type LiveTicket = z.infer<typeof LiveTicket>;

@@ -4,13 +4,15 @@ import * as z from 'zod';
 import { Timestamp } from '../names.ts';
 
 /** What was the trail's last entry at a time. */
-export const AuditAnchor = z.strictObject({
-  v: z.literal(1),
-  seq: z.int().min(1),
-  /** The entry's hash, which covers all entries before it. */
-  hash: z.string().regex(/^[0-9a-f]{64}$/),
-  at: Timestamp,
-});
+export const AuditAnchor = z.lazy(() =>
+  z.strictObject({
+    v: z.literal(1),
+    seq: z.int().min(1),
+    /** The entry's hash, which covers all entries before it. */
+    hash: z.string().regex(/^[0-9a-f]{64}$/),
+    at: Timestamp,
+  }),
+);
 export type AuditAnchor = z.infer<typeof AuditAnchor>;
 
 /** Nothing but anchors is in the bucket below this. */

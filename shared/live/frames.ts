@@ -5,11 +5,13 @@ import { ServiceReference } from '../names.ts';
 import { LogLine } from '../operations/service.ts';
 
 /** `POST /v1/live`. */
-export const LiveRequest = z.strictObject({
-  service: ServiceReference,
-  /** How many lines of before to begin with. */
-  lines: z.int().min(0).max(500).default(10),
-});
+export const LiveRequest = z.lazy(() =>
+  z.strictObject({
+    service: ServiceReference,
+    /** How many lines of before to begin with. */
+    lines: z.int().min(0).max(500).default(10),
+  }),
+);
 export type LiveRequest = z.infer<typeof LiveRequest>;
 
 /** 256 random bits in base64url: the viewer's half or the agent's half of a ticket, or the right to resume. */
@@ -48,34 +50,40 @@ export const MAX_FRAME_BYTES = MAX_FRAME_LINES * (MAX_LINE_LENGTH * 6 + 200);
 const FirstNumber = z.int().positive();
 
 /** Lines numbered from `from` on, without a gap. */
-export const LinesFrame = z.strictObject({
-  type: z.literal('lines'),
-  from: FirstNumber,
-  lines: z
-    .array(LogLine.extend({ message: z.string().max(MAX_LINE_LENGTH) }))
-    .min(1)
-    .max(MAX_FRAME_LINES),
-});
+export const LinesFrame = z.lazy(() =>
+  z.strictObject({
+    type: z.literal('lines'),
+    from: FirstNumber,
+    lines: z
+      .array(LogLine.unwrap().extend({ message: z.string().max(MAX_LINE_LENGTH) }))
+      .min(1)
+      .max(MAX_FRAME_LINES),
+  }),
+);
 export type LinesFrame = z.infer<typeof LinesFrame>;
 
 /** `count` lines from `from` on were lost: somebody was too slow, and buffers are bounded. */
-export const DroppedFrame = z.strictObject({
-  type: z.literal('dropped'),
-  from: FirstNumber,
-  count: z.int().positive(),
-});
+export const DroppedFrame = z.lazy(() =>
+  z.strictObject({
+    type: z.literal('dropped'),
+    from: FirstNumber,
+    count: z.int().positive(),
+  }),
+);
 export type DroppedFrame = z.infer<typeof DroppedFrame>;
 
 /** First frame from the relay: the key to come back with, and the number of the line that comes next. */
-export const WelcomeFrame = z.strictObject({
-  type: z.literal('welcome'),
-  resume: LiveKey,
-  next: FirstNumber,
-});
+export const WelcomeFrame = z.lazy(() =>
+  z.strictObject({
+    type: z.literal('welcome'),
+    resume: LiveKey,
+    next: FirstNumber,
+  }),
+);
 export type WelcomeFrame = z.infer<typeof WelcomeFrame>;
 
 /** To the viewer: whether the agent is there. */
-export const PeerFrame = z.strictObject({ type: z.literal('peer'), present: z.boolean() });
+export const PeerFrame = z.lazy(() => z.strictObject({ type: z.literal('peer'), present: z.boolean() }));
 
 export const EndReason = z.enum([
   'viewer-left',
@@ -88,26 +96,24 @@ export const EndReason = z.enum([
 export type EndReason = z.infer<typeof EndReason>;
 
 /** Last frame: nothing comes after it, and there is nothing to come back to. */
-export const EndFrame = z.strictObject({
-  type: z.literal('end'),
-  reason: EndReason,
-  detail: z.string().max(500).optional(),
-});
+export const EndFrame = z.lazy(() =>
+  z.strictObject({
+    type: z.literal('end'),
+    reason: EndReason,
+    detail: z.string().max(500).optional(),
+  }),
+);
 export type EndFrame = z.infer<typeof EndFrame>;
 
-export const AgentFrame = z.discriminatedUnion('type', [LinesFrame, DroppedFrame, EndFrame]);
+export const AgentFrame = z.lazy(() => z.discriminatedUnion('type', [LinesFrame, DroppedFrame, EndFrame]));
 export type AgentFrame = z.infer<typeof AgentFrame>;
 
-export const ToAgentFrame = z.discriminatedUnion('type', [WelcomeFrame, EndFrame]);
+export const ToAgentFrame = z.lazy(() => z.discriminatedUnion('type', [WelcomeFrame, EndFrame]));
 export type ToAgentFrame = z.infer<typeof ToAgentFrame>;
 
-export const ToViewerFrame = z.discriminatedUnion('type', [
-  WelcomeFrame,
-  PeerFrame,
-  LinesFrame,
-  DroppedFrame,
-  EndFrame,
-]);
+export const ToViewerFrame = z.lazy(() =>
+  z.discriminatedUnion('type', [WelcomeFrame, PeerFrame, LinesFrame, DroppedFrame, EndFrame]),
+);
 export type ToViewerFrame = z.infer<typeof ToViewerFrame>;
 
 /** A frame's text parsed by one of the schemas above; undefined when it is none. */

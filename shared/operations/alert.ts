@@ -15,8 +15,8 @@ export const alertAppend = defineOperation({
     channel: EntryName.describe('the jsonl channel of the runbook'),
     alert: AlertLine,
   }),
-  spec: z.strictObject({ path: AbsolutePath, alert: AlertLine }),
-  result: z.strictObject({ path: AbsolutePath, appended: z.boolean() }),
+  spec: z.lazy(() => z.strictObject({ path: AbsolutePath, alert: AlertLine })),
+  result: z.lazy(() => z.strictObject({ path: AbsolutePath, appended: z.boolean() })),
   timeoutMs: 60_000,
   // Alerts come together, and none may be lost for that.
   lockWaitMs: 30_000,

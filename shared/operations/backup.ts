@@ -53,20 +53,22 @@ function permitAge(backupId: BackupId, { backup }: Policy, issuedAtMs: number): 
   return forbid('not-in-policy', detail, `"maxRestoreAgeDays: ${Math.ceil(ageMs / DAY_MS)}" under "backup:"`);
 }
 
-export const BackupSummary = z.strictObject({
-  backupId: BackupId,
-  database: DatabaseName,
-  /** Bytes of all parts as they are stored. */
-  bytes: z.int().nonnegative(),
-  tables: z.int().nonnegative(),
-  rows: z.int().nonnegative(),
-  durationMs: z.int().nonnegative(),
-  manifestObject: z.string(),
-  /** True when the dump is encrypted to the recipients of the host's policy. */
-  isEncrypted: z.boolean().default(false),
-  /** Configuration files and directories of the policy that are not in the backup: a link that is not root's leads to them. */
-  leftOut: z.array(z.string()).optional(),
-});
+export const BackupSummary = z.lazy(() =>
+  z.strictObject({
+    backupId: BackupId,
+    database: DatabaseName,
+    /** Bytes of all parts as they are stored. */
+    bytes: z.int().nonnegative(),
+    tables: z.int().nonnegative(),
+    rows: z.int().nonnegative(),
+    durationMs: z.int().nonnegative(),
+    manifestObject: z.string(),
+    /** True when the dump is encrypted to the recipients of the host's policy. */
+    isEncrypted: z.boolean().default(false),
+    /** Configuration files and directories of the policy that are not in the backup: a link that is not root's leads to them. */
+    leftOut: z.array(z.string()).optional(),
+  }),
+);
 export type BackupSummary = z.infer<typeof BackupSummary>;
 
 export const backupRun = defineOperation({
@@ -74,11 +76,13 @@ export const backupRun = defineOperation({
   summary: 'Back up the database, its roles and configuration',
   risk: 'change',
   params: z.strictObject({}),
-  spec: z.strictObject({
-    database: DatabaseName,
-    localRetentionDays: z.int().min(1),
-    encryptDump: z.boolean().default(false),
-  }),
+  spec: z.lazy(() =>
+    z.strictObject({
+      database: DatabaseName,
+      localRetentionDays: z.int().min(1),
+      encryptDump: z.boolean().default(false),
+    }),
+  ),
   result: BackupSummary,
   timeoutMs: 6 * 60 * 60_000,
   isIdempotent: false,
@@ -99,16 +103,18 @@ export const backupList = defineOperation({
   risk: 'read',
   params: z.strictObject({}),
   spec: z.strictObject({}),
-  result: z.strictObject({
-    backups: z.array(
-      z.strictObject({
-        backupId: BackupId,
-        bytes: z.int().nonnegative(),
-        /** False while the bucket does not have all of it. */
-        isUploaded: z.boolean(),
-      }),
-    ),
-  }),
+  result: z.lazy(() =>
+    z.strictObject({
+      backups: z.array(
+        z.strictObject({
+          backupId: BackupId,
+          bytes: z.int().nonnegative(),
+          /** False while the bucket does not have all of it. */
+          isUploaded: z.boolean(),
+        }),
+      ),
+    }),
+  ),
   timeoutMs: 15_000,
   isIdempotent: true,
   resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
@@ -116,7 +122,9 @@ export const backupList = defineOperation({
   permit: (_spec, policy) => (policy.backup ? ALLOWED : forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY)),
 });
 
-const StoppedService = z.strictObject({ service: z.string(), unit: UnitName, health: HealthCheck });
+const StoppedService = z.lazy(() =>
+  z.strictObject({ service: z.string(), unit: UnitName, health: HealthCheck }),
+);
 
 /** A CHECK that reads another table, a view over a name without its schema: PostgreSQL dumps what it does not restore. */
 const OnRefused = z.enum(['stop', 'keep-going']);
@@ -133,27 +141,31 @@ export const restoreRun = defineOperation({
       'what to do when PostgreSQL refuses a part of the backup: stop and put everything back, or keep going and tell what was refused',
     ),
   }),
-  spec: z.strictObject({
-    backupId: BackupId,
-    database: DatabaseName,
-    confirm: DatabaseName,
-    onRefused: OnRefused.default('stop'),
-    services: z.array(StoppedService),
-  }),
-  result: z.strictObject({
-    backupId: BackupId,
-    database: DatabaseName,
-    /** The database as it was before, kept under this name. */
-    keptAs: DatabaseName,
-    tables: z.int().nonnegative(),
-    rows: z.int().nonnegative(),
-    /** What PostgreSQL refused and why, in its own words; the first of them. Empty unless the restore was to keep going. */
-    refused: z.array(z.strictObject({ what: z.string(), why: z.string() })).default([]),
-    refusedInAll: z.int().nonnegative().default(0),
-    /** What a restore leaves out: subscriptions. */
-    leftOut: z.array(z.string()).default([]),
-    durationMs: z.int().nonnegative(),
-  }),
+  spec: z.lazy(() =>
+    z.strictObject({
+      backupId: BackupId,
+      database: DatabaseName,
+      confirm: DatabaseName,
+      onRefused: OnRefused.default('stop'),
+      services: z.array(StoppedService),
+    }),
+  ),
+  result: z.lazy(() =>
+    z.strictObject({
+      backupId: BackupId,
+      database: DatabaseName,
+      /** The database as it was before, kept under this name. */
+      keptAs: DatabaseName,
+      tables: z.int().nonnegative(),
+      rows: z.int().nonnegative(),
+      /** What PostgreSQL refused and why, in its own words; the first of them. Empty unless the restore was to keep going. */
+      refused: z.array(z.strictObject({ what: z.string(), why: z.string() })).default([]),
+      refusedInAll: z.int().nonnegative().default(0),
+      /** What a restore leaves out: subscriptions. */
+      leftOut: z.array(z.string()).default([]),
+      durationMs: z.int().nonnegative(),
+    }),
+  ),
   timeoutMs: 12 * 60 * 60_000,
   isIdempotent: false,
   resolve: ({ backup, confirm, onRefused }, context) => {
@@ -196,18 +208,20 @@ export const restoreKept = defineOperation({
   risk: 'read',
   params: z.strictObject({}),
   spec: z.strictObject({}),
-  result: z.strictObject({
-    kept: z.array(
-      z.strictObject({
-        name: DatabaseName,
-        /** In whose place another one was put. */
-        database: DatabaseName,
-        keptAt: Timestamp,
-        /** When it was put aside. */
-        bytes: z.int().nonnegative(),
-      }),
-    ),
-  }),
+  result: z.lazy(() =>
+    z.strictObject({
+      kept: z.array(
+        z.strictObject({
+          name: DatabaseName,
+          /** In whose place another one was put. */
+          database: DatabaseName,
+          keptAt: Timestamp,
+          /** When it was put aside. */
+          bytes: z.int().nonnegative(),
+        }),
+      ),
+    }),
+  ),
   timeoutMs: 15_000,
   isIdempotent: true,
   resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
@@ -223,8 +237,8 @@ export const restoreForget = defineOperation({
     name: DatabaseName.describe('the database, as lamp kept lists it'),
     confirm: DatabaseName.describe('its name once more, typed as confirmation'),
   }),
-  spec: z.strictObject({ name: DatabaseName, database: DatabaseName }),
-  result: z.strictObject({ name: DatabaseName }),
+  spec: z.lazy(() => z.strictObject({ name: DatabaseName, database: DatabaseName })),
+  result: z.lazy(() => z.strictObject({ name: DatabaseName })),
   timeoutMs: 10 * 60_000,
   isIdempotent: true,
   resolve: ({ name, confirm }, context) => {

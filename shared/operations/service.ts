@@ -13,7 +13,7 @@ import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveConte
 
 const ServiceName = ServiceReference.describe("the service's name in the runbook, or its unit");
 const ServiceParams = z.strictObject({ service: ServiceName });
-const ServiceSpec = z.strictObject({ unit: UnitName, health: HealthCheck });
+const ServiceSpec = z.lazy(() => z.strictObject({ unit: UnitName, health: HealthCheck }));
 
 /** Names of services that have this unit, given with or without `.service`. */
 function namesByUnit(reference: string, { runbook }: ResolveContext): string[] {
@@ -111,7 +111,7 @@ function unitLock({ unit }: { unit: string }): string[] {
 }
 
 /** What a unit looks like after it was acted on. */
-const UnitResult = z.strictObject({ unit: UnitStatus, healthy: z.boolean() });
+const UnitResult = z.lazy(() => z.strictObject({ unit: UnitStatus, healthy: z.boolean() }));
 
 function unitOperation(
   action: 'start' | 'stop' | 'restart' | 'reload',
@@ -171,7 +171,7 @@ export const serviceStatus = defineOperation({
   risk: 'read',
   params: ServiceParams,
   spec: ServiceSpec,
-  result: z.strictObject({ unit: UnitStatus }),
+  result: z.lazy(() => z.strictObject({ unit: UnitStatus })),
   timeoutMs: 15_000,
   isIdempotent: true,
   canonical: nameInParams,
@@ -189,12 +189,14 @@ const LogParams = z.strictObject({
   since: Timestamp.optional().describe('only lines after this time'),
 });
 
-export const LogLine = z.strictObject({
-  at: Timestamp,
-  /** syslog priority, 0 (emerg) to 7 (debug). */
-  priority: z.int().min(0).max(7),
-  message: z.string(),
-});
+export const LogLine = z.lazy(() =>
+  z.strictObject({
+    at: Timestamp,
+    /** syslog priority, 0 (emerg) to 7 (debug). */
+    priority: z.int().min(0).max(7),
+    message: z.string(),
+  }),
+);
 export type LogLine = z.infer<typeof LogLine>;
 
 export const serviceLogs = defineOperation({
@@ -203,8 +205,10 @@ export const serviceLogs = defineOperation({
   risk: 'read',
   role: JOURNAL_ROLE,
   params: LogParams,
-  spec: z.strictObject({ unit: UnitName, lines: z.int().min(1).max(2000), since: Timestamp.optional() }),
-  result: z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() }),
+  spec: z.lazy(() =>
+    z.strictObject({ unit: UnitName, lines: z.int().min(1).max(2000), since: Timestamp.optional() }),
+  ),
+  result: z.lazy(() => z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() })),
   timeoutMs: 30_000,
   isIdempotent: true,
   canonical: nameInParams,
@@ -229,14 +233,16 @@ export const serviceFollow = defineOperation({
       .describe('id of the live ticket; what opens it is put in its place when the command is signed'),
     relayUrl: z.url({ protocol: /^wss?$/ }).describe('where the agent dials out to'),
   }),
-  spec: z.strictObject({
-    unit: UnitName,
-    lines: z.int().min(0).max(500),
-    /** The agent's half of the ticket; its id until the command is signed. */
-    ticket: z.string(),
-    relayUrl: z.url({ protocol: /^wss?$/ }),
-  }),
-  result: z.strictObject({ linesSent: z.int() }),
+  spec: z.lazy(() =>
+    z.strictObject({
+      unit: UnitName,
+      lines: z.int().min(0).max(500),
+      /** The agent's half of the ticket; its id until the command is signed. */
+      ticket: z.string(),
+      relayUrl: z.url({ protocol: /^wss?$/ }),
+    }),
+  ),
+  result: z.lazy(() => z.strictObject({ linesSent: z.int() })),
   timeoutMs: 60 * 60_000,
   isStream: true,
   // Where the agent dials out to is not for a caller to say: a ticket is asked for instead.

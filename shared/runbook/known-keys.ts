@@ -49,7 +49,12 @@ type Schema = z.core.$ZodType;
 
 function unwrap(schema: Schema): Schema {
   let inner = schema;
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional) {
+  while (
+    inner instanceof z.ZodLazy ||
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault ||
+    inner instanceof z.ZodOptional
+  ) {
     inner = inner.unwrap();
   }
   return inner;

@@ -6,28 +6,31 @@ import { hintOfNames, shortName } from './nearest-name.ts';
 // Only what points elsewhere, and only as far as it has the right shape: references are checked even when the rest of
 // the document has faults, so that all of them are told at once.
 const name = z.string().optional().catch(undefined);
-const pointers = z
-  .object({ host: name, service: name, operation: name, secret: name })
-  .optional()
-  .catch(undefined);
+const pointers = z.lazy(() =>
+  z.object({ host: name, service: name, operation: name, secret: name }).optional().catch(undefined),
+);
 const section = z.record(z.string(), pointers).catch({});
-const Outline = z.object({
-  hosts: z.record(z.string(), z.unknown()).catch({}),
-  services: section,
-  checks: section,
-  channels: section,
-  webhooks: section,
-  backup: z.object({ host: name, schedule: name }).optional().catch(undefined),
-  restore: z
-    .object({ services: z.array(name).catch([]) })
-    .optional()
-    .catch(undefined),
-  severityRules: z
-    .array(
-      z.object({ when: z.object({ host: name, service: name, check: name }).catch({}) }).catch({ when: {} }),
-    )
-    .catch([]),
-});
+const Outline = z.lazy(() =>
+  z.object({
+    hosts: z.record(z.string(), z.unknown()).catch({}),
+    services: section,
+    checks: section,
+    channels: section,
+    webhooks: section,
+    backup: z.object({ host: name, schedule: name }).optional().catch(undefined),
+    restore: z
+      .object({ services: z.array(name).catch([]) })
+      .optional()
+      .catch(undefined),
+    severityRules: z
+      .array(
+        z
+          .object({ when: z.object({ host: name, service: name, check: name }).catch({}) })
+          .catch({ when: {} }),
+      )
+      .catch([]),
+  }),
+);
 type Outline = z.infer<typeof Outline>;
 
 function unknownName(path: Path, noun: string, name: string, known: readonly string[]): RunbookFault {

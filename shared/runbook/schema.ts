@@ -7,13 +7,15 @@ import { AlertLevel, DEFAULT_SEVERITIES, Severity } from '../severity.ts';
 const Port = z.int().min(1).max(65535);
 const TimeoutMs = z.int().min(100).max(60_000);
 
-const Host = z.strictObject({
-  /** Where checks reach the host from outside: a DNS name or an address. */
-  address: z.string().min(1).max(253),
-  timezone: z.string().refine(isTimeZone, 'not an IANA time zone such as Europe/London').default('UTC'),
-  /** Alert when no heartbeat came for this long; agents send one every 30 s. */
-  heartbeatTimeoutS: z.int().min(60).default(90),
-});
+const Host = z.lazy(() =>
+  z.strictObject({
+    /** Where checks reach the host from outside: a DNS name or an address. */
+    address: z.string().min(1).max(253),
+    timezone: z.string().refine(isTimeZone, 'not an IANA time zone such as Europe/London').default('UTC'),
+    /** Alert when no heartbeat came for this long; agents send one every 30 s. */
+    heartbeatTimeoutS: z.int().min(60).default(90),
+  }),
+);
 
 function isTimeZone(name: string): boolean {
   try {
@@ -24,47 +26,53 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-const HealthAddress = z.union([z.ipv4(), z.ipv6()], 'an IP address of the host, such as "::1"');
+const HealthAddress = z.lazy(() => z.union([z.ipv4(), z.ipv6()], 'an IP address of the host, such as "::1"'));
 
 /** How the agent decides, on the host, that a service works after it was started. */
-export const HealthCheck = z.union([
-  z.strictObject({
-    http: z.strictObject({
-      /** Where the service listens, if not on 127.0.0.1: `::1`, or another address of its host. */
-      address: HealthAddress.optional(),
-      port: Port,
-      path: z.string().regex(/^\/[^\s]*$/, 'a path begins with /'),
-      status: z.int().min(100).max(599).default(200),
+export const HealthCheck = z.lazy(() =>
+  z.union([
+    z.strictObject({
+      http: z.strictObject({
+        /** Where the service listens, if not on 127.0.0.1: `::1`, or another address of its host. */
+        address: HealthAddress.optional(),
+        port: Port,
+        path: z.string().regex(/^\/[^\s]*$/, 'a path begins with /'),
+        status: z.int().min(100).max(599).default(200),
+      }),
+      withinMs: z.int().min(1000).max(600_000).default(30_000),
     }),
-    withinMs: z.int().min(1000).max(600_000).default(30_000),
-  }),
-  z.strictObject({
-    tcp: z.strictObject({ address: HealthAddress.optional(), port: Port }),
-    withinMs: z.int().min(1000).max(600_000).default(30_000),
-  }),
-  /** No port to ask: the unit must stay active for this long. */
-  z.strictObject({ activeForMs: z.int().min(500).max(60_000).default(3000) }),
-]);
+    z.strictObject({
+      tcp: z.strictObject({ address: HealthAddress.optional(), port: Port }),
+      withinMs: z.int().min(1000).max(600_000).default(30_000),
+    }),
+    /** No port to ask: the unit must stay active for this long. */
+    z.strictObject({ activeForMs: z.int().min(500).max(60_000).default(3000) }),
+  ]),
+);
 export type HealthCheck = z.infer<typeof HealthCheck>;
 
-const Service = z.strictObject({
-  host: HostName,
-  unit: UnitName,
-  description: z.string().max(200).optional(),
-  port: Port.optional(),
-  health: HealthCheck.default({ activeForMs: 3000 }),
-});
+const Service = z.lazy(() =>
+  z.strictObject({
+    host: HostName,
+    unit: UnitName,
+    description: z.string().max(200).optional(),
+    port: Port.optional(),
+    health: HealthCheck.default({ activeForMs: 3000 }),
+  }),
+);
 
-const HttpCheck = z.strictObject({
-  /** `{address}` stands for the address of the check's host. */
-  url: z.string().regex(/^https?:\/\//, 'a URL begins with http:// or https://'),
-  status: z.int().min(100).max(599).default(200),
-  bodyContains: z.string().max(1000).optional(),
-  /** A path into the JSON body such as `engines[0].id`; the value must exist and not be null. */
-  jsonPath: z.string().max(200).optional(),
-  /** A slower answer is a bad one. */
-  maxLatencyMs: z.int().min(1).max(60_000).optional(),
-});
+const HttpCheck = z.lazy(() =>
+  z.strictObject({
+    /** `{address}` stands for the address of the check's host. */
+    url: z.string().regex(/^https?:\/\//, 'a URL begins with http:// or https://'),
+    status: z.int().min(100).max(599).default(200),
+    bodyContains: z.string().max(1000).optional(),
+    /** A path into the JSON body such as `engines[0].id`; the value must exist and not be null. */
+    jsonPath: z.string().max(200).optional(),
+    /** A slower answer is a bad one. */
+    maxLatencyMs: z.int().min(1).max(60_000).optional(),
+  }),
+);
 export type HttpCheck = z.infer<typeof HttpCheck>;
 
 const checkTiming = {
@@ -78,100 +86,116 @@ const checkTiming = {
   successThreshold: z.int().min(1).max(10).default(2),
   recheckDelayMs: z.int().min(100).max(30_000).default(2000),
 };
-const Check = z.union([
-  z.strictObject({ ...checkTiming, http: HttpCheck }),
-  z.strictObject({ ...checkTiming, tcp: z.strictObject({ port: Port }) }),
-]);
+const Check = z.lazy(() =>
+  z.union([
+    z.strictObject({ ...checkTiming, http: HttpCheck }),
+    z.strictObject({ ...checkTiming, tcp: z.strictObject({ port: Port }) }),
+  ]),
+);
 export type Check = z.infer<typeof Check>;
 
-const Backup = z.strictObject({
-  host: HostName,
-  database: DatabaseName,
-  /** Five-field cron expression in the host's time zone. */
-  schedule: z.string(),
-  /** Age of the newest verified backup that raises an alert. */
-  maxAgeHours: z.int().min(1).default(26),
-  localRetentionDays: z.int().min(1).max(3650).default(30),
-  /**
-   * Encrypts the dump to the recipients of the host's policy, as roles and configuration always are. The cloud can't look
-   * into it: such a backup is proven intact, not verified, and a restore needs an identity on the host.
-   */
-  encryptDump: z.boolean().default(false),
-});
+const Backup = z.lazy(() =>
+  z.strictObject({
+    host: HostName,
+    database: DatabaseName,
+    /** Five-field cron expression in the host's time zone. */
+    schedule: z.string(),
+    /** Age of the newest verified backup that raises an alert. */
+    maxAgeHours: z.int().min(1).default(26),
+    localRetentionDays: z.int().min(1).max(3650).default(30),
+    /**
+     * Encrypts the dump to the recipients of the host's policy, as roles and configuration always are. The cloud can't look
+     * into it: such a backup is proven intact, not verified, and a restore needs an identity on the host.
+     */
+    encryptDump: z.boolean().default(false),
+  }),
+);
 
-const Restore = z.strictObject({
-  /** Stopped in this order, started in the reverse order. */
-  services: z.array(EntryName).min(1),
-});
+const Restore = z.lazy(() =>
+  z.strictObject({
+    /** Stopped in this order, started in the reverse order. */
+    services: z.array(EntryName).min(1),
+  }),
+);
 
 /** An alert's kind: what raised it. */
 export const AlertKind = z.enum(['check', 'heartbeat', 'backup', 'command', 'agent', 'audit']);
 export type AlertKind = z.infer<typeof AlertKind>;
 
-const SeverityRule = z.strictObject({
-  when: z.strictObject({
-    kind: AlertKind.optional(),
-    check: EntryName.optional(),
-    service: EntryName.optional(),
-    host: HostName.optional(),
+const SeverityRule = z.lazy(() =>
+  z.strictObject({
+    when: z.strictObject({
+      kind: AlertKind.optional(),
+      check: EntryName.optional(),
+      service: EntryName.optional(),
+      host: HostName.optional(),
+    }),
+    severity: Severity,
   }),
-  severity: Severity,
-});
+);
 
-const SeverityTerms = z.strictObject({ respondWithinMin: z.int().min(1), level: AlertLevel });
-const Severities = z.strictObject({
-  P1: SeverityTerms.default(DEFAULT_SEVERITIES.P1),
-  P2: SeverityTerms.default(DEFAULT_SEVERITIES.P2),
-  P3: SeverityTerms.default(DEFAULT_SEVERITIES.P3),
-  P4: SeverityTerms.default(DEFAULT_SEVERITIES.P4),
-});
+const SeverityTerms = z.lazy(() => z.strictObject({ respondWithinMin: z.int().min(1), level: AlertLevel }));
+const Severities = z.lazy(() =>
+  z.strictObject({
+    P1: SeverityTerms.default(DEFAULT_SEVERITIES.P1),
+    P2: SeverityTerms.default(DEFAULT_SEVERITIES.P2),
+    P3: SeverityTerms.default(DEFAULT_SEVERITIES.P3),
+    P4: SeverityTerms.default(DEFAULT_SEVERITIES.P4),
+  }),
+);
 
-const Channel = z.discriminatedUnion(
-  'kind',
-  [
-    z.strictObject({
-      kind: z.literal('email'),
-      to: z.array(z.email()).min(1).max(50),
-      minLevel: AlertLevel.default('WARNING'),
-    }),
-    /** One JSON line per alert in a file on the host, written by the agent. */
-    z.strictObject({
-      kind: z.literal('jsonl'),
-      host: HostName,
-      path: AbsolutePath.default('/opt/app/logs/alerts.jsonl'),
-      minLevel: AlertLevel.default('INFO'),
-    }),
-  ],
-  'a channel is a mapping with the kind email or jsonl',
+const Channel = z.lazy(() =>
+  z.discriminatedUnion(
+    'kind',
+    [
+      z.strictObject({
+        kind: z.literal('email'),
+        to: z.array(z.email()).min(1).max(50),
+        minLevel: AlertLevel.default('WARNING'),
+      }),
+      /** One JSON line per alert in a file on the host, written by the agent. */
+      z.strictObject({
+        kind: z.literal('jsonl'),
+        host: HostName,
+        path: AbsolutePath.default('/opt/app/logs/alerts.jsonl'),
+        minLevel: AlertLevel.default('INFO'),
+      }),
+    ],
+    'a channel is a mapping with the kind email or jsonl',
+  ),
 );
 export type Channel = z.infer<typeof Channel>;
 
-const Webhook = z.strictObject({
-  operation: z.string(),
-  /** Parameters that are always these. */
-  params: z.record(z.string(), z.unknown()).default({}),
-  /** Parameters that the caller may choose, each from a list. */
-  choose: z.record(z.string(), z.array(z.union([z.string(), z.number(), z.boolean()])).min(1)).default({}),
-  role: Role.default('responder'),
-  /** Name of the secret that holds the HMAC key. */
-  secret: EntryName,
-});
+const Webhook = z.lazy(() =>
+  z.strictObject({
+    operation: z.string(),
+    /** Parameters that are always these. */
+    params: z.record(z.string(), z.unknown()).default({}),
+    /** Parameters that the caller may choose, each from a list. */
+    choose: z.record(z.string(), z.array(z.union([z.string(), z.number(), z.boolean()])).min(1)).default({}),
+    role: Role.default('responder'),
+    /** Name of the secret that holds the HMAC key. */
+    secret: EntryName,
+  }),
+);
 export type Webhook = z.infer<typeof Webhook>;
 
-export const Runbook = z.strictObject({
-  version: z.literal(1),
-  name: z.string().min(1).max(100),
-  hosts: z.record(HostName, Host).refine(isNotEmpty, 'at least one host'),
-  services: z.record(EntryName, Service).default({}),
-  checks: z.record(EntryName, Check).default({}),
-  backup: Backup.optional(),
-  restore: Restore.optional(),
-  severities: Severities.prefault({}),
-  /** The first rule that matches decides an alert's severity; none: P3. */
-  severityRules: z.array(SeverityRule).default([]),
-  channels: z.record(EntryName, Channel).default({}),
-  webhooks: z.record(EntryName, Webhook).default({}),
-});
+export const Runbook = z.lazy(() =>
+  z.strictObject({
+    version: z.literal(1),
+    name: z.string().min(1).max(100),
+    hosts: z.record(HostName, Host).refine(isNotEmpty, 'at least one host'),
+    services: z.record(EntryName, Service).default({}),
+    checks: z.record(EntryName, Check).default({}),
+    backup: Backup.optional(),
+    restore: Restore.optional(),
+    severities: Severities.prefault({}),
+    /** The first rule that matches decides an alert's severity; none: P3. */
+    severityRules: z.array(SeverityRule).default([]),
+    channels: z.record(EntryName, Channel).default({}),
+    webhooks: z.record(EntryName, Webhook).default({}),
+  }),
+);
 export type Runbook = z.infer<typeof Runbook>;
 export type RunbookHost = z.infer<typeof Host>;
 export type RunbookService = z.infer<typeof Service>;

@@ -9,11 +9,13 @@ import { nearestName, shortName } from './nearest-name.ts';
 const text = z.string().optional().catch(undefined);
 const section = <T extends z.ZodType>(entry: T) =>
   z.record(z.string(), entry.optional().catch(undefined)).catch({});
-const Values = z.object({
-  hosts: section(z.object({ address: text })),
-  checks: section(z.object({ http: z.object({ url: text, jsonPath: text }).optional().catch(undefined) })),
-  backup: z.object({ schedule: text }).optional().catch(undefined),
-});
+const Values = z.lazy(() =>
+  z.object({
+    hosts: section(z.object({ address: text })),
+    checks: section(z.object({ http: z.object({ url: text, jsonPath: text }).optional().catch(undefined) })),
+    backup: z.object({ schedule: text }).optional().catch(undefined),
+  }),
+);
 
 const HOST_NAME =
   /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?$/i;

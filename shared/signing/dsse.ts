@@ -60,15 +60,17 @@ export function isSignatureValid(
 }
 
 /** A DSSE envelope in JSON, for signed documents (backup manifests, anchors, enrolments). */
-export const DsseEnvelope = z.strictObject({
-  payloadType: z.string(),
-  payload: z.base64(),
-  signatures: z
-    .array(z.strictObject({ keyid: z.string(), sig: z.base64() }))
-    .min(1)
-    // Each key of an enrolment signs it: two of the agent's, two of the runner's.
-    .max(4),
-});
+export const DsseEnvelope = z.lazy(() =>
+  z.strictObject({
+    payloadType: z.string(),
+    payload: z.base64(),
+    signatures: z
+      .array(z.strictObject({ keyid: z.string(), sig: z.base64() }))
+      .min(1)
+      // Each key of an enrolment signs it: two of the agent's, two of the runner's.
+      .max(4),
+  }),
+);
 export type DsseEnvelope = z.infer<typeof DsseEnvelope>;
 
 /** Writes signed bytes as a DSSE JSON document. */

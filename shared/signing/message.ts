@@ -6,11 +6,13 @@ import { PAYLOAD_TYPES, type PayloadKind, type SignedBytes } from './dsse.ts';
 export const SIGNATURE_ATTRIBUTE = 'lamplighter-signature';
 export const KEY_ID_ATTRIBUTE = 'lamplighter-keyid';
 
-const WireAttributes = z.object({
-  [SIGNATURE_ATTRIBUTE]: z.base64().max(200),
-  // Looked up in a database that takes no NUL, and shown.
-  [KEY_ID_ATTRIBUTE]: z.string().regex(/^[\x21-\x7e]{1,64}$/),
-});
+const WireAttributes = z.lazy(() =>
+  z.object({
+    [SIGNATURE_ATTRIBUTE]: z.base64().max(200),
+    // Looked up in a database that takes no NUL, and shown.
+    [KEY_ID_ATTRIBUTE]: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+  }),
+);
 
 /** The CloudEvents attributes of one message. */
 export interface EventHead {

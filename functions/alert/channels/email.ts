@@ -81,4 +81,4 @@ function mailOf({ config }: EmailDeps, channel: EmailChannel, dispatch: Dispatch
   };
 }
 
-const Receipt = z.object({ response: z.string().default('') });
+const Receipt = z.lazy(() => z.object({ response: z.string().default('') }));

@@ -3,7 +3,7 @@
 import * as z from 'zod';
 
 /** What the mail client says of a failure. */
-const Failure = z.object({ command: z.string(), response: z.string() });
+const Failure = z.lazy(() => z.object({ command: z.string(), response: z.string() }));
 
 /**
  * Enhanced codes (RFC 3463, section 3; 5.1.10 from RFC 7505), of the class 5 = permanent. Not among them: 5.1.5 (a

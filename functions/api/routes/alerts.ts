@@ -4,10 +4,12 @@ import { listAlertViews } from '../../alert/view.ts';
 import type { Deps } from '../../deps.ts';
 import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';
 
-const AlertQuery = z.strictObject({
-  state: z.enum(['firing', 'resolved']).optional(),
-  limit: limitParameter(100),
-});
+const AlertQuery = z.lazy(() =>
+  z.strictObject({
+    state: z.enum(['firing', 'resolved']).optional(),
+    limit: limitParameter(100),
+  }),
+);
 
 /** The alerts under both of their addresses, the newest first. */
 export function alertRoutes({ db }: Pick<Deps, 'db'>): Route[] {

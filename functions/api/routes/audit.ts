@@ -4,11 +4,13 @@ import type { Deps } from '../../deps.ts';
 import { listAudit } from '../../store/audit.ts';
 import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';
 
-const AuditQuery = z.strictObject({
-  action: z.string().max(100).optional(),
-  target: z.string().max(200).optional(),
-  limit: limitParameter(100),
-});
+const AuditQuery = z.lazy(() =>
+  z.strictObject({
+    action: z.string().max(100).optional(),
+    target: z.string().max(200).optional(),
+    limit: limitParameter(100),
+  }),
+);
 
 /** The trail under both of its addresses. */
 export function auditRoutes(deps: Pick<Deps, 'db'>): Route[] {

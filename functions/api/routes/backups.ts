@@ -7,7 +7,7 @@ import type { Deps } from '../../deps.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';
 
-const BackupQuery = z.strictObject({ limit: limitParameter(50) });
+const BackupQuery = z.lazy(() => z.strictObject({ limit: limitParameter(50) }));
 
 /** Backups, the newest first, and asking for one to be verified again. */
 export function backupRoutes(deps: Pick<Deps, 'db' | 'clock' | 'publisher'>): Route[] {

@@ -12,11 +12,13 @@ import { listCommands, toCommandView } from '../../store/commands.ts';
 import type { CommandListener } from '../../store/listen.ts';
 import { limitParameter, parseBody, parseQuery, type Route } from '../route.ts';
 
-const ListQuery = z.strictObject({ limit: limitParameter(50) });
-const DetailQuery = z.strictObject({
-  after: z.coerce.number().int().min(0).default(0),
-  waitS: z.coerce.number().min(0).max(30).default(0),
-});
+const ListQuery = z.lazy(() => z.strictObject({ limit: limitParameter(50) }));
+const DetailQuery = z.lazy(() =>
+  z.strictObject({
+    after: z.coerce.number().int().min(0).default(0),
+    waitS: z.coerce.number().min(0).max(30).default(0),
+  }),
+);
 
 function refuseInternal(operation: string): void {
   if (!lookUpOperation(operation)?.isInternal) return;

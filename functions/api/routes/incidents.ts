@@ -6,11 +6,13 @@ import { parseIncidentName } from '../../incident/name.ts';
 import { listIncidentViews, viewIncidents } from '../../incident/view.ts';
 import { limitParameter, parseQuery, type Route, type RouteContext } from '../route.ts';
 
-const IncidentQuery = z.strictObject({
-  /** `unresolved`: open or acknowledged. */
-  state: z.enum(['open', 'acknowledged', 'resolved', 'unresolved']).optional(),
-  limit: limitParameter(50),
-});
+const IncidentQuery = z.lazy(() =>
+  z.strictObject({
+    /** `unresolved`: open or acknowledged. */
+    state: z.enum(['open', 'acknowledged', 'resolved', 'unresolved']).optional(),
+    limit: limitParameter(50),
+  }),
+);
 
 /** Incidents, the newest first. */
 export function incidentRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {

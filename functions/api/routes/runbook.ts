@@ -9,7 +9,7 @@ import { appendAudit } from '../../store/audit.ts';
 import { insertRunbook, requireRunbook, toRunbookView } from '../../store/runbooks.ts';
 import { parseQuery, type Route, type RouteContext } from '../route.ts';
 
-const PutQuery = z.strictObject({ dryRun: z.enum(['0', '1']).default('0') });
+const PutQuery = z.lazy(() => z.strictObject({ dryRun: z.enum(['0', '1']).default('0') }));
 
 /** A valid runbook's text and warnings. Throws `refused` (422) with every fault. */
 function checkText(body: Buffer): { text: string; warnings: RunbookError[] } {

@@ -179,7 +179,7 @@ describe('commands', () => {
   test('one is asked for, listed and read', async () => {
     const asked = await ask('responder', { operation: 'service.restart', params: { service: 'web' } });
     expect(asked).toMatchObject({ status: 202, answer: { host: 'web-1' } });
-    const { id } = CommandView.pick({ id: true }).parse(asked.answer);
+    const { id } = CommandView.unwrap().pick({ id: true }).parse(asked.answer);
     const { answer } = await call('GET', '/v1/commands?limit=1', { role: 'viewer' });
     expect(CommandView.array().parse(answer)[0]).toMatchObject({
       id,
@@ -196,7 +196,7 @@ describe('commands', () => {
   // By the clock it would come after this test's time.
   test('a waiting reader is woken by the report, not by the clock', { timeout: 15_000 }, async () => {
     const asked = await ask('viewer', { operation: 'service.status', params: { service: 'web' } });
-    const { id } = CommandView.pick({ id: true }).parse(asked.answer);
+    const { id } = CommandView.unwrap().pick({ id: true }).parse(asked.answer);
     await call('GET', `/v1/commands/${id}?after=2&waitS=0.2`, { role: 'viewer' });
     const waiting = call('GET', `/v1/commands/${id}?after=2&waitS=25`, { role: 'viewer' });
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -218,7 +218,7 @@ describe('commands', () => {
 
   test('a wait that nothing comes to ends by itself', async () => {
     const asked = await ask('viewer', { operation: 'service.status', params: { service: 'web' } });
-    const { id } = CommandView.pick({ id: true }).parse(asked.answer);
+    const { id } = CommandView.unwrap().pick({ id: true }).parse(asked.answer);
     const { answer } = await call('GET', `/v1/commands/${id}?after=2&waitS=0.3`, { role: 'viewer' });
     expect(answer).toMatchObject({ command: { state: 'sent' }, events: [] });
   });

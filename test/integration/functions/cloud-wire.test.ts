@@ -144,7 +144,8 @@ async function publishReport(report: Report, key: HostKeys['agent']): Promise<vo
 test('a command goes through api, sign and Pub/Sub to the host, and its end back through report', async () => {
   const received = nextMessage();
   const order = { operation: 'service.restart', params: { service: 'web' } };
-  const { id } = CommandDetail.shape.command
+  const { id } = CommandDetail.unwrap()
+    .shape.command.unwrap()
     .pick({ id: true })
     .parse(await api('POST', '/v1/commands', order));
   const message = await received;
@@ -258,7 +259,8 @@ test('when sign is down the command stands as requested', async () => {
   const sign = functions[STARTED.indexOf('sign')]!;
   await sign.close();
   const order = { operation: 'service.status', params: { service: 'web' } };
-  const { id } = CommandDetail.shape.command
+  const { id } = CommandDetail.unwrap()
+    .shape.command.unwrap()
     .pick({ id: true })
     .parse(await api('POST', '/v1/commands', order));
   expect(await findCommand(database.db, id)).toMatchObject({ state: 'requested' });
