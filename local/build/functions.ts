@@ -4,12 +4,13 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import * as z from 'zod';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** The framework loads the bundle, so it stands outside; the other has a part in machine code. */
 const UNBUNDLED = ['@google-cloud/functions-framework', '@node-rs/crc32'];
+const LINE_LIMIT = 120;
 /** Asked for by `pg` when somebody wants it, which we do not. */
 const ABSENT = ['pg-native'];
 /**
@@ -30,11 +31,14 @@ const BUILTINS_BY_REQUIRE: Plugin = {
 };
 const PackageJson = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
-/** Writes the bundle, its package.json and the migrations to `outDir`, which is emptied first. */
-export async function buildFunctions(outDir: string): Promise<void> {
+/**
+ * Writes the bundle, its package.json and the migrations to `outDir`, which is emptied first. Gives which module is in which
+ * file of the bundle.
+ */
+export async function buildFunctions(outDir: string): Promise<Metafile> {
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(outDir, { recursive: true });
-  await build({
+  const { metafile } = await build({
     entryPoints: [join(ROOT, 'functions/index.ts')],
     outdir: outDir,
     bundle: true,
@@ -45,7 +49,11 @@ export async function buildFunctions(outDir: string): Promise<void> {
     target: 'node24',
     external: [...UNBUNDLED, ...ABSENT],
     plugins: [BUILTINS_BY_REQUIRE],
+    // V8 reads less at a start. Names stay, and lines are short: a stack trace still says where.
     minifySyntax: true,
+    minifyWhitespace: true,
+    lineLimit: LINE_LIMIT,
+    metafile: true,
     // Our own `#…` imports are code to bundle, not packages.
     alias: Object.fromEntries(['shared', 'functions'].map((room) => [`#${room}`, join(ROOT, room)])),
     // CommonJS packages inside ask for Node's own modules, their directory and their file by these names.
@@ -68,4 +76,5 @@ export async function buildFunctions(outDir: string): Promise<void> {
     dependencies: Object.fromEntries(UNBUNDLED.map((name) => [name, dependencies[name]])),
   };
   writeFileSync(join(outDir, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return metafile;
 }
