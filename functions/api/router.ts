@@ -2,7 +2,7 @@
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { isRoleAtLeast, type Role } from '#shared/role.ts';
-import { MAX_RUNBOOK_BYTES } from '#shared/runbook/parse.ts';
+import { MAX_RUNBOOK_BYTES } from '#shared/runbook/size.ts';
 import { isScoped, type TokenScope } from '../command/scope.ts';
 import type { Deps } from '../deps.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from '../http.ts';

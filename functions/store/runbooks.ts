@@ -3,9 +3,9 @@ import * as z from 'zod';
 import type { RunbookVersionView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
-import { parseRunbook } from '#shared/runbook/parse.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type Queryable, queryRow } from './database.ts';
+import { readDocument } from './runbook-document.ts';
 
 export interface CurrentRunbook {
   version: number;
@@ -19,27 +19,36 @@ const RunbookRow = z.lazy(() =>
   z.object({
     version: z.number(),
     text: z.string(),
+    /** As JSON (runbook-document.ts). */
+    document: z.string().nullable(),
     appliedAt: z.date(),
     appliedBy: z.string(),
   }),
 );
+type RunbookRow = z.infer<typeof RunbookRow>;
 
 /** The last text that was parsed: it changes rarely and is read with every command. */
 let parsed: { text: string; runbook: Runbook } | undefined;
 
-function parse(text: string, version: number): Runbook {
+async function parse({ text, document, version }: RunbookRow): Promise<Runbook> {
   if (parsed?.text === text) return parsed.runbook;
+  const stored = document === null ? undefined : readDocument(document);
+  const runbook = stored ?? (await parseText(text, version));
+  parsed = { text, runbook };
+  return runbook;
+}
+
+/** Of a version without a document that can be read. */
+async function parseText(text: string, version: number): Promise<Runbook> {
+  const { parseRunbook } = await import('#shared/runbook/parse.ts');
   const outcome = parseRunbook(text, CATALOGUE);
-  if (!outcome.runbook) {
-    const fault = outcome.ok ? undefined : outcome.errors[0];
-    throw new LamplighterError(
-      'corrupt',
-      `read runbook version ${version}: ${fault?.path ?? ''}: ${fault?.message ?? ''}`,
-      { hint: 'Apply the runbook again: it was written for another version of Lamplighter.' },
-    );
-  }
-  parsed = { text, runbook: outcome.runbook };
-  return outcome.runbook;
+  if (outcome.runbook) return outcome.runbook;
+  const fault = outcome.ok ? undefined : outcome.errors[0];
+  throw new LamplighterError(
+    'corrupt',
+    `read runbook version ${version}: ${fault?.path ?? ''}: ${fault?.message ?? ''}`,
+    { hint: 'Apply the runbook again: it was written for another version of Lamplighter.' },
+  );
 }
 
 /** The runbook in force, or undefined before the first was applied. */
@@ -47,10 +56,12 @@ export async function findRunbook(db: Queryable): Promise<CurrentRunbook | undef
   const row = await queryRow(
     db,
     RunbookRow,
-    `SELECT version, text, applied_at AS "appliedAt", applied_by AS "appliedBy"
+    `SELECT version, text, document, applied_at AS "appliedAt", applied_by AS "appliedBy"
      FROM runbook_versions ORDER BY version DESC LIMIT 1`,
   );
-  return row && { ...row, runbook: parse(row.text, row.version) };
+  if (!row) return undefined;
+  const { version, text, appliedAt, appliedBy } = row;
+  return { version, text, appliedAt, appliedBy, runbook: await parse(row) };
 }
 
 /** The runbook in force; throws `conflict` before the first was applied. */
@@ -68,7 +79,7 @@ const Version = z.lazy(() => z.object({ version: z.number() }));
 /** Stores a text as the next version and gives its number; the text in force stays the version it is. */
 export async function insertRunbook(
   tx: Queryable,
-  entry: { text: string; appliedAt: Date; appliedBy: string },
+  entry: { text: string; document: string | null; appliedAt: Date; appliedBy: string },
 ): Promise<{ version: number; isNew: boolean }> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [RUNBOOK_LOCK]);
   const current = await queryRow(
@@ -80,8 +91,9 @@ export async function insertRunbook(
   const inserted = await queryRow(
     tx,
     Version,
-    `INSERT INTO runbook_versions (version, text, applied_at, applied_by) VALUES ($1, $2, $3, $4) RETURNING version`,
-    [(current?.version ?? 0) + 1, entry.text, entry.appliedAt, entry.appliedBy],
+    `INSERT INTO runbook_versions (version, text, document, applied_at, applied_by) VALUES ($1, $2, $3, $4, $5)
+     RETURNING version`,
+    [(current?.version ?? 0) + 1, entry.text, entry.document, entry.appliedAt, entry.appliedBy],
   );
   return { version: inserted?.version ?? 0, isNew: true };
 }

@@ -6,6 +6,7 @@ import { shortName } from './nearest-name.ts';
 import { referenceFaults } from './references.ts';
 import { Runbook } from './schema.ts';
 import { shapeFaults } from './shape.ts';
+import { MAX_RUNBOOK_BYTES } from './size.ts';
 import { valueFaults } from './values.ts';
 import { runbookWarnings } from './warnings.ts';
 import { webhookFaults } from './webhooks.ts';
@@ -20,15 +21,13 @@ export interface RunbookError {
 }
 
 /**
- * `warnings` refuse nothing: what is allowed and most likely not meant. With errors, the runbook is there all the same when
+ * `document` is what YAML reads, before defaults are filled in. `warnings` refuse nothing: what is allowed and most likely not meant. With errors, the runbook is there all the same when
  * its shape is right: one that was in force before a new rule came stays in force.
  */
 export type ParsedRunbook =
-  | { ok: true; runbook: Runbook; warnings: RunbookError[] }
+  | { ok: true; runbook: Runbook; document: unknown; warnings: RunbookError[] }
   | { ok: false; errors: RunbookError[]; runbook: Runbook | undefined };
 
-/** Largest runbook that is read; keeps a hostile upload from costing memory. */
-export const MAX_RUNBOOK_BYTES = 1024 * 1024;
 /** Words and marks of YAML: some 8,000 lines. Reading a document costs far more memory than its text has. */
 const MAX_TOKENS = 60_000;
 /** So many faults are told; whoever has more mends these first. */
@@ -61,7 +60,7 @@ export function parseRunbook(text: string, operations: readonly OperationDefinit
   const parsed = Runbook.safeParse(plain);
   const errors = place(allFaults(parsed, plain, operations));
   if (!parsed.success || errors.length > 0) return { ok: false, errors, runbook: parsed.data };
-  return { ok: true, runbook: parsed.data, warnings: place(runbookWarnings(parsed.data)) };
+  return { ok: true, runbook: parsed.data, document: plain, warnings: place(runbookWarnings(parsed.data)) };
 }
 
 function* allFaults(

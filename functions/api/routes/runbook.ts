@@ -3,19 +3,29 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
-import { parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
+import type { RunbookError } from '#shared/runbook/parse.ts';
 import type { Deps } from '../../deps.ts';
 import { appendAudit } from '../../store/audit.ts';
+import { writeDocument } from '../../store/runbook-document.ts';
 import { insertRunbook, requireRunbook, toRunbookView } from '../../store/runbooks.ts';
 import { parseQuery, type Route, type RouteContext } from '../route.ts';
 
 const PutQuery = z.lazy(() => z.strictObject({ dryRun: z.enum(['0', '1']).default('0') }));
 
-/** A valid runbook's text and warnings. Throws `refused` (422) with every fault. */
-function checkText(body: Buffer): { text: string; warnings: RunbookError[] } {
+interface CheckedRunbook {
+  text: string;
+  document: string | null;
+  warnings: RunbookError[];
+}
+
+/** A valid runbook. Throws `refused` (422) with every fault. */
+async function checkText(body: Buffer): Promise<CheckedRunbook> {
+  // YAML and all rules, which most requests have no use for.
+  const { parseRunbook } = await import('#shared/runbook/parse.ts');
   const text = body.toString('utf8');
   const outcome = parseRunbook(text, CATALOGUE);
-  if (outcome.ok && !text.includes('\0')) return { text, warnings: outcome.warnings };
+  if (outcome.ok && !text.includes('\0'))
+    return { text, document: writeDocument(outcome), warnings: outcome.warnings };
   const errors = outcome.ok ? [] : outcome.errors;
   const count = errors.length === 1 ? '1 fault' : `${errors.length} faults`;
   throw new LamplighterError('refused', `read runbook: ${count}`, {
@@ -24,8 +34,12 @@ function checkText(body: Buffer): { text: string; warnings: RunbookError[] } {
   });
 }
 
-async function apply(deps: Pick<Deps, 'db' | 'clock'>, text: string, { actor }: RouteContext) {
-  const entry = { text, appliedAt: deps.clock(), appliedBy: actor.name };
+async function apply(
+  deps: Pick<Deps, 'db' | 'clock'>,
+  { text, document }: CheckedRunbook,
+  { actor }: RouteContext,
+) {
+  const entry = { text, document, appliedAt: deps.clock(), appliedBy: actor.name };
   await deps.db.transaction(async (tx) => {
     const { version, isNew } = await insertRunbook(tx, entry);
     if (!isNew) return;
@@ -58,8 +72,9 @@ export function runbookRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
       async handle(context) {
         const isDryRun = parseQuery(context, PutQuery).dryRun === '1';
         if (!isDryRun) context.requireRole('admin', 'apply runbook');
-        const { text, warnings } = checkText(context.body);
-        return { body: isDryRun ? { valid: true, warnings } : await apply(deps, text, context) };
+        const checked = await checkText(context.body);
+        if (isDryRun) return { body: { valid: true, warnings: checked.warnings } };
+        return { body: await apply(deps, checked, context) };
       },
     },
   ];

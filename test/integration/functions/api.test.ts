@@ -291,6 +291,8 @@ describe('the runbook', () => {
     const second = RunbookVersionView.parse((await put()).answer);
     expect(first).toMatchObject({ version: 2, appliedBy: 'admin', text: body });
     expect(second.version).toBe(2);
+    const stored = await database.db.query('SELECT document FROM runbook_versions WHERE version = 2');
+    expect(stored.rows).toEqual([{ document: expect.stringContaining('engines') }]);
     expect(await listAudit(database.db, { action: 'runbook.applied', limit: 5 })).toHaveLength(1);
   });
 });

@@ -73,7 +73,9 @@ export async function createWorld(runbook = RUNBOOK) {
       now = new Date(iso);
     },
     apply: (text: string) =>
-      database.db.transaction((tx) => insertRunbook(tx, { text, appliedAt: now, appliedBy: 'test' })),
+      database.db.transaction((tx) =>
+        insertRunbook(tx, { text, document: null, appliedAt: now, appliedBy: 'test' }),
+      ),
     rows: async <T = Record<string, unknown>>(sql: string, values: unknown[] = []) =>
       (await database.db.query(sql, values)).rows as T[],
     enrol: () => database.db.query(`INSERT INTO hosts VALUES ('web-1', $1, 'test')`, [now]),

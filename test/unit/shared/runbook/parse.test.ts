@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
-import { MAX_RUNBOOK_BYTES, parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
+import { parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
+import { MAX_RUNBOOK_BYTES } from '#shared/runbook/size.ts';
 
 const DEMO = readFileSync(join(import.meta.dirname, '../../../../local/demo/runbook.yaml'), 'utf8');
 const SMALL = `version: 1

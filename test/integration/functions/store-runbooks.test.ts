@@ -1,0 +1,80 @@
+// The runbook's document beside its text: a start reads JSON, and the text only where that is not to be had.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { migrate } from '#functions/store/migrate.ts';
+import { writeDocument } from '#functions/store/runbook-document.ts';
+import { findRunbook, insertRunbook } from '#functions/store/runbooks.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
+import { parseRunbook } from '#shared/runbook/parse.ts';
+import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  await database.db.query('DELETE FROM runbook_versions');
+});
+
+const MIGRATION = '018-runbook-document.sql';
+const APPLIED = { appliedAt: new Date('2026-11-23T09:00:00.000Z'), appliedBy: 'test' };
+
+/** A text of its own: the store remembers the last one that it parsed. */
+function runbookText(name: string): string {
+  return `version: 1\nname: ${name}\nhosts:\n  web-1: { address: 192.0.2.1 }\n`;
+}
+
+async function nameInForce(text: string, document: string | null): Promise<string | undefined> {
+  await database.db.transaction((tx) => insertRunbook(tx, { text, document, ...APPLIED }));
+  return (await findRunbook(database.db))?.runbook.name;
+}
+
+function documentOf(text: string): string | null {
+  const outcome = parseRunbook(text, CATALOGUE);
+  if (!outcome.ok) throw new Error(outcome.errors[0]?.message);
+  return writeDocument(outcome);
+}
+
+test('a document is read in place of its text', async () => {
+  expect(await nameInForce('no YAML: [', documentOf(runbookText('stored')))).toBe('stored');
+});
+
+test('a document has no defaults, so that it is read with those of the version that reads it', async () => {
+  const text = runbookText('plain');
+  expect(JSON.parse(documentOf(text) ?? '')).toEqual({
+    version: 1,
+    name: 'plain',
+    hosts: { 'web-1': { address: '192.0.2.1' } },
+  });
+  await nameInForce(text, documentOf(text));
+  const parsed = parseRunbook(text, CATALOGUE);
+  expect((await findRunbook(database.db))?.runbook).toEqual(parsed.runbook);
+});
+
+test.each([
+  ['none', null],
+  ['one that is no JSON', '{'],
+  ['one of another shape', '{"version":2,"name":"other"}'],
+  ['one with a key that this version does not know', '{"version":1,"name":"x","hosts":{},"more":1}'],
+])('with %s the text is read', async (name, document) => {
+  expect(await nameInForce(runbookText(name), document)).toBe(name);
+});
+
+test('a document that JSON would change is not stored', () => {
+  const outcome = parseRunbook(runbookText('endless'), CATALOGUE);
+  if (!outcome.ok) throw new Error(outcome.errors[0]?.message);
+  const { runbook } = outcome;
+  expect(writeDocument({ runbook, document: { ...runbook, version: Number.POSITIVE_INFINITY } })).toBeNull();
+});
+
+test('a database of before is migrated once, and the version in force stays it', async () => {
+  await database.db.query('ALTER TABLE runbook_versions DROP COLUMN document');
+  await database.db.query('DELETE FROM schema_migrations WHERE name = $1', [MIGRATION]);
+  await database.db.query('INSERT INTO runbook_versions VALUES (1, $1, now(), $2)', [
+    runbookText('before'),
+    'test',
+  ]);
+  expect(await migrate(database.db)).toEqual([MIGRATION]);
+  expect(await migrate(database.db)).toEqual([]);
+  expect((await findRunbook(database.db))?.runbook.name).toBe('before');
+});
