@@ -12,11 +12,12 @@ import { awaitEnd, type Ended, killOnAbort, mustHaveEndedWell } from '../host/jo
 import type { Cluster } from '../host/postgres.ts';
 import type { Programs } from '../host/postgres-programs.ts';
 import { type Account, startProgram } from '../host/process.ts';
+import { redact } from '../host/redact.ts';
 import { type SealedChild, startSealedChild } from '../host/sealed-child.ts';
 import { type Login, type Session, type SessionTerms, sessionTerms } from '../host/sql-script.ts';
 import type { OpenDump } from './restore-dump.ts';
 import type { Hand } from './restore-plan.ts';
-import { createRefusalReader, type Refused } from './restore-refused.ts';
+import { createRefusalReader, type Refused, type SessionLoss } from './restore-refused.ts';
 
 /** What all passes of one restore have in common. */
 export interface Filling {
@@ -98,6 +99,14 @@ export async function runPass(filling: Filling, { hand, entries }: PassOrder): P
   }
 }
 
+/** Nothing goes on after it, whatever was asked for: pg_restore does not begin in the middle of its list. */
+function sessionEnded(database: string, { doing, why }: SessionLoss): LamplighterError {
+  const when = doing === undefined ? '' : ` while pg_restore was ${doing}`;
+  return new LamplighterError('failed', `fill ${database}: its session ended${when}: ${redact(why)}`, {
+    hint: "Read the server's log. When an administrator, a restart or a crash ended the session, restore again. When it ends at the same place again, a function that runs there (for a CHECK, a generated column or a partition key) ends its own session: change that function in the database that the backup was made of, and back up again. --keep-going can't leave it out.",
+  });
+}
+
 async function feed(
   filling: Filling,
   order: SessionTerms,
@@ -116,6 +125,8 @@ async function feed(
     const refused = reader.refused();
     const wentOn =
       onRefused === 'keep-going' && end.code === EXIT_REFUSED && refused.length > 0 && reader.wentOn();
+    const lost = end.code === EXIT_REFUSED ? reader.lost() : undefined;
+    if (!wentOn && lost) throw sessionEnded(filling.fresh, lost);
     if (!wentOn) mustHaveEndedWell([end]);
     return { refused };
   };

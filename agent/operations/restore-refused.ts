@@ -18,6 +18,10 @@ const CAME_TO_END = /^pg_restore: warning: errors ignored on restore: \d+$/;
  */
 const SESSION_LOST =
   /^(?:could not execute query: (?!ERROR: )|COPY failed for table .*: (?:FATAL: |PANIC: |no connection to the server|server closed ))/;
+/** Its session was gone while it sent rows, and it broke off. */
+const BROKE_OFF = /^error returned by PQputCopy(?:Data|End): /;
+/** What it does now, when it says much. */
+const DOING = /^pg_restore: ((?:processing|creating) .{1,200})$/;
 const MAX_LINE = 10_000;
 
 /** Kind and name of an entry, for people. */
@@ -26,10 +30,35 @@ export function nameEntry({ kind, schema, tag }: ListingEntry): string {
   return Buffer.from(text, 'latin1').toString('utf8');
 }
 
+/** The end of pg_restore's session before its list was done. */
+export interface SessionLoss {
+  /** What pg_restore did then, in its own words, where it says that. */
+  doing: string | undefined;
+  why: string;
+}
+
+function isSessionLost(why: string): boolean {
+  return SESSION_LOST.test(why) || BROKE_OFF.test(why);
+}
+
+function refusalOf(
+  why: string,
+  current: number | undefined,
+  names: ReadonlyMap<number, ListingEntry>,
+): Refused {
+  // Rows are refused without a word of which entry it was; the table's name is in the reason.
+  if (why.startsWith('COPY failed')) return { what: 'rows', why: why.slice(0, MAX_WHY) };
+  const named = current === undefined ? undefined : names.get(current);
+  const id = current === undefined ? {} : { dumpId: current };
+  const words = why.replace(/^could not execute query: /, '').slice(0, MAX_WHY);
+  return { what: named ? nameEntry(named) : 'the dump', why: words, ...id };
+}
+
 /** Reads pg_restore's stderr (pg_backup_archiver.c: warn_or_exit_horribly). */
 export function createRefusalReader(entries: readonly ListingEntry[]): {
   take(text: string): void;
   refused(): Refused[];
+  lost(): SessionLoss | undefined;
   /** True when pg_restore tried all that it was to restore, in a session that lasted. */
   wentOn(): boolean;
 } {
@@ -38,23 +67,17 @@ export function createRefusalReader(entries: readonly ListingEntry[]): {
   let current: number | undefined;
   let rest = '';
   let last = '';
-  let isSessionLost = false;
+  let doing: string | undefined;
+  let lost: SessionLoss | undefined;
   const takeLine = (line: string): void => {
     if (line !== '') last = line;
+    doing = DOING.exec(line)?.[1] ?? doing;
     const entry = /from TOC entry (\d+);/.exec(line)?.[1];
     if (entry !== undefined) current = Number(entry);
     const why = /^pg_restore: error: (.*)$/.exec(line)?.[1];
     if (why === undefined) return;
-    isSessionLost ||= SESSION_LOST.test(why);
-    // Rows are refused without a word of which entry it was; the table's name is in the reason.
-    if (why.startsWith('COPY failed')) {
-      refused.push({ what: 'rows', why: why.slice(0, MAX_WHY) });
-      return;
-    }
-    const named = current === undefined ? undefined : names.get(current);
-    const id = current === undefined ? {} : { dumpId: current };
-    const words = why.replace(/^could not execute query: /, '').slice(0, MAX_WHY);
-    refused.push({ what: named ? nameEntry(named) : 'the dump', why: words, ...id });
+    if (isSessionLost(why)) lost ??= { doing, why: why.slice(0, MAX_WHY) };
+    refused.push(refusalOf(why, current, names));
   };
   return {
     take: (text) => {
@@ -63,6 +86,7 @@ export function createRefusalReader(entries: readonly ListingEntry[]): {
       for (const line of lines) takeLine(line);
     },
     refused: () => refused,
-    wentOn: () => CAME_TO_END.test(last) && !isSessionLost,
+    lost: () => lost,
+    wentOn: () => CAME_TO_END.test(last) && lost === undefined,
   };
 }

@@ -95,6 +95,29 @@ test.each<[string, string, boolean]>([
   expect(reader.wentOn()).toBe(wentOn);
 });
 
+test.each<[string, string, object | undefined]>([
+  [
+    'in COPY of few rows',
+    'pg_restore: error: COPY failed for table "t": FATAL:  terminating connection\npg_restore: error: COPY failed for table "u": no connection to the server',
+    {
+      doing: 'processing data for table "public.t"',
+      why: 'COPY failed for table "t": FATAL:  terminating connection',
+    },
+  ],
+  [
+    'in COPY of many rows',
+    'pg_restore: error: error returned by PQputCopyData: server closed',
+    { doing: 'processing data for table "public.t"', why: 'error returned by PQputCopyData: server closed' },
+  ],
+  ['nowhere', 'pg_restore: error: COPY failed for table "t": ERROR:  no', undefined],
+])('where a session was ended is told: %s', (_name, said, lost) => {
+  const reader = createRefusalReader([]);
+  reader.take(
+    `pg_restore: creating TABLE "public.t"\npg_restore: processing data for table "public.t"\n${said}\n`,
+  );
+  expect(reader.lost()).toEqual(lost);
+});
+
 test.each([
   ['search_path', '"$user", app', "'$user', 'app'"],
   [
