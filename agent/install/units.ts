@@ -108,6 +108,8 @@ CPUWeight=50
 const RUNNER = `[Unit]
 Description=Lamplighter runner %i
 CollectMode=inactive-or-failed
+# What kills the whole group may take ExecStopPost= with it: newer kernels go on killing what is started there.
+OnFailure=lamplighter-recover.service
 
 [Service]
 Slice=lamplighter-run.slice

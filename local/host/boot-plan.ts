@@ -6,6 +6,8 @@ import * as z from 'zod';
 export const BootPlan = z.object({
   name: z.string(),
   timezone: z.string(),
+  /** The system that the host runs, below its own changes: this machine's, or a directory with another. */
+  systemDir: z.string(),
   /** Working directory of this boot: the overlay's mount point. */
   bootDir: z.string(),
   /** The host's disk: kept across reboots and restarts of the stack. */
@@ -75,9 +77,12 @@ export function memoryLayerOf(plan: BootPlan): string {
   return join(plan.bootDir, 'layer');
 }
 
-/** Arguments of mount(8) for the host's root, run in the layer's directory: a path may have a comma, an option may not. */
+/** Name of the link to the system in the layer's directory: a path may have a comma, an option of mount(8) may not. */
+export const LOWER_LINK = 'lower';
+
+/** Arguments of mount(8) for the host's root, run in the layer's directory. */
 export function overlayArguments(plan: BootPlan): string[] {
-  const options = 'lowerdir=/,upperdir=upper,workdir=work';
+  const options = `lowerdir=${LOWER_LINK},upperdir=upper,workdir=work`;
   return ['-t', 'overlay', 'overlay', '-o', options, rootOf(plan)];
 }
 

@@ -22,6 +22,7 @@ import {
   deviceNames,
   diskLayerOf,
   kernelMountArguments,
+  LOWER_LINK,
   laterMountArguments,
   MASKED_UNITS,
   memoryLayerOf,
@@ -43,7 +44,8 @@ function prepareDisk(plan: BootPlan): void {
     const onDisk = join(plan.diskDir, path);
     if (existsSync(onDisk)) continue;
     mkdirSync(dirname(onDisk), { recursive: true, mode: 0o755 });
-    if (path === '/etc/nginx' && existsSync(path)) copyWhole(path, onDisk);
+    const inSystem = join(plan.systemDir, path);
+    if (path === '/etc/nginx' && existsSync(inSystem)) copyWhole(inSystem, onDisk);
     else mkdirSync(onDisk, { mode: 0o755 });
   }
   const machineId = machineIdFileOf(plan);
@@ -121,20 +123,21 @@ function tryMount(args: string[], cwd: string): boolean {
   return spawnSync('/bin/mount', args, { stdio: 'ignore', cwd }).status === 0;
 }
 
-function makeLayer(layer: string): void {
+function makeLayer(plan: BootPlan, layer: string): void {
   for (const dir of ['upper', 'work']) mkdirSync(join(layer, dir), { recursive: true });
   chmodSync(join(layer, 'upper'), 0o755);
+  relink(plan.systemDir, join(layer, LOWER_LINK));
 }
 
 function mountRoot(plan: BootPlan): void {
   mount(['--make-rprivate', '/']);
   mkdirSync(rootOf(plan), { recursive: true, mode: ROOT_ONLY });
-  makeLayer(diskLayerOf(plan));
+  makeLayer(plan, diskLayerOf(plan));
   if (tryMount(overlayArguments(plan), diskLayerOf(plan))) return;
   const layer = memoryLayerOf(plan);
   mkdirSync(layer, { recursive: true, mode: ROOT_ONLY });
   mount(['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', layer]);
-  makeLayer(layer);
+  makeLayer(plan, layer);
   mount(overlayArguments(plan), layer);
 }
 

@@ -21,6 +21,8 @@ export interface HostOptions {
   timezone: string;
   /** More directories of this machine that the host must see empty, beside people's homes and `stateDir`. */
   hiddenPaths?: readonly string[];
+  /** Root directory of another system that the host runs instead of this machine's. */
+  systemDir?: string;
   log(text: string): void;
 }
 
@@ -112,6 +114,7 @@ async function bootOnce(options: HostOptions, link: HostLink): Promise<Boot> {
   const plan: BootPlan = {
     name: options.name,
     timezone: options.timezone,
+    systemDir: options.systemDir ?? '/',
     bootDir,
     diskDir: join(options.stateDir, 'disk'),
     hiddenPaths: ['/root', '/home', ...(options.hiddenPaths ?? []), options.stateDir],

@@ -13,6 +13,7 @@ import { chooseSubnet, planLink } from '#local/host/network.ts';
 const plan = {
   name: 'web-1',
   timezone: 'Europe/London',
+  systemDir: '/',
   bootDir: '/s/boot',
   diskDir: '/s/disk',
   hiddenPaths: [],
@@ -25,7 +26,7 @@ describe('the boot plan', () => {
       'overlay',
       'overlay',
       '-o',
-      'lowerdir=/,upperdir=upper,workdir=work',
+      'lowerdir=lower,upperdir=upper,workdir=work',
       '/a,b/boot/root',
     ]);
   });
