@@ -23,10 +23,23 @@ const ONLY_TESTED: readonly SystemProgram[] = [
   { purpose: 'nft', debian: 'nftables', isForHost: true, isThere: () => existsSync('/usr/sbin/nft') },
 ];
 
+/** What is needed for systems of other releases than this machine's. */
+const LONG_TESTED: readonly SystemProgram[] = [
+  {
+    purpose: 'debootstrap',
+    debian: 'debootstrap',
+    isForHost: true,
+    isThere: () => existsSync('/usr/sbin/debootstrap'),
+  },
+];
+
 /** Why only the unit tests can run here, or undefined; installs what is missing where that is allowed. */
-function whyUnitOnly(): string | undefined {
+function whyUnitOnly(isLong: boolean): string | undefined {
   try {
-    ensureSystemPackages(whyNeverHost() === undefined ? 'systemd' : 'supervised', ONLY_TESTED);
+    ensureSystemPackages(whyNeverHost() === undefined ? 'systemd' : 'supervised', [
+      ...ONLY_TESTED,
+      ...(isLong ? LONG_TESTED : []),
+    ]);
     return undefined;
   } catch (error) {
     return messageOf(error);
@@ -39,9 +52,10 @@ function listRealTests(): string[] {
 }
 
 async function main(args: string[]): Promise<Tally> {
-  if (args.includes('--long')) process.env.LAMPLIGHTER_LONG_TESTS = '1';
+  const isLong = args.includes('--long');
+  if (isLong) process.env.LAMPLIGHTER_LONG_TESTS = '1';
   const chosen = args.filter((arg) => arg !== '--long');
-  const why = whyUnitOnly();
+  const why = whyUnitOnly(isLong);
   if (why === undefined) return await run(chosen);
   const tally = await run(['--project', 'unit', ...chosen]);
   const left = listRealTests().length;

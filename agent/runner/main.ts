@@ -1,6 +1,6 @@
 // The runner's entry, root. `run`: one command, handed over on the socket that systemd passed as stdin. `recover`: after a
-// runner ended without a report (ExecStopPost=, OnFailure=), at boot and from time to time, brings what it left to an end. `upload`: from
-// time to time, uploads backups whose own command could not.
+// runner ended without a report (ExecStopPost=, OnFailure=), at boot and from time to time, brings what it left to an end.
+// `upload`: from time to time, uploads backups whose own command could not.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { hintOf, messageOf } from '#shared/errors.ts';

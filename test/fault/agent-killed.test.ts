@@ -1,11 +1,10 @@
 // The agent, the runner and the whole host killed in the middle of a restart, and Pub/Sub gone: each command comes to one
 // truthful end, and nothing runs twice.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
 import type { WireMessage } from '#shared/signing/message.ts';
 import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
+import { systemsUnderTest } from '#test/fixtures/systems.ts';
 
-const { systemdHost } = detectCapabilities();
 /** Starts when it may, so that there is a middle to be killed in. */
 const SLOW = { unit: 'slow.service', health: { activeForMs: 500 } };
 /** What the record says first when a recovery has begun. */
@@ -13,13 +12,12 @@ const TAKEN_UP = 'interrupted here; taken up again';
 /** Long enough for a health check to be cut short. */
 const PATIENT = { unit: 'steady.service', health: { activeForMs: 4000 } };
 
-describe.skipIf(systemdHost !== true)(
-  `the agent killed in the middle (needs a systemd host: ${JSON.stringify(systemdHost)})`,
-  () => {
+for (const { name, canBoot, terms } of await systemsUnderTest()) {
+  describe.skipIf(!canBoot)(`the agent killed in the middle, on ${name}`, () => {
     let host: AgentHost;
 
     beforeAll(async () => {
-      host = await startAgentHost({ systemDir: '/tmp/rel/trixie' });
+      host = await startAgentHost(terms);
     });
     afterAll(async () => {
       await host?.close();
@@ -140,5 +138,5 @@ describe.skipIf(systemdHost !== true)(
       const after = await host.send({ spec: SLOW });
       expect(await host.finished(after.id)).toMatchObject({ report: { state: 'succeeded' } });
     });
-  },
-);
+  });
+}

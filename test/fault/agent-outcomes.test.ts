@@ -1,24 +1,22 @@
 // What a host answers to each kind of command and to each kind of bad envelope, on a real systemd host.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
 import type { RefusedReport, UnitStatus } from '#shared/command/report.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { KEY_ID_ATTRIBUTE, SIGNATURE_ATTRIBUTE } from '#shared/signing/message.ts';
 import { type AgentHost, makeEnvelope, startAgentHost, waitFor } from '#test/fixtures/agent-host.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
+import { systemsUnderTest } from '#test/fixtures/systems.ts';
 
-const { systemdHost } = detectCapabilities();
 const BRIEF = { activeForMs: 500 };
 const BACKUP = { operation: 'backup.run', spec: { database: 'analytics', localRetentionDays: 30 } };
 
-describe.skipIf(systemdHost !== true)(
-  `the agent's outcomes (needs a systemd host: ${JSON.stringify(systemdHost)})`,
-  () => {
+for (const { name, canBoot, terms } of await systemsUnderTest()) {
+  describe.skipIf(!canBoot)(`the agent's outcomes, on ${name}`, () => {
     let host: AgentHost;
 
     beforeAll(async () => {
-      host = await startAgentHost();
+      host = await startAgentHost(terms);
     });
     afterAll(async () => {
       await host?.close();
@@ -302,5 +300,5 @@ describe.skipIf(systemdHost !== true)(
       expect(await host.sh('ls /var/lib/lamplighter/runs | wc -l')).not.toBe('0');
       expect(await host.sh('systemctl list-units --all --no-legend "lamplighter*"')).toBe('');
     });
-  },
-);
+  });
+}
