@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import { v7 as uuidv7 } from 'uuid';
+import { vi } from 'vitest';
 import { stringify } from 'yaml';
 import { connectPubsub } from '#agent/cloud/pubsub.ts';
 import { createDispatcher } from '#agent/dispatch/dispatch.ts';
@@ -47,8 +48,7 @@ export interface Agent {
 
 /** A control plane at this Pub/Sub address, and a host's files. */
 export async function openWorld(address: string): Promise<World> {
-  process.env.PUBSUB_EMULATOR_HOST = address;
-  process.env.METADATA_SERVER_DETECTION = 'none';
+  vi.stubEnv('PUBSUB_EMULATOR_HOST', address);
   const dir = mkdtempSync(join(tmpdir(), 'lamplighter-wired-'));
   const keys = { controlPlane: makeKey(), agent: makeKey(), runner: makeKey() };
   const signer = keySigner(keys.controlPlane.privatePem);
@@ -173,6 +173,7 @@ export async function openWorld(address: string): Promise<World> {
     close: async () => {
       runner.locks.close();
       await client.close();
+      vi.unstubAllEnvs();
       rmSync(dir, { recursive: true, force: true });
     },
   };

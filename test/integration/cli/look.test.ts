@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { displayWidth } from '#cli/output/width.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
@@ -8,7 +8,7 @@ import { lamp, type ScriptedApi, startScriptedApi } from './scripted-api.ts';
 
 let api: ScriptedApi;
 beforeEach(async () => {
-  process.env['TZ'] = 'UTC';
+  vi.stubEnv('TZ', 'UTC');
   api = await startScriptedApi();
   api.on('GET /v1/status', () => ({ body: STATUS }));
   api.on('GET /v1/alerts', ({ query }) => ({ body: query.get('state') === 'firing' ? STATUS.alerts : [] }));
@@ -37,7 +37,10 @@ beforeEach(async () => {
     ],
   }));
 });
-afterEach(() => api.close());
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await api.close();
+});
 
 const nowMs = Date.parse(NOW);
 

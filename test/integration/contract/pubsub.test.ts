@@ -6,8 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findGoogleEmulator, startGoogleEmulator } from '#local/pubsub/google-emulator.ts';
 import { startPubsub } from '#local/pubsub/server.ts';
 
-process.env.METADATA_SERVER_DETECTION = 'none';
-
 interface Target {
   name: string;
   isOurs: boolean;

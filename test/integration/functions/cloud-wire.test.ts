@@ -34,9 +34,6 @@ import {
 import { makeKey } from '#test/fixtures/deps.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
-// The client of this process would look for a metadata server otherwise.
-process.env.METADATA_SERVER_DETECTION = 'none';
-
 const STARTED = ['api', 'sign', 'report'] as const;
 const mint = createTokenMint();
 const signingKey = makeKey();

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { bytesOf, checksumsOf, type RunningGcs, runGcs } from './running-server.ts';
 
 const BYTES = bytesOf(100_000);
@@ -59,7 +59,7 @@ test.each([
 
 test('the client, told of an emulator, reads and writes', async () => {
   const { Storage } = await import('@google-cloud/storage');
-  process.env['STORAGE_EMULATOR_HOST'] = gcs.server.url;
+  vi.stubEnv('STORAGE_EMULATOR_HOST', gcs.server.url);
   try {
     const file = new Storage({ projectId: 'test' }).bucket('backups').file('emulated/ü');
     await file.save('content');
@@ -68,7 +68,7 @@ test('the client, told of an emulator, reads and writes', async () => {
     expect((await file.getMetadata())[0].metadata).toEqual({ a: '1' });
     await file.delete();
   } finally {
-    delete process.env['STORAGE_EMULATOR_HOST'];
+    vi.unstubAllEnvs();
   }
 });
 

@@ -8,8 +8,6 @@ import { type Message, PubSub } from '@google-cloud/pubsub';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type PubsubServer, startPubsub } from '#local/pubsub/server.ts';
 
-process.env.METADATA_SERVER_DETECTION = 'none';
-
 let dataDir: string;
 let server: PubsubServer;
 let client: PubSub;
