@@ -35,7 +35,9 @@ export function addressOf(req: IncomingMessage, isBehindFrontEnd: boolean): stri
     .at(-1)
     ?.trim();
   const address = (isBehindFrontEnd && forwarded ? forwarded : req.socket.remoteAddress) ?? 'unknown';
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address.replace('::ffff:', '').slice(0, 64);
+  // Node compiles a long expression when `isIPv6` is first called, which a cold start would wait for.
+  const isLong = address.includes(':') && !address.startsWith('::ffff:') && isIPv6(address);
+  if (!isLong) return address.replace('::ffff:', '').slice(0, 64);
   return `${new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')[0]?.split(':').slice(0, 4).join(':')}::/64`;
 }
 
