@@ -48,16 +48,12 @@ export async function createFreshDatabase(
   major: number,
 ): Promise<void> {
   await dropDatabase(cluster, fresh);
-  await runSql(createStatement(fresh, properties, major), {
-    cluster,
-    ...ADMIN,
-    timeoutMs: CREATE_TIMEOUT_MS,
-  });
   await runSql(
-    `REVOKE ALL ON DATABASE ${quoteName(fresh)} FROM PUBLIC;
+    `${createStatement(fresh, properties, major)}
+     REVOKE ALL ON DATABASE ${quoteName(fresh)} FROM PUBLIC;
      GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteName(fresh)} TO ${quoteName(RESTORE_ROLE)};
      ALTER DATABASE ${quoteName(fresh)} ALLOW_CONNECTIONS true;`,
-    { cluster, ...ADMIN },
+    { cluster, ...ADMIN, timeoutMs: CREATE_TIMEOUT_MS },
   );
 }
 
