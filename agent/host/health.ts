@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { HealthCheck } from '#shared/runbook/schema.ts';
 import { askStatus } from './http-status.ts';
-import { findUnmetCondition, readMoment } from './systemd.ts';
+import { readMoment } from './systemd.ts';
+import { findUnmetCondition } from './unit-condition.ts';
 import { describeMoment, restingStandOf, type UnitMoment } from './unit-stand.ts';
 
 const LOOPBACK = '127.0.0.1';

@@ -118,27 +118,3 @@ export async function controlUnit(
     ...(signal ? { signal } : {}),
   });
 }
-
-const UNMET = /^\S+: (Condition\w+=.*) failed\.$/m;
-
-/** The first Condition…= in the output of systemd-analyze(1) that does not hold. */
-export function parseUnmetCondition(text: string): string | undefined {
-  return UNMET.exec(text)?.[1];
-}
-
-/**
- * The condition that keeps a unit from starting. systemctl calls that a success, and systemd forgets what nothing refers to, so
- * the conditions are asked for once more (systemd 250 and later). Undefined when all hold, or nobody can tell.
- */
-export async function findUnmetCondition(unit: string): Promise<string | undefined> {
-  try {
-    const { stdout, stderr } = await runProgram({
-      file: PATHS.systemdAnalyze,
-      args: ['condition', `--unit=${unit}`],
-      timeoutMs: SHOW_TIMEOUT_MS,
-    });
-    return parseUnmetCondition(`${stdout}\n${stderr}`);
-  } catch {
-    return undefined;
-  }
-}

@@ -54,6 +54,8 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
   describe.skipIf(!canBoot)(`units of a real host, on ${name}`, () => {
     let host: AgentHost;
     let patient: { id: string };
+    // Before systemd 250 nobody can ask which.
+    const unmet = name === 'Debian 11' ? 'a condition of its unit file' : 'ConditionPathExists=/no/such/file';
 
     const ask = (verb: string, unit: string, more: object = {}) =>
       host.send({ operation: `service.${verb}`, spec: { unit, health: BRIEF, ...more }, timeoutMs: 600_000 });
@@ -97,8 +99,8 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
       ['simple-ends.service', 'unhealthy', 'did not stay active'],
       ['exec-missing.service', 'step-failed', 'restart: run systemctl: exit 1'],
       ['never-tells.service', 'step-failed', 'restart: run systemctl: exit 1'],
-      ['skipped.service', 'unhealthy', 'ConditionPathExists=/no/such/file does not hold'],
-      ['once-skipped.service', 'unhealthy', 'ConditionPathExists=/no/such/file does not hold'],
+      ['skipped.service', 'unhealthy', `${unmet} does not hold`],
+      ['once-skipped.service', 'unhealthy', `${unmet} does not hold`],
       ['loops.service', 'unhealthy', 'check health of loops.service'],
     ])('%s fails: %s, %s', async (unit, code, message) => {
       const report = await end('restart', unit);

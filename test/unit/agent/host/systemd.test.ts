@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { controlArguments, parseMoment, parseUnmetCondition } from '#agent/host/systemd.ts';
+import { controlArguments, parseMoment } from '#agent/host/systemd.ts';
 import { parseShow, showArguments } from '#agent/host/unit-status.ts';
 import { UnitStatus } from '#shared/command/report.ts';
 
@@ -92,21 +92,4 @@ test.each([
 test('units come after `--`, so that none can be an option', () => {
   expect(controlArguments('restart', 'a.service').slice(-3)).toEqual(['restart', '--', 'a.service']);
   expect(showArguments(['a.service', 'b.service']).slice(-3)).toEqual(['--', 'a.service', 'b.service']);
-});
-
-// What systemd-analyze 252 prints.
-test.each([
-  [
-    'a.service: ConditionVirtualization=!container failed.\nConditions failed.\n',
-    'ConditionVirtualization=!container',
-  ],
-  [
-    'a.service: ConditionPathExists=/a succeeded.\na.service: ConditionUser=x y failed.\n',
-    'ConditionUser=x y',
-  ],
-  ['Conditions succeeded.\n', undefined],
-  ['Unit cron.service not found.\n', undefined],
-  ["systemd-analyze: unrecognized option '--unit=a.service'", undefined],
-])('of %j finds %j', (text, expected) => {
-  expect(parseUnmetCondition(text)).toBe(expected);
 });
