@@ -81,28 +81,34 @@ describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs r
     }
   });
 
-  test.each([
-    ['check-backup', 0],
-    ['restore-roles', 0],
-    ['restore-roles', 40],
-    ['create-database', 0],
-    ['create-database', 60],
-    ['restore-database', 50],
-    ['restore-database', 300],
-    ['check-rows', 0],
-    ['check-rows', 40],
-    ['hand-over', 0],
-    ['hand-over', 60],
-    ['hand-over', 150],
-    ['swap', 0],
-    ['swap', 20],
-    ['swap', 40],
-    ['swap', 60],
-    ['swap', 90],
-    ['start-services', 0],
-    ['clean-up', 0],
-  ])('a restore, in %s after %d ms', async (step, afterMs) => {
+  const setOpen = async (isOpen: boolean): Promise<void> => {
+    await lab.cluster.query('postgres', `ALTER DATABASE shop ALLOW_CONNECTIONS ${isOpen}`);
+  };
+
+  test.each<[string, number, string]>([
+    ['check-backup', 0, ''],
+    ['restore-roles', 0, ''],
+    ['restore-roles', 40, ''],
+    ['create-database', 0, ''],
+    ['create-database', 60, ''],
+    ['restore-database', 50, ''],
+    ['restore-database', 300, ''],
+    ['check-rows', 0, ''],
+    ['check-rows', 40, ''],
+    ['hand-over', 0, ''],
+    ['hand-over', 60, ''],
+    ['hand-over', 150, ''],
+    ['swap', 0, ' of a closed database'],
+    ['swap', 0, ''],
+    ['swap', 20, ''],
+    ['swap', 40, ''],
+    ['swap', 60, ''],
+    ['swap', 90, ''],
+    ['start-services', 0, ''],
+    ['clean-up', 0, ''],
+  ])('a restore, in %s after %d ms%s', async (step, afterMs, closed) => {
     await lab.cluster.query('shop', 'DELETE FROM orders WHERE id <= 10');
+    if (closed) await setOpen(false);
     const before = await databases();
     const terms = { backupId, database: 'shop', confirm: 'shop', services: [] };
     const run = lab.start('restore.run', terms);
@@ -113,14 +119,18 @@ describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs r
       "SELECT FROM pg_roles WHERE rolname LIKE 'lamplighter-%'",
     );
     expect(roles).toEqual([]);
+    const after = await databases();
+    // What its owner had closed stays closed, whether it was put back or is kept.
+    if (closed) await setOpen(true);
     if (ending.state === 'succeeded') {
       expect(await rows()).toBe(ROWS);
-      const kept = `shop_before_${run.commandId.slice(-6)}`;
-      expect(await databases()).toEqual([...before, kept].toSorted((a, b) => a.localeCompare(b)));
+      const kept = `shop_before_${run.commandId.slice(-6)}${closed ? ' (closed)' : ''}`;
+      const others = before.filter((name) => !/^shop(?: \(closed\))?$/.test(name));
+      expect(after).toEqual([...others, 'shop', kept].toSorted((a, b) => a.localeCompare(b)));
     } else {
       expect(ending).toMatchObject({ state: 'failed', code: 'interrupted' });
       expect(ending.message).toMatch(/everything was put back/);
-      expect(await databases()).toEqual(before);
+      expect(after).toEqual(before);
       expect(await rows()).toBeLessThan(ROWS);
     }
   });
