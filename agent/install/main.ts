@@ -89,10 +89,11 @@ async function uninstall(): Promise<void> {
     await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', unit], timeoutMs: TIMEOUT_MS });
   }
   await runProgram({ file: PATHS.systemctl, args: ['stop', ALL_SLICES], timeoutMs: TIMEOUT_MS });
-  await removeGuard();
+  const rulesStay = await removeGuard();
   removeFiles();
   await systemctl('daemon-reload');
   console.log(tellKept(dirname(PATHS.config), dirname(PATHS.runs)));
+  if (rulesStay !== undefined) console.error(rulesStay);
 }
 
 /** The archive's files, all checked before anything is written. */
@@ -141,14 +142,15 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   if (values['release-key'] !== undefined) pinReleaseKey(values['release-key']);
   installPrograms(programs);
   writeUnits();
-  await (isGuarded ? setGuard() : removeGuard());
+  if (isGuarded) await setGuard();
+  const rulesStay = isGuarded ? undefined : await removeGuard();
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', ...STARTED_UNITS);
   const timers = ['lamplighter-recover.timer', 'lamplighter-upload.timer'];
   await systemctl('start', 'lamplighter-run.socket', 'lamplighter-read.socket', ...timers);
   await systemctl('restart', 'lamplighter-agent.service');
-  const told = tellGuard(isGuarded);
-  if (told !== undefined) console.error(`${told}\n`);
+  const told = [tellGuard(isGuarded), rulesStay].filter((text) => text !== undefined);
+  if (told.length > 0) console.error(`${told.join('\n')}\n`);
   const enrolment = JSON.stringify(await writeEnrolment(host, keys));
   if (values.json) console.log(enrolment);
   else explain(host, enrolment);

@@ -111,16 +111,23 @@ export async function setGuard(): Promise<void> {
   await systemctl('restart', GUARD_UNIT);
 }
 
-/** Takes the guard away, where there is one. Throws what nft said when its rules could not be taken away. */
-export async function removeGuard(): Promise<void> {
-  if (!existsSync(join(PATHS.units, GUARD_UNIT))) return;
+/**
+ * Takes the guard away, where there is one; gives what is left for a person to do, where nft is gone. Throws what nft said
+ * when its rules could not be taken away.
+ */
+export async function removeGuard(): Promise<string | undefined> {
+  if (!existsSync(join(PATHS.units, GUARD_UNIT))) return undefined;
   await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', GUARD_UNIT], timeoutMs: TIMEOUT_MS });
   // Making the table first, as in the rules: that it is not there is no fault.
   const input = `table ${TABLE}\ndelete table ${TABLE}\n`;
-  if (existsSync(PATHS.nft)) await runChecked({ ...NFT, args: ['--file', '-'], input });
+  const hasNft = existsSync(PATHS.nft);
+  if (hasNft) await runChecked({ ...NFT, args: ['--file', '-'], input });
   for (const file of [join(PATHS.units, GUARD_UNIT), PATHS.metadataGuard]) rmSync(file, { force: true });
   await systemctl('daemon-reload');
+  return hasNft ? undefined : RULES_STAY;
 }
+
+const RULES_STAY = `Warning: the guard of the metadata server is taken away, but its rules hold until the next boot, because ${PATHS.nft} is missing. Reboot, or install the package nftables and run: nft delete table ${TABLE}`;
 
 async function systemctl(...args: string[]): Promise<void> {
   await runChecked({ file: PATHS.systemctl, args, timeoutMs: TIMEOUT_MS });

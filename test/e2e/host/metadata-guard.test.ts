@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
+import { whySkipped } from '#test/fixtures/skip-reason.ts';
 
 const { systemdHost } = detectCapabilities();
 const able = systemdHost === true && !existsSync('/usr/sbin/nft') ? 'that needs nftables' : systemdHost;
@@ -49,7 +50,7 @@ const served = (answer: string) => ({
 const ANSWERED = served('identity');
 const REFUSED = served('ECONNREFUSED');
 
-describe.skipIf(able !== true)(`the metadata server of a real host (${able})`, () => {
+describe.skipIf(able !== true)(`the metadata server of a real host${whySkipped(able)}`, () => {
   let host: AgentHost;
 
   const ask = async (user: string): Promise<unknown> =>
@@ -132,6 +133,17 @@ describe.skipIf(able !== true)(`the metadata server of a real host (${able})`, (
   test('--no-guard-metadata opens the server again', async () => {
     await host.sh(`${AGAIN} --no-guard-metadata`);
     expect(await askAll()).toEqual(OPEN);
+  });
+
+  test('a guard that is taken away without nft says that its rules hold on, and how to end them', async () => {
+    await host.sh(`${AGAIN} --guard-metadata`);
+    await host.sh('mv /usr/sbin/nft /usr/sbin/nft.gone');
+    const said = await host.sh(`${AGAIN} --no-guard-metadata 2>&1`);
+    await host.sh('mv /usr/sbin/nft.gone /usr/sbin/nft');
+    expect(said).toMatch(/^Warning: .* until the next boot.*nft delete table inet lamplighter$/m);
+    expect(await ask('nobody')).toEqual(REFUSED);
+    await host.sh('nft delete table inet lamplighter');
+    expect(await ask('nobody')).toEqual(ANSWERED);
   });
 
   test('uninstalling leaves no rule, unit or file of the guard', async () => {
