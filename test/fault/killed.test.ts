@@ -7,6 +7,7 @@ import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { PATIENCE_MS } from '#test/fixtures/patience.ts';
+import { whySkipped } from '#test/fixtures/skip-reason.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
 
 const { systemdHost } = detectCapabilities();
@@ -21,113 +22,109 @@ async function waitFor<T>(probe: () => Promise<T | undefined>): Promise<T> {
   throw new Error('what was waited for did not come');
 }
 
-describe.skipIf(systemdHost !== true)(
-  `killed in the middle (needs a systemd host: ${JSON.stringify(systemdHost)})`,
-  () => {
-    let stack: TestStack;
+describe.skipIf(systemdHost !== true)(`killed in the middle${whySkipped(systemdHost)}`, () => {
+  let stack: TestStack;
 
-    beforeAll(async () => {
-      stack = await startTestStack();
+  beforeAll(async () => {
+    stack = await startTestStack();
+  });
+  afterAll(async () => {
+    await stack?.close();
+  });
+
+  async function request(body: Partial<CommandRequest> & { operation: string }): Promise<string> {
+    const response = await fetch(`${stack.url}/v1/commands`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
     });
-    afterAll(async () => {
-      await stack?.close();
+    return z.object({ id: z.string() }).parse(await response.json()).id;
+  }
+
+  async function see(id: string): Promise<CommandDetail> {
+    return await stack.client.get(`/v1/commands/${id}`, CommandDetail);
+  }
+
+  async function settled(id: string): Promise<CommandView> {
+    return await waitFor(async () => {
+      const { command } = await see(id);
+      return isSettled(command.state) ? command : undefined;
     });
+  }
 
-    async function request(body: Partial<CommandRequest> & { operation: string }): Promise<string> {
-      const response = await fetch(`${stack.url}/v1/commands`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
-      return z.object({ id: z.string() }).parse(await response.json()).id;
-    }
+  const sh = (script: string) => stack.machine.run(['/bin/sh', '-c', script]);
 
-    async function see(id: string): Promise<CommandDetail> {
-      return await stack.client.get(`/v1/commands/${id}`, CommandDetail);
-    }
+  /** Looked for in the run's own record: what kills in the middle of a step must not wait for its report. */
+  async function begun(id: string, step: string): Promise<void> {
+    const record = `/var/lib/lamplighter/runs/${id}/steps.ndjson`;
+    await sh(`until grep -q '"step":"${step}","phase":"begin"' ${record}; do sleep 0.05; done`);
+  }
 
-    async function settled(id: string): Promise<CommandView> {
-      return await waitFor(async () => {
-        const { command } = await see(id);
-        return isSettled(command.state) ? command : undefined;
-      });
-    }
+  async function kill(unit: string): Promise<void> {
+    await stack.machine.run(['/usr/bin/systemctl', 'kill', '--signal=SIGKILL', unit]);
+  }
 
-    const sh = (script: string) => stack.machine.run(['/bin/sh', '-c', script]);
+  async function starts(unit: string): Promise<number> {
+    // The journal hears of a start a little later than who waits for it.
+    const { stdout } = await sh(`journalctl --sync; journalctl -u ${unit} -o cat --no-pager`);
+    return stdout.split('\n').filter((line) => line.startsWith('Started ')).length;
+  }
 
-    /** Looked for in the run's own record: what kills in the middle of a step must not wait for its report. */
-    async function begun(id: string, step: string): Promise<void> {
-      const record = `/var/lib/lamplighter/runs/${id}/steps.ndjson`;
-      await sh(`until grep -q '"step":"${step}","phase":"begin"' ${record}; do sleep 0.05; done`);
-    }
-
-    async function kill(unit: string): Promise<void> {
-      await stack.machine.run(['/usr/bin/systemctl', 'kill', '--signal=SIGKILL', unit]);
-    }
-
-    async function starts(unit: string): Promise<number> {
-      // The journal hears of a start a little later than who waits for it.
-      const { stdout } = await sh(`journalctl --sync; journalctl -u ${unit} -o cat --no-pager`);
-      return stdout.split('\n').filter((line) => line.startsWith('Started ')).length;
-    }
-
-    async function newestBackup(): Promise<string> {
-      return await waitFor(async () => {
-        const { lastBackup } = await stack.client.status();
-        return lastBackup?.proof.state === 'verified' ? lastBackup.id : undefined;
-      });
-    }
-
-    test('the agent, during a restart: the restart ends once and its result arrives', async () => {
-      const before = await starts('app-web.service');
-      const id = await request({ operation: 'service.restart', params: { service: 'web' } });
-      await begun(id, 'restart');
-      await kill('lamplighter-agent.service');
-      expect(await settled(id)).toMatchObject({ state: 'succeeded' });
-      expect(await starts('app-web.service')).toBe(before + 1);
+  async function newestBackup(): Promise<string> {
+    return await waitFor(async () => {
+      const { lastBackup } = await stack.client.status();
+      return lastBackup?.proof.state === 'verified' ? lastBackup.id : undefined;
     });
+  }
 
-    test('the agent, during a backup: the backup ends and is verified', async () => {
-      const id = await request({ operation: 'backup.run' });
-      await begun(id, 'database');
-      await kill('lamplighter-agent.service');
-      const command = await settled(id);
-      expect(command).toMatchObject({ state: 'succeeded' });
-      expect(await newestBackup()).toBe(z.object({ backupId: z.string() }).parse(command.result).backupId);
-    });
+  test('the agent, during a restart: the restart ends once and its result arrives', async () => {
+    const before = await starts('app-web.service');
+    const id = await request({ operation: 'service.restart', params: { service: 'web' } });
+    await begun(id, 'restart');
+    await kill('lamplighter-agent.service');
+    expect(await settled(id)).toMatchObject({ state: 'succeeded' });
+    expect(await starts('app-web.service')).toBe(before + 1);
+  });
 
-    test('the agent, during a restore: the restore ends and the rows are there', async () => {
-      const before = await platformFingerprint(stack.machine);
-      const id = await request({
-        operation: 'restore.run',
-        params: { backup: await newestBackup(), confirm: 'analytics' },
-      });
-      await begun(id, 'restore-database');
-      await kill('lamplighter-agent.service');
-      expect(await settled(id)).toMatchObject({ state: 'succeeded' });
-      const after = await platformFingerprint(stack.machine);
-      expect(after.tables['public.readings']).toEqual(before.tables['public.readings']);
-    });
+  test('the agent, during a backup: the backup ends and is verified', async () => {
+    const id = await request({ operation: 'backup.run' });
+    await begun(id, 'database');
+    await kill('lamplighter-agent.service');
+    const command = await settled(id);
+    expect(command).toMatchObject({ state: 'succeeded' });
+    expect(await newestBackup()).toBe(z.object({ backupId: z.string() }).parse(command.result).backupId);
+  });
 
-    test('the runner, during a restore: everything is put back and the services run', async () => {
-      const id = await request({
-        operation: 'restore.run',
-        params: { backup: await newestBackup(), confirm: 'analytics' },
-      });
-      await begun(id, 'restore-database');
-      await kill('lamplighter-run@*.service');
-      const command = await settled(id);
-      expect(command.state).toBe('failed');
-      const { services } = await waitFor(async () => {
-        const status = await stack.client.status();
-        return status.services.every((service) => service.activeState === 'active') ? status : undefined;
-      });
-      expect(services.length).toBeGreaterThan(3);
-      const databases = await stack.machine.run(
-        ['/usr/bin/psql', '-XAtc', 'SELECT datname FROM pg_database'],
-        { user: 'postgres' },
-      );
-      expect(databases.stdout).not.toMatch(/analytics_restore_/);
+  test('the agent, during a restore: the restore ends and the rows are there', async () => {
+    const before = await platformFingerprint(stack.machine);
+    const id = await request({
+      operation: 'restore.run',
+      params: { backup: await newestBackup(), confirm: 'analytics' },
     });
-  },
-);
+    await begun(id, 'restore-database');
+    await kill('lamplighter-agent.service');
+    expect(await settled(id)).toMatchObject({ state: 'succeeded' });
+    const after = await platformFingerprint(stack.machine);
+    expect(after.tables['public.readings']).toEqual(before.tables['public.readings']);
+  });
+
+  test('the runner, during a restore: everything is put back and the services run', async () => {
+    const id = await request({
+      operation: 'restore.run',
+      params: { backup: await newestBackup(), confirm: 'analytics' },
+    });
+    await begun(id, 'restore-database');
+    await kill('lamplighter-run@*.service');
+    const command = await settled(id);
+    expect(command.state).toBe('failed');
+    const { services } = await waitFor(async () => {
+      const status = await stack.client.status();
+      return status.services.every((service) => service.activeState === 'active') ? status : undefined;
+    });
+    expect(services.length).toBeGreaterThan(3);
+    const databases = await stack.machine.run(['/usr/bin/psql', '-XAtc', 'SELECT datname FROM pg_database'], {
+      user: 'postgres',
+    });
+    expect(databases.stdout).not.toMatch(/analytics_restore_/);
+  });
+});

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { LogLine } from '#shared/operations/service.ts';
 import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
+import { whySkipped } from '#test/fixtures/skip-reason.ts';
 
 const { systemdHost } = detectCapabilities();
 const UNIT = 'spill.service';
@@ -29,7 +30,7 @@ const POLICY_HERE = { secretFiles: [ENV_FILE], units: { [UNIT]: ['logs', 'restar
 const UNITS = { [UNIT]: '[Service]\nExecStart=/bin/sh -c "cat /opt/app/printed; exit 3"\n' };
 const Lines = z.object({ lines: z.array(LogLine) });
 
-describe.skipIf(systemdHost !== true)(`secrets of a real host (${systemdHost})`, () => {
+describe.skipIf(systemdHost !== true)(`secrets of a real host${whySkipped(systemdHost)}`, () => {
   let host: AgentHost;
 
   function write(file: string, text: string, mode: number): void {

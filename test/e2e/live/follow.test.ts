@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { type AgentHost, POLICY, startAgentHost } from '#test/fixtures/agent-host.ts';
+import { whySkipped } from '#test/fixtures/skip-reason.ts';
 import { type ScriptedApi, spawnLamp, startScriptedApi } from '#test/integration/cli/scripted-api.ts';
 import { FOLLOW_COMMAND, type Harness, startRelay } from '#test/integration/live/live-harness.ts';
 
@@ -16,7 +17,7 @@ const POLICY_HERE = {
   units: { ...POLICY.units, [UNIT]: ['logs'] },
 };
 
-describe.skipIf(systemdHost !== true)(`live logs of a real host (${systemdHost})`, () => {
+describe.skipIf(systemdHost !== true)(`live logs of a real host${whySkipped(systemdHost)}`, () => {
   let host: AgentHost;
   let relay: Harness;
   let api: ScriptedApi;

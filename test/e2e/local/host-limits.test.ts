@@ -10,12 +10,13 @@ import { bootHost } from '#local/host/machine.ts';
 import { closeLink, openLink } from '#local/host/network.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { NOTHING, observeMachine, ownLinks } from '#test/fixtures/machine-state.ts';
+import { whySkipped } from '#test/fixtures/skip-reason.ts';
 
 const { systemdHost } = detectCapabilities();
 const OWNER = join(import.meta.dirname, '../../fixtures/host-owner.ts');
 const Booted = z.object({ pid: z.int(), address: z.string() });
 
-describe.skipIf(systemdHost !== true)(`around a host (${systemdHost})`, () => {
+describe.skipIf(systemdHost !== true)(`around a host${whySkipped(systemdHost)}`, () => {
   const base = mkdtempSync(join(tmpdir(), 'lamplighter-limits-'));
   afterAll(() => rmSync(base, { recursive: true, force: true }));
 

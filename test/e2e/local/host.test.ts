@@ -13,10 +13,11 @@ import { breakWeb, dropTable, platformFingerprint } from '#local/platform/story.
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
 import { PATIENCE_MS } from '#test/fixtures/patience.ts';
+import { whySkipped } from '#test/fixtures/skip-reason.ts';
 
 const { systemdHost } = detectCapabilities();
 
-describe.skipIf(systemdHost !== true)(`a host with its own systemd (${systemdHost})`, () => {
+describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(systemdHost)}`, () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'lamplighter-host-'));
   let machine: HostMachine;
 
