@@ -4,10 +4,10 @@
 import { createWriteStream, writeSync } from 'node:fs';
 import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { parseArgs } from 'node:util';
 import { constants, createZstdCompress } from 'node:zlib';
 import { openArchiveReader } from '#shared/backup/archive/decode.ts';
 import { messageOf } from '#shared/errors.ts';
+import { parseOptions } from '#shared/options.ts';
 import { encryptTo } from './encrypt.ts';
 import { createMeter } from './meter.ts';
 import { PIECE_BYTES, readPieces } from './pieces.ts';
@@ -62,15 +62,17 @@ async function pack(maxBytes: number, recipients: readonly string[]): Promise<Pa
   return { ...stored.result(), contentBytes, contentSha256, ...encrypted, tables };
 }
 
-const { values } = parseArgs({
+const USAGE = 'usage: backup-pack --max-bytes N [--recipient age1…]';
+const OPTIONS = {
   options: { 'max-bytes': { type: 'string' }, recipient: { type: 'string', multiple: true } },
-});
+} as const;
+
 // Taken hold of while descriptors can still be had.
 for (const stream of [process.stdin, process.stderr]) stream.on('error', () => undefined);
 try {
+  const { values } = parseOptions(OPTIONS, USAGE);
   const maxBytes = Number(values['max-bytes']);
-  if (!Number.isSafeInteger(maxBytes))
-    throw new Error('usage: backup-pack --max-bytes N [--recipient age1…]');
+  if (!Number.isSafeInteger(maxBytes)) throw new Error(USAGE);
   writeSync(RESULT_FD, READY);
   const result = await pack(maxBytes, values.recipient ?? []);
   writeSync(RESULT_FD, `${JSON.stringify(result)}\n`);

@@ -3,22 +3,25 @@
 import { writeSync } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { parseOptions } from '#shared/options.ts';
 import { createMeter, type Meter } from '../backup-pack/meter.ts';
 import { openObjectStore } from '../cloud/storage.ts';
 import { EXIT_NOT_FOUND, FIRST_FILE_FD, FileToUpload, RESULT_FD, type StreamResult } from './protocol.ts';
 
-const { positionals, values } = parseArgs({
+const USAGE = 'usage: backup-stream upload|fetch';
+const OPTIONS = {
   allowPositionals: true,
   options: {
     bucket: { type: 'string' },
     object: { type: 'string' },
     file: { type: 'string', multiple: true },
   },
-});
+} as const;
 
-function need(name: 'bucket' | 'object'): string {
+type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>['values'];
+
+function need(values: Values, name: 'bucket' | 'object'): string {
   const value = values[name];
   if (value === undefined || value === '') throw new Error(`--${name} is missing`);
   return value;
@@ -38,29 +41,31 @@ function measured(meter: Meter): Transform {
  * Uploads files in their order, and none after one that failed. Root has opened each for reading only, and knows their sizes
  * and checksums by itself.
  */
-async function upload(): Promise<StreamResult | undefined> {
-  const store = openObjectStore(need('bucket'), process.env.STORAGE_API_ENDPOINT);
+async function upload(values: Values): Promise<StreamResult | undefined> {
+  const store = openObjectStore(need(values, 'bucket'), process.env.STORAGE_API_ENDPOINT);
   const files = (values.file ?? []).map((text) => FileToUpload.parse(JSON.parse(text)));
   for (const [i, file] of files.entries()) await store.upload({ ...file, fd: FIRST_FILE_FD + i });
   return undefined;
 }
 
-async function fetchObject(): Promise<StreamResult> {
+async function fetchObject(values: Values): Promise<StreamResult> {
   const meter = createMeter({ withCrc32c: true });
-  const source = openObjectStore(need('bucket'), process.env.STORAGE_API_ENDPOINT).read(need('object'));
+  const store = openObjectStore(need(values, 'bucket'), process.env.STORAGE_API_ENDPOINT);
+  const source = store.read(need(values, 'object'));
   await pipeline(source, measured(meter), process.stdout);
   return meter.result();
 }
 
-const MODES: Record<string, () => Promise<StreamResult | undefined>> = {
+const MODES: Record<string, (values: Values) => Promise<StreamResult | undefined>> = {
   upload,
   fetch: fetchObject,
 };
 
 try {
+  const { positionals, values } = parseOptions(OPTIONS, USAGE);
   const run = MODES[positionals[0] ?? ''];
-  if (!run) throw new Error('usage: backup-stream upload|fetch');
-  const result = await run();
+  if (!run) throw new Error(USAGE);
+  const result = await run(values);
   if (result) writeSync(RESULT_FD, `${JSON.stringify(result)}\n`);
   process.exit(0);
 } catch (error) {

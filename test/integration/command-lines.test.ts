@@ -19,6 +19,18 @@ test.each([
   expect(ran.stderr).not.toMatch(/Unknown option|ERR_| at /);
 });
 
+test.each(['agent/backup-pack/main.ts', 'agent/backup-stream/main.ts'])(
+  '%s, which the runner starts, tells the runner',
+  (program) => {
+    const ran = spawnSync(process.execPath, [join(ROOT, program), '--bogus'], { encoding: 'utf8' });
+    expect(ran).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: 'read options: there is no option --bogus\n',
+    });
+  },
+);
+
 test.each([
   ['agent/main.ts', 'agent failed', 'lamplighter-agent.service'],
   ['agent/runner/main.ts', 'runner failed', 'usage: runner run'],
