@@ -39,6 +39,7 @@ export function processIo(): Io {
     homeDir: env['HOME'] ?? '/',
     nowMs: () => Date.now(),
     ask: async (question, signal) => {
+      // oxlint-disable-next-line no-restricted-imports -- a person's answer at a terminal, no data
       const { createInterface } = await import('node:readline/promises');
       const terminal = createInterface({ input: stdin, output: stderr });
       try {
