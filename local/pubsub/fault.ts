@@ -1,5 +1,7 @@
 // Refusals as gRPC says them.
 import { status } from '@grpc/grpc-js';
+import type * as z from 'zod';
+import { describeIssues } from '#shared/plain-issue.ts';
 
 /** An error with a gRPC status code, in the form grpc-js sends. */
 export class GrpcFault extends Error {
@@ -13,6 +15,11 @@ export class GrpcFault extends Error {
 
 export function invalidArgument(message: string): GrpcFault {
   return new GrpcFault(status.INVALID_ARGUMENT, message);
+}
+
+/** A request, or what is to become of a resource, that is not of the form that it must have. */
+export function notOfForm(error: z.ZodError): GrpcFault {
+  return invalidArgument(describeIssues(error.issues, 'the request'));
 }
 
 export function notFound(resource: string): GrpcFault {

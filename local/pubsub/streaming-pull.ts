@@ -3,7 +3,7 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import * as z from 'zod';
 import type { Broker } from './broker.ts';
-import { invalidArgument } from './fault.ts';
+import { invalidArgument, notOfForm } from './fault.ts';
 import { MAX_ACK_DEADLINE_S, MIN_ACK_DEADLINE_S } from './limits.ts';
 import { checkSubscriptionName } from './names.ts';
 import type { Queue } from './queue.ts';
@@ -45,10 +45,7 @@ export function streamingPull(broker: Broker): handleBidiStreamingCall<unknown, 
         session.settle(request);
       } catch (error) {
         end();
-        stream.emit(
-          'error',
-          error instanceof z.ZodError ? invalidArgument(z.prettifyError(error)) : asFault(error),
-        );
+        stream.emit('error', error instanceof z.ZodError ? notOfForm(error) : asFault(error));
       }
     });
     stream.on('end', () => {

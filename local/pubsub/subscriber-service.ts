@@ -5,7 +5,7 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import * as z from 'zod';
 import type { Broker } from './broker.ts';
 import { checkSubscription } from './check-subscription.ts';
-import { invalidArgument } from './fault.ts';
+import { invalidArgument, notOfForm } from './fault.ts';
 import { MAX_ACK_DEADLINE_S } from './limits.ts';
 import { checkProject, checkSubscriptionName } from './names.ts';
 import { pageOf } from './paging.ts';
@@ -45,7 +45,9 @@ function merge(current: Subscription, { subscription, updateMask }: z.infer<type
   const changes = Object.fromEntries(
     Object.entries(subscription).filter(([field]) => fields.includes(field)),
   );
-  return checkSubscription(Subscription.parse({ ...current, ...changes }));
+  const merged = Subscription.safeParse({ ...current, ...changes });
+  if (!merged.success) throw notOfForm(merged.error);
+  return checkSubscription(merged.data);
 }
 
 async function pull(

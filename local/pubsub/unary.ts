@@ -1,7 +1,7 @@
 // Unary calls: the request parsed, the answer or a gRPC status returned; nothing a client sends ends the server.
 import { type handleUnaryCall, status } from '@grpc/grpc-js';
 import * as z from 'zod';
-import { GrpcFault, invalidArgument } from './fault.ts';
+import { GrpcFault, notOfForm } from './fault.ts';
 
 /** A handler for one method. */
 export function unary<T extends z.ZodType>(
@@ -26,7 +26,7 @@ async function answer<T extends z.ZodType>(
   handle: (request: z.infer<T>) => unknown,
 ): Promise<unknown> {
   const parsed = schema.safeParse(request);
-  if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
+  if (!parsed.success) throw notOfForm(parsed.error);
   return await handle(parsed.data);
 }
 

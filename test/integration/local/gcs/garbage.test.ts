@@ -15,6 +15,8 @@ afterEach(async () => {
 afterAll(() => gcs.close());
 
 const O = '/storage/v1/b/backups/o';
+/** How the schema library speaks, which a person never sees. */
+const SCHEMA_WORDS = /Invalid (?:input|option|string)|Too (?:small|big)|Unrecognized|received/;
 const UPLOAD = '/upload/storage/v1/b/backups/o';
 
 test.each([
@@ -51,7 +53,7 @@ test.each([
 ])('%s %s', async (method, path, body, status) => {
   const answer = await fetch(`${gcs.server.url}${path}`, { method, ...(body === undefined ? {} : { body }) });
   expect(await answer.json()).toMatchObject({
-    error: { code: status, message: expect.any(String), errors: [{ domain: 'global' }] },
+    error: { code: status, message: expect.not.stringMatching(SCHEMA_WORDS), errors: [{ domain: 'global' }] },
   });
   expect(answer.status).toBe(status);
 });
