@@ -126,5 +126,15 @@ describe.skipIf(systemdHost !== true)(`killed in the middle${whySkipped(systemdH
       user: 'postgres',
     });
     expect(databases.stdout).not.toMatch(/analytics_restore_/);
+
+    // As a recovery leaves it that was killed itself before it had cleared away: the next one finds it by its record.
+    const dir = `/var/backups/lamplighter/.restore-${id.slice(-6)}`;
+    const record = `/var/lib/lamplighter/work/${id}.json`;
+    const left = await sh(
+      `set -e; systemctl stop lamplighter-recover.timer; systemctl start lamplighter-recover.service
+       mkdir -p ${dir} /var/lib/lamplighter/work; echo rows > ${dir}/database.dump; echo '{"dir":"${dir}"}' > ${record}
+       systemctl start lamplighter-recover.service; ls -d ${dir} ${record} 2>/dev/null || true`,
+    );
+    expect(left).toMatchObject({ code: 0, stdout: '' });
   });
 });
