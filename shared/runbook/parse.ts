@@ -21,8 +21,9 @@ export interface RunbookError {
 }
 
 /**
- * `document` is what YAML reads, before defaults are filled in. `warnings` refuse nothing: what is allowed and most likely not meant. With errors, the runbook is there all the same when
- * its shape is right: one that was in force before a new rule came stays in force.
+ * `document` is what YAML reads, before defaults are filled in. `warnings` refuse nothing: what is allowed and most likely not
+ * meant. With errors, the runbook is there all the same when its shape is right: one that was in force before a new rule came
+ * stays in force.
  */
 export type ParsedRunbook =
   | { ok: true; runbook: Runbook; document: unknown; warnings: RunbookError[] }

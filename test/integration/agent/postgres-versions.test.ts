@@ -1,7 +1,7 @@
 // Backup, verification and restore on other versions of PostgreSQL than this machine's, with the client programs that the
 // host itself chooses. The oldest and the newest stable version always, the others with `npm run test:long`.
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -115,8 +115,8 @@ for (const { server, chosen, postgres } of rows) {
 
     /** Everything of a database, as statements, under the name `shop`. */
     async function write(database: string): Promise<string[]> {
-      const dir = typeof postgres === 'string' ? '' : (postgres.clients[0] ?? '');
-      const file = `${chosen === 15 ? OWN : dir}/${chosen}/bin/pg_dump`;
+      const dirs = typeof postgres === 'string' ? [] : postgres.clients;
+      const file = dirs.map((dir) => join(dir, `${chosen}/bin/pg_dump`)).find(existsSync) ?? '';
       const place = ['-h', '127.0.0.1', '-p', String(lab.cluster.port), '-U', 'postgres'];
       const args = [...place, '--create', database];
       const { stdout } = await promisify(execFile)(file, args, { maxBuffer: 64e6, cwd: '/' });
