@@ -5,7 +5,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type Queryable, queryRow } from './database.ts';
-import { readDocument } from './runbook-document.ts';
+import { MAX_DOCUMENT_LENGTH, readDocument } from './runbook-document.ts';
 
 export interface CurrentRunbook {
   version: number;
@@ -19,23 +19,33 @@ const RunbookRow = z.lazy(() =>
   z.object({
     version: z.number(),
     text: z.string(),
-    /** As JSON (runbook-document.ts). */
-    document: z.string().nullable(),
     appliedAt: z.date(),
     appliedBy: z.string(),
   }),
 );
 type RunbookRow = z.infer<typeof RunbookRow>;
 
+const DocumentRow = z.lazy(() => z.object({ document: z.string() }));
+
 /** The last text that was parsed: it changes rarely and is read with every command. */
 let parsed: { text: string; runbook: Runbook } | undefined;
 
-async function parse({ text, document, version }: RunbookRow): Promise<Runbook> {
+async function parse(db: Queryable, { text, version }: RunbookRow): Promise<Runbook> {
   if (parsed?.text === text) return parsed.runbook;
-  const stored = document === null ? undefined : readDocument(document);
-  const runbook = stored ?? (await parseText(text, version));
+  const runbook = (await findStored(db, version)) ?? (await parseText(text, version));
   parsed = { text, runbook };
   return runbook;
+}
+
+/** What the version's document says; undefined when it has none that can be read. */
+async function findStored(db: Queryable, version: number): Promise<Runbook | undefined> {
+  const row = await queryRow(
+    db,
+    DocumentRow,
+    'SELECT document FROM runbook_versions WHERE version = $1 AND length(document) <= $2',
+    [version, MAX_DOCUMENT_LENGTH],
+  );
+  return row && readDocument(row.document);
 }
 
 /** Of a version without a document that can be read. */
@@ -56,12 +66,12 @@ export async function findRunbook(db: Queryable): Promise<CurrentRunbook | undef
   const row = await queryRow(
     db,
     RunbookRow,
-    `SELECT version, text, document, applied_at AS "appliedAt", applied_by AS "appliedBy"
+    `SELECT version, text, applied_at AS "appliedAt", applied_by AS "appliedBy"
      FROM runbook_versions ORDER BY version DESC LIMIT 1`,
   );
   if (!row) return undefined;
   const { version, text, appliedAt, appliedBy } = row;
-  return { version, text, appliedAt, appliedBy, runbook: await parse(row) };
+  return { version, text, appliedAt, appliedBy, runbook: await parse(db, row) };
 }
 
 /** The runbook in force; throws `conflict` before the first was applied. */

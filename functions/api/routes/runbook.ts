@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import type { RunbookError } from '#shared/runbook/parse.ts';
+import type { Runbook } from '#shared/runbook/schema.ts';
 import type { Deps } from '../../deps.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { writeDocument } from '../../store/runbook-document.ts';
@@ -14,7 +15,9 @@ const PutQuery = z.lazy(() => z.strictObject({ dryRun: z.enum(['0', '1']).defaul
 
 interface CheckedRunbook {
   text: string;
-  document: string | null;
+  runbook: Runbook;
+  /** What YAML read. */
+  document: unknown;
   warnings: RunbookError[];
 }
 
@@ -24,8 +27,7 @@ async function checkText(body: Buffer): Promise<CheckedRunbook> {
   const { parseRunbook } = await import('#shared/runbook/parse.ts');
   const text = body.toString('utf8');
   const outcome = parseRunbook(text, CATALOGUE);
-  if (outcome.ok && !text.includes('\0'))
-    return { text, document: writeDocument(outcome), warnings: outcome.warnings };
+  if (outcome.ok && !text.includes('\0')) return { text, ...outcome };
   const errors = outcome.ok ? [] : outcome.errors;
   const count = errors.length === 1 ? '1 fault' : `${errors.length} faults`;
   throw new LamplighterError('refused', `read runbook: ${count}`, {
@@ -36,10 +38,10 @@ async function checkText(body: Buffer): Promise<CheckedRunbook> {
 
 async function apply(
   deps: Pick<Deps, 'db' | 'clock'>,
-  { text, document }: CheckedRunbook,
+  { text, ...outcome }: CheckedRunbook,
   { actor }: RouteContext,
 ) {
-  const entry = { text, document, appliedAt: deps.clock(), appliedBy: actor.name };
+  const entry = { text, document: writeDocument(outcome), appliedAt: deps.clock(), appliedBy: actor.name };
   await deps.db.transaction(async (tx) => {
     const { version, isNew } = await insertRunbook(tx, entry);
     if (!isNew) return;

@@ -1,5 +1,5 @@
 // The runbook's document beside its text: a start reads JSON, and the text only where that is not to be had.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { migrate } from '#functions/store/migrate.ts';
 import { writeDocument } from '#functions/store/runbook-document.ts';
 import { findRunbook, insertRunbook } from '#functions/store/runbooks.ts';
@@ -65,6 +65,43 @@ test('a document that JSON would change is not stored', () => {
   if (!outcome.ok) throw new Error(outcome.errors[0]?.message);
   const { runbook } = outcome;
   expect(writeDocument({ runbook, document: { ...runbook, version: Number.POSITIVE_INFINITY } })).toBeNull();
+});
+
+/** 99 aliases of one long text: the document as JSON is a hundred times as long as this. */
+function textOfAliases(name: string): string {
+  const aliases = Array.from({ length: 99 }, (_, n) => `  c${n}: { host: web-1, http: { url: *long } }\n`);
+  const long = `http://{address}/${'x'.repeat(30_000)}`;
+  return `${runbookText(name)}checks:\n  c: { host: web-1, http: { url: &long "${long}" } }\n${aliases.join('')}`;
+}
+
+test('a document far longer than its text is not written', async () => {
+  const text = textOfAliases('aliases');
+  const outcome = parseRunbook(text, CATALOGUE);
+  if (!outcome.ok) throw new Error(outcome.errors[0]?.message);
+  // What comes behind the bound is not even looked at.
+  const behind = vi.fn(() => 0);
+  const document = { ...(outcome.document as object), behind: { toJSON: behind } };
+  expect(writeDocument({ runbook: outcome.runbook, document })).toBeNull();
+  expect(behind).not.toHaveBeenCalled();
+  expect(await nameInForce(text, documentOf(text))).toBe('aliases');
+});
+
+test('in place of a document that is too long the text is read', async () => {
+  const document = JSON.stringify(parseRunbook(textOfAliases('long'), CATALOGUE).runbook);
+  expect(await nameInForce(runbookText('short'), document)).toBe('short');
+});
+
+test('a document is asked for once', async () => {
+  const text = runbookText('once');
+  await nameInForce(text, documentOf(text));
+  const query = vi.spyOn(database.db, 'query');
+  try {
+    expect((await findRunbook(database.db))?.runbook.name).toBe('once');
+    expect(query.mock.calls.filter(([sql]) => sql.includes('document'))).toEqual([]);
+    expect(query).toHaveBeenCalledOnce();
+  } finally {
+    query.mockRestore();
+  }
 });
 
 test('a database of before is migrated once, and the version in force stays it', async () => {
