@@ -80,7 +80,8 @@ export async function runAdminCommand(
     case 'verify-audit': {
       // The anchors first: an entry that is written meanwhile is never missing.
       const found = await readAnchors?.();
-      return trailAnswer(await checkTrail(db, found ?? { anchors: [], faults: [] }), found !== undefined);
+      const verdict = await checkTrail(db, found ?? { anchors: [], faults: [] }, new Date());
+      return trailAnswer(verdict, found !== undefined);
     }
   }
 }

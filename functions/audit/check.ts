@@ -3,6 +3,7 @@ import type { AuditAnchor } from '#shared/audit/anchor.ts';
 import { type ChainVerdict, verifyAuditChain } from '../store/audit.ts';
 import { findNextEntryTime } from '../store/audit-anchor.ts';
 import type { Queryable } from '../store/database.ts';
+import { newestTime } from './anchor-time.ts';
 import type { AnchorFindings } from './read-anchors.ts';
 
 export type TrailVerdict =
@@ -26,12 +27,16 @@ export type TrailVerdict =
  * Holds the trail against anchors that were read before: later entries may be in the trail, never fewer. Gives the first
  * fault. An entry that an anchor names proves all entries before it, since each hash covers the one before.
  */
-export async function checkTrail(db: Queryable, { anchors, faults }: AnchorFindings): Promise<TrailVerdict> {
+export async function checkTrail(
+  db: Queryable,
+  { anchors, faults }: AnchorFindings,
+  now: Date,
+): Promise<TrailVerdict> {
   const { chain, proven, rewritten } = await compare(db, anchors);
   const [other] = rewritten;
   if (other) {
     const fault = `entry ${other.seq}: ${rewrittenText(other, proven)}`;
-    return { intact: false, fault, fact: factOf([...rewritten, ...missing(chain, anchors)]) };
+    return { intact: false, fault, fact: factOf([...rewritten, ...missing(chain, anchors)], now) };
   }
   if (!chain.intact) {
     const fault = `entry ${chain.seq}: ${chain.fault}`;
@@ -40,7 +45,7 @@ export async function checkTrail(db: Queryable, { anchors, faults }: AnchorFindi
   const { entries } = chain;
   const removed = missing(chain, anchors);
   const last = removed.at(-1);
-  if (last) return { intact: false, fault: removedText(last, entries), fact: factOf(removed) };
+  if (last) return { intact: false, fault: removedText(last, entries), fact: factOf(removed, now) };
   const [foreign] = faults;
   if (foreign !== undefined) return { intact: false, fault: `anchor ${foreign}`, fact: foreign };
   const unanchoredSince = (await findNextEntryTime(db, proven)) ?? null;
@@ -73,12 +78,15 @@ function missing(chain: ChainVerdict, anchors: readonly AuditAnchor[]): AuditAnc
 }
 
 /**
- * The time of the newest anchor that the trail contradicts. The trail that was cut grows on, so its length, and the entry
- * that shows the fault, change by themselves; whoever changes the trail once more contradicts a newer anchor.
+ * The first entry whose anchor the trail contradicts, and the time of the newest such anchor. The trail that was cut grows
+ * on, so its length, and the entry that shows the fault, change by themselves, and these anchors do not; whoever changes
+ * the trail once more contradicts an older or a newer anchor besides.
  */
-function factOf(contradicted: readonly AuditAnchor[]): string {
-  const times = contradicted.map(({ at }) => Date.parse(at));
-  return `anchored at ${new Date(Math.max(...times)).toISOString()}`;
+function factOf(contradicted: readonly AuditAnchor[], now: Date): string {
+  const first = Math.min(...contradicted.map(({ seq }) => seq));
+  const newest = newestTime(contradicted, now);
+  const until = newest === undefined ? 'of the future' : `until ${new Date(newest).toISOString()}`;
+  return `anchors from entry ${first} on, ${until}`;
 }
 
 function rewrittenText({ seq, at }: AuditAnchor, proven: number): string {

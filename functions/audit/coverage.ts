@@ -2,12 +2,11 @@
 // database's, so whoever writes there decides what they say; the time of an anchor is signed.
 import type { AuditAnchor } from '#shared/audit/anchor.ts';
 import { durationText } from '../alert/text.ts';
+import { MAX_CLOCK_SKEW_MS, newestTime } from './anchor-time.ts';
 import type { TrailVerdict } from './check.ts';
 
 /** An anchor is renewed after a day, also when the trail does not grow (due.ts). */
 const MAX_ANCHOR_AGE_MS = 25 * 3_600_000;
-/** Clocks of two functions may differ; an anchor of a later time than this proves nothing of now. */
-const MAX_CLOCK_SKEW_MS = 5 * 60_000;
 const MAX_WAIT_MS = 60 * 60_000;
 
 /** What the anchors do not cover, or undefined. */
@@ -16,12 +15,10 @@ export function coverageFault(
   anchors: readonly AuditAnchor[],
   now: Date,
 ): string | undefined {
-  const latest = now.getTime() + MAX_CLOCK_SKEW_MS;
-  const times = anchors.map(({ at }) => Date.parse(at)).filter((at) => at <= latest);
-  if (times.length === 0) {
+  const newest = newestTime(anchors, now);
+  if (newest === undefined) {
     return isNew(verdict, now) ? undefined : 'no anchor in the bucket covers the entries that there are';
   }
-  const newest = Math.max(...times);
   const ageMs = now.getTime() - newest;
   if (ageMs > MAX_ANCHOR_AGE_MS) {
     return `the newest anchor in the bucket is of ${new Date(newest).toISOString()} (${durationText(ageMs)} ago), and one is due every day`;

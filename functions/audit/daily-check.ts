@@ -26,8 +26,9 @@ export interface DailyFinding {
 export async function checkTrailDaily(deps: DailyCheckDeps): Promise<DailyFinding> {
   const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
   const { anchors, faults: foreign } = await readAnchors(bucket, deps.config.get('SIGNING_PUBLIC_KEYS'));
-  const verdict = await checkTrail(deps.db, { anchors, faults: [] });
-  const coverage = coverageFault(verdict, anchors, deps.clock());
+  const now = deps.clock();
+  const verdict = await checkTrail(deps.db, { anchors, faults: [] }, now);
+  const coverage = coverageFault(verdict, anchors, now);
   const faults: TrailFaults = {
     ...(verdict.intact ? {} : { entries: verdict.fault }),
     ...(foreign.length === 0

@@ -245,7 +245,7 @@ test('the trail is anchored by sign, in the bucket, when watch asks', async () =
   expect(await ask()).toEqual({ anchored: newest?.seq });
   expect(await ask()).toEqual({ anchored: null });
   const found = await readAnchors(bucket, [signingKey.publicKey]);
-  expect(await checkTrail(database.db, found)).toMatchObject({
+  expect(await checkTrail(database.db, found, new Date())).toMatchObject({
     intact: true,
     anchors: 1,
     anchoredUpTo: newest?.seq,

@@ -53,7 +53,8 @@ test('a tick anchors the trail, and the daily round finds it whole', async () =>
   cloud.startTicking();
   const storage = new Storage({ apiEndpoint: cloud.storageEndpoint, projectId: PROJECT_ID });
   const keys = [parsePublicKey(readFileSync(publicKeyFile, 'utf8'))];
-  const look = async () => await checkTrail(db, await readAnchors(storage.bucket(BACKUP_BUCKET), keys));
+  const look = async () =>
+    await checkTrail(db, await readAnchors(storage.bucket(BACKUP_BUCKET), keys), new Date());
   await expect.poll(look).toMatchObject({ intact: true, anchors: 1, anchoredUpTo: 1 });
   await cloud.runJob('verify-daily');
   expect(troubles).toEqual([]);

@@ -166,6 +166,26 @@ test('the daily check is not deceived by a record that says that everything is a
   ]);
 });
 
+test('a trail that was cut, and is cut deeper before it is anchored again, is two alerts', async () => {
+  for (const action of ['second', 'third']) {
+    await minutes(5);
+    await write(action);
+  }
+  await minutes(5);
+  await cutTo(2);
+  await checkTrailDaily(deps);
+  await checkTrailDaily(deps);
+  expect(await alerts()).toMatchObject([{ reason: expect.stringMatching(/^entry 3 was removed/) }]);
+  world.pass(1);
+  await cutTo(1);
+  await checkTrailDaily(deps);
+  await checkTrailDaily(deps);
+  expect(await alerts()).toMatchObject([
+    { reason: expect.stringMatching(/^entry 3 was removed/) },
+    { reason: expect.stringMatching(/^entries 2 to 3 were removed/) },
+  ]);
+});
+
 const YEAR_2099 = new Date('2099-01-01T00:00:00.000Z');
 
 /** What a stolen function can do: an entry whose time is not its own. */
@@ -233,6 +253,24 @@ test.each<[string, (now: Date) => Promise<void>, RegExp]>([
     expect(await alerts()).toMatchObject([{ subject: 'coverage', state: 'resolved' }]);
   },
 );
+
+test('an anchor of the future hides no second cut', async () => {
+  await minutes(5);
+  await write('second');
+  await saveAnchor(YEAR_2099, 2);
+  await cutTo(1);
+  await checkTrailDaily(deps);
+  await write('other');
+  await minutes(5);
+  await write('third');
+  await minutes(5);
+  await cutTo(2);
+  await checkTrailDaily(deps);
+  const reasons = (await alerts()).filter(({ subject }) => subject === 'trail').map(({ reason }) => reason);
+  expect(reasons).toMatchObject(
+    [/^entry 2 was removed/, /^entry 2: .* rewritten/].map((text) => expect.stringMatching(text)),
+  );
+});
 
 test('a daily check within 25 hours of the newest anchor finds no fault', async () => {
   await saveAnchor(new Date(world.now().getTime() - 25 * 3_600_000));

@@ -69,7 +69,8 @@ async function grow(from: number, to: number): Promise<number | null> {
 }
 
 async function check(): Promise<TrailVerdict> {
-  return await checkTrail(functions, await readAnchors(bucket, deps.config.get('SIGNING_PUBLIC_KEYS')));
+  const found = await readAnchors(bucket, deps.config.get('SIGNING_PUBLIC_KEYS'));
+  return await checkTrail(functions, found, deps.now);
 }
 
 async function names(): Promise<string[]> {
@@ -184,7 +185,11 @@ describe('the trail is held against its anchors', () => {
     await functions.transaction((tx) => appendAudit(tx, entry(4)));
     expect(await anchorAudit(own)).toBe(4);
     const found = await readAnchors(bucket, own.config.get('SIGNING_PUBLIC_KEYS'));
-    expect(await checkTrail(functions, found)).toMatchObject({ intact: true, anchors: 2, anchoredUpTo: 4 });
+    expect(await checkTrail(functions, found, own.now)).toMatchObject({
+      intact: true,
+      anchors: 2,
+      anchoredUpTo: 4,
+    });
   });
 });
 
