@@ -22,9 +22,16 @@ function fullSummary(alert: Alert, event: AlertEvent, note: string | null): stri
 /** `5034 ms`, `1 d 3 h`. */
 const MEASURED = /\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b(?: \d+ (?:min|h|s)\b)*/g;
 
-/** True when two reasons differ in no more than what was measured. */
+/** Of the command, say: each run of a job that fails has one of its own. */
+const UUID = /\b[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}\b/gi;
+
+/** True when two reasons differ in no more than what was measured and in ids. */
 export function isSameReason(a: string, b: string): boolean {
-  return a.replaceAll(MEASURED, '#') === b.replaceAll(MEASURED, '#');
+  return withoutIdsAndTimes(a) === withoutIdsAndTimes(b);
+}
+
+function withoutIdsAndTimes(reason: string): string {
+  return reason.replaceAll(UUID, '#').replaceAll(MEASURED, '#');
 }
 
 /** One line: what and why now, and why at first where that was another reason. */

@@ -77,21 +77,23 @@ async function raise(
   });
 }
 
-/** So many lines about changed reasons an incident gets; `lamp alerts` says the latest all the same. */
+/** So many lines about changed reasons an alert gets in its incident; `lamp alerts` says the latest all the same. */
 const MAX_REASONS = 20;
 
 /** Notes that an alert of the incident fires for another reason; each reason is told once. */
 export async function noteIncidentReason(
   tx: Queryable,
   incident: number,
-  text: string,
+  { title, reason }: Pick<IncidentCause, 'title' | 'reason'>,
   isSame: (a: string, b: string) => boolean,
   now: Date,
 ): Promise<void> {
   const timeline = (await listTimelines(tx, [incident])).get(incident) ?? [];
-  const changes = timeline.filter(({ kind }) => kind === 'alert-reason');
+  const own = timeline.filter(({ text }) => text.startsWith(`${title}: `));
+  const changes = own.filter(({ kind }) => kind === 'alert-reason');
   if (changes.length >= MAX_REASONS) return;
-  const told = [...changes, ...timeline.filter(({ kind }) => kind === 'alert-firing')];
+  const text = `${title}: ${reason}`;
+  const told = [...changes, ...own.filter(({ kind }) => kind === 'alert-firing')];
   if (told.some((event) => isSame(event.text, text))) return;
   await appendIncidentEvent(tx, incident, { at: now, kind: 'alert-reason', text, actor: null });
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AlertFacts, changeAlerts, raiseAlert, settleAlert } from '#functions/alert/change.ts';
 import { listAlertViews } from '#functions/alert/view.ts';
@@ -113,10 +114,19 @@ test('another reason of a firing alert is its latest, told once in the incident,
   ]);
 });
 
-test('an incident has at most twenty lines about changed reasons', async () => {
-  await raise(API, ...Array.from({ length: 30 }, (_, n) => ({ ...API, reason: `error ${n}` })));
-  const lines = (await incidents())[0]?.timeline.filter(({ kind }) => kind === 'alert-reason');
-  expect(lines).toHaveLength(20);
+test('an alert has at most twenty lines about changed reasons in its incident, and takes none from another', async () => {
+  await raise(API, PORT, ...Array.from({ length: 30 }, (_, n) => ({ ...API, reason: `error ${n}` })));
+  await raise({ ...PORT, reason: 'no route' });
+  const lines = (await incidents())[0]?.timeline.filter(({ kind }) => kind === 'alert-reason') ?? [];
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)?.text).toBe('proxy-port is failing: no route');
+});
+
+test('a job that fails again is no other reason, though each of its commands has an id of its own', async () => {
+  const failed = (why: string) => ({ ...API, reason: `command ${randomUUID()} failed (${why})` });
+  await raise(failed('busy'), failed('busy'), failed('no room'), failed('busy'), failed('no room'));
+  const lines = (await incidents())[0]?.timeline.filter(({ kind }) => kind === 'alert-reason') ?? [];
+  expect(lines.map(({ text }) => text)).toEqual([expect.stringMatching(/failed \(no room\)$/)]);
 });
 
 test('many alerts at the same time make one incident with a timeline in order', async () => {

@@ -72,6 +72,11 @@ test.each<[string, string | null, string]>([
     'answered after 6001 ms, allowed 5000 ms',
   ],
   ['the backup is 1 d 3 h old', 'the backup is 23 h 59 min old', 'the backup is 23 h 59 min old'],
+  [
+    'command 0b8f3c1e-5d2a-4f6b-9c7d-1e2f3a4b5c6d failed (busy)',
+    'command 7a6b5c4d-3e2f-4a1b-8c9d-0e1f2a3b4c5d failed (busy)',
+    'command 7a6b5c4d-3e2f-4a1b-8c9d-0e1f2a3b4c5d failed (busy)',
+  ],
   ['status 502', 'status 503', 'status 503 (at first: status 502)'],
 ])('an alert that was raised for "%s" and fires for "%s" reads "%s"', (reason, latestReason, text) => {
   expect(latestSummaryOf({ ...ALERT, reason, latestReason })).toBe(`engines-api is failing: ${text}`);
