@@ -1,9 +1,15 @@
 import { IncomingMessage } from 'node:http';
 import { isIPv6, Socket } from 'node:net';
-import { expect, test, vi } from 'vitest';
-import { addressOf } from '#functions/denial/denied.ts';
+import { beforeAll, expect, test, vi } from 'vitest';
 
 vi.mock('node:net', { spy: true });
+
+let addressOf: typeof import('#functions/denial/denied.ts').addressOf;
+beforeAll(async () => {
+  // Another file may have loaded it with the real node:net.
+  vi.resetModules();
+  ({ addressOf } = await import('#functions/denial/denied.ts'));
+});
 
 function requestFrom(remoteAddress: string | undefined, forwarded?: string): IncomingMessage {
   const socket = Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress });
@@ -34,6 +40,8 @@ test('behind the front end the last entry of x-forwarded-for counts, elsewhere n
 test.each(['203.0.113.7', '::ffff:203.0.113.7'])(
   '%s starts no look for IPv6, whose first costs a cold start',
   (address) => {
+    addressOf(requestFrom('2001:db8::1'), false);
+    expect(isIPv6).toHaveBeenCalled();
     vi.mocked(isIPv6).mockClear();
     addressOf(requestFrom(address), false);
     expect(isIPv6).not.toHaveBeenCalled();
