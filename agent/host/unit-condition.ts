@@ -38,9 +38,15 @@ export async function findUnmetCondition(unit: string): Promise<string | undefin
 /** Before systemd 250 nobody can ask for a unit's conditions: its journal says what became of the last start. */
 async function askJournal(unit: string): Promise<string | undefined> {
   await runProgram({ file: PATHS.journalctl, args: ['--sync'], timeoutMs: TIMEOUT_MS });
+  // The journal knows a unit by its own name, whatever alias it was started by.
+  const own = await runProgram({
+    file: PATHS.systemctl,
+    args: ['show', '--property=Id', '--value', '--', unit],
+    timeoutMs: TIMEOUT_MS,
+  });
   const { stdout } = await runProgram({
     file: PATHS.journalctl,
-    args: ['--quiet', '--no-pager', '--output=cat', '--lines=1', ...journalMatch(unit)],
+    args: ['--quiet', '--no-pager', '--output=cat', '--lines=1', ...journalMatch(own.stdout.trim())],
     timeoutMs: TIMEOUT_MS,
   });
   return isSkipped(stdout) ? 'a condition of its unit file' : undefined;

@@ -84,16 +84,20 @@ function checkEnvironment(lines: readonly string[]): void {
   if (wrong !== undefined) throw new LamplighterError('invalid-input', `read --env ${wrong}: not KEY=VALUE`);
 }
 
+/** Beside what a program may read on stdout. */
+function warn(text: string): void {
+  console.error(`${text}\n`);
+}
+
 async function uninstall(): Promise<void> {
   for (const unit of STARTED_UNITS.toReversed()) {
     await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', unit], timeoutMs: TIMEOUT_MS });
   }
   await runProgram({ file: PATHS.systemctl, args: ['stop', ALL_SLICES], timeoutMs: TIMEOUT_MS });
-  const rulesStay = await removeGuard();
+  await removeGuard(warn);
   removeFiles();
   await systemctl('daemon-reload');
   console.log(tellKept(dirname(PATHS.config), dirname(PATHS.runs)));
-  if (rulesStay !== undefined) console.error(rulesStay);
 }
 
 /** The archive's files, all checked before anything is written. */
@@ -143,14 +147,14 @@ async function install(values: ReturnType<typeof parse>): Promise<void> {
   installPrograms(programs);
   writeUnits();
   if (isGuarded) await setGuard();
-  const rulesStay = isGuarded ? undefined : await removeGuard();
+  else await removeGuard(warn);
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', ...STARTED_UNITS);
   const timers = ['lamplighter-recover.timer', 'lamplighter-upload.timer'];
   await systemctl('start', 'lamplighter-run.socket', 'lamplighter-read.socket', ...timers);
   await systemctl('restart', 'lamplighter-agent.service');
-  const told = [tellGuard(isGuarded), rulesStay].filter((text) => text !== undefined);
-  if (told.length > 0) console.error(`${told.join('\n')}\n`);
+  const told = tellGuard(isGuarded);
+  if (told !== undefined) warn(told);
   const enrolment = JSON.stringify(await writeEnrolment(host, keys));
   if (values.json) console.log(enrolment);
   else explain(host, enrolment);

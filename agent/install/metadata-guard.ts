@@ -112,19 +112,20 @@ export async function setGuard(): Promise<void> {
 }
 
 /**
- * Takes the guard away, where there is one; gives what is left for a person to do, where nft is gone. Throws what nft said
+ * Takes the guard away, where there is one; warns of what is left for a person to do, where nft is gone. Throws what nft said
  * when its rules could not be taken away.
  */
-export async function removeGuard(): Promise<string | undefined> {
-  if (!existsSync(join(PATHS.units, GUARD_UNIT))) return undefined;
+export async function removeGuard(warn: (text: string) => void): Promise<void> {
+  if (!existsSync(join(PATHS.units, GUARD_UNIT))) return;
   await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', GUARD_UNIT], timeoutMs: TIMEOUT_MS });
   // Making the table first, as in the rules: that it is not there is no fault.
   const input = `table ${TABLE}\ndelete table ${TABLE}\n`;
   const hasNft = existsSync(PATHS.nft);
   if (hasNft) await runChecked({ ...NFT, args: ['--file', '-'], input });
+  // At once: the next run finds no guard, and says nothing.
+  if (!hasNft) warn(RULES_STAY);
   for (const file of [join(PATHS.units, GUARD_UNIT), PATHS.metadataGuard]) rmSync(file, { force: true });
   await systemctl('daemon-reload');
-  return hasNft ? undefined : RULES_STAY;
 }
 
 const RULES_STAY = `Warning: the guard of the metadata server is taken away, but its rules hold until the next boot, because ${PATHS.nft} is missing. Reboot, or install the package nftables and run: nft delete table ${TABLE}`;

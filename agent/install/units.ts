@@ -108,7 +108,8 @@ CPUWeight=50
 const RUNNER = `[Unit]
 Description=Lamplighter runner %i
 CollectMode=inactive-or-failed
-# What kills the whole group may take ExecStopPost= with it: newer kernels go on killing what is started there.
+# What kills the whole group may take ExecStopPost= with it: newer kernels go on killing what is started there. An agent that
+# starts while this recovery works waits for it, as at boot.
 OnFailure=lamplighter-recover.service
 
 [Service]

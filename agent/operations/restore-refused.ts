@@ -21,7 +21,8 @@ const SESSION_LOST =
 /** Its session was gone while it sent rows, and it broke off. */
 const BROKE_OFF = /^error returned by PQputCopy(?:Data|End): /;
 /** What it does now, when it says much. */
-const DOING = /^pg_restore: ((?:processing|creating) .{1,200})$/;
+const DOING = /^pg_restore: ((?:processing|creating) .+)$/;
+const MAX_DOING = 200;
 const MAX_LINE = 10_000;
 
 /** Kind and name of an entry, for people. */
@@ -71,7 +72,7 @@ export function createRefusalReader(entries: readonly ListingEntry[]): {
   let lost: SessionLoss | undefined;
   const takeLine = (line: string): void => {
     if (line !== '') last = line;
-    doing = DOING.exec(line)?.[1] ?? doing;
+    doing = DOING.exec(line)?.[1]?.slice(0, MAX_DOING) ?? doing;
     const entry = /from TOC entry (\d+);/.exec(line)?.[1];
     if (entry !== undefined) current = Number(entry);
     const why = /^pg_restore: error: (.*)$/.exec(line)?.[1];

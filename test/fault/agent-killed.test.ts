@@ -39,9 +39,7 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
 
     /** Until the run's record says so: what kills at a moment must not wait for its report. */
     async function recorded(id: string, text: string): Promise<void> {
-      await host.sh(
-        `until grep -q '${text}' /var/lib/lamplighter/runs/${id}/steps.ndjson; do sleep 0.05; done`,
-      );
+      await host.until(`grep -q '${text}' /var/lib/lamplighter/runs/${id}/steps.ndjson`);
     }
 
     test('the agent: the restart ends once, and the next agent reports it', async () => {
@@ -114,12 +112,10 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
       const { id } = await beginRestart();
       const bringBack = await host.cutPubsub();
       await host.letSlowStart();
-      await host.sh(`until test -e /var/lib/lamplighter/runs/${id}/report.json; do sleep 0.05; done`);
+      await host.until(`test -e /var/lib/lamplighter/runs/${id}/report.json`);
       const agent = await invocation('lamplighter-agent.service');
       await kill('lamplighter-agent.service');
-      await host.sh(
-        `until test "$(systemctl show -P InvocationID lamplighter-agent.service)" != ${agent}; do sleep 0.05; done`,
-      );
+      await host.until(`test "$(systemctl show -P InvocationID lamplighter-agent.service)" != ${agent}`);
       await bringBack();
       expect(await host.finished(id)).toMatchObject({ report: { state: 'succeeded' }, signedBy: 'runner' });
     });

@@ -6,6 +6,7 @@ import { platformFingerprint } from '#local/platform/story.ts';
 import { detectCapabilities } from '#local/setup/capabilities.ts';
 import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
+import { loopUntil } from '#test/fixtures/agent-host.ts';
 import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 import { whySkipped } from '#test/fixtures/skip-reason.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
@@ -57,7 +58,8 @@ describe.skipIf(systemdHost !== true)(`killed in the middle${whySkipped(systemdH
   /** Looked for in the run's own record: what kills in the middle of a step must not wait for its report. */
   async function begun(id: string, step: string): Promise<void> {
     const record = `/var/lib/lamplighter/runs/${id}/steps.ndjson`;
-    await sh(`until grep -q '"step":"${step}","phase":"begin"' ${record}; do sleep 0.05; done`);
+    const { code } = await sh(loopUntil(`grep -q '"step":"${step}","phase":"begin"' ${record}`));
+    expect(code, `${step} of ${id} began`).toBe(0);
   }
 
   async function kill(unit: string): Promise<void> {

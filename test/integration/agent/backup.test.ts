@@ -106,15 +106,22 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     expect(await decrypter.decrypt(globals, 'text')).toContain('CREATE ROLE keeper;');
   });
 
-  /** What a process can open, and what it holds: no more than it was given, by pipes and a file. */
-  async function expectSealedAndHold(pid: string): Promise<void> {
-    const limit = await waitFor(() => {
-      const limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
-      return /^Max open files +0 +0 /m.exec(limits)?.[0];
-    });
-    expect(limit).toBeDefined();
-    // It must not end while it is looked at.
+  /** Stops a process once it has given up opening anything: it must not end while it is looked at. */
+  async function whileSealed(pid: string, look: () => Promise<void> | void): Promise<void> {
+    await waitFor(() =>
+      /^Max open files +0 +0 /m.test(readFileSync(`/proc/${pid}/limits`, 'utf8')) ? true : undefined,
+    );
     process.kill(Number(pid), 'SIGSTOP');
+    try {
+      expectSealed(pid);
+      await look();
+    } finally {
+      process.kill(Number(pid), 'SIGCONT');
+    }
+  }
+
+  /** What it holds: no more than it was given, by pipes and a file. */
+  function expectSealed(pid: string): void {
     expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t[1-9]\d*\t/m);
     const [held, tcp] = [
       readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
@@ -126,9 +133,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
 
   test('what packs a dump can open nothing, a socket neither, and is not root', async () => {
     const ended = lab.start('backup.run', { ...BACKUP, database: 'big' }).ended();
-    const pid = await findProcess('node', 'backup-pack.mjs');
-    await expectSealedAndHold(pid);
-    process.kill(Number(pid), 'SIGCONT');
+    await whileSealed(await findProcess('node', 'backup-pack.mjs'), () => undefined);
     expect(await ended).toMatchObject({ state: 'succeeded' });
   });
 
@@ -137,14 +142,14 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     const { backupId } = BackupSummary.parse(result);
     const ended = restore(backupId, { database: 'big', confirm: 'big' }).ended();
     const pid = await findProcess('node', 'backup-unpack.mjs');
-    await expectSealedAndHold(pid);
-    const restorer = await findProcess('pg_restore', '--no-owner');
-    const uidOf = (of: string) => /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${of}/status`, 'utf8'))?.[1];
-    expect(uidOf(pid)).not.toBe(uidOf(restorer));
-    const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${SOURCE_FD}`, 'utf8'))?.[1];
-    // The last two bits: may it be written to?
-    expect(Number.parseInt(flags ?? '3', 8) & 3).toBe(0);
-    process.kill(Number(pid), 'SIGCONT');
+    await whileSealed(pid, async () => {
+      const restorer = await findProcess('pg_restore', '--no-owner');
+      const uidOf = (of: string) => /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${of}/status`, 'utf8'))?.[1];
+      expect(uidOf(pid)).not.toBe(uidOf(restorer));
+      const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${SOURCE_FD}`, 'utf8'))?.[1];
+      // The last two bits: may it be written to?
+      expect(Number.parseInt(flags ?? '3', 8) & 3).toBe(0);
+    });
     expect(await ended).toMatchObject({ state: 'succeeded', result: { rows: BIG_ROWS } });
   });
 

@@ -171,9 +171,9 @@ export async function openWorld(address: string): Promise<World> {
       await client.topic(names.commands).publishMessage(message);
     },
     close: async () => {
+      vi.unstubAllEnvs();
       runner.locks.close();
       await client.close();
-      vi.unstubAllEnvs();
       rmSync(dir, { recursive: true, force: true });
     },
   };

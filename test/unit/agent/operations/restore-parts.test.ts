@@ -109,6 +109,11 @@ test.each<[string, string, object | undefined]>([
     'pg_restore: error: error returned by PQputCopyData: server closed',
     { doing: 'processing data for table "public.t"', why: 'error returned by PQputCopyData: server closed' },
   ],
+  [
+    'in an entry with a long name, which is cut',
+    `pg_restore: creating FUNCTION "${'f'.repeat(300)}"\npg_restore: error: could not execute query: server closed`,
+    { doing: `creating FUNCTION "${'f'.repeat(181)}`, why: 'could not execute query: server closed' },
+  ],
   ['nowhere', 'pg_restore: error: COPY failed for table "t": ERROR:  no', undefined],
 ])('where a session was ended is told: %s', (_name, said, lost) => {
   const reader = createRefusalReader([]);
