@@ -9,7 +9,7 @@ import { createMeter, type Meter } from '../backup-pack/meter.ts';
 import { openObjectStore } from '../cloud/storage.ts';
 import { EXIT_NOT_FOUND, FIRST_FILE_FD, FileToUpload, RESULT_FD, type StreamResult } from './protocol.ts';
 
-const USAGE = 'usage: backup-stream upload|fetch';
+const USAGE = 'usage: backup-stream upload --bucket NAME --file JSON… | fetch --bucket NAME --object NAME';
 const OPTIONS = {
   allowPositionals: true,
   options: {

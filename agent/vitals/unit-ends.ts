@@ -18,7 +18,7 @@ export interface EndWatchDeps {
   monotonicMs(): number;
 }
 
-/** True while there is a process with this id, whoever owns it. systemd sees the end of a process before its id is free. */
+/** True while there is a process with this id, of any account. systemd sees the end of a process before its id is free. */
 export function isProcessThere(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -78,9 +78,9 @@ function missing(chain: ChainVerdict, anchors: readonly AuditAnchor[]): AuditAnc
 }
 
 /**
- * The first entry whose anchor the trail contradicts, and the time of the newest such anchor. The trail that was cut grows
- * on, so its length, and the entry that shows the fault, change by themselves, and these anchors do not; whoever changes
- * the trail once more contradicts an older or a newer anchor besides.
+ * The first entry whose anchor the trail contradicts, and the time of the newest such anchor. A trail that was cut grows on:
+ * its length, and the entry that shows the fault, change by themselves. These two change only when one more anchor is
+ * contradicted.
  */
 function factOf(contradicted: readonly AuditAnchor[], now: Date): string {
   const first = Math.min(...contradicted.map(({ seq }) => seq));

@@ -80,7 +80,7 @@ async function raise(
 /** So many lines about changed reasons an alert gets in its incident; `lamp alerts` says the latest all the same. */
 const MAX_REASONS = 20;
 
-/** Notes that an alert of the incident fires for another reason; each reason is told once. */
+/** Notes that an alert of the incident fires for another reason, one line for each reason. */
 export async function noteIncidentReason(
   tx: Queryable,
   incident: number,

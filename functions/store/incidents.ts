@@ -65,7 +65,7 @@ export async function raiseIncident(
   ]);
 }
 
-/** Gives an incident another title, unless it bears that of another alert. */
+/** Renames an incident whose title is still `from`; one that took its title from another alert keeps it. */
 export async function renameIncident(
   tx: Queryable,
   number: number,

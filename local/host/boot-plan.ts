@@ -77,7 +77,7 @@ export function memoryLayerOf(plan: BootPlan): string {
   return join(plan.bootDir, 'layer');
 }
 
-/** Name of the link to the system in the layer's directory: a path may have a comma, an option of mount(8) may not. */
+/** The link to the system, in the layer's directory. The path itself may hold a comma, which ends an option of mount(8). */
 export const LOWER_LINK = 'lower';
 
 /** Arguments of mount(8) for the host's root, run in the layer's directory. */

@@ -107,7 +107,7 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
       expect(report).toMatchObject({ state: 'failed', code, message: expect.stringContaining(message) });
     });
 
-    test('a service that ends by itself without an error is told what it should be', async () => {
+    test('for a service that ends by itself without an error, the hint names Type=oneshot', async () => {
       expect(await end('start', 'simple-ends.service')).toMatchObject({
         hint: expect.stringContaining('Type=oneshot'),
       });

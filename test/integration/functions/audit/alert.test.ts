@@ -131,7 +131,7 @@ test('a trail that was cut and grows on is one alert, day after day, and a secon
   }
   await minutes(5);
   await cutTo(1);
-  // The trail grows up to and beyond the entries that are missing, and is anchored anew.
+  // The trail grows up to and beyond the entries that are missing, and is anchored again.
   for (const action of ['a', 'b', 'c', 'd']) {
     await checkTrailDaily(deps);
     await write(action);
