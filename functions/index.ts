@@ -3,16 +3,16 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import * as functions from '@google-cloud/functions-framework';
 import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
-import { bodyLimitsOf } from './body-limits.ts';
 import { checkConfig } from './config.ts';
 import { createDeps, type Deps } from './deps.ts';
-import { openFrontDoor } from './front-door.ts';
-import type { Handler } from './http.ts';
-import { onListening } from './listening.ts';
+import type { Handler } from './http/answer.ts';
+import { bodyLimitsOf } from './http/body-limits.ts';
+import { openFrontDoor } from './http/front-door.ts';
+import { onListening } from './http/listening.ts';
+import { acknowledgeUnreadable } from './http/private.ts';
+import { toProblem } from './http/problem.ts';
 import type { UpgradeHandler } from './live/upgrade.ts';
 import { createLog } from './log.ts';
-import { acknowledgeUnreadable } from './private.ts';
-import { toProblem } from './problem.ts';
 
 type HandlerMaker = (deps: Deps) => Handler;
 
@@ -20,7 +20,7 @@ const LOADERS: Record<EntryPointName, () => Promise<HandlerMaker>> = {
   api: async () => (await import('./api/handler.ts')).handleApi,
   sign: async () => (await import('./command/sign-handler.ts')).handleSign,
   report: async () => (await import('./command/report-handler.ts')).handleReport,
-  watch: async () => (await import('./watch/handler.ts')).handleWatch,
+  watch: async () => (await import('./tick/handler.ts')).handleWatch,
   notify: async () => (await import('./alert/notify-handler.ts')).handleNotify,
   'verify-object': async () => (await import('./backup/object-handler.ts')).handleObjectFinalised,
   verify: async () => (await import('./backup/verify-handler.ts')).handleVerify,

@@ -7,7 +7,6 @@ import { HostName } from '#shared/names.ts';
 import { Role } from '#shared/role.ts';
 import { checkTrail, type TrailVerdict } from '../audit/check.ts';
 import type { AnchorFindings } from '../audit/read-anchors.ts';
-import { isOperationScope } from '../command/scope.ts';
 import type { Database } from '../store/database.ts';
 import { letFunctionsIn } from '../store/functions-role.ts';
 import { migrate } from '../store/migrate.ts';
@@ -18,6 +17,7 @@ import {
   MAX_LIFETIME_DAYS,
   revokeToken,
 } from '../store/tokens.ts';
+import { isOperationScope } from '../token/scope.ts';
 
 const TokenName = z.string().min(1).max(100);
 const Operation = z.string().refine(isOperationScope, 'neither an operation nor a family of them');

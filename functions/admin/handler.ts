@@ -3,8 +3,8 @@
 import { LamplighterError } from '#shared/errors.ts';
 import { readAnchors } from '../audit/read-anchors.ts';
 import type { Deps } from '../deps.ts';
-import type { Handler } from '../http.ts';
-import { privateHandler } from '../private.ts';
+import type { Handler } from '../http/answer.ts';
+import { privateHandler } from '../http/private.ts';
 import { AdminCommand, runAdminCommand } from './command.ts';
 
 /** The handler of `admin`: `{"command":"migrate"}`, `{"command":"create-token","name":…,"role":…}`, and so on. */

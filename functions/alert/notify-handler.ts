@@ -2,8 +2,8 @@
 import type { PushMessage } from '../cloud/push.ts';
 import { requestCommand } from '../command/request.ts';
 import type { Deps } from '../deps.ts';
-import type { Handler } from '../http.ts';
-import { pushHandler } from '../private.ts';
+import type { Handler } from '../http/answer.ts';
+import { pushHandler } from '../http/private.ts';
 import { deliver } from './deliver.ts';
 import { DeliveryMessage } from './outbox.ts';
 

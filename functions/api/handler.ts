@@ -1,22 +1,23 @@
 // Entry point `api`: what people, `lamp` and webhooks call.
+
+import { alertRoutes } from '../alert/routes.ts';
+import { auditRoutes } from '../audit/routes.ts';
+import { backupRoutes } from '../backup/routes.ts';
+import { checkRoutes } from '../check/routes.ts';
+import { operationRoutes } from '../command/operation-routes.ts';
+import { commandRoutes } from '../command/routes.ts';
 import type { Deps } from '../deps.ts';
-import type { Handler } from '../http.ts';
+import { hostRoutes } from '../host/routes.ts';
+import type { Handler } from '../http/answer.ts';
+import type { Route } from '../http/route.ts';
+import { createRouter } from '../http/router.ts';
+import { incidentRoutes } from '../incident/routes.ts';
+import { liveRoutes } from '../live/routes.ts';
+import { runbookRoutes } from '../runbook/routes.ts';
+import { statusRoutes } from '../status/routes.ts';
 import { type CommandListener, createCommandListener } from '../store/listen.ts';
-import { publicRoutes } from './public-routes.ts';
-import type { Route } from './route.ts';
-import { createRouter } from './router.ts';
-import { alertRoutes } from './routes/alerts.ts';
-import { auditRoutes } from './routes/audit.ts';
-import { backupRoutes } from './routes/backups.ts';
-import { checkRoutes } from './routes/checks.ts';
-import { commandRoutes } from './routes/commands.ts';
-import { hostRoutes } from './routes/hosts.ts';
-import { incidentRoutes } from './routes/incidents.ts';
-import { liveRoutes } from './routes/live.ts';
-import { operationRoutes } from './routes/operations.ts';
-import { runbookRoutes } from './routes/runbook.ts';
-import { statusRoutes } from './routes/status.ts';
-import { tokenRoutes } from './routes/tokens.ts';
+import { tokenRoutes } from '../token/routes.ts';
+import { publicRoutes } from '../webhook/routes.ts';
 
 /** Every route that needs a token. */
 export function apiRoutes(deps: Deps, listener: CommandListener): Route[] {

@@ -5,8 +5,8 @@ import { MANIFEST_FILE, parseBackupObject } from '#shared/backup/manifest.ts';
 import { HostName } from '#shared/names.ts';
 import type { PushMessage } from '../cloud/push.ts';
 import type { Deps } from '../deps.ts';
-import type { Handler } from '../http.ts';
-import { pushHandler } from '../private.ts';
+import type { Handler } from '../http/answer.ts';
+import { pushHandler } from '../http/private.ts';
 import { orderVerification, type VerificationOrder } from './request.ts';
 
 /** The attributes of a notification (cloud.google.com/storage/docs/pubsub-notifications#attributes). */

@@ -14,12 +14,12 @@ import {
   saveProof,
 } from '../store/backups.ts';
 import { findRunbook } from '../store/runbooks.ts';
-import { alertCorruptBackup } from '../watch/backup.ts';
 import { checkPart } from './check-part.ts';
 import { withLease } from './lease.ts';
 import type { Crc32cFactory } from './meter.ts';
 import { type ManifestFinding, readManifest } from './read-manifest.ts';
 import type { VerificationOrder } from './request.ts';
+import { alertCorruptBackup } from './watch.ts';
 
 export type VerifyDeps = Pick<Deps, 'db' | 'clock' | 'publisher'> & {
   bucket: Bucket;

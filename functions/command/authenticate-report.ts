@@ -5,7 +5,7 @@ import { describeIssues } from '#shared/plain-issue.ts';
 import { isSignatureValid, parsePublicKey, type SignedBytes } from '#shared/signing/dsse.ts';
 import { fromWire } from '#shared/signing/message.ts';
 import type { PushMessage } from '../cloud/push.ts';
-import { parseJson } from '../json-body.ts';
+import { parseJson } from '../http/json-body.ts';
 import type { Queryable } from '../store/database.ts';
 import { findKeysById, type HostKey, type HostKeyRole } from '../store/hosts.ts';
 import { asStored } from '../store/json.ts';

@@ -3,7 +3,7 @@
 import type { Actor } from '#shared/command/envelope.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import type { OperationDefinition } from '#shared/operations/definition.ts';
-import { tooMany } from '../limit/too-many.ts';
+import { tooMany } from '../http/too-many.ts';
 import { countOpenCommands, lockLimits, nthNewestRequest } from '../store/command-limits.ts';
 import type { NewCommand } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';

@@ -1,7 +1,7 @@
 // Entry point `report`: what agents and runners say, pushed by Pub/Sub.
 import type { Deps } from '../deps.ts';
-import type { Handler } from '../http.ts';
-import { pushHandler } from '../private.ts';
+import type { Handler } from '../http/answer.ts';
+import { pushHandler } from '../http/private.ts';
 import { recordReport } from './record-report.ts';
 import { runReportHooks } from './report-hooks.ts';
 

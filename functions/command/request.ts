@@ -22,9 +22,9 @@ import type { Queryable } from '../store/database.ts';
 import { asStored } from '../store/json.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import { findTokenByName } from '../store/tokens.ts';
+import { scopeFault } from '../token/scope.ts';
 import { commandDigest, orderDigest } from './digest.ts';
 import { checkLimits, lockForLimits } from './limits.ts';
-import { scopeFault } from './scope.ts';
 
 export type RequestDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>;
 

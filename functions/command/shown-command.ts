@@ -3,7 +3,7 @@ import type { CommandView } from '#shared/api/views.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import { serviceLogs } from '#shared/operations/service.ts';
 import { isRoleAtLeast, type Role, roleNeededFor } from '#shared/role.ts';
-import { scopeFault, type TokenScope, UNLIMITED } from './scope.ts';
+import { scopeFault, type TokenScope, UNLIMITED } from '../token/scope.ts';
 
 /**
  * The command without what the role may not see: results that it may not ask for, and lines of a failed service's journal.

@@ -5,8 +5,8 @@ import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { anchorAudit } from '../audit/anchor.ts';
 import type { Deps } from '../deps.ts';
-import type { Handler } from '../http.ts';
-import { privateHandler } from '../private.ts';
+import type { Handler } from '../http/answer.ts';
+import { privateHandler } from '../http/private.ts';
 import { sendCommand } from './send.ts';
 
 const SignRequest = z.lazy(() =>

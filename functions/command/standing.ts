@@ -8,8 +8,8 @@ import { isRoleAtLeast, type Role, roleNeededFor } from '#shared/role.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import type { Queryable } from '../store/database.ts';
 import { findTokenByName } from '../store/tokens.ts';
-import { scopeFault } from './scope.ts';
-import { matchWebhookParams } from './webhook-params.ts';
+import { scopeFault } from '../token/scope.ts';
+import { matchWebhookParams } from '../webhook/params.ts';
 
 export type Standing = { allowed: true; actor: Actor } | { allowed: false; reason: string };
 

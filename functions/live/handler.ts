@@ -1,10 +1,10 @@
 // Entry point `live`: a WebSocket relay. Upgrades reach it beside the framework (listening.ts); plain requests
 // only learn that this is one.
 import { LamplighterError } from '#shared/errors.ts';
-import { FAILURES } from '../api/request-limits.ts';
 import type { Deps } from '../deps.ts';
-import { type Answering, answering, type Handler } from '../http.ts';
-import { createBuckets } from '../limit/bucket.ts';
+import { type Answering, answering, type Handler } from '../http/answer.ts';
+import { createBuckets } from '../http/bucket.ts';
+import { FAILURES } from '../http/request-limits.ts';
 import { claimLiveTicket } from '../store/live-tickets.ts';
 import { createRelay, type Relay } from './relay.ts';
 import { type UpgradeGate, type UpgradeHandler, upgradeHandler } from './upgrade.ts';

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '../..');
 
 test.each([
-  ['functions/admin.ts', 1, 'usage: node functions/admin.ts'],
+  ['functions/admin/main.ts', 1, 'usage: node functions/admin/main.ts'],
   ['agent/install/main.ts', 2, 'See --help.'],
   ['local/build/main.ts', 2, 'npm run build'],
   ['local/main.ts', 2, 'See --help.'],

@@ -7,12 +7,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { anchorAudit } from '#functions/audit/anchor.ts';
 import { checkTrailDaily } from '#functions/audit/daily-check.ts';
 import { appendAudit, listAudit } from '#functions/store/audit.ts';
-import { runTick } from '#functions/watch/tick.ts';
+import { runTick } from '#functions/tick/tick.ts';
 import { type GcsServer, startGcs } from '#local/gcs/server.ts';
 import { ANCHOR_PREFIX, anchorObject } from '#shared/audit/anchor.ts';
 import { encodeDsse } from '#shared/signing/dsse.ts';
 import { createTestDeps, type TestDeps } from '#test/fixtures/deps.ts';
-import { createWorld, type World } from '../watch/world.ts';
+import { createWorld, type World } from '../tick/world.ts';
 
 const RUNBOOK = `
 version: 1

@@ -1,0 +1,29 @@
+// Looks at every check because somebody asked, besides the schedule.
+import type { CheckView } from '#shared/api/views.ts';
+import { listLeasedChecks } from '../store/checks.ts';
+import { requireRunbook } from '../store/runbooks.ts';
+import { createBudget } from '../tick/time.ts';
+import { type RunDeps, runDueChecks } from './run.ts';
+import { listCheckViews } from './view.ts';
+
+const BUDGET_MS = 45_000;
+const POLL_MS = 250;
+
+/**
+ * Runs all checks and gives their states. A check that a tick is looking at right now is waited for and looked at
+ * again, unless its look began after this call. Throws `conflict` before a runbook was applied.
+ */
+export async function runChecksNow(deps: RunDeps): Promise<CheckView[]> {
+  const { runbook } = await requireRunbook(deps.db);
+  const budget = createBudget(BUDGET_MS);
+  const notSince = deps.clock();
+  const names = Object.keys(runbook.checks);
+  for (;;) {
+    // Before the run, which passes them over: a lease that ends in between must not be taken for a look of ours.
+    const held = await listLeasedChecks(deps.db, names, deps.clock());
+    await runDueChecks(deps, runbook, { budget, notSince });
+    if (held.length === 0 || budget.remainingMs() < POLL_MS) break;
+    await deps.sleep(POLL_MS);
+  }
+  return await listCheckViews(deps.db, deps.clock());
+}

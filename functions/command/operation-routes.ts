@@ -1,0 +1,28 @@
+// The catalogue of operations, with the JSON Schema of each one's parameters.
+import * as z from 'zod';
+import type { OperationView } from '#shared/api/views.ts';
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
+import { roleNeededFor } from '#shared/role.ts';
+import type { Route } from '../http/route.ts';
+
+function views(): OperationView[] {
+  return CATALOGUE.filter(({ isInternal }) => !isInternal).map((definition) => ({
+    name: definition.name,
+    summary: definition.summary,
+    risk: definition.risk,
+    role: roleNeededFor(definition),
+    params: { ...z.toJSONSchema(definition.params, { io: 'input', unrepresentable: 'any' }) },
+  }));
+}
+
+/** The route of the catalogue: what may be asked for. */
+export function operationRoutes(): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/operations',
+      role: 'viewer',
+      handle: () => Promise.resolve({ body: views() }),
+    },
+  ];
+}

@@ -1,0 +1,166 @@
+// From a request to its route. Whoever has no token gets nowhere, unless the path is on the list of public routes.
+import type { Actor } from '#shared/command/envelope.ts';
+import { LamplighterError } from '#shared/errors.ts';
+import { isRoleAtLeast, type Role } from '#shared/role.ts';
+import { MAX_RUNBOOK_BYTES } from '#shared/runbook/size.ts';
+import type { Deps } from '../deps.ts';
+import { useToken } from '../store/tokens.ts';
+import { createKnownTokens, type KnownTokens } from '../token/known.ts';
+import { isScoped, type TokenScope } from '../token/scope.ts';
+import { type Answer, answering, bodyOf, type Handler, type Request } from './answer.ts';
+import { createRequestLimits, type RequestLimits } from './request-limits.ts';
+import type { Method, PublicContext, PublicRoute, Route } from './route.ts';
+
+type RouterDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'denials' | 'addressOf'>;
+
+/** A runbook is the largest body there is. */
+const MAX_BODY_BYTES = MAX_RUNBOOK_BYTES + 1024;
+
+/** The values of a path's `:name` segments, or undefined when the path is another. Throws `invalid-input` on bad escapes. */
+export function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [i, segment] of wanted.entries()) {
+    const value = given[i] ?? '';
+    if (segment.startsWith(':')) {
+      if (value === '') return undefined;
+      params[segment.slice(1)] = decodeSegment(value);
+    } else if (segment !== value) return undefined;
+  }
+  return params;
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new LamplighterError('invalid-input', 'read path: it has a malformed escape');
+  }
+}
+
+interface Match<R> {
+  route: R;
+  params: Record<string, string>;
+}
+
+function findRoute<R extends { method: Method; path: string }>(
+  routes: readonly R[],
+  method: string,
+  path: string,
+): Match<R> | undefined {
+  for (const route of routes) {
+    const params = route.method === method ? matchPath(route.path, path) : undefined;
+    if (params) return { route, params };
+  }
+  return undefined;
+}
+
+function noSuchRoute(routes: readonly { method: Method; path: string }[], path: string): LamplighterError {
+  const methods = routes.filter((route) => matchPath(route.path, path)).map(({ method }) => method);
+  if (methods.length === 0) return new LamplighterError('not-found', 'find route: there is no such path');
+  return new LamplighterError('invalid-input', `find route: this path answers ${methods.join(', ')} only`, {
+    details: { status: 405 },
+  });
+}
+
+interface Caller {
+  actor: Actor;
+  /** Limited to hosts or operations a token only reads, whatever its role, except for the commands that it covers. */
+  scope: TokenScope;
+}
+
+async function authenticate(
+  deps: RouterDeps,
+  token: string | undefined,
+  known: KnownTokens,
+): Promise<Caller> {
+  const standing = token === undefined ? undefined : await useToken(deps.db, token, deps.clock());
+  if (standing && token !== undefined) {
+    known.remember(token);
+    const { name, role } = standing;
+    return { actor: { kind: 'token', name, role }, scope: standing };
+  }
+  if (token !== undefined) known.forget(token);
+  throw new LamplighterError('unauthenticated', 'identify caller: there is no valid token', {
+    hint: 'Send "Authorization: Bearer TOKEN" with a token that was neither revoked nor has expired.',
+  });
+}
+
+function requireRole({ actor, scope }: Caller, needed: Role, action: string, isScopeChecked = false): void {
+  if (isScoped(scope) && needed !== 'viewer' && !isScopeChecked) {
+    throw new LamplighterError(
+      'not-allowed',
+      `${action}: token ${actor.name} is limited to hosts or operations`,
+      {
+        hint: 'It takes a token that is not.',
+        details: { denial: { subject: action, detail: { role: actor.role, needed, isScoped: true } } },
+      },
+    );
+  }
+  if (isRoleAtLeast(actor.role, needed)) return;
+  throw new LamplighterError('not-allowed', `${action}: role ${actor.role} may not`, {
+    hint: `It takes the role ${needed}.`,
+    details: { denial: { subject: action, detail: { role: actor.role, needed } } },
+  });
+}
+
+/** Aborts when the connection closes, or the answer is done. */
+function goneSignal(req: Request): AbortSignal {
+  const gone = new AbortController();
+  req.res?.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function readRequest(req: Request): Omit<PublicContext, 'params'> {
+  const query = new URLSearchParams(req.originalUrl.replace(/^[^?]*/, ''));
+  return { query, headers: req.headers, body: bodyOf(req, MAX_BODY_BYTES), signal: goneSignal(req) };
+}
+
+function tokenOf(req: Request): string | undefined {
+  return /^Bearer (\S+)$/.exec(req.headers.authorization ?? '')?.[1];
+}
+
+async function answerPublic(
+  { route, params }: Match<PublicRoute>,
+  req: Request,
+  limits: RequestLimits,
+): Promise<Answer> {
+  const context = { ...readRequest(req), params };
+  const proof = route.proofOf(context);
+  // Whichever webhook it calls: a key that was stolen has one limit.
+  if (proof.isProven && proof.actor !== undefined) limits.admitActor(proof.actor);
+  return await limits.authenticating(req, proof.isProven, () => route.handle(context));
+}
+
+/** The handler of all routes. */
+export function createRouter(
+  deps: RouterDeps,
+  routes: readonly Route[],
+  publicRoutes: readonly PublicRoute[],
+): Handler {
+  const limits = createRequestLimits(deps);
+  const known = createKnownTokens();
+  return answering(deps, async (req, fields): Promise<Answer> => {
+    const open = findRoute(publicRoutes, req.method, req.path);
+    if (open) return await answerPublic(open, req, limits);
+    const token = tokenOf(req);
+    const isKnown = token !== undefined && known.has(token);
+    const caller = await limits.authenticating(req, isKnown, () => authenticate(deps, token, known));
+    const { actor } = caller;
+    fields.actor = `${actor.kind}:${actor.name}`;
+    limits.admitActor(`${actor.kind}:${actor.name}`);
+    const found = findRoute(routes, req.method, req.path);
+    if (!found) throw noSuchRoute([...routes, ...publicRoutes], req.path);
+    const { route, params } = found;
+    requireRole(caller, route.role, `${route.method} ${route.path}`, route.isScopeChecked);
+    return await route.handle({
+      ...readRequest(req),
+      actor,
+      scope: caller.scope,
+      params,
+      requireRole: (role, action) => requireRole(caller, role, action),
+    });
+  });
+}
