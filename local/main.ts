@@ -1,7 +1,7 @@
 // `npm start`: the whole system on this machine. Flags: see HELP.
 import { join } from 'node:path';
 import { buildAgent } from '#agent/build.ts';
-import { chooseHost } from '#local/setup/choose-host.ts';
+import { chooseHost } from '#local/demo/setup/choose-host.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { parseOptions } from '#shared/options.ts';
 import { removeHome } from './stack/fresh.ts';

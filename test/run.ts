@@ -5,9 +5,9 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { whyNeverHost } from '#local/setup/capabilities.ts';
-import { ensureSystemPackages } from '#local/setup/packages.ts';
-import type { SystemProgram } from '#local/setup/programs.ts';
+import { whyNeverHost } from '#local/demo/setup/capabilities.ts';
+import { ensureSystemPackages } from '#local/demo/setup/packages.ts';
+import type { SystemProgram } from '#local/demo/setup/programs.ts';
 import { messageOf } from '#shared/errors.ts';
 import { readOutcome, type Tally } from './outcome.ts';
 

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Document, parseDocument, visit } from 'yaml';
-import type { HostMachine } from '#local/host/host-machine.ts';
-import { baseOf } from '#local/platform/base.ts';
-import { PORTS } from '#local/platform/files.ts';
+import type { HostMachine } from '#local/demo/host/host-machine.ts';
+import { baseOf } from '#local/demo/platform/base.ts';
+import { PORTS } from '#local/demo/platform/files.ts';
 
 const DEMO = join(import.meta.dirname, '..', 'demo');
 const EXAMPLE_POSTGRES_UNIT = 'postgresql@15-main.service';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { reapLeftovers } from '#local/host/leftovers.ts';
+import { reapLeftovers } from '#local/demo/host/leftovers.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { databaseDir, platformDir } from './home.ts';
 

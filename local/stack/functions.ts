@@ -1,7 +1,7 @@
 // All entry points of the control plane as processes of their own, each with just the variables that it may have.
 import { join } from 'node:path';
-import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
-import type { IdentityServer } from '#local/identity/server.ts';
+import { type FunctionProcess, startFunction } from '#local/cloud/functions/process.ts';
+import type { IdentityServer } from '#local/cloud/identity/server.ts';
 import type { HeldPort } from '#local/ports.ts';
 import {
   ENTRY_POINTS,

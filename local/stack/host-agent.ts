@@ -1,7 +1,7 @@
 // Puts our agent on the demo host with the installer that production uses, and enrols the keys that it made there.
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HostMachine } from '#local/host/host-machine.ts';
+import type { HostMachine } from '#local/demo/host/host-machine.ts';
 import { HostEnrolment } from '#shared/enrolment.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { DsseEnvelope } from '#shared/signing/dsse.ts';

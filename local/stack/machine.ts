@@ -1,12 +1,12 @@
 // The host the demo runs on: real systemd where this machine allows it, the small supervisor where it does not.
 import { dirname, join } from 'node:path';
-import type { HostMachine } from '#local/host/host-machine.ts';
-import { bootHost } from '#local/host/machine.ts';
-import { PORTS } from '#local/platform/files.ts';
-import { findNginx } from '#local/platform/find-nginx.ts';
+import type { HostMachine } from '#local/demo/host/host-machine.ts';
+import { bootHost } from '#local/demo/host/machine.ts';
+import { PORTS } from '#local/demo/platform/files.ts';
+import { findNginx } from '#local/demo/platform/find-nginx.ts';
+import { findPostgres, serverAccount } from '#local/demo/postgres/programs.ts';
+import { openSupervisedHost } from '#local/demo/supervisor/machine.ts';
 import { findFreePort } from '#local/ports.ts';
-import { findPostgres, serverAccount } from '#local/postgres/programs.ts';
-import { openSupervisedHost } from '#local/supervisor/machine.ts';
 
 const TIMEZONE = 'Europe/London';
 const LOOPBACK = '127.0.0.1';

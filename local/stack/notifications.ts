@@ -1,6 +1,6 @@
 // Cloud Storage's notifications of finalised objects, published in Pub/Sub as its own service agent does it in the cloud.
 import { PubSub } from '@google-cloud/pubsub';
-import type { PublishNotification } from '#local/gcs/event-message.ts';
+import type { PublishNotification } from '#local/cloud/gcs/event-message.ts';
 import { OBJECTS_TOPIC } from '#shared/topology.ts';
 import { PROJECT_ID } from './identities.ts';
 

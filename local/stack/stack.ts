@@ -1,8 +1,8 @@
 // The whole system on one machine, started in the order in which the parts need each other. `npm start`, the tour, the
 // benches and the end-to-end tests all start it here.
 import { writeFileSync } from 'node:fs';
-import type { HostMachine } from '#local/host/host-machine.ts';
-import { installPlatform } from '#local/platform/install.ts';
+import type { HostMachine } from '#local/demo/host/host-machine.ts';
+import { installPlatform } from '#local/demo/platform/install.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { createClosing } from './closing.ts';
 import { type Cloud, startCloud } from './cloud.ts';

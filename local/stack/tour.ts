@@ -3,8 +3,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readMail } from '#local/mail/read.ts';
-import { breakWeb, dropTable, platformFingerprint } from '#local/platform/story.ts';
+import { readMail } from '#local/cloud/mail/read.ts';
+import { breakWeb, dropTable, platformFingerprint } from '#local/demo/platform/story.ts';
 import { AlertLine } from '#shared/alert/event.ts';
 import type { StatusView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';

@@ -1,5 +1,5 @@
 // `npm run bench -- NAME [--json] [--quick]`: measures, side by side with what one would use instead, in one run.
-import { ensureSystemPackages } from '#local/setup/packages.ts';
+import { ensureSystemPackages } from '#local/demo/setup/packages.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { parseOptions } from '#shared/options.ts';
 import { benchAgent } from './agent.ts';

@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildFunctions } from '#local/build/functions.ts';
+import { buildFunctions } from '#build/functions.ts';
 import { findFreePort } from '#local/ports.ts';
 import { ENTRY_POINTS, type EntryPoint } from '#shared/topology.ts';
 import { NOBODY_THERE } from '#test/fixtures/deployed-function.ts';

@@ -1,9 +1,9 @@
 // The same story with the built bundles in place of the sources and Google's own Pub/Sub emulator in place of ours.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildFunctions } from '#local/build/functions.ts';
-import { findGoogleEmulator, startGoogleEmulator } from '#local/pubsub/google-emulator.ts';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { buildFunctions } from '#build/functions.ts';
+import { findGoogleEmulator, startGoogleEmulator } from '#local/cloud/pubsub/google-emulator.ts';
+import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
 import { playTour } from '#local/stack/tour.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
 

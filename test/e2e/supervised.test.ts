@@ -4,8 +4,8 @@ import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { findMissingPrograms } from '#local/demo/setup/programs.ts';
 import { findFreePort } from '#local/ports.ts';
-import { findMissingPrograms } from '#local/setup/programs.ts';
 import { NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
 import { followTree, type ProcessTree } from '#test/fixtures/process-tree.ts';
 

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { platformFingerprint } from '#local/platform/story.ts';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { platformFingerprint } from '#local/demo/platform/story.ts';
+import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
 import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { loopUntil } from '#test/fixtures/agent-host.ts';

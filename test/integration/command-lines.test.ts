@@ -8,9 +8,9 @@ const ROOT = join(import.meta.dirname, '../..');
 test.each([
   ['functions/admin/main.ts', 1, 'usage: node functions/admin/main.ts'],
   ['agent/install/main.ts', 2, 'See --help.'],
-  ['local/build/main.ts', 2, 'npm run build'],
+  ['build/main.ts', 2, 'npm run build'],
   ['local/main.ts', 2, 'See --help.'],
-  ['local/mail/show.ts', 2, 'See --help.'],
+  ['local/cloud/mail/show.ts', 2, 'See --help.'],
   ['test/bench/main.ts', 2, 'Usage: npm run bench'],
 ])('%s', (program, code, hint) => {
   const ran = spawnSync(process.execPath, [join(ROOT, program), '--bogus'], { encoding: 'utf8' });

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
 import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
 import { whySkipped } from '#test/fixtures/skip-reason.ts';
 

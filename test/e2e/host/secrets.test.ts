@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
 import { LogLine } from '#shared/operations/service.ts';
 import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
 import { whySkipped } from '#test/fixtures/skip-reason.ts';

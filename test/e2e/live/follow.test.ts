@@ -1,7 +1,7 @@
 // `lamp logs SERVICE -f` from the person's process to the agent that the installer put on a real host, and back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { detectCapabilities } from '#local/setup/capabilities.ts';
+import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
 import { type AgentHost, POLICY, startAgentHost } from '#test/fixtures/agent-host.ts';
 import { whySkipped } from '#test/fixtures/skip-reason.ts';
 import { type ScriptedApi, spawnLamp, startScriptedApi } from '#test/integration/cli/scripted-api.ts';

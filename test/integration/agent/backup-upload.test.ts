@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { markNotUploaded } from '#agent/operations/upload-mark.ts';
 import { checkPart } from '#functions/backup/check-part.ts';
 import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
-import { type GcsServer, startGcs } from '#local/gcs/server.ts';
+import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { BackupManifest } from '#shared/backup/manifest.ts';
 import { openDsse } from '#shared/signing/dsse.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';

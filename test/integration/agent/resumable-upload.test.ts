@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Storage } from '@google-cloud/storage';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openObjectStore } from '#agent/cloud/storage.ts';
-import { type GcsServer, startGcs } from '#local/gcs/server.ts';
+import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { createCrc32c } from '#shared/backup/crc32c.ts';
 
 const CHUNK_BYTES = 16 * 1024 * 1024;

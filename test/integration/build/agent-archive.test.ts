@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buildAgent, packAgent } from '#agent/build.ts';
 import { readRelease } from '#agent/release/manifest.ts';
 import { NODE_PINS, NODE_VERSION, RELEASE_PLATFORMS } from '#agent/release/node-pins.ts';
-import { findPinnedNode } from '#local/build/node-package.ts';
+import { findPinnedNode } from '#build/node-package.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { makeKey } from '#test/fixtures/deps.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createToken } from '#functions/store/tokens.ts';
-import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { type FunctionProcess, startFunction } from '#local/cloud/functions/process.ts';
 import { findFreePort } from '#local/ports.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 import { lamp } from './scripted-api.ts';

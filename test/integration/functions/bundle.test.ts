@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
-import { buildFunctions } from '#local/build/functions.ts';
+import { buildFunctions } from '#build/functions.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { ENTRY_POINTS } from '#shared/topology.ts';
 import packageJson from '../../../package.json' with { type: 'json' };

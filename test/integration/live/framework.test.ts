@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { streamToRelay } from '#agent/live/stream.ts';
-import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { type FunctionProcess, startFunction } from '#local/cloud/functions/process.ts';
 import { findFreePort } from '#local/ports.ts';
 import { offeredProtocols } from '#shared/live/frames.ts';
 import type { LogLine } from '#shared/operations/service.ts';

@@ -8,7 +8,7 @@ import { anchorAudit } from '#functions/audit/anchor.ts';
 import { checkTrailDaily } from '#functions/audit/daily-check.ts';
 import { appendAudit, listAudit } from '#functions/store/audit.ts';
 import { runTick } from '#functions/tick/tick.ts';
-import { type GcsServer, startGcs } from '#local/gcs/server.ts';
+import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { ANCHOR_PREFIX, anchorObject } from '#shared/audit/anchor.ts';
 import { encodeDsse } from '#shared/signing/dsse.ts';
 import { createTestDeps, type TestDeps } from '#test/fixtures/deps.ts';

@@ -11,7 +11,7 @@ import { type AuditEntry, appendAudit, verifyAuditChain } from '#functions/store
 import { findLastAnchor } from '#functions/store/audit-anchor.ts';
 import { type Database, openDatabase } from '#functions/store/database.ts';
 import { functionsUrl, letFunctionsIn } from '#functions/store/functions-role.ts';
-import { type GcsServer, startGcs } from '#local/gcs/server.ts';
+import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { ANCHOR_PREFIX, type AuditAnchor, anchorObject } from '#shared/audit/anchor.ts';
 import { encodeDsse, type PayloadKind } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';

@@ -7,7 +7,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type VerifyDeps, verifyBackup } from '#functions/backup/verify.ts';
 import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
-import { startGcs } from '#local/gcs/server.ts';
+import { startGcs } from '#local/cloud/gcs/server.ts';
 import { backupIdFor, backupObject } from '#shared/backup/manifest.ts';
 import type { FinishedReport } from '#shared/command/report.ts';
 import { BackupId, CommandId, HostName } from '#shared/names.ts';

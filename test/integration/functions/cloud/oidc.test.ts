@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CallerHeaders } from '#functions/cloud/oidc.ts';
 import { createDeps } from '#functions/deps.ts';
-import { type IdentityServer, startIdentityServer } from '#local/identity/server.ts';
-import { createTokenMint } from '#local/identity/token-mint.ts';
+import { type IdentityServer, startIdentityServer } from '#local/cloud/identity/server.ts';
+import { createTokenMint } from '#local/cloud/identity/token-mint.ts';
 import { ENTRY_POINTS } from '#shared/topology.ts';
 
 const AUDIENCE = 'https://sign.example.com';

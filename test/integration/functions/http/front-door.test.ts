@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answering } from '#functions/http/answer.ts';
 import { MAX_BODY_BYTES } from '#functions/http/body-limits.ts';
 import { createLog } from '#functions/log.ts';
-import type { FunctionProcess } from '#local/functions/process.ts';
+import type { FunctionProcess } from '#local/cloud/functions/process.ts';
 import { ENTRY_POINTS, type EntryPointName, MAX_REPORT_BYTES } from '#shared/topology.ts';
 import { chunksOf, deployFunction, exchange } from '#test/fixtures/deployed-function.ts';
 import { answeringWith, serveHandler } from '#test/fixtures/function-server.ts';

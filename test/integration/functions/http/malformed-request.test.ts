@@ -11,7 +11,7 @@ import { handleLive } from '#functions/live/handler.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
 import { createToken } from '#functions/store/tokens.ts';
 import { handleWatch } from '#functions/tick/handler.ts';
-import { type FunctionProcess, startFunction } from '#local/functions/process.ts';
+import { type FunctionProcess, startFunction } from '#local/cloud/functions/process.ts';
 import { findFreePort } from '#local/ports.ts';
 import { Problem } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';

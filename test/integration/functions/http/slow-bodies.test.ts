@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bodyLimitsOf, MAX_ORDINARY_BYTES } from '#functions/http/body-limits.ts';
-import type { FunctionProcess } from '#local/functions/process.ts';
+import type { FunctionProcess } from '#local/cloud/functions/process.ts';
 import { ENTRY_POINTS } from '#shared/topology.ts';
 import { answerOn, deployFunction, exchange, openRequest } from '#test/fixtures/deployed-function.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { STARTED_UNITS, UNITS } from '#agent/install/units.ts';
-import { lastValue, listedUnits, parseUnitFile } from '#local/supervisor/unit-file.ts';
+import { lastValue, listedUnits, parseUnitFile } from '#local/demo/supervisor/unit-file.ts';
 
 const ORDER = ['Unit.After', 'Unit.Before'] as const;
 

@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { UNITS } from '#agent/install/units.ts';
 import { loadPolicy, readUnitNames } from '#agent/policy/load.ts';
-import { lastValue, parseUnitFile } from '#local/supervisor/unit-file.ts';
+import { lastValue, parseUnitFile } from '#local/demo/supervisor/unit-file.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'lamplighter-policy-'));
 const file = join(dir, 'policy.yaml');
