@@ -1,7 +1,6 @@
 // A bucket as stored, as a client may write it, and as the API shows it.
 import * as z from 'zod';
-import { bucketEtagOf } from './etag.ts';
-import { invalid, unsupported } from './fault.ts';
+import { invalid } from './fault.ts';
 import { MAX_RETENTION_PERIOD_S } from './limits.ts';
 
 // cloud.google.com/storage/docs/buckets#naming; also what keeps a bucket's name safe as a directory's.
@@ -19,69 +18,31 @@ const RetentionPolicyInput = z.object({
     .pipe(z.number().min(1).max(MAX_RETENTION_PERIOD_S)),
 });
 
-/** Kept and shown as they came; nothing here acts on them. */
-const opaque = {
-  labels: z.record(z.string(), z.string().nullable()).nullable().optional(),
-  lifecycle: z
-    .object({ rule: z.array(z.looseObject({ action: z.looseObject({ type: z.string() }) })).optional() })
-    .nullable()
-    .optional(),
-  cors: z.array(z.unknown()).nullable().optional(),
-  iamConfiguration: z.record(z.string(), z.unknown()).nullable().optional(),
-  softDeletePolicy: z.record(z.string(), z.unknown()).nullable().optional(),
-};
-
-/** The writable part of a bucket resource; in a patch, null removes. */
 export const BucketInput = z.object({
-  name: z.string().optional(),
-  location: z.string().optional(),
-  storageClass: z.string().optional(),
-  defaultEventBasedHold: z.boolean().optional(),
-  versioning: z.object({ enabled: z.boolean().optional() }).nullable().optional(),
-  retentionPolicy: RetentionPolicyInput.nullable().optional(),
-  ...opaque,
+  name: z.string().default(''),
+  retentionPolicy: RetentionPolicyInput.optional(),
 });
-export type BucketInput = z.infer<typeof BucketInput>;
 
 export const BucketRecord = z.object({
   name: z.string(),
-  location: z.string(),
-  storageClass: z.string(),
-  metageneration: z.string(),
   timeCreated: z.string(),
-  updated: z.string(),
-  defaultEventBasedHold: z.boolean(),
-  retentionPolicy: z
-    .object({ retentionPeriod: z.number(), effectiveTime: z.string(), isLocked: z.boolean() })
-    .optional(),
-  ...opaque,
+  retentionPolicy: z.object({ retentionPeriod: z.number(), effectiveTime: z.string() }).optional(),
 });
 export type BucketRecord = z.infer<typeof BucketRecord>;
 
-export function assertSupported(input: BucketInput): void {
-  if (input.versioning?.enabled) throw unsupported('object versioning');
-}
-
-export function toBucketResource(record: BucketRecord, baseUrl: string): object {
-  const { retentionPolicy, defaultEventBasedHold, ...rest } = record;
+export function toBucketResource({ retentionPolicy, ...record }: BucketRecord, baseUrl: string): object {
   return {
     kind: 'storage#bucket',
     id: record.name,
     selfLink: `${baseUrl}/storage/v1/b/${record.name}`,
     projectNumber: '0',
-    etag: bucketEtagOf(record.metageneration),
-    locationType: 'region',
-    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null)),
-    ...(defaultEventBasedHold ? { defaultEventBasedHold } : {}),
-    ...(retentionPolicy ? { retentionPolicy: showRetentionPolicy(retentionPolicy) } : {}),
-  };
-}
-
-function showRetentionPolicy(policy: NonNullable<BucketRecord['retentionPolicy']>): object {
-  const { retentionPeriod, effectiveTime, isLocked } = policy;
-  return {
-    retentionPeriod: String(retentionPeriod),
-    effectiveTime,
-    ...(isLocked ? { isLocked } : {}),
+    location: 'US',
+    storageClass: 'STANDARD',
+    metageneration: '1',
+    updated: record.timeCreated,
+    ...record,
+    ...(retentionPolicy
+      ? { retentionPolicy: { ...retentionPolicy, retentionPeriod: String(retentionPolicy.retentionPeriod) } }
+      : {}),
   };
 }

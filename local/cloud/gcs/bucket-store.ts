@@ -10,10 +10,6 @@ export interface Bucket {
   record: BucketRecord;
   directory: string;
   objects: Map<string, ObjectRecord>;
-  /** The names in Google's order; undefined after a name came or went. */
-  order: string[] | undefined;
-  /** Commits under way: a bucket with one is not empty. */
-  commits: number;
 }
 
 export interface BucketStore {
@@ -22,9 +18,6 @@ export interface BucketStore {
   list(): Bucket[];
   /** Throws 409 when the name is taken. */
   create(record: BucketRecord): Promise<Bucket>;
-  save(bucket: Bucket, record: BucketRecord): Promise<void>;
-  /** Throws 409 unless empty. */
-  remove(bucket: Bucket): Promise<void>;
 }
 
 /** Reads every bucket and object record; memory holds metadata only. */
@@ -41,7 +34,7 @@ export async function openBucketStore(directory: string): Promise<BucketStore> {
       if (!bucket) throw new StorageFault(404, 'The specified bucket does not exist.');
       return bucket;
     },
-    list: () => [...buckets.values()].toSorted((a, b) => (a.record.name < b.record.name ? -1 : 1)),
+    list: () => [...buckets.values()],
     create: async (record) => {
       if (buckets.has(record.name)) throw new StorageFault(409, nameTaken(record.name));
       const bucket = emptyBucket(join(directory, record.name), record);
@@ -53,19 +46,6 @@ export async function openBucketStore(directory: string): Promise<BucketStore> {
       await syncDirectory(directory);
       return bucket;
     },
-    save: async (bucket, record) => {
-      await writeJson(join(bucket.directory, 'bucket.json'), record);
-      bucket.record = record;
-    },
-    remove: async (bucket) => {
-      if (bucket.objects.size + bucket.commits > 0)
-        throw new StorageFault(409, 'The bucket you tried to delete is not empty.');
-      buckets.delete(bucket.record.name);
-      // The record goes first: a directory without one is no bucket.
-      await rm(join(bucket.directory, 'bucket.json'), { force: true });
-      await rm(bucket.directory, { recursive: true, force: true });
-      await syncDirectory(directory);
-    },
   };
 }
 
@@ -74,7 +54,7 @@ function nameTaken(name: string): string {
 }
 
 function emptyBucket(directory: string, record: BucketRecord): Bucket {
-  return { record, directory, objects: new Map(), order: undefined, commits: 0 };
+  return { record, directory, objects: new Map() };
 }
 
 async function persistNew(bucket: Bucket): Promise<void> {
@@ -87,7 +67,7 @@ async function loadBucket(directory: string): Promise<Bucket | undefined> {
   if (!(await stat(directory)).isDirectory()) return undefined;
   const [found] = await readJsonFiles(directory, BucketRecord);
   if (!found) {
-    // A kill in the middle of creating or deleting the bucket.
+    // A kill in the middle of creating the bucket.
     await rm(directory, { recursive: true, force: true });
     return undefined;
   }

@@ -2,8 +2,7 @@
 // content ends: so a cut connection leaves the file and the checksums at the same, aligned place, as Google keeps it.
 import type { FileHandle } from 'node:fs/promises';
 import type { Checksummer } from './checksum.ts';
-import { StorageFault } from './fault.ts';
-import { CHUNK_QUANTUM_BYTES, MAX_OBJECT_BYTES } from './limits.ts';
+import { CHUNK_QUANTUM_BYTES } from './limits.ts';
 
 export interface ContentWriter {
   write(chunk: Buffer): Promise<void>;
@@ -39,8 +38,6 @@ export function createContentWriter(
     write: async (chunk) => {
       pending.push(chunk);
       pendingBytes += chunk.length;
-      if (written + pendingBytes > MAX_OBJECT_BYTES)
-        throw new StorageFault(400, `An object can't be larger than ${MAX_OBJECT_BYTES} bytes.`);
       if (pendingBytes >= CHUNK_QUANTUM_BYTES)
         await flush(pendingBytes - (pendingBytes % CHUNK_QUANTUM_BYTES));
     },

@@ -24,7 +24,7 @@ export interface Notification {
 export type PublishNotification = (notification: Notification) => Promise<void>;
 
 export function newEvent(record: ObjectRecord, data: Record<string, unknown>): StoredEvent {
-  const { bucket, name, generation, updated: time } = record;
+  const { bucket, name, generation, timeCreated: time } = record;
   return { id: uuid(), bucket, name, generation, time, data };
 }
 

@@ -26,16 +26,21 @@ export function bodyOf(request: IncomingMessage): AsyncIterable<Buffer> {
   return request.iterator({ destroyOnReturn: false });
 }
 
-/** A JSON body; an empty one is `{}`. */
-export async function readJsonBody<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+/** A whole body. Throws 413 when it is longer. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of bodyOf(request)) {
     size += chunk.length;
-    if (size > MAX_JSON_BYTES) throw new StorageFault(413, `Request body exceeds ${MAX_JSON_BYTES} bytes.`);
+    if (size > maxBytes) throw new StorageFault(413, `Request body exceeds ${maxBytes} bytes.`);
     chunks.push(chunk);
   }
-  return parseJson(Buffer.concat(chunks), schema);
+  return Buffer.concat(chunks);
+}
+
+/** A JSON body; an empty one is `{}`. */
+export async function readJsonBody<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
+  return parseJson(await readBody(request, MAX_JSON_BYTES), schema);
 }
 
 export function parseJson<T>(bytes: Buffer, schema: z.ZodType<T>): T {

@@ -3,12 +3,6 @@
 /** An object name is 1 to 1,024 bytes of UTF-8: cloud.google.com/storage/docs/objects#naming */
 export const MAX_OBJECT_NAME_BYTES = 1_024;
 
-/** 5 TiB: cloud.google.com/storage/quotas#objects */
-export const MAX_OBJECT_BYTES = 5 * 1_024 ** 4;
-
-/** Keys and values of an object's custom metadata together: cloud.google.com/storage/quotas#objects */
-export const MAX_CUSTOM_METADATA_BYTES = 8 * 1_024;
-
 /** Every chunk of a resumable upload but the last: cloud.google.com/storage/docs/resumable-uploads */
 export const CHUNK_QUANTUM_BYTES = 256 * 1_024;
 
@@ -17,9 +11,6 @@ export const SESSION_LIFETIME_MS = 7 * 24 * 60 * 60 * 1_000;
 
 /** Both the default and the most of a page: cloud.google.com/storage/docs/json_api/v1/objects/list */
 export const MAX_PAGE_RESULTS = 1_000;
-
-/** cloud.google.com/storage/docs/composite-objects */
-export const MAX_COMPOSE_SOURCES = 32;
 
 /** 100 years: cloud.google.com/storage/docs/bucket-lock#retention-periods */
 export const MAX_RETENTION_PERIOD_S = 3_155_760_000;
@@ -32,6 +23,9 @@ export const EVENT_BACKOFF_MS = { first: 500, most: 30_000 } as const;
 
 /** Ours: notifications under way at once. */
 export const MAX_CONCURRENT_DELIVERIES = 8;
+
+/** Ours: the body of a multipart upload, which is held in memory. */
+export const MAX_MULTIPART_BYTES = 64 * 1_024 * 1_024;
 
 /** Ours: a JSON request body. */
 export const MAX_JSON_BYTES = 1_024 * 1_024;

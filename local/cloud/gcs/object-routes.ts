@@ -1,61 +1,25 @@
-// What the API does with an object's metadata: cloud.google.com/storage/docs/json_api/v1/objects
-import type { Bucket } from './bucket-store.ts';
-import { type Exchange, parseInput, readJsonBody, sendEmpty, sendJson } from './http-input.ts';
-import {
-  type ObjectPatch,
-  ObjectPatch as ObjectPatchSchema,
-  type ObjectRecord,
-  toObjectResource,
-} from './object-schema.ts';
-import { getObject } from './object-store.ts';
-import { assertPreconditions, Preconditions } from './precondition.ts';
+// What the API does with objects that are there: cloud.google.com/storage/docs/json_api/v1/objects
+import { pipeline } from 'node:stream/promises';
+import { type Exchange, parseInput, sendEmpty, sendJson } from './http-input.ts';
+import { ListQuery, listPage } from './listing.ts';
+import { type ObjectRecord, Precondition, toObjectResource } from './object-schema.ts';
+import { assertPrecondition, getObject, openContent } from './object-store.ts';
 import type { Storage } from './storage.ts';
 
-/** The version a request is about, its conditions checked. */
-export function findVersion(
-  exchange: Exchange,
-  bucket: Bucket,
-  name: string,
-  intent: 'read' | 'write',
-): ObjectRecord {
-  const record = getObject(bucket, name, exchange.query['generation']);
-  assertPreconditions(parseInput(Preconditions, exchange.query), record, intent);
-  return record;
+export function listObjects(exchange: Exchange, storage: Storage, bucketName: string): void {
+  const bucket = storage.buckets.get(bucketName);
+  const { names, nextPageToken } = listPage(bucket.objects.keys(), parseInput(ListQuery, exchange.query));
+  sendJson(exchange.response, 200, {
+    kind: 'storage#objects',
+    items: names.map((name) => toObjectResource(getObject(bucket, name), bucket.record, exchange.baseUrl)),
+    ...(nextPageToken === undefined ? {} : { nextPageToken }),
+  });
 }
 
 export function showObject(exchange: Exchange, storage: Storage, bucketName: string, name: string): void {
   const bucket = storage.buckets.get(bucketName);
-  const record = findVersion(exchange, bucket, name, 'read');
+  const record = getObject(bucket, name, exchange.query['generation']);
   sendJson(exchange.response, 200, toObjectResource(record, bucket.record, exchange.baseUrl));
-}
-
-/** PATCH changes what it names; PUT (update) is taken as the same here. */
-export async function patchObject(
-  exchange: Exchange,
-  storage: Storage,
-  bucketName: string,
-  name: string,
-): Promise<void> {
-  const bucket = storage.buckets.get(bucketName);
-  const patch = await readJsonBody(exchange.request, ObjectPatchSchema);
-  const record = await storage.objects.revise(bucket, name, (live, now) => {
-    findVersion(exchange, bucket, name, 'write');
-    return applyPatch(live, patch, now);
-  });
-  sendJson(exchange.response, 200, toObjectResource(record, bucket.record, exchange.baseUrl));
-}
-
-function applyPatch(live: ObjectRecord, { metadata, ...patch }: ObjectPatch, now: string): ObjectRecord {
-  const isReleased = live.eventBasedHold === true && patch.eventBasedHold === false;
-  const fields = withoutNulls({ ...live, ...patch, ...(isReleased ? { retentionStart: now } : {}) });
-  if (metadata === undefined) return fields;
-  const merged = metadata === null ? undefined : withoutNulls({ ...live.metadata, ...metadata });
-  const { metadata: _old, ...rest } = fields;
-  return merged && Object.keys(merged).length > 0 ? { ...rest, metadata: merged } : rest;
-}
-
-function withoutNulls<T extends object>(record: { [K in keyof T]: T[K] | null }): T {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)) as T;
 }
 
 export async function deleteObject(
@@ -64,7 +28,40 @@ export async function deleteObject(
   bucketName: string,
   name: string,
 ): Promise<void> {
-  const bucket = storage.buckets.get(bucketName);
-  await storage.objects.remove(bucket, name, () => findVersion(exchange, bucket, name, 'write'));
+  const { ifGenerationMatch } = parseInput(Precondition, exchange.query);
+  await storage.objects.remove(storage.buckets.get(bucketName), name, (live) =>
+    assertPrecondition(ifGenerationMatch, live),
+  );
   sendEmpty(exchange.response, 204);
+}
+
+/** The client checks the content by `x-goog-hash`, where the stored encoding says that it is sent as it is stored. */
+function headersOf(record: ObjectRecord): Record<string, string | number> {
+  return {
+    'content-type': record.contentType ?? 'application/octet-stream',
+    'content-length': record.sizeBytes,
+    'x-goog-hash': `crc32c=${record.crc32c},md5=${record.md5Hash}`,
+    'x-goog-generation': record.generation,
+    'x-goog-stored-content-length': record.sizeBytes,
+    'x-goog-stored-content-encoding': 'identity',
+  };
+}
+
+export async function downloadObject(
+  exchange: Exchange,
+  storage: Storage,
+  bucketName: string,
+  name: string,
+): Promise<void> {
+  const { response } = exchange;
+  const bucket = storage.buckets.get(bucketName);
+  const record = getObject(bucket, name, exchange.query['generation']);
+  const file = await openContent(bucket, record);
+  try {
+    response.writeHead(200, headersOf(record));
+    // A client that goes away ends the stream; that is its right.
+    await pipeline(file.createReadStream({ autoClose: false }), response).catch(() => response.destroy());
+  } finally {
+    await file.close();
+  }
 }

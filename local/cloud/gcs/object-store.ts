@@ -7,10 +7,9 @@ import type { Bucket } from './bucket-store.ts';
 import type { Checksums } from './checksum.ts';
 import { syncDirectory, writeJson } from './disk.ts';
 import type { EventQueue } from './event-queue.ts';
-import { objectNotFound } from './fault.ts';
+import { objectNotFound, StorageFault } from './fault.ts';
 import { createKeyedLock } from './keyed-lock.ts';
-import { assertCustomMetadata, type ObjectFields, type ObjectRecord } from './object-schema.ts';
-import { assertPreconditions, type Preconditions } from './precondition.ts';
+import type { ObjectFields, ObjectRecord } from './object-schema.ts';
 import { assertReplaceable } from './retention.ts';
 
 /** Content that is complete and durable in a file of its own, which stays the caller's. */
@@ -25,9 +24,8 @@ export interface CommitRequest {
   name: string;
   fields: ObjectFields;
   content: StagedContent;
-  conditions: Preconditions;
+  ifGenerationMatch: string | undefined;
   uploadId?: string;
-  componentCount?: number;
 }
 
 export interface ObjectStoreOptions {
@@ -50,40 +48,20 @@ export class ObjectStore {
   }
 
   /** Throws 412 or 403 when the name may not be written now; decided again at the commit. */
-  assertWritable(bucket: Bucket, name: string, conditions: Preconditions): void {
+  assertWritable(bucket: Bucket, name: string, ifGenerationMatch: string | undefined): void {
     const live = bucket.objects.get(name);
-    assertPreconditions(conditions, live, 'write');
+    assertPrecondition(ifGenerationMatch, live);
     if (live) assertReplaceable(bucket.record, live, this.#clock().getTime());
   }
 
   /** Makes the content the live version and queues its event, both or neither. */
   commit(request: CommitRequest): Promise<ObjectRecord> {
-    const { bucket, name, conditions } = request;
-    return withCommit(bucket, () =>
-      this.#lock.run(keyOf(bucket, name), async () => {
-        this.assertWritable(bucket, name, conditions);
-        const record = newRecord(request, this.#nextGeneration(), this.#clock().toISOString());
-        await publish(request, record, this.#events);
-        return record;
-      }),
-    );
-  }
-
-  /** Saves what `change` makes of the live version, as its next metageneration. */
-  revise(
-    bucket: Bucket,
-    name: string,
-    change: (live: ObjectRecord, now: string) => ObjectRecord,
-  ): Promise<ObjectRecord> {
+    const { bucket, name, ifGenerationMatch } = request;
     return this.#lock.run(keyOf(bucket, name), async () => {
-      const live = getObject(bucket, name);
-      const updated = this.#clock().toISOString();
-      const metageneration = String(BigInt(live.metageneration) + 1n);
-      const revised = { ...change(live, updated), metageneration, updated };
-      assertCustomMetadata(revised.metadata);
-      await writeJson(recordPath(bucket, name), revised);
-      bucket.objects.set(name, revised);
-      return revised;
+      this.assertWritable(bucket, name, ifGenerationMatch);
+      const record = newRecord(request, this.#nextGeneration(), this.#clock().toISOString());
+      await publish(request, record, this.#events);
+      return record;
     });
   }
 
@@ -96,7 +74,6 @@ export class ObjectStore {
       await rm(recordPath(bucket, name), { force: true });
       await syncDirectory(join(bucket.directory, 'objects'));
       bucket.objects.delete(name);
-      bucket.order = undefined;
       await rm(contentPath(bucket, live), { force: true });
     });
   }
@@ -120,7 +97,7 @@ export async function openContent(bucket: Bucket, record: ObjectRecord): Promise
   }
 }
 
-export function contentPath(bucket: Bucket, record: ObjectRecord): string {
+function contentPath(bucket: Bucket, record: ObjectRecord): string {
   return join(bucket.directory, 'content', record.content);
 }
 
@@ -132,33 +109,25 @@ export function getObject(bucket: Bucket, name: string, generation?: string): Ob
   return live;
 }
 
-async function withCommit<T>(bucket: Bucket, work: () => Promise<T>): Promise<T> {
-  bucket.commits += 1;
-  try {
-    return await work();
-  } finally {
-    bucket.commits -= 1;
-  }
+/** Throws 412 when the live version is not the one asked for; without a live version the generation is 0. */
+export function assertPrecondition(
+  ifGenerationMatch: string | undefined,
+  live: ObjectRecord | undefined,
+): void {
+  if (ifGenerationMatch === undefined || BigInt(ifGenerationMatch) === BigInt(live?.generation ?? 0)) return;
+  throw new StorageFault(412, 'At least one of the pre-conditions you specified did not hold.');
 }
 
-function newRecord(request: CommitRequest, generation: string, now: string): ObjectRecord {
-  const { bucket, name, fields, content, uploadId, componentCount } = request;
-  assertCustomMetadata(fields.metadata);
-  const { md5Hash } = content.checksums;
+function newRecord(request: CommitRequest, generation: string, timeCreated: string): ObjectRecord {
+  const { bucket, name, fields, content, uploadId } = request;
   return {
-    storageClass: bucket.record.storageClass,
-    ...(bucket.record.defaultEventBasedHold ? { eventBasedHold: true } : {}),
     ...fields,
     bucket: bucket.record.name,
     name,
     generation,
-    metageneration: '1',
     sizeBytes: content.sizeBytes,
-    crc32c: content.checksums.crc32c,
-    ...(md5Hash === undefined ? {} : { md5Hash }),
-    ...(componentCount === undefined ? {} : { componentCount }),
-    timeCreated: now,
-    updated: now,
+    ...content.checksums,
+    timeCreated,
     content: `${hashOf(name)}.${generation}`,
     ...(uploadId === undefined ? {} : { uploadId }),
   };
@@ -179,7 +148,6 @@ async function publish(request: CommitRequest, record: ObjectRecord, events: Eve
     throw thrown;
   }
   bucket.objects.set(name, record);
-  if (!replaced) bucket.order = undefined;
   await event.release();
   if (replaced) await rm(contentPath(bucket, replaced), { force: true });
 }

@@ -1,18 +1,18 @@
 // Stands in for Google Cloud Storage: the JSON API that Google's own clients speak, on loopback, objects on disk. Differs
 // from production:
 // - no authentication, IAM, ACLs or signed URLs: whoever reaches the port may do everything;
-// - one version per object: no versioning, no soft delete; a lifecycle is stored and shown, never carried out;
-// - no customer-supplied keys, batch requests, matchGlob, retention per object; the XML API only reads. What is missing
-//   and would be missed is answered 501;
-// - `fields` and projections are ignored; update (PUT) is taken as patch;
-// - a copy ends in one call, whatever its size; a new request to an upload session ends the one before it;
+// - of buckets only create and get, of objects upload (multipart, resumable), get, list by prefix, download and delete: what
+//   Lamplighter uses. The rest is answered 501, and so is each parameter that would give another answer;
+// - one version per object, which never changes: no versioning, no soft delete, no lifecycle, no metadata but the type;
+// - `fields` and projections are ignored, checksums that come with an upload are not compared;
+// - a new request to an upload session ends the one before it;
 // - one notification configuration for all buckets, set from outside the API, and of all events only OBJECT_FINALIZE.
 import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { PublishNotification } from './event-message.ts';
 import { StorageFault } from './fault.ts';
-import { sendEmpty, sendJson, sendText } from './http-input.ts';
+import { sendJson, sendText } from './http-input.ts';
 import { route } from './router.ts';
 import { openStorage, type Storage } from './storage.ts';
 
@@ -44,10 +44,8 @@ function writeFault(response: ServerResponse, thrown: unknown, isMedia: boolean)
     return;
   }
   if (!(thrown instanceof StorageFault)) console.error(thrown);
-  for (const [name, value] of Object.entries(fault.headers)) response.setHeader(name, value);
-  if (fault.status === 304) sendEmpty(response, 304);
   // Production answers a failed download with the bare message, which the client makes its error's.
-  else if (isMedia) sendText(response, fault.status, fault.message);
+  if (isMedia) sendText(response, fault.status, fault.message);
   else sendJson(response, fault.status, fault.toBody());
 }
 

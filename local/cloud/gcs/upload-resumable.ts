@@ -2,23 +2,21 @@
 // one ends the one before it, whose connection its client must have given up.
 import { type FileHandle, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import * as z from 'zod';
-import { parseContentRange, type UploadRange } from './byte-range.ts';
-import { assertChecksums, type Checksummer, type Checksums, parseGoogHash } from './checksum.ts';
+import type { Checksummer } from './checksum.ts';
+import { parseContentRange, type UploadRange } from './content-range.ts';
 import { type ContentWriter, createContentWriter } from './content-writer.ts';
 import { invalid, StorageFault } from './fault.ts';
 import { bodyOf, type Exchange, parseInput, readJsonBody, sendEmpty, sendJson } from './http-input.ts';
 import { CHECKPOINT_BYTES, CHUNK_QUANTUM_BYTES } from './limits.ts';
-import { assertObjectName, ObjectFields, ObjectInput, toObjectResource } from './object-schema.ts';
-import { Preconditions } from './precondition.ts';
+import {
+  assertObjectName,
+  ObjectFields,
+  ObjectInput,
+  Precondition,
+  toObjectResource,
+} from './object-schema.ts';
 import type { Storage } from './storage.ts';
 import { openSessionData, type UploadSession } from './upload-session.ts';
-
-const DeclaredLength = z
-  .string()
-  .regex(/^\d{1,15}$/)
-  .transform(Number)
-  .optional();
 
 export async function startResumable(
   exchange: Exchange,
@@ -30,15 +28,14 @@ export async function startResumable(
   const input = await readJsonBody(request, ObjectInput);
   const name = query['name'] ?? input.name ?? '';
   assertObjectName(name);
-  storage.objects.assertWritable(bucket, name, parseInput(Preconditions, query));
+  const { ifGenerationMatch } = parseInput(Precondition, query);
+  storage.objects.assertWritable(bucket, name, ifGenerationMatch);
   const contentType = input.contentType ?? request.headers['x-upload-content-type'];
   const { record } = await storage.sessions.create({
     bucket: bucketName,
     name,
     fields: parseInput(ObjectFields, { ...input, contentType }),
-    conditions: Object.fromEntries(Object.entries(query).filter(([key]) => key in Preconditions.shape)),
-    expected: { crc32c: input.crc32c, md5Hash: input.md5Hash },
-    declaredBytes: parseInput(DeclaredLength, request.headers['x-upload-content-length']),
+    ifGenerationMatch,
   });
   const session = `uploadType=resumable&name=${encodeURIComponent(name)}&upload_id=${record.id}`;
   const location = `${baseUrl}/upload/storage/v1/b/${bucketName}/o?${session}`;
@@ -46,30 +43,17 @@ export async function startResumable(
 }
 
 /** A chunk, the whole rest, or the question how far the upload is. */
-export async function continueResumable(exchange: Exchange, storage: Storage): Promise<void> {
-  const session = storage.sessions.get(exchange.query['upload_id'] ?? '');
+export async function continueResumable(exchange: Exchange, storage: Storage, id: string): Promise<void> {
+  const session = storage.sessions.get(id);
   session.interrupt?.();
   await storage.sessions.lock.run(session.record.id, async () => {
     if (session.record.done) return answerDone(exchange, storage, session);
     storage.sessions.get(session.record.id);
     const range = parseContentRange(exchange.request.headers['content-range']);
-    assertTotal(session, range);
     const isEnd = await takeBytes(exchange, storage, session, range);
     if (isEnd) await finish(exchange, storage, session);
     else answerIncomplete(exchange.response, session.record.durableBytes);
   });
-}
-
-export async function cancelResumable(exchange: Exchange, storage: Storage): Promise<void> {
-  const session = storage.sessions.get(exchange.query['upload_id'] ?? '');
-  session.interrupt?.();
-  await storage.sessions.lock.run(session.record.id, () => storage.sessions.remove(session));
-  sendEmpty(exchange.response, 499);
-}
-
-function assertTotal({ record }: UploadSession, { total }: UploadRange): void {
-  if (total !== undefined && record.declaredBytes !== undefined && total !== record.declaredBytes)
-    throw invalid(`The upload was announced with ${record.declaredBytes} bytes, now its size is ${total}.`);
 }
 
 /** True when the object's last byte is in. */
@@ -161,15 +145,13 @@ async function finish(exchange: Exchange, storage: Storage, session: UploadSessi
   await file.close();
   const checksums = checksummer.digest();
   session.checksummer = checksummer;
-  const stated: Partial<Checksums> = parseGoogHash(exchange.request.headers['x-goog-hash']);
   try {
-    assertChecksums(checksums, [record.expected, stated]);
     const done = await storage.objects.commit({
       bucket,
       name: record.name,
       fields: record.fields,
       content: { path: session.dataPath, sizeBytes: record.durableBytes, checksums },
-      conditions: parseInput(Preconditions, record.conditions),
+      ifGenerationMatch: record.ifGenerationMatch,
       uploadId: record.id,
     });
     await storage.sessions.save(session, { done });

@@ -18,11 +18,7 @@ export const SessionRecord = z.object({
   bucket: z.string(),
   name: z.string(),
   fields: ObjectFields,
-  /** The query's preconditions as they came. */
-  conditions: z.record(z.string(), z.string()),
-  expected: z.object({ crc32c: z.string().optional(), md5Hash: z.string().optional() }),
-  /** From X-Upload-Content-Length. */
-  declaredBytes: z.number().optional(),
+  ifGenerationMatch: z.string().optional(),
   createdAt: z.string(),
   durableBytes: z.number(),
   /** The finished object. */

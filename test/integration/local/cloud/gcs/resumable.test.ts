@@ -48,7 +48,6 @@ test('tells how far an upload is, takes the rest, and answers the same again whe
 
 test.each([
   ['an unchunked rest is final', 'bytes 0-*/*', 300_000, [200, null]],
-  ['a body without Content-Range is final', undefined, 300_000, [200, null]],
   ['a last chunk may have any size', 'bytes 0-99/100', 100, [200, null]],
   ['a chunk under 256 KiB is refused', 'bytes 0-99/*', 100, [400, null]],
   ['of an odd chunk the whole 256 KiB are kept', 'bytes 0-299999/*', 300_000, [308, 'bytes=0-262143']],
@@ -73,14 +72,6 @@ test('skips bytes that it has already', async () => {
   await put(uri, 'bytes 0-524287/*', bytes.subarray(0, 524_288));
   const answer = await put(uri, `bytes 262144-${bytes.length - 1}/${bytes.length}`, bytes.subarray(262_144));
   expect(await answer.json()).toMatchObject(checksumsOf(bytes));
-});
-
-test('forgets a cancelled upload', async () => {
-  const uri = await open('cancelled');
-  expect((await fetch(uri, { method: 'DELETE' })).status).toBe(499);
-  expect((await put(uri, 'bytes */*')).status).toBe(404);
-  expect((await put(uri, 'bytes 0-*/*', bytesOf(10))).status).toBe(404);
-  expect(await gcs.bucket.file('cancelled').exists()).toEqual([false]);
 });
 
 test('decides a precondition when the upload ends, too', async () => {
