@@ -1,7 +1,7 @@
-// Reads the mails that the local mail server kept: enough of MIME for what our functions send, and for a glance at others.
+// Reads the mails that the local mail server kept.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeBody, decodeWords } from './decode.ts';
+import PostalMime, { type Address } from 'postal-mime';
 
 export const MAIL_SUFFIX = '.eml';
 
@@ -20,64 +20,27 @@ export interface Mail {
   headers: ReadonlyMap<string, string>;
 }
 
-interface Entity {
-  headers: Map<string, string>;
-  body: string;
-}
-
-/** Splits headers from the body and unfolds them (RFC 5322, 2.2.3). Bytes are kept as Latin-1 until they are decoded. */
-function parseEntity(source: string): Entity {
-  const end = /\r?\n\r?\n/.exec(source);
-  const head = end ? source.slice(0, end.index) : source;
-  const body = end ? source.slice(end.index + end[0].length) : '';
-  const headers = new Map<string, string>();
-  for (const line of head.replaceAll(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)) {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, colon).trim().toLowerCase();
-    if (colon > 0 && !headers.has(name)) headers.set(name, line.slice(colon + 1).trim());
-  }
-  return { headers, body };
-}
-
-function boundaryOf(contentType: string): string | undefined {
-  const found = /^multipart\/.*\bboundary="?([^";]+)"?/i.exec(contentType);
-  return found?.[1];
-}
-
-/** The first plain text of an entity; nested parts are walked in order. */
-function plainText(entity: Entity, depth = 0): string | undefined {
-  const type = entity.headers.get('content-type') ?? 'text/plain';
-  const boundary = boundaryOf(type);
-  if (boundary !== undefined && depth < 10) {
-    const parts = entity.body.split(`--${boundary}`).slice(1);
-    for (const part of parts) {
-      if (part.startsWith('--')) break;
-      const text = plainText(parseEntity(part.replace(/^\r?\n/, '')), depth + 1);
-      if (text !== undefined) return text;
-    }
-    return undefined;
-  }
-  if (!/^text\/plain/i.test(type)) return undefined;
-  return decodeBody(entity.body, entity.headers.get('content-transfer-encoding') ?? '7bit');
+function renderAddress({ name, address }: Address): string {
+  return name ? `${name} <${address}>` : (address ?? '');
 }
 
 /** Reads one mail's source. */
-export function parseMail(file: string, source: Buffer): Mail {
-  const entity = parseEntity(source.toString('latin1'));
-  const header = (name: string): string => decodeWords(entity.headers.get(name) ?? '');
+export async function parseMail(file: string, source: Buffer): Promise<Mail> {
+  const mail = await PostalMime.parse(source);
+  const headers = new Map(mail.headers.toReversed().map(({ key, value }) => [key, value]));
   return {
     file,
-    at: new Date(entity.headers.get('x-received-at') ?? 0),
-    from: header('from'),
-    to: header('x-envelope-to'),
-    subject: header('subject'),
-    messageId: header('message-id'),
-    text: plainText(entity) ?? '(no plain text)',
-    headers: entity.headers,
+    at: new Date(headers.get('x-received-at') ?? 0),
+    from: mail.from ? renderAddress(mail.from) : '',
+    to: headers.get('x-envelope-to') ?? '',
+    subject: mail.subject ?? '',
+    messageId: mail.messageId ?? '',
+    text: mail.text ?? '(no plain text)',
+    headers,
   };
 }
 
-/** All mails in a folder, the oldest first; none when there is no such folder. */
+/** All mails in a folder, the oldest first; an empty list when there is no such folder. */
 export async function readMail(dir: string): Promise<Mail[]> {
   const names = await readdir(dir).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
