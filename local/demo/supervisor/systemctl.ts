@@ -1,24 +1,22 @@
-// Answers what the agent, the installer and people ask of systemctl(1): the verbs and properties that they use, in its
+// Answers what the agent, the installer and the demo ask of systemctl(1): these verbs and properties and no more, in its
 // words and with its exit codes.
 import { parseArgs } from 'node:util';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { NEVER_RAN, type UnitState } from './service.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { ProgramAnswer } from './systemctl-answer.ts';
-import { lastValue } from './unit-file.ts';
 
 const OPTIONS = {
-  property: { type: 'string', short: 'p' },
-  signal: { type: 'string', short: 's', default: 'SIGTERM' },
+  property: { type: 'string', default: '' },
+  signal: { type: 'string' },
   now: { type: 'boolean', default: false },
-  quiet: { type: 'boolean', short: 'q', default: false },
+  quiet: { type: 'boolean' },
   'no-pager': { type: 'boolean' },
   'no-ask-password': { type: 'boolean' },
 } as const;
 
-/** Exit codes of systemctl(1) after LSB: a failure, a usage that is not known, a unit that is not. */
-const EXIT = { failure: 1, usage: 2, notActive: 3, noSuchUnit: 5 } as const;
-const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGKILL'] as const;
+/** Exit codes of systemctl(1) after LSB. */
+const EXIT = { failure: 1, usage: 2, noSuchUnit: 5 } as const;
 
 type Options = ReturnType<typeof parse>['values'];
 type Verb = (supervisor: Supervisor, units: readonly string[], options: Options) => Promise<string> | string;
@@ -35,12 +33,11 @@ function stateOf(supervisor: Supervisor, name: string): UnitState {
 }
 
 function describeUnit(supervisor: Supervisor, name: string): Record<string, string> {
-  const file = supervisor.find(name);
-  if (!file) return { Id: name, LoadState: 'not-found', ActiveState: 'inactive', SubState: 'dead' };
+  if (!supervisor.find(name))
+    return { Id: name, LoadState: 'not-found', ActiveState: 'inactive', SubState: 'dead' };
   const state = stateOf(supervisor, name);
   return {
     Id: name,
-    Description: lastValue(file, 'Unit.Description') ?? name,
     LoadState: 'loaded',
     ActiveState: state.activeState,
     SubState: state.subState,
@@ -48,8 +45,6 @@ function describeUnit(supervisor: Supervisor, name: string): Record<string, stri
     NRestarts: String(state.restarts),
     ActiveEnterTimestampMonotonic: String(state.activeEnterUs),
     InvocationID: state.invocationId,
-    MemoryCurrent: '[not set]',
-    Job: '0',
   };
 }
 
@@ -68,10 +63,10 @@ async function restart(supervisor: Supervisor, unit: string): Promise<void> {
 
 const VERBS: Readonly<Record<string, Verb>> = {
   show: (supervisor, units, { property }) => {
-    const wanted = property?.split(',');
+    const wanted = property.split(',');
     const blocks = units.map((unit) =>
       Object.entries(describeUnit(supervisor, unit))
-        .filter(([key]) => wanted === undefined || wanted.includes(key))
+        .filter(([key]) => wanted.includes(key))
         .map(([key, value]) => `${key}=${value}\n`)
         .join(''),
     );
@@ -83,16 +78,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   reload: (supervisor, units) => forEach(units, (unit) => supervisor.service(unit).reload()),
   kill: (supervisor, units, { signal }) =>
     forEach(units, (unit) => {
-      const known = SIGNALS.find((name) => name === signal || name === `SIG${signal}`);
-      if (!known) throw new LamplighterError('invalid-input', `Failed to parse signal string ${signal}`);
-      supervisor.service(unit).kill(known);
+      if (signal !== 'SIGKILL')
+        throw new LamplighterError('invalid-input', `Failed to parse signal string ${signal}.`);
+      supervisor.service(unit).kill(signal);
     }),
   'reset-failed': (supervisor, units) => forEach(units, (unit) => supervisor.service(unit).resetFailed()),
-  enable: (supervisor, units, { now }) =>
-    forEach(units, async (unit) => {
-      supervisor.enable(unit);
-      if (now) await supervisor.start(unit);
-    }),
+  enable: (supervisor, units) => forEach(units, (unit) => supervisor.enable(unit)),
   disable: (supervisor, units, { now }) =>
     forEach(units, async (unit) => {
       supervisor.disable(unit);
@@ -110,12 +101,6 @@ function systemState(supervisor: Supervisor): ProgramAnswer {
   };
 }
 
-function isActive(supervisor: Supervisor, units: readonly string[]): ProgramAnswer {
-  const states = units.map((unit) => describeUnit(supervisor, unit).ActiveState ?? 'unknown');
-  const code = states.includes('active') ? 0 : EXIT.notActive;
-  return { code, stdout: `${states.join('\n')}\n`, stderr: '' };
-}
-
 /** Carries out one call; never throws. */
 export async function answerSystemctl(
   supervisor: Supervisor,
@@ -124,7 +109,6 @@ export async function answerSystemctl(
   try {
     const { values, positionals } = parse(argv);
     const [name = '', ...units] = positionals;
-    if (name === 'is-active') return isActive(supervisor, units);
     if (name === 'is-system-running') return systemState(supervisor);
     const verb = VERBS[name];
     if (!verb)

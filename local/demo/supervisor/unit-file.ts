@@ -22,7 +22,6 @@ export interface ServiceSpec {
   workingDir: string | undefined;
   /** Made below the host's `run` before each start. */
   runtimeDir: string | undefined;
-  isSocketInput: boolean;
   restart: 'no' | 'on-failure' | 'always';
   restartMs: number;
   /** Signals and exit codes after which it stays down, e.g. `SIGKILL`. */
@@ -32,7 +31,6 @@ export interface ServiceSpec {
   /** Starts within the interval before it is given up; 0 is no limit. */
   startLimitIntervalMs: number;
   startLimitBurst: number;
-  wants: readonly string[];
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGKILL'] as const;
@@ -118,7 +116,6 @@ export function readServiceSpec(name: string, file: UnitFile, instance = ''): Se
     environmentFile: value('EnvironmentFile'),
     workingDir: value('WorkingDirectory'),
     runtimeDir: value('RuntimeDirectory'),
-    isSocketInput: value('StandardInput') === 'socket',
     restart: parseRestart(value('Restart')),
     restartMs: parseSpan(value('RestartSec') ?? DEFAULTS.restart),
     restartPreventedBy: new Set(listedUnits(file, 'Service.RestartPreventExitStatus')),
@@ -126,6 +123,5 @@ export function readServiceSpec(name: string, file: UnitFile, instance = ''): Se
     stopTimeoutMs: parseSpan(value('TimeoutStopSec') ?? DEFAULTS.stopTimeout),
     startLimitIntervalMs: parseSpan(lastValue(file, 'Unit.StartLimitIntervalSec') ?? DEFAULTS.limitInterval),
     startLimitBurst: Number(lastValue(file, 'Unit.StartLimitBurst') ?? DEFAULTS.limitBurst),
-    wants: listedUnits(file, 'Unit.Wants'),
   };
 }

@@ -1,28 +1,27 @@
-// The stand-in for journalctl(1) on a supervised host: what the agent asks of it, in its words.
+// The stand-in for journalctl(1) on a supervised host: what the agent asks of it and no more, always as JSON.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { JournalRecord, journalFiles } from '../journal.ts';
 
 const POLL_MS = 100;
-const ALL_LINES = 10_000;
 const { values } = parseArgs({
   // Matches such as _MACHINE_ID=…: there is one machine here.
   allowPositionals: true,
   options: {
-    unit: { type: 'string', short: 'u' },
-    lines: { type: 'string', short: 'n', default: String(ALL_LINES) },
+    unit: { type: 'string', default: '' },
+    lines: { type: 'string', default: '0' },
     since: { type: 'string', default: '@0' },
-    output: { type: 'string', short: 'o', default: 'short' },
-    follow: { type: 'boolean', short: 'f', default: false },
+    output: { type: 'string' },
+    follow: { type: 'boolean', default: false },
     'no-pager': { type: 'boolean' },
-    quiet: { type: 'boolean', short: 'q' },
-    all: { type: 'boolean', short: 'a' },
-    merge: { type: 'boolean', short: 'm' },
+    quiet: { type: 'boolean' },
+    all: { type: 'boolean' },
+    merge: { type: 'boolean' },
     'output-fields': { type: 'string' },
   },
 });
-const unit = values.unit ?? '';
+const { unit } = values;
 const [older, current] = journalFiles(
   join(process.argv[1] ?? '', '../../../var/log/journal'),
   unit.replace(/@.*\./, '@.'),
@@ -38,11 +37,7 @@ function readRecords(text: string): JournalRecord[] {
 }
 
 function print(records: readonly JournalRecord[]): void {
-  for (const record of records) {
-    const at = new Date(Number(record.__REALTIME_TIMESTAMP) / 1000).toISOString();
-    const short = `${at} ${record._SYSTEMD_UNIT}[${record._PID}]: ${record.MESSAGE}`;
-    process.stdout.write(`${values.output === 'json' ? JSON.stringify(record) : short}\n`);
-  }
+  for (const record of records) process.stdout.write(`${JSON.stringify(record)}\n`);
 }
 
 function readWhole(file: string): string {
@@ -68,5 +63,6 @@ function follow(from: number): void {
 
 process.stdout.on('error', () => process.exit(0));
 const now = readWhole(current);
-print([...readRecords(readWhole(older)), ...readRecords(now)].slice(-Number(values.lines)));
+const lines = Number(values.lines);
+if (lines > 0) print([...readRecords(readWhole(older)), ...readRecords(now)].slice(-lines));
 if (values.follow) follow(Buffer.byteLength(now));

@@ -46,7 +46,7 @@ describe('a unit file', () => {
       readServiceSpec(name, parseUnitFile(UNITS[name] ?? ''), instance);
     expect(read('lamplighter-agent.service')).toMatchObject({ restart: 'always', startLimitIntervalMs: 0 });
     const runner = read('lamplighter-run@.service', '7-1-0');
-    expect(runner).toMatchObject({ isSocketInput: true, stopTimeoutMs: 1_800_000 });
+    expect(runner).toMatchObject({ stopTimeoutMs: 1_800_000 });
     expect(runner.start.argv.slice(-2)).toEqual(['--instance', '7-1-0']);
     expect(runner.stopPost?.argv).toEqual(expect.arrayContaining(['recover', '7-1-0']));
     expect(read('lamplighter-recover.service').isOneshot).toBe(true);
