@@ -2,10 +2,10 @@
 // tested, down to the last package, and a cold start reads a few files instead of a thousand. Packages that can't be bundled
 // are named in a package.json of its own, with the very versions that were tested.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { builtinModules } from 'node:module';
 import { join } from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
 import * as z from 'zod';
+import { BUILTINS_BY_REQUIRE } from '#agent/builtins-by-require.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The framework loads the bundle, so it stands outside; the other has a part in machine code. */
@@ -13,22 +13,6 @@ const UNBUNDLED = ['@google-cloud/functions-framework', '@node-rs/crc32'];
 const LINE_LIMIT = 120;
 /** Asked for by `pg` when somebody wants it, which we do not. */
 const ABSENT = ['pg-native'];
-/**
- * Takes Node's own modules by `require`. An ES import reads every export of such a module, and some load much when they
- * are read: `http.WebSocket` all of `fetch`, `process.stdin` a stream of the terminal.
- */
-const BUILTINS_BY_REQUIRE: Plugin = {
-  name: 'builtins-by-require',
-  setup: ({ onResolve, onLoad }) => {
-    const filter = new RegExp(`^(node:)?(${builtinModules.join('|')})$`);
-    onResolve({ filter }, ({ path, kind }) =>
-      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
-    );
-    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
-    }));
-  },
-};
 const PackageJson = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
 /**

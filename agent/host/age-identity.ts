@@ -1,7 +1,6 @@
 // age identities that a person puts on the host for a restore, and the recipients that they belong to.
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { Decrypter, identityToRecipient } from 'age-encryption';
 import { LamplighterError } from '#shared/errors.ts';
 import { Secret } from '#shared/secret.ts';
 import { ownAccount } from './accounts.ts';
@@ -90,6 +89,7 @@ export async function openFileKey(
   recipients: readonly string[],
 ): Promise<Secret> {
   const identities = readIdentities(file);
+  const { Decrypter, identityToRecipient } = await import('age-encryption');
   const own = await Promise.all(
     identities.map(async (identity) => recipientFingerprint(await identityToRecipient(identity.reveal()))),
   );

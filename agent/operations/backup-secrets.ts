@@ -1,7 +1,6 @@
 // The secret parts of a backup: roles and configuration files. Encrypted here, in the runner, so that the child with the
 // network never sees them.
 import { createHash } from 'node:crypto';
-import { Encrypter } from 'age-encryption';
 import type { BackupPart } from '#shared/backup/manifest.ts';
 import { mustHaveEndedWell } from '../host/joined.ts';
 import {
@@ -59,6 +58,7 @@ export async function storeSecret({
   object,
   localFile,
 }: SecretOrder): Promise<BackupPart> {
+  const { Encrypter } = await import('age-encryption');
   const encrypter = new Encrypter();
   for (const recipient of recipients) encrypter.addRecipient(recipient);
   const sealed = Buffer.from(await encrypter.encrypt(content));

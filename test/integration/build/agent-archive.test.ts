@@ -1,10 +1,12 @@
-// The archives that are shipped, as `npm run build` makes them: with the pinned Node, by contents and ELF header.
+// The archives that are shipped, as `npm run build` makes them: with the pinned Node, by contents and ELF header; and what
+// their programs load.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import * as z from 'zod';
 import { buildAgent, packAgent } from '#agent/build.ts';
 import { readRelease } from '#agent/release/manifest.ts';
 import { NODE_PINS, NODE_VERSION, RELEASE_PLATFORMS } from '#agent/release/node-pins.ts';
@@ -68,4 +70,31 @@ test('an archive, unpacked, holds exactly what its signed list says, and the scr
   expect(readFileSync(join(unpacked, 'install'), 'utf8')).toContain(
     `= '${NODE_PINS['linux-arm64'].machine}' ]`,
   );
+});
+
+const Loaded = z.object({ builtins: z.array(z.string()), files: z.array(z.string()) });
+const TELL_LOADED = `
+  import { registerHooks } from 'node:module';
+  const files = [];
+  registerHooks({ load: (url, context, next) => (files.push(url), next(url, context)) });
+  process.on('exit', () => console.log(JSON.stringify({ builtins: process.moduleLoadList, files })));`;
+
+test('a runner, which each command starts, loads neither age nor Google’s clients nor what only fetch needs', () => {
+  const lib = join(inject('agentDir'), 'lib');
+  const args = [
+    '--import',
+    `data:text/javascript,${encodeURIComponent(TELL_LOADED)}`,
+    join(lib, 'runner.mjs'),
+  ];
+  const { stdout } = spawnSync(join(lib, '../bin/node'), args, { encoding: 'utf8' });
+  const { builtins, files } = Loaded.parse(JSON.parse(stdout));
+  expect(builtins).toContain('NativeModule net');
+  expect(builtins.filter((name) => /undici|http2/.test(name))).toEqual([]);
+  const isLoaded = (file: string): boolean => files.some((url) => url.endsWith(`/${file}`));
+  expect(isLoaded('runner.mjs')).toBe(true);
+  for (const mark of ['age-encryption.org/v1', 'pubsub.googleapis.com']) {
+    const holders = readdirSync(lib).filter((file) => readFileSync(join(lib, file), 'utf8').includes(mark));
+    expect(holders).not.toEqual([]);
+    expect(holders.filter(isLoaded)).toEqual([]);
+  }
 });
