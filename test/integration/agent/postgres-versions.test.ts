@@ -12,6 +12,7 @@ import { messageOf } from '#shared/errors.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { DsseEnvelope } from '#shared/signing/dsse.ts';
 import { canLab, type HostLab, type OtherPostgres, openHostLab } from '#test/fixtures/host-lab.ts';
+import { isLong } from '#test/fixtures/long.ts';
 import { fetchClients, fetchServer } from '#test/fixtures/postgres-versions.ts';
 import { contentFor, createClause } from '#test/fixtures/versioned-database.ts';
 
@@ -19,7 +20,6 @@ import { contentFor, createClause } from '#test/fixtures/versioned-database.ts';
 const SLOW_MS = 300_000;
 /** This machine's own client programs, Debian's. */
 const OWN = '/usr/lib/postgresql';
-const isLong = process.env.LAMPLIGHTER_LONG_TESTS === '1';
 
 interface Row {
   server: number;
