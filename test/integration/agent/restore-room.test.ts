@@ -23,6 +23,8 @@ describe.skipIf(!canLab)('a restore and a full disk (needs root on Linux)', { ti
   let parent: string;
   let disk: string;
   let space: string;
+  /** Restores of the newest backups, by database. */
+  const specs = new Map<string, Record<string, unknown>>();
 
   function mount(name: string, bytes: number): string {
     const dir = join(parent, name);
@@ -120,13 +122,17 @@ describe.skipIf(!canLab)('a restore and a full disk (needs root on Linux)', { ti
       /restore spread: 0 MiB are needed under \S+\/space and 7 MiB stay in reserve, 3 MiB are free/,
     ],
   ])('%s: refused with numbers before anything stops', async (_name, database, dir, freeBytes, fault) => {
-    const spec = await backUp(database);
+    const spec = specs.get(database) ?? (await backUp(database));
     const ending = await withFree(dir(), freeBytes, async () => await lab.start('restore.run', spec).ended());
     expect(ending).toMatchObject({ state: 'failed', hint: expect.stringMatching(/^Free \d+ MiB under /) });
     expect(ending.message).toMatch(fault);
     expect(ending.steps.map(({ name }) => name)).toEqual(['check-backup']);
-    const again = await lab.start('restore.run', spec).ended();
-    expect(again, JSON.stringify(again)).toMatchObject({ state: 'succeeded' });
+    specs.set(database, spec);
+  });
+
+  test.each(['noise', 'spaced', 'spread'])('%s is restored once there is room', async (database) => {
+    const ending = await lab.start('restore.run', specs.get(database)!).ended();
+    expect(ending, JSON.stringify(ending)).toMatchObject({ state: 'succeeded' });
   });
 
   test.each<[string, string, string]>([

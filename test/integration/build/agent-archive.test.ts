@@ -14,6 +14,7 @@ import { findPinnedNode } from '#build/node-package.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
+import { isLong } from '#test/fixtures/long.ts';
 
 const ELF_CLASS = 4;
 const ELF_MACHINE = 18;
@@ -25,7 +26,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-test.for(RELEASE_PLATFORMS)(
+// This machine's is the one that the other tests run; the others with `npm run test:long`.
+test.for(RELEASE_PLATFORMS.filter((platform) => isLong || platform === `linux-${process.arch}`))(
   'for %s there is the pinned Node, a program of that machine',
   async (platform, { skip }) => {
     const nodeFile = await findPinnedNode(platform).catch((error: unknown) => {
