@@ -3,9 +3,8 @@
 // are named in a package.json of its own, with the very versions that were tested.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import * as z from 'zod';
-import { BUILTINS_BY_REQUIRE } from '#agent/builtins-by-require.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The framework loads the bundle, so it stands outside; the other has a part in machine code. */
@@ -15,36 +14,62 @@ const LINE_LIMIT = 120;
 const ABSENT = ['pg-native'];
 const PackageJson = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
+/** What no first answer needs, and is large: Google's clients alone would more than double a cold start. */
+const BESIDE = [
+  '@google-cloud/kms',
+  '@google-cloud/pubsub',
+  '@google-cloud/storage',
+  'google-auth-library',
+  'nodemailer',
+  'yaml',
+];
+const BESIDE_FILE = 'packages.js';
+/** Takes these packages from their file, when one is used for the first time. */
+const TAKEN_FROM_BESIDE: Plugin = {
+  name: 'taken-from-beside',
+  setup: ({ onResolve, onLoad }) => {
+    const namespace = 'beside';
+    onResolve({ filter: new RegExp(`^(${BESIDE.join('|')})$`) }, ({ path }) => ({ path, namespace }));
+    onLoad({ filter: /./, namespace }, ({ path }) => ({
+      contents: `module.exports = require('./${BESIDE_FILE}')['${path}'];`,
+    }));
+  },
+};
+const COMMON = {
+  bundle: true,
+  // One file, whose modules are evaluated when they are imported: finding and linking many ES modules takes a cold start longer.
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  // V8 reads less at a start. Names stay, and lines are short: a stack trace still says where.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: LINE_LIMIT,
+  logLevel: 'silent',
+} as const;
+
 /**
- * Writes the bundle, its package.json and the migrations to `outDir`, which is emptied first. Gives which module is in which
- * file of the bundle.
+ * Writes the bundle, its package.json and the migrations to `outDir`, which is emptied first. Gives which module imports which.
  */
 export async function buildFunctions(outDir: string): Promise<Metafile> {
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(outDir, { recursive: true });
   const { metafile } = await build({
+    ...COMMON,
     entryPoints: [join(ROOT, 'functions/index.ts')],
-    outdir: outDir,
-    bundle: true,
-    // Handlers stay lazily imported chunks: importing Google's clients at start more than doubles a cold start.
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    external: [...UNBUNDLED, ...ABSENT],
-    plugins: [BUILTINS_BY_REQUIRE],
-    // V8 reads less at a start. Names stay, and lines are short: a stack trace still says where.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    lineLimit: LINE_LIMIT,
-    metafile: true,
+    outfile: join(outDir, 'index.js'),
+    external: [...UNBUNDLED, ...ABSENT, `./${BESIDE_FILE}`],
+    plugins: [TAKEN_FROM_BESIDE],
     // Our own `#…` imports are code to bundle, not packages.
     alias: Object.fromEntries(['shared', 'functions'].map((room) => [`#${room}`, join(ROOT, room)])),
-    // CommonJS packages inside ask for Node's own modules, their directory and their file by these names.
-    banner: {
-      js: "import { createRequire as lampRequire } from 'node:module'; const require = lampRequire(import.meta.url); const __dirname = import.meta.dirname; const __filename = import.meta.filename;",
-    },
-    logLevel: 'silent',
+    define: { 'import.meta.dirname': '__dirname' },
+    metafile: true,
+  });
+  const getters = BESIDE.map((name) => `get '${name}'() { return require('${name}'); }`);
+  await build({
+    ...COMMON,
+    stdin: { contents: `module.exports = { ${getters.join(', ')} };`, resolveDir: ROOT },
+    outfile: join(outDir, BESIDE_FILE),
   });
   cpSync(join(ROOT, 'functions/store/migrations'), join(outDir, 'migrations'), { recursive: true });
   const { version, dependencies } = PackageJson.parse(
@@ -54,7 +79,7 @@ export async function buildFunctions(outDir: string): Promise<Metafile> {
     name: 'lamplighter-functions',
     version,
     private: true,
-    type: 'module',
+    type: 'commonjs',
     main: 'index.js',
     engines: { node: '24' },
     dependencies: Object.fromEntries(UNBUNDLED.map((name) => [name, dependencies[name]])),

@@ -9,81 +9,102 @@ import * as z from 'zod';
 import { buildFunctions } from '#build/functions.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { ENTRY_POINTS } from '#shared/topology.ts';
+import { NOBODY_THERE } from '#test/fixtures/deployed-function.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
 
 // Below the repository, so that the bundle finds the packages that it names.
 const bundle = join(import.meta.dirname, '../../../dist/test-bundle');
 
-const Loaded = z.object({ builtins: z.array(z.string()), schemas: z.array(z.string()) });
+const FUNCTIONS = 'functions/index.ts';
+const ASK = `
+  const schemas = [];
+  // The hook is zod's own, for its compiler; without it the list is empty, and the test says so.
+  globalThis.__zod_globalConfig = { postProcessor: ({ _zod }) => schemas.push(_zod.def.type ?? 'check') };
+  require(process.argv[1]);
+  const { getTestServer } = require('@google-cloud/functions-framework/testing');
+  const { get } = require('node:http');
+  const ask = (server) => new Promise((resolve, reject) => {
+    get({ port: server.address().port, path: '/v1/health' }, (res) => {
+      res.resume();
+      res.on('end', () => resolve(res.statusCode));
+    }).on('error', reject);
+  });
+  const files = () => Object.keys(require.cache);
+  void (async () => {
+    const answers = {};
+    for (const name of process.argv.slice(2)) {
+      const server = getTestServer(name);
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+      answers[name] = await ask(server);
+      server.close();
+      server.closeAllConnections();
+    }
+    console.error(JSON.stringify({ answers, builtins: process.moduleLoadList, files: files(), schemas }));
+    process.exit();
+  })();`;
+const Loaded = z.object({
+  answers: z.record(z.string(), z.int()),
+  builtins: z.array(z.string()),
+  files: z.array(z.string()),
+  schemas: z.array(z.string()),
+});
+const NAMES = ENTRY_POINTS.map(({ name }) => name);
 
-/** The files of the bundle by the module that each begins with, and what each loads at once. */
-type Outputs = Awaited<ReturnType<typeof buildFunctions>>['outputs'];
-
-function handlersOf(outputs: Outputs): string[] {
-  const handlers = Object.keys(outputs).filter((file) => /handler-\w+\.js$/.test(file));
-  expect(handlers).toHaveLength(ENTRY_POINTS.length);
-  return handlers;
+/** What is loaded and which kinds of schemas are built once every entry point has given its first answer. */
+async function askEach(): Promise<z.infer<typeof Loaded>> {
+  const args = ['--input-type=commonjs', '--eval', ASK, join(bundle, 'index.js'), ...NAMES];
+  const env = { ...NOBODY_THERE, GOOGLE_CLOUD_PROJECT: 'test', PATH: '/usr/bin:/bin' };
+  // What the functions log goes to stdout.
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
+  const ended = once(child, 'exit');
+  const printed = await text(child.stderr);
+  expect(await ended, printed).toEqual([0, null]);
+  return Loaded.parse(JSON.parse(printed));
 }
 
-/** The modules that are evaluated when these files are imported. */
-function modulesAtStart(files: readonly string[], outputs: Outputs): string[] {
+/** The modules that are evaluated when these are imported. */
+function modulesAtStart(first: readonly string[], inputs: Inputs): string[] {
   const seen = new Set<string>();
   const follow = (file: string): void => {
     if (seen.has(file)) return;
     seen.add(file);
-    for (const { kind, path } of outputs[file]?.imports ?? []) if (kind === 'import-statement') follow(path);
+    for (const { kind, path } of inputs[file]?.imports ?? []) if (kind !== 'dynamic-import') follow(path);
   };
-  for (const file of files) follow(file);
-  return [...seen].flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
+  for (const file of first) follow(file);
+  return [...seen];
 }
 
-/** Node's own modules that are loaded, and the kinds of the schemas that are built, once all handlers are. */
-async function loadHandlers(handlers: readonly string[]): Promise<z.infer<typeof Loaded>> {
-  const imports = ['index.js', ...handlers].map(
-    (file) => `await import(${JSON.stringify(join(bundle, basename(file)))});`,
-  );
-  // The hook is zod's own, for its compiler; without it the list is empty, and the test says so.
-  const script = `
-    const schemas = [];
-    globalThis.__zod_globalConfig = { postProcessor: ({ _zod }) => schemas.push(_zod.def.type ?? 'check') };
-    ${imports.join('\n')}
-    console.log(JSON.stringify({ builtins: process.moduleLoadList, schemas }));`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: '/usr/bin:/bin' },
-  });
-  const ended = once(child, 'exit');
-  const printed = await text(child.stdout);
-  expect(await ended).toEqual([0, null]);
-  return Loaded.parse(JSON.parse(printed));
-}
-
-let outputs: Outputs;
+type Inputs = Awaited<ReturnType<typeof buildFunctions>>['inputs'];
+let inputs: Inputs;
 let loaded: z.infer<typeof Loaded>;
 beforeAll(async () => {
   mkdirSync(bundle, { recursive: true });
-  ({ outputs } = await buildFunctions(bundle));
-  loaded = await loadHandlers(handlersOf(outputs));
+  ({ inputs } = await buildFunctions(bundle));
+  loaded = await askEach();
 });
 afterAll(() => rmSync(bundle, { recursive: true, force: true }));
 
-test('is loaded with every handler, and leaves what only fetch needs until somebody fetches', () => {
+test('every entry point answers, and leaves what only fetch needs and Google’s clients until somebody uses them', () => {
+  // The relay speaks WebSocket alone, the others are only posted to.
+  const statuses = NAMES.map((name) => [name, { api: 200, live: 426 }[name as string] ?? 405]);
+  expect(loaded.answers).toEqual(Object.fromEntries(statuses));
   expect(loaded.builtins).toContain('NativeModule http');
   expect(loaded.builtins.filter((name) => name.includes('undici'))).toEqual([]);
+  const ours = loaded.files.filter((file) => file.startsWith(bundle));
+  expect(ours.map((file) => basename(file))).toEqual(['index.js']);
 });
 
 test('leaves the schemas of messages, rows and documents until one is read: only operations show their parameters', () => {
   const composite = loaded.schemas.filter((type) => ['object', 'union', 'intersection'].includes(type));
   expect(composite.length).toBeGreaterThan(0);
-  expect(composite.length).toBeLessThanOrEqual(CATALOGUE.length);
+  // And one of the configuration.
+  expect(composite.length).toBeLessThanOrEqual(CATALOGUE.length + 1);
 });
 
-test('loads these packages at a start, and no other: YAML and Google come when they are used', () => {
-  const start = [
-    ...Object.keys(outputs).filter((file) => basename(file) === 'index.js'),
-    ...handlersOf(outputs),
-  ];
-  const packages = modulesAtStart(start, outputs).flatMap(
+test('evaluates these packages at a start, and no other: YAML and Google come when they are used', () => {
+  const handlers = (inputs[FUNCTIONS]?.imports ?? []).filter(({ kind }) => kind === 'dynamic-import');
+  expect(new Set(handlers.map(({ path }) => path)).size).toBe(ENTRY_POINTS.length);
+  const packages = modulesAtStart([FUNCTIONS, ...handlers.map(({ path }) => path)], inputs).flatMap(
     (file) => /node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(file)?.[1] ?? [],
   );
   const ours = new Set(packages.filter((name) => name in packageJson.dependencies));
