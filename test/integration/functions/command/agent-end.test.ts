@@ -83,11 +83,11 @@ test('"expired" by the agent after our own clock said so is no news, and no refu
   expect(await findCommand(database.db, id)).toMatchObject({ state: 'expired', endedBy: 'agent' });
 });
 
-/** All orders of a list. */
-function* permutations<T>(items: readonly T[]): Generator<T[]> {
+/** All orders of a list, each once: of two that are alike it does not matter which comes first. */
+function* orders<T>(items: readonly T[]): Generator<T[]> {
   if (items.length === 0) yield [];
-  for (const [i, item] of items.entries()) {
-    for (const rest of permutations(items.toSpliced(i, 1))) yield [item, ...rest];
+  for (const item of new Set(items)) {
+    for (const rest of orders(items.toSpliced(items.indexOf(item), 1))) yield [item, ...rest];
   }
 }
 
@@ -104,7 +104,7 @@ describe("the runner's end stands over the agent's", () => {
   ];
 
   test.each(ends)('%s, in every order and however often each comes', async (_name, end, isContradiction) => {
-    for (const order of permutations(['accepted', 'rejected', 'rejected', 'ended', 'ended'] as const)) {
+    for (const order of orders(['accepted', 'rejected', 'rejected', 'ended', 'ended'] as const)) {
       const id = await sentCommand();
       const reports = {
         accepted: said(id, 'command.accepted'),
