@@ -1,7 +1,7 @@
 // One run of lamp: reads the arguments, loads the one verb that is wanted, returns the exit code.
 import { Command, CommanderError } from 'commander';
 import { LamplighterError } from '#shared/errors.ts';
-import { apiClient } from './api/client.ts';
+import { apiClient } from '#shared/kit/api-client.ts';
 import { EXIT, reportError } from './exit.ts';
 import type { Io } from './io.ts';
 import { palette } from './output/style.ts';
@@ -95,7 +95,7 @@ function openSession(flags: GlobalFlags, io: Io): Session {
     io: ownIo,
     isJson: flags.json === true,
     paint: palette(ownIo, io.stdoutIsTty),
-    client: () => apiClient(resolveSettings(flags, io), io),
+    client: () => apiClient({ ...resolveSettings(flags, io), fetch: io.fetch, interrupted: io.interrupted }),
   };
 }
 

@@ -1,7 +1,7 @@
 // `lamp logs SERVICE -f`: asks for a ticket, meets the agent at the relay, prints lines until either side leaves.
 
-import type { CommandView } from '#shared/api/views.ts';
-import { LiveTicket } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { CommandView, LiveTicket } from '#shared/api/views.ts';
 import { type ErrorCode, LamplighterError } from '#shared/errors.ts';
 import {
   type EndFrame,
@@ -58,9 +58,8 @@ export async function followLogs(
     const why = fault ? `${fault.path.join('.')}: ${describeIssue(fault)}` : 'malformed';
     throw new LamplighterError('invalid-input', `follow logs: ${why}`);
   }
-  const body = JSON.stringify(request.data);
   const client = session.client();
-  const ticket = await client.call('POST', '/v1/live', LiveTicket, { body, signal: session.io.interrupted });
+  const ticket = await client.call(ROUTES.followLogs, { body: request.data });
   refuseOpenRelay(ticket.url, client.url);
   const stream: Stream = { service, resume: undefined, next: 1, end: undefined };
   // The agent may refuse, or its host be silent: then no line ever comes, and the command's record says why.

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { IncidentView } from '#shared/api/views.ts';
-import { pathSegment } from '../api/path.ts';
+import { ROUTES } from '#shared/api/routes.ts';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderIncident } from '../views/incidents.ts';
@@ -10,8 +9,7 @@ import { addExamples, type Bind } from './verb.ts';
 export function define(command: Command, bind: Bind): void {
   command.argument('<incident>', "the incident's id, such as INC-12").action(
     bind(async (session, id: string) => {
-      const path = `/v1/incidents/${pathSegment(id)}/ack`;
-      const incident = await session.client().call('POST', path, IncidentView, { body: '{}' });
+      const incident = await session.client().call(ROUTES.acknowledgeIncident, { params: { id } });
       session.io.out(session.isJson ? toJsonText(incident) : renderIncident(incident, viewContext(session)));
       return EXIT.done;
     }),

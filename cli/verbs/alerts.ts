@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
-import { AlertView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
 import { renderAlerts } from '../views/alerts.ts';
-import { fetchList, printList } from './show-list.ts';
+import { printList } from './show-list.ts';
 import { addExamples, type Bind } from './verb.ts';
 
 export function define(command: Command, bind: Bind): void {
   command.option('--all', 'resolved ones too').action(
     bind(async (session, { all }: { all?: boolean }) => {
-      const alerts = await fetchList(session, all ? '/v1/alerts' : '/v1/alerts?state=firing', AlertView);
+      const query = all ? {} : { state: 'firing' };
+      const alerts = await session.client().call(ROUTES.listAlerts, { query });
       return printList(session, alerts, renderAlerts, all ? 'No alert so far.' : 'No alert is firing.');
     }),
   );

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import { AuditView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { AuditView } from '#shared/api/views.ts';
 import { CommandId } from '#shared/names.ts';
 import { formatClock } from '../output/quantity.ts';
 import { shortId } from '../output/short-id.ts';
 import { renderTable } from '../output/table.ts';
 import type { ViewContext } from '../views/context.ts';
-import { fetchList, printList } from './show-list.ts';
+import { printList } from './show-list.ts';
 import { addExamples, type Bind } from './verb.ts';
 
 const COLUMNS = [
@@ -28,8 +29,7 @@ export function define(command: Command, bind: Bind): void {
     .option('-n, --limit <n>', 'how many, the newest', '50')
     .action(
       bind(async (session, { action, limit }: AuditOptions) => {
-        const query = new URLSearchParams({ limit, ...(action ? { action } : {}) });
-        const rows = await fetchList(session, `/v1/audit?${query}`, AuditView);
+        const rows = await session.client().call(ROUTES.listAudit, { query: { limit, action } });
         return printList(session, rows, renderAudit, 'Nothing is recorded.');
       }),
     );

@@ -1,7 +1,7 @@
 // `lamp check`: the checks as last seen; `--now` runs them all and waits.
 import type { Command } from 'commander';
-import * as z from 'zod';
-import { CheckView, StatusView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { CheckView } from '#shared/api/views.ts';
 import { EXIT } from '../exit.ts';
 import { renderChecks } from '../views/checks.ts';
 import { printList } from './show-list.ts';
@@ -23,11 +23,10 @@ export function define(command: Command, bind: Bind): void {
   addExamples(command, 'lamp check', 'lamp check --now');
 }
 
-function runNow({ client, io }: Session): Promise<CheckView[]> {
-  const options = { body: '{}', timeoutMs: RUN_TIMEOUT_MS, signal: io.interrupted };
-  return client().call('POST', '/v1/checks/run', z.array(CheckView), options);
+function runNow({ client }: Session): Promise<CheckView[]> {
+  return client().call(ROUTES.runChecks, {}, { timeoutMs: RUN_TIMEOUT_MS });
 }
 
 async function lastSeen({ client }: Session): Promise<CheckView[]> {
-  return (await client().call('GET', '/v1/status', StatusView)).checks;
+  return (await client().call(ROUTES.readStatus, {})).checks;
 }

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { CommandDetail, CommandView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { CommandDetail } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
-import { pathSegment } from '../api/path.ts';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderCommand, renderCommands } from '../views/commands.ts';
 import { followCommand } from './perform.ts';
-import { fetchList, printList, viewContext } from './show-list.ts';
+import { printList, viewContext } from './show-list.ts';
 import { addExamples, type Bind, type Session } from './verb.ts';
 
 interface CommandsOptions {
@@ -24,8 +24,7 @@ export function define(command: Command, bind: Bind): void {
       bind(async (session, id: string | undefined, { wait, limit }: CommandsOptions) => {
         if (id) return wait ? followCommand(session, await identify(session, id)) : showOne(session, id);
         if (wait) throw new LamplighterError('invalid-input', 'wait for a command: its id is missing');
-        const query = new URLSearchParams({ limit });
-        const commands = await fetchList(session, `/v1/commands?${query}`, CommandView);
+        const commands = await session.client().call(ROUTES.listCommands, { query: { limit } });
         return printList(session, commands, renderCommands, 'No command so far.');
       }),
     );
@@ -33,7 +32,7 @@ export function define(command: Command, bind: Bind): void {
 }
 
 function look(session: Session, id: string): Promise<CommandDetail> {
-  return session.client().call('GET', `/v1/commands/${pathSegment(id)}`, CommandDetail);
+  return session.client().call(ROUTES.readCommand, { params: { id } });
 }
 
 /** The whole id: while one waits, another command's id may come to end in the same way. */

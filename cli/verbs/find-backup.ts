@@ -1,9 +1,9 @@
 // Which backup `latest` or an id means.
-import { BackupView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { BackupView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { nearestName } from '#shared/runbook/nearest-name.ts';
 import { isPartOfId } from '../output/short-id.ts';
-import { fetchList } from './show-list.ts';
 import type { Session } from './verb.ts';
 
 /** The most that the API lists. */
@@ -16,7 +16,7 @@ export async function findBackup(
   wanted: string,
   isFit: (backup: BackupView) => boolean = ({ proof }) => proof.state !== 'not-uploaded',
 ): Promise<BackupView> {
-  const backups = await fetchList(session, `/v1/backups?limit=${MOST_BACKUPS}`, BackupView);
+  const backups = await session.client().call(ROUTES.listBackups, { query: { limit: MOST_BACKUPS } });
   const newestFirst = backups.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
   if (wanted === 'latest') {
     const found = newestFirst.find(isFit);

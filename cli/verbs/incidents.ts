@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { IncidentView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { IncidentView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderIncident, renderIncidents } from '../views/incidents.ts';
-import { fetchList, printList, viewContext } from './show-list.ts';
+import { printList, viewContext } from './show-list.ts';
 import { addExamples, type Bind, type Session } from './verb.ts';
 
 export function define(command: Command, bind: Bind): void {
@@ -13,7 +14,7 @@ export function define(command: Command, bind: Bind): void {
     .option('--all', 'resolved ones too')
     .action(
       bind(async (session, id: string | undefined, { all }: { all?: boolean }) => {
-        const incidents = await fetchList(session, '/v1/incidents', IncidentView);
+        const incidents = await session.client().call(ROUTES.listIncidents, {});
         if (id) return showOne(session, id, incidents);
         const shown = all ? incidents : incidents.filter(({ state }) => state !== 'resolved');
         return printList(

@@ -1,10 +1,11 @@
 // `lamp operations`: the catalogue as this control plane has it.
 import type { Command } from 'commander';
-import { OperationView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { OperationView } from '#shared/api/views.ts';
 import { renderTable } from '../output/table.ts';
 import type { ViewContext } from '../views/context.ts';
 import { parametersOfSchema } from './parameters.ts';
-import { fetchList, printList } from './show-list.ts';
+import { printList } from './show-list.ts';
 import { addExamples, type Bind } from './verb.ts';
 
 const COLUMNS = [
@@ -17,7 +18,7 @@ const COLUMNS = [
 export function define(command: Command, bind: Bind): void {
   command.action(
     bind(async (session) => {
-      const operations = await fetchList(session, '/v1/operations', OperationView);
+      const operations = await session.client().call(ROUTES.listOperations, {});
       return printList(session, operations, renderOperations, 'No operation.');
     }),
   );

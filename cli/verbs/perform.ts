@@ -1,7 +1,7 @@
 // Asks for an operation, waits for its end and shows it: the way of every verb that acts.
 
-import { CommandDetail } from '#shared/api/views.ts';
-import { pathSegment } from '../api/path.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { CommandDetail } from '#shared/api/views.ts';
 import { EXIT, exitCodeOfCommand } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { progressView, quietProgress } from '../output/progress.ts';
@@ -25,7 +25,7 @@ export async function performOperation(
     throw error;
   });
   if (!isDetached) return followCommand(session, id);
-  const look = client.call('GET', `/v1/commands/${pathSegment(id)}`, CommandDetail);
+  const look = client.call(ROUTES.readCommand, { params: { id } });
   // It is asked for, whatever comes of this look.
   const detail = session.isJson ? await look : await look.catch(() => undefined);
   if (detail) quietProgress(session.io).onProgress(detail);

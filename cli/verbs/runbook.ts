@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { RunbookVersionView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import {
+  RunbookErrorView,
+  type RunbookFindings,
+  type RunbookVersionView,
+} from '#shared/api/runbook-views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
@@ -11,14 +16,6 @@ import { escapeForTerminal, escapeLines } from '../output/escape.ts';
 import { toJsonText } from '../output/json.ts';
 import { formatClock } from '../output/quantity.ts';
 import { addExamples, type Bind, type Session } from './verb.ts';
-
-const RemoteError = z.object({
-  line: z.int(),
-  column: z.int(),
-  path: z.string(),
-  message: z.string(),
-  hint: z.string().exactOptional(),
-});
 
 export function define(command: Command, bind: Bind): void {
   command
@@ -86,11 +83,9 @@ async function apply(session: Session, file: string, options: { dryRun?: boolean
   if (findings.errors.length > 0) return printFindings(session, file, findings) && EXIT.failed;
   for (const warning of findings.warnings) session.io.err(lineOf(file, warning, 'warning: '));
   try {
-    const path = options.dryRun ? '/v1/runbook?dryRun=1' : '/v1/runbook';
-    const answer = await session
-      .client()
-      .call('PUT', path, z.unknown(), { body: text, contentType: 'text/yaml' });
-    session.io.out(session.isJson ? toJsonText(answer) : describeApplied(answer, options.dryRun === true));
+    const query = options.dryRun ? { dryRun: '1' } : {};
+    const answer = await session.client().call(ROUTES.applyRunbook, { query, body: text });
+    session.io.out(session.isJson ? toJsonText(answer) : describeApplied(answer));
     return EXIT.done;
   } catch (error) {
     const remote = remoteFaults(error);
@@ -102,18 +97,16 @@ async function apply(session: Session, file: string, options: { dryRun?: boolean
 /** Faults that only the control plane found: it may be of another version. */
 function remoteFaults(error: unknown): RunbookError[] | undefined {
   if (!(error instanceof LamplighterError)) return undefined;
-  const parsed = z.array(RemoteError).min(1).safeParse(error.details['errors']);
+  const parsed = z.array(RunbookErrorView).min(1).safeParse(error.details['errors']);
   return parsed.success ? parsed.data : undefined;
 }
 
-function describeApplied(answer: unknown, isDryRun: boolean): string {
-  if (isDryRun) return 'valid: nothing was changed\n';
-  const { version } = z.object({ version: z.int() }).parse(answer);
-  return `applied as version ${version}\n`;
+function describeApplied(answer: RunbookVersionView | RunbookFindings): string {
+  return 'valid' in answer ? 'valid: nothing was changed\n' : `applied as version ${answer.version}\n`;
 }
 
 async function show(session: Session): Promise<number> {
-  const view = await session.client().call('GET', '/v1/runbook', RunbookVersionView);
+  const view = await session.client().call(ROUTES.readRunbook, {});
   if (session.isJson) session.io.out(toJsonText(view));
   else {
     session.io.err(`version ${view.version}, applied ${formatClock(view.appliedAt)} by ${view.appliedBy}\n`);

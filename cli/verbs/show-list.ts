@@ -1,5 +1,4 @@
-// The way of every verb that lists something: fetch, parse, print as a table or as JSON.
-import * as z from 'zod';
+// The way of every verb that lists something: print it as a table or as JSON.
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import type { ViewContext } from '../views/context.ts';
@@ -8,15 +7,6 @@ import type { Session } from './verb.ts';
 /** What a view needs, of this session and this moment. */
 export function viewContext({ io, paint }: Session): ViewContext {
   return { paint, width: io.columns(), nowMs: io.nowMs() };
-}
-
-/** Fetches a list. */
-export function fetchList<T extends z.ZodType>(
-  session: Session,
-  path: string,
-  item: T,
-): Promise<z.infer<T>[]> {
-  return session.client().call('GET', path, z.array(item));
 }
 
 /** Prints a list, or `emptyText` when there is nothing in it. */

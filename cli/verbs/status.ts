@@ -1,6 +1,7 @@
 // `lamp status`: everything the quick look needs, from one request.
 import type { Command } from 'commander';
-import { type BackupView, type HostView, StatusView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { BackupView, HostView, StatusView } from '#shared/api/views.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { toJsonText } from '../output/json.ts';
@@ -20,7 +21,7 @@ import { addExamples, type Bind } from './verb.ts';
 export function define(command: Command, bind: Bind): void {
   command.action(
     bind(async ({ io, isJson, paint, client }) => {
-      const status = await client().call('GET', '/v1/status', StatusView);
+      const status = await client().call(ROUTES.readStatus, {});
       const context = { paint, width: io.columns(), nowMs: Date.parse(status.at) };
       io.out(isJson ? toJsonText(status) : renderStatus(status, context));
       return EXIT.done;

@@ -1,14 +1,13 @@
 // `lamp tokens`: see them, end one. They are made with the database's owner's login alone (`npm run admin`): a stolen token
 // must not be able to make its successor.
 import type { Command } from 'commander';
-import * as z from 'zod';
-import { TokenView } from '#shared/api/views.ts';
-import { pathSegment } from '../api/path.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { TokenView } from '#shared/api/views.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderTokens } from '../views/tokens.ts';
-import { fetchList, printList } from './show-list.ts';
+import { printList } from './show-list.ts';
 import { addExamples, type Bind, type Session } from './verb.ts';
 
 export function define(command: Command, bind: Bind): void {
@@ -27,7 +26,7 @@ export function define(command: Command, bind: Bind): void {
 }
 
 async function list(session: Session, { all }: { all?: boolean }): Promise<number> {
-  const tokens = await fetchList(session, '/v1/tokens', TokenView);
+  const tokens = await session.client().call(ROUTES.listTokens, {});
   const now = session.io.nowMs();
   const isInForce = ({ revokedAt, expiresAt }: TokenView): boolean =>
     revokedAt === null && Date.parse(expiresAt) > now;
@@ -36,9 +35,7 @@ async function list(session: Session, { all }: { all?: boolean }): Promise<numbe
 }
 
 async function revoke(session: Session, name: string): Promise<number> {
-  await session.client().call('POST', `/v1/tokens/${pathSegment(name)}/revoke`, z.unknown(), {
-    body: '{}',
-  });
+  await session.client().call(ROUTES.revokeToken, { params: { name } });
   session.io.out(
     session.isJson ? toJsonText({ name, revoked: true }) : `token ${escapeForTerminal(name)} is revoked\n`,
   );

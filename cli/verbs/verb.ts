@@ -1,6 +1,6 @@
 // What every verb gets and gives: a session of one run, and the exit code.
 import type { Command } from 'commander';
-import type { ApiClient } from '../api/client.ts';
+import type { ApiClient } from '#shared/kit/api-client.ts';
 import type { Io } from '../io.ts';
 import type { Palette } from '../output/style.ts';
 

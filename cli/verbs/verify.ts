@@ -1,9 +1,8 @@
 // `lamp verify`: asks for a proof and waits until the cloud has it.
 import type { Command } from 'commander';
-import * as z from 'zod';
-import { BackupView } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { BackupView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { pathSegment } from '../api/path.ts';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { renderBackups } from '../views/backups.ts';
@@ -24,8 +23,7 @@ export function define(command: Command, bind: Bind): void {
     .action(
       bind(async (session, wanted: string, { detach }: { detach?: boolean }) => {
         const before = await findBackup(session, wanted);
-        const path = `/v1/backups/${pathSegment(before.id)}/verify`;
-        await session.client().call('POST', path, z.unknown(), { body: '{}' });
+        await session.client().call(ROUTES.verifyBackup, { params: { id: before.id } });
         if (!session.isJson) session.io.out(`verifying ${before.id}\n`);
         const after = detach ? before : await waitForProof(session, before);
         if (!after) return EXIT.interrupted;
@@ -51,10 +49,7 @@ async function waitForProof(session: Session, before: BackupView): Promise<Backu
 /** The backup as it is now, or undefined when the connection failed: the next look may do better. */
 async function lookAgain(session: Session, id: string): Promise<BackupView | undefined> {
   try {
-    const path = `/v1/backups?limit=${MOST_BACKUPS}`;
-    const backups = await session
-      .client()
-      .call('GET', path, z.array(BackupView), { signal: session.io.interrupted });
+    const backups = await session.client().call(ROUTES.listBackups, { query: { limit: MOST_BACKUPS } });
     return backups.find((backup) => backup.id === id);
   } catch (error) {
     if (error instanceof LamplighterError && error.retryable) return undefined;

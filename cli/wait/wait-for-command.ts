@@ -1,9 +1,9 @@
 // Follows a command to its end over connections that may drop at any time.
-import { CommandDetail, type CommandEvent } from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { CommandDetail, CommandEvent } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import type { ApiClient } from '../api/client.ts';
-import { pathSegment } from '../api/path.ts';
+import type { ApiClient } from '#shared/kit/api-client.ts';
 import { pause } from './pause.ts';
 
 export interface WaitListener {
@@ -72,9 +72,9 @@ async function poll(
 ): Promise<CommandDetail | undefined> {
   try {
     const holdS = progress.isTaken ? HOLD_S : UNTAKEN_HOLD_S;
-    const path = `/v1/commands/${pathSegment(id)}?after=${progress.after}&waitS=${holdS}`;
+    const query = { after: progress.after, waitS: holdS };
     const options = { timeoutMs: (holdS + 10) * 1000, signal: terms.signal };
-    const detail = await client.call('GET', path, CommandDetail, options);
+    const detail = await client.call(ROUTES.readCommand, { params: { id }, query }, options);
     if (progress.silentSinceMs !== undefined) listener.onConnectionBack();
     progress.silentSinceMs = undefined;
     progress.backoffMs = FIRST_BACKOFF_MS;

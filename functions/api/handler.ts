@@ -9,7 +9,7 @@ import { commandRoutes } from '../command/routes.ts';
 import type { Deps } from '../deps.ts';
 import { hostRoutes } from '../host/routes.ts';
 import type { Handler } from '../http/answer.ts';
-import type { Route } from '../http/route.ts';
+import type { Served } from '../http/route.ts';
 import { createRouter } from '../http/router.ts';
 import { incidentRoutes } from '../incident/routes.ts';
 import { liveRoutes } from '../live/routes.ts';
@@ -20,7 +20,7 @@ import { tokenRoutes } from '../token/routes.ts';
 import { publicRoutes } from '../webhook/routes.ts';
 
 /** Every route that needs a token. */
-export function apiRoutes(deps: Deps, listener: CommandListener): Route[] {
+export function apiRoutes(deps: Deps, listener: CommandListener): Served[] {
   return [
     ...statusRoutes(deps),
     ...operationRoutes(),

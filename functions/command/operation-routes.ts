@@ -1,9 +1,10 @@
 // The catalogue of operations, with the JSON Schema of each one's parameters.
 import * as z from 'zod';
+import { ROUTES } from '#shared/api/routes.ts';
 import type { OperationView } from '#shared/api/views.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { roleNeededFor } from '#shared/role.ts';
-import type { Route } from '../http/route.ts';
+import { type Served, serve } from '../http/route.ts';
 
 function views(): OperationView[] {
   return CATALOGUE.filter(({ isInternal }) => !isInternal).map((definition) => ({
@@ -16,13 +17,6 @@ function views(): OperationView[] {
 }
 
 /** The route of the catalogue: what may be asked for. */
-export function operationRoutes(): Route[] {
-  return [
-    {
-      method: 'GET',
-      path: '/v1/operations',
-      role: 'viewer',
-      handle: () => Promise.resolve({ body: views() }),
-    },
-  ];
+export function operationRoutes(): Served[] {
+  return [serve(ROUTES.listOperations, () => Promise.resolve(views()))];
 }

@@ -1,11 +1,12 @@
 // Enrolment: the public keys with which a host's agent and runner sign, each proven by its own signature.
+import { ROUTES } from '#shared/api/routes.ts';
 import { openEnrolment } from '#shared/enrolment.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
-import { DsseEnvelope } from '#shared/signing/dsse.ts';
+import type { DsseEnvelope } from '#shared/signing/dsse.ts';
 import { settleBeside } from '../alert/beside.ts';
 import type { Deps } from '../deps.ts';
-import { parseBody, parseInput, type Route } from '../http/route.ts';
+import { parseInput, type Served, serve } from '../http/route.ts';
 import { appendAudit } from '../store/audit.ts';
 import { enrolHost } from '../store/hosts.ts';
 import { findRunbook } from '../store/runbooks.ts';
@@ -21,34 +22,28 @@ function provenKeys(host: HostName, document: DsseEnvelope) {
 }
 
 /** Routes of hosts. */
-export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
+export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Served[] {
   return [
-    {
-      method: 'PUT',
-      path: '/v1/hosts/:name',
-      role: 'admin',
-      async handle(context) {
-        const host = parseInput(HostName, context.params.name, 'host name');
-        const keys = provenKeys(host, parseBody(context, DsseEnvelope));
-        const { actor } = context;
-        const at = deps.clock();
-        await deps.db.transaction(async (tx) => {
-          await enrolHost(tx, { host, keys, at, by: actor.name });
-          const current = await findRunbook(tx);
-          if (current) {
-            const key = { kind: 'agent', host, subject: 'contradiction' } as const;
-            await settleBeside(tx, key, 'the host was enrolled anew', current.runbook, at);
-          }
-          await appendAudit(tx, {
-            at,
-            actor: `${actor.kind}:${actor.name}`,
-            action: 'host.enrolled',
-            target: host,
-            detail: { keys: keys.map(({ role, keyId }) => `${role}:${keyId}`) },
-          });
+    serve(ROUTES.enrolHost, async ({ params, body, actor }) => {
+      const host = parseInput(HostName, params.name, 'host name');
+      const keys = provenKeys(host, body);
+      const at = deps.clock();
+      await deps.db.transaction(async (tx) => {
+        await enrolHost(tx, { host, keys, at, by: actor.name });
+        const current = await findRunbook(tx);
+        if (current) {
+          const key = { kind: 'agent', host, subject: 'contradiction' } as const;
+          await settleBeside(tx, key, 'the host was enrolled anew', current.runbook, at);
+        }
+        await appendAudit(tx, {
+          at,
+          actor: `${actor.kind}:${actor.name}`,
+          action: 'host.enrolled',
+          target: host,
+          detail: { keys: keys.map(({ role, keyId }) => `${role}:${keyId}`) },
         });
-        return { body: { host, keys: keys.map(({ role, keyId }) => ({ role, keyId })) } };
-      },
-    },
+      });
+      return { host, keys: keys.map(({ role, keyId }) => ({ role, keyId })) };
+    }),
   ];
 }

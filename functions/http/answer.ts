@@ -14,10 +14,11 @@ export type { Response };
 /** An entry point as the functions framework calls it. */
 export type Handler = (req: Request, res: Response) => Promise<void>;
 
-/** What a handler answers; `body` is written as JSON, none gives 204. */
+/** What a handler answers; `body` is written as JSON unless it is a text of another `type`; none gives 204. */
 export interface Answer {
   status?: number;
   body?: unknown;
+  type?: string;
   headers?: Readonly<Record<string, string>>;
 }
 
@@ -49,8 +50,8 @@ export function prepareAnswer(res: ServerResponse, answer: Answer): string {
   for (const [name, value] of Object.entries({ ...SECURITY_HEADERS, ...answer.headers }))
     res.setHeader(name, value);
   if (answer.body === undefined) return '';
-  res.setHeader('content-type', answer.headers?.['content-type'] ?? 'application/json');
-  return JSON.stringify(answer.body);
+  res.setHeader('content-type', answer.type ?? 'application/json');
+  return typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
 }
 
 function send(res: ServerResponse, answer: Answer): void {
@@ -67,11 +68,11 @@ function retryAfterS(thrown: unknown): number {
 /** The problem details of what was thrown. */
 export function failureAnswer(thrown: unknown): Answer {
   const problem = toProblem(thrown);
-  const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
+  const headers: Record<string, string> = {};
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer';
   if (problem.status === 503) headers['retry-after'] = '1';
   if (problem.status === 429) headers['retry-after'] = String(retryAfterS(thrown));
-  return { status: problem.status, body: problem, headers };
+  return { status: problem.status, body: problem, type: 'application/problem+json', headers };
 }
 
 export interface Answering {

@@ -1,18 +1,14 @@
-// A route of the HTTP API, as each subject declares its own (`<subject>/routes.ts`). The router (router.ts) authenticates and checks the
-// role before a route's handler is called.
+// How a route of the table (shared/api/routes.ts) is answered, as each subject declares it in `<subject>/routes.ts`. The
+// router (router.ts) authenticates and checks the role before a route's handler is called.
 import type { IncomingHttpHeaders } from 'node:http';
-import * as z from 'zod';
+import type * as z from 'zod';
+import type { PathParams, RouteDefinition } from '#shared/api/route.ts';
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import type { Role } from '#shared/role.ts';
 import type { TokenScope } from '../token/scope.ts';
-import type { Answer } from './answer.ts';
 import { parseJson } from './json-body.ts';
-
-export type { Answer };
-
-export type Method = 'GET' | 'POST' | 'PUT';
 
 /** A request to a public route: nobody has said yet who asks. */
 export interface PublicContext {
@@ -25,9 +21,9 @@ export interface PublicContext {
   signal: AbortSignal;
 }
 
-/** A request to a route. */
-export interface RouteContext extends PublicContext {
-  /** Who asks: the token's name and its role now. */
+/** Who asks, and what they may. */
+interface Asker {
+  /** The token's name and its role now. */
   actor: Actor;
   /** What its token is limited to. */
   scope: TokenScope;
@@ -35,32 +31,70 @@ export interface RouteContext extends PublicContext {
   requireRole(role: Role, action: string): void;
 }
 
+/** A request to a route that needs a token. */
+export type RouteContext = PublicContext & Asker;
+
+/** A request as the route's own schemas read it. */
+export interface Call<P extends string, Q extends z.ZodType, B extends z.ZodType> extends Asker {
+  params: PathParams<P>;
+  query: z.infer<Q>;
+  body: z.infer<B>;
+  /** Aborted when the one who asked has gone. */
+  signal: AbortSignal;
+}
+
+/** A route and its answer. */
+export interface Served {
+  route: RouteDefinition;
+  handle(context: RouteContext): Promise<unknown>;
+}
+
+/** Answers a route: `handle` gets what the route's schemas made of the request, and gives what its answer's schema takes. */
+export function serve<P extends string, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType>(
+  route: RouteDefinition<P, Q, B, A>,
+  handle: (call: Call<P, Q, B>) => Promise<z.input<A>>,
+): Served {
+  return {
+    route,
+    handle: async ({ actor, scope, requireRole, signal, ...context }) =>
+      await handle({
+        actor,
+        scope,
+        requireRole,
+        signal,
+        params: context.params as PathParams<P>,
+        query: parseIf(route.query, () => Object.fromEntries(context.query), 'query'),
+        body: parseIf(route.body, () => readBody(route, context.body), 'body'),
+      }),
+  };
+}
+
+function parseIf<T extends z.ZodType>(schema: T | undefined, read: () => unknown, what: string): z.infer<T> {
+  // A route without a schema for it has `undefined` there, by defineRoute's defaults.
+  return schema === undefined ? (undefined as z.infer<T>) : parseInput(schema, read(), what);
+}
+
+/** The JSON body of a public route, whose handler reads it once the request is proven. Throws `invalid-input`. */
+export function parseBody<B extends z.ZodType>(
+  { body }: RouteDefinition<string, z.ZodType, B>,
+  value: unknown,
+): z.infer<B> {
+  return parseIf(body, () => value, 'body');
+}
+
+function readBody({ contentType }: RouteDefinition, body: Buffer): unknown {
+  return contentType === undefined ? parseJson(body) : body.toString('utf8');
+}
+
 /** `actor` is who is limited (`kind:name`); none where no proof is needed. */
 export type Proof = { isProven: false } | { isProven: true; actor?: string };
 
-/** A route that authenticates by itself, or needs none. There are two: public-routes.ts. */
-export interface PublicRoute {
-  method: Method;
-  path: string;
+/** A public route and its answer: it authenticates by itself, or needs no proof. */
+export interface PublicServed {
+  route: RouteDefinition;
   /** Who sent it, as far as the request itself proves it without the database. */
   proofOf(context: PublicContext): Proof;
-  handle(context: PublicContext): Promise<Answer>;
-}
-
-export interface Route {
-  method: Method;
-  /** Segments of text or `:name`, e.g. `/v1/commands/:id`. */
-  path: string;
-  /** The least role that may call it. */
-  role: Role;
-  /** True where the handler asks for a command, which checks the token's limits: a limited token may try. */
-  isScopeChecked?: boolean;
-  handle(context: RouteContext): Promise<Answer>;
-}
-
-/** Parses the JSON body. Throws `invalid-input` that names each fault with its path. */
-export function parseBody<T extends z.ZodType>(context: Pick<RouteContext, 'body'>, schema: T): z.infer<T> {
-  return parseInput(schema, parseJson(context.body), 'body');
+  handle(context: PublicContext): Promise<unknown>;
 }
 
 /** Parses what came from outside. Throws `invalid-input` that names each fault with its path. */
@@ -73,14 +107,4 @@ export function parseInput<T extends z.ZodType>(schema: T, value: unknown, what:
   throw new LamplighterError('invalid-input', `read ${what}: ${faults.join('; ')}`, {
     details: { errors: faults },
   });
-}
-
-/** Parses query parameters by a schema of an object of optional strings. Throws `invalid-input`; unknown ones too are told. */
-export function parseQuery<T extends z.ZodType>(context: Pick<RouteContext, 'query'>, schema: T): z.infer<T> {
-  return parseInput(schema, Object.fromEntries(context.query), 'query');
-}
-
-/** `limit` as a query parameter: 1 to 500. */
-export function limitParameter(fallback: number) {
-  return z.coerce.number().int().min(1).max(500).default(fallback);
 }

@@ -1,4 +1,5 @@
 // From a request to its route. Whoever has no token gets nowhere, unless the path is on the list of public routes.
+import type { RouteDefinition } from '#shared/api/route.ts';
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { isRoleAtLeast, type Role } from '#shared/role.ts';
@@ -9,7 +10,7 @@ import { createKnownTokens, type KnownTokens } from '../token/known.ts';
 import { isScoped, type TokenScope } from '../token/scope.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from './answer.ts';
 import { createRequestLimits, type RequestLimits } from './request-limits.ts';
-import type { Method, PublicContext, PublicRoute, Route } from './route.ts';
+import type { PublicContext, PublicServed, Served } from './route.ts';
 
 type RouterDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'denials' | 'addressOf'>;
 
@@ -40,25 +41,29 @@ function decodeSegment(segment: string): string {
   }
 }
 
-interface Match<R> {
-  route: R;
+interface Match<S> {
+  served: S;
   params: Record<string, string>;
 }
 
-function findRoute<R extends { method: Method; path: string }>(
-  routes: readonly R[],
+function matchRoute({ path, alias }: RouteDefinition, given: string): Record<string, string> | undefined {
+  return matchPath(path, given) ?? (alias === undefined ? undefined : matchPath(alias, given));
+}
+
+function findRoute<S extends { route: RouteDefinition }>(
+  all: readonly S[],
   method: string,
   path: string,
-): Match<R> | undefined {
-  for (const route of routes) {
-    const params = route.method === method ? matchPath(route.path, path) : undefined;
-    if (params) return { route, params };
+): Match<S> | undefined {
+  for (const served of all) {
+    const params = served.route.method === method ? matchRoute(served.route, path) : undefined;
+    if (params) return { served, params };
   }
   return undefined;
 }
 
-function noSuchRoute(routes: readonly { method: Method; path: string }[], path: string): LamplighterError {
-  const methods = routes.filter((route) => matchPath(route.path, path)).map(({ method }) => method);
+function noSuchRoute(all: readonly { route: RouteDefinition }[], path: string): LamplighterError {
+  const methods = all.filter(({ route }) => matchRoute(route, path)).map(({ route }) => route.method);
   if (methods.length === 0) return new LamplighterError('not-found', 'find route: there is no such path');
   return new LamplighterError('invalid-input', `find route: this path answers ${methods.join(', ')} only`, {
     details: { status: 405 },
@@ -88,7 +93,13 @@ async function authenticate(
   });
 }
 
-function requireRole({ actor, scope }: Caller, needed: Role, action: string, isScopeChecked = false): void {
+function requireRole(
+  { actor, scope }: Caller,
+  needed: Role | 'public',
+  action: string,
+  isScopeChecked = false,
+): void {
+  if (needed === 'public') return;
   if (isScoped(scope) && needed !== 'viewer' && !isScopeChecked) {
     throw new LamplighterError(
       'not-allowed',
@@ -122,23 +133,32 @@ function tokenOf(req: Request): string | undefined {
   return /^Bearer (\S+)$/.exec(req.headers.authorization ?? '')?.[1];
 }
 
+function answerOf({ status, answerType }: RouteDefinition, body: unknown): Answer {
+  return {
+    body,
+    ...(status === undefined ? {} : { status }),
+    ...(answerType === undefined ? {} : { type: answerType }),
+  };
+}
+
 async function answerPublic(
-  { route, params }: Match<PublicRoute>,
+  { served, params }: Match<PublicServed>,
   req: Request,
   limits: RequestLimits,
 ): Promise<Answer> {
   const context = { ...readRequest(req), params };
-  const proof = route.proofOf(context);
+  const proof = served.proofOf(context);
   // Whichever webhook it calls: a key that was stolen has one limit.
   if (proof.isProven && proof.actor !== undefined) limits.admitActor(proof.actor);
-  return await limits.authenticating(req, proof.isProven, () => route.handle(context));
+  const body = await limits.authenticating(req, proof.isProven, () => served.handle(context));
+  return answerOf(served.route, body);
 }
 
 /** The handler of all routes. */
 export function createRouter(
   deps: RouterDeps,
-  routes: readonly Route[],
-  publicRoutes: readonly PublicRoute[],
+  routes: readonly Served[],
+  publicRoutes: readonly PublicServed[],
 ): Handler {
   const limits = createRequestLimits(deps);
   const known = createKnownTokens();
@@ -153,14 +173,16 @@ export function createRouter(
     limits.admitActor(`${actor.kind}:${actor.name}`);
     const found = findRoute(routes, req.method, req.path);
     if (!found) throw noSuchRoute([...routes, ...publicRoutes], req.path);
-    const { route, params } = found;
-    requireRole(caller, route.role, `${route.method} ${route.path}`, route.isScopeChecked);
-    return await route.handle({
+    const { served, params } = found;
+    const { method, path, role, isScopeChecked } = served.route;
+    requireRole(caller, role, `${method} ${path}`, isScopeChecked);
+    const body = await served.handle({
       ...readRequest(req),
       actor,
       scope: caller.scope,
       params,
-      requireRole: (role, action) => requireRole(caller, role, action),
+      requireRole: (needed, action) => requireRole(caller, needed, action),
     });
+    return answerOf(served.route, body);
   });
 }

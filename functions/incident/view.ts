@@ -25,16 +25,18 @@ function toView(incident: Incident, timeline: readonly IncidentEvent[]): Inciden
   };
 }
 
-/** These incidents with their timelines. */
-export async function viewIncidents(db: Queryable, incidents: readonly Incident[]): Promise<IncidentView[]> {
+/** An incident with its timeline. */
+export async function viewIncident(db: Queryable, incident: Incident): Promise<IncidentView> {
+  const timelines = await listTimelines(db, [incident.number]);
+  return toView(incident, timelines.get(incident.number) ?? []);
+}
+
+/** The newest incidents first, with their timelines. */
+export async function listIncidentViews(db: Queryable, filter: IncidentFilter): Promise<IncidentView[]> {
+  const incidents = await listIncidents(db, filter);
   const timelines = await listTimelines(
     db,
     incidents.map(({ number }) => number),
   );
   return incidents.map((incident) => toView(incident, timelines.get(incident.number) ?? []));
-}
-
-/** The newest incidents first, with their timelines. */
-export async function listIncidentViews(db: Queryable, filter: IncidentFilter): Promise<IncidentView[]> {
-  return await viewIncidents(db, await listIncidents(db, filter));
 }

@@ -1,18 +1,14 @@
 // The quick look.
+import { ROUTES } from '#shared/api/routes.ts';
 import type { Deps } from '../deps.ts';
-import type { Route } from '../http/route.ts';
+import { type Served, serve } from '../http/route.ts';
 
 /** The route of the quick look. */
-export function statusRoutes(deps: Pick<Deps, 'db' | 'clock'>): Route[] {
+export function statusRoutes(deps: Pick<Deps, 'db' | 'clock'>): Served[] {
   return [
-    {
-      method: 'GET',
-      path: '/v1/status',
-      role: 'viewer',
-      async handle({ actor, scope }) {
-        const { readStatus } = await import('./status.ts');
-        return { body: await readStatus(deps, actor.role, scope) };
-      },
-    },
+    serve(ROUTES.readStatus, async ({ actor, scope }) => {
+      const { readStatus } = await import('./status.ts');
+      return await readStatus(deps, actor.role, scope);
+    }),
   ];
 }

@@ -1,6 +1,6 @@
 // Versions of the runbook; the newest is in force.
 import * as z from 'zod';
-import type { RunbookVersionView } from '#shared/api/views.ts';
+import type { RunbookVersionView } from '#shared/api/runbook-views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';

@@ -2,13 +2,15 @@
 // the parameters that may be chosen.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { CommandRequested } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Webhook } from '#shared/runbook/schema.ts';
 import type { Secret } from '#shared/secret.ts';
 import { requestCommand } from '../command/request.ts';
 import type { Deps } from '../deps.ts';
 import { parseJson } from '../http/json-body.ts';
-import { type Answer, type PublicContext, parseInput } from '../http/route.ts';
+import { type PublicContext, parseBody } from '../http/route.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { claimWebhookCall } from '../store/webhook-calls.ts';
 import { chooseWebhookParams } from './params.ts';
@@ -20,7 +22,6 @@ const SIGNATURE_HEADER = 'lamplighter-signature';
 /** How far a call's time stamp may be from our clock, either way. */
 const TOLERANCE_S = 300;
 
-const WebhookBody = z.lazy(() => z.strictObject({ params: z.record(z.string(), z.unknown()).default({}) }));
 const Headers = z.lazy(() =>
   z.object({
     [TIMESTAMP_HEADER]: z.string().regex(/^\d{1,12}$/),
@@ -111,13 +112,14 @@ function refuseCall(name: string, code: 'conflict' | 'not-allowed', reason: stri
   });
 }
 
-/** `POST /v1/webhooks/:name` with `{"params": {…}}` → 202 `{"id", "host"}`. */
-export async function handleWebhook(deps: WebhookDeps, context: PublicContext): Promise<Answer> {
+/** Asks for the operation that the runbook binds to the webhook, with what the caller chose. */
+export async function handleWebhook(deps: WebhookDeps, context: PublicContext): Promise<CommandRequested> {
   const { name, webhook, signature } = await authenticateCall(deps, context);
   const body = context.body.byteLength === 0 ? {} : parseJson(context.body);
-  const chosen = chooseWebhookParams(webhook, parseInput(WebhookBody, body, 'body').params);
+  const { params } = parseBody(ROUTES.callWebhook, body);
+  const chosen = chooseWebhookParams(webhook, params);
   if (!chosen.ok) throw refuseCall(name, 'not-allowed', chosen.reason);
-  const command = await requestCommand(deps, {
+  return await requestCommand(deps, {
     operation: webhook.operation,
     params: chosen.params,
     actor: { kind: 'webhook', name, role: webhook.role },
@@ -128,5 +130,4 @@ export async function handleWebhook(deps: WebhookDeps, context: PublicContext): 
       throw refuseCall(name, 'conflict', 'this very call was already taken');
     },
   });
-  return { status: 202, body: command };
 }

@@ -1,5 +1,7 @@
 // Keeps the view up to date until the stack is stopped; on anything but a terminal it says changes as lines.
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ROUTES } from '#shared/api/routes.ts';
 import type { StatusView } from '#shared/api/views.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Stack } from './stack.ts';
@@ -18,7 +20,9 @@ export async function showLiveView(stack: Stack, isPlain: boolean, stopped: Prom
   });
   const show = isPlain ? plainPrinter(stack) : terminalPrinter(stack);
   while (!isStopped) {
-    await stack.client.status().then(show, (error: unknown) => console.error(messageOf(error)));
+    await stack.client
+      .call(ROUTES.readStatus, {})
+      .then(show, (error: unknown) => console.error(messageOf(error)));
     await Promise.race([sleep(REFRESH_MS), stopped]);
   }
 }

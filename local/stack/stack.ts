@@ -1,8 +1,10 @@
 // The whole system on one machine, started in the order in which the parts need each other. `npm start`, the tour, the
 // benches and the end-to-end tests all start it here.
+
 import { writeFileSync } from 'node:fs';
 import type { HostMachine } from '#local/demo/host/host-machine.ts';
 import { installPlatform } from '#local/demo/platform/install.ts';
+import { ROUTES } from '#shared/api/routes.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { createClosing } from './closing.ts';
 import { type Cloud, startCloud } from './cloud.ts';
@@ -87,8 +89,8 @@ async function assemble(
     storageEndpoint: cloud.storageEndpoint,
   });
   const client = createControlClient(cloud.url, cloud.token);
-  await client.enrolHost(HOST_NAME, enrolment.document);
-  await client.applyRunbook(demoRunbook(machine));
+  await client.call(ROUTES.enrolHost, { params: { name: HOST_NAME }, body: enrolment.document });
+  await client.call(ROUTES.applyRunbook, { body: demoRunbook(machine) });
   cloud.startTicking();
   options.onStep('waiting for the first answer from the host');
   await awaitFirstAnswer(client);

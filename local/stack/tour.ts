@@ -1,11 +1,13 @@
 // The whole story, played unattended: each thing is said as it happens, with its time, and each is checked against what
 // the system and the host really say. Any step that does not come true ends the tour with an error.
+
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readMail } from '#local/cloud/mail/read.ts';
 import { breakWeb, dropTable, platformFingerprint } from '#local/demo/platform/story.ts';
 import { AlertLine } from '#shared/alert/event.ts';
+import { ROUTES } from '#shared/api/routes.ts';
 import type { StatusView } from '#shared/api/views.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Stack } from './stack.ts';
@@ -45,7 +47,9 @@ function isAllGreen(status: StatusView): boolean {
 }
 
 async function awaitGreen({ client }: Stack): Promise<void> {
-  await awaitThat('all green', async () => (isAllGreen(await client.status()) ? true : undefined));
+  await awaitThat('all green', async () =>
+    isAllGreen(await client.call(ROUTES.readStatus, {})) ? true : undefined,
+  );
 }
 
 async function awaitMail(stack: Stack, since: number, pattern: RegExp): Promise<string> {
@@ -90,7 +94,7 @@ async function tellOutage(stack: Stack, say: Say): Promise<Omit<TourFigures, 'ba
   await breakWeb(stack.machine);
   say('app-web killed for good');
   const incident = await awaitThat('incident', async () => {
-    const { incidents } = await stack.client.status();
+    const { incidents } = await stack.client.call(ROUTES.readStatus, {});
     return incidents.find(
       (candidate) => candidate.state === 'open' && Date.parse(candidate.openedAt) >= brokenAt,
     );
@@ -120,7 +124,7 @@ async function tellLoss(stack: Stack, say: Say): Promise<Pick<TourFigures, 'back
   const backupS = await runToSuccess(stack, 'backup.run', {});
   say(`backup taken and uploaded in ${backupS.toFixed(1)} s`);
   const backup = await awaitThat('verified backup', async () => {
-    const { lastBackup } = await stack.client.status();
+    const { lastBackup } = await stack.client.call(ROUTES.readStatus, {});
     if (lastBackup?.proof.state === 'corrupt') {
       throw new LamplighterError(
         'corrupt',

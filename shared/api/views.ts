@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { OutcomeCode, StepPhase, StepRecord, Vitals } from '../command/report.ts';
 import { CommandState } from '../command/state.ts';
-import { BackupId, CommandId, Timestamp } from '../names.ts';
+import { BackupId, CommandId, HostName, Timestamp } from '../names.ts';
 import { Risk, Role } from '../role.ts';
 import { AlertKind } from '../runbook/schema.ts';
 import { AlertLevel, Severity } from '../severity.ts';
@@ -71,10 +71,7 @@ export const HostContact = z.lazy(() =>
 );
 export type HostContact = z.infer<typeof HostContact>;
 
-/**
- * `GET /v1/commands/{id}?after=SEQ&waitS=N`: the command and its events after SEQ; held until one comes or N seconds
- * passed. Instead of the id, its first or last four characters or more will do when only one command has them.
- */
+/** A command and what has happened to it. */
 export const CommandDetail = z.lazy(() =>
   z.object({
     command: CommandView,
@@ -85,7 +82,7 @@ export const CommandDetail = z.lazy(() =>
 );
 export type CommandDetail = z.infer<typeof CommandDetail>;
 
-/** `POST /v1/commands`. `idempotencyKey`: the same key from the same token answers with the command it made first. */
+/** What is asked for. `idempotencyKey`: the same key from the same token answers with the command it made first. */
 export const CommandRequest = z.lazy(() =>
   z.strictObject({
     operation: z.string().max(64),
@@ -95,6 +92,10 @@ export const CommandRequest = z.lazy(() =>
   }),
 );
 export type CommandRequest = z.infer<typeof CommandRequest>;
+
+/** The command that came of it: all else is shown by looking at it. */
+export const CommandRequested = z.lazy(() => z.object({ id: CommandId, host: z.string() }));
+export type CommandRequested = z.infer<typeof CommandRequested>;
 
 export const CheckView = z.lazy(() =>
   z.object({
@@ -212,7 +213,7 @@ export const HostView = z.lazy(() =>
 );
 export type HostView = z.infer<typeof HostView>;
 
-/** `GET /v1/status`: everything the quick look needs, in one answer. */
+/** Everything the quick look needs. */
 export const StatusView = z.lazy(() =>
   z.object({
     at: Timestamp,
@@ -228,7 +229,7 @@ export const StatusView = z.lazy(() =>
 );
 export type StatusView = z.infer<typeof StatusView>;
 
-/** `GET /v1/operations`: the catalogue, each with the JSON Schema of its parameters. */
+/** An operation of the catalogue, with the JSON Schema of its parameters. */
 export const OperationView = z.lazy(() =>
   z.object({
     name: z.string(),
@@ -240,15 +241,13 @@ export const OperationView = z.lazy(() =>
 );
 export type OperationView = z.infer<typeof OperationView>;
 
-export const RunbookVersionView = z.lazy(() =>
+export const EnrolledHost = z.lazy(() =>
   z.object({
-    version: z.int(),
-    appliedAt: Timestamp,
-    appliedBy: z.string(),
-    text: z.string(),
+    host: HostName,
+    keys: z.array(z.object({ role: z.enum(['agent', 'runner']), keyId: z.string() })),
   }),
 );
-export type RunbookVersionView = z.infer<typeof RunbookVersionView>;
+export type EnrolledHost = z.infer<typeof EnrolledHost>;
 
 export const AuditView = z.lazy(() =>
   z.object({
@@ -263,7 +262,7 @@ export const AuditView = z.lazy(() =>
 );
 export type AuditView = z.infer<typeof AuditView>;
 
-/** `GET /v1/tokens`; the token's text is kept nowhere. */
+/** A token; its text is kept nowhere. */
 export const TokenView = z.lazy(() =>
   z.object({
     name: z.string(),
@@ -280,7 +279,7 @@ export const TokenView = z.lazy(() =>
 );
 export type TokenView = z.infer<typeof TokenView>;
 
-/** `POST /v1/live`: a one-time ticket for the relay and the command that makes the agent dial in. */
+/** A one-time ticket for the relay and the command that makes the agent dial in. */
 export const LiveTicket = z.lazy(() =>
   z.object({
     ticket: z.string(),

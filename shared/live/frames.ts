@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { ServiceReference } from '../names.ts';
 import { LogLine } from '../operations/service.ts';
 
-/** `POST /v1/live`. */
+/** Which journal somebody wants to follow. */
 export const LiveRequest = z.lazy(() =>
   z.strictObject({
     service: ServiceReference,

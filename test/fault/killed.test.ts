@@ -1,9 +1,11 @@
 // `kill -9` in the middle of things, on the real host: each leaves a truthful final state, and nothing runs twice.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { platformFingerprint } from '#local/demo/platform/story.ts';
 import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
+import { ROUTES } from '#shared/api/routes.ts';
 import { CommandDetail, type CommandRequest, CommandView } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { loopUntil } from '#test/fixtures/agent-host.ts';
@@ -43,7 +45,7 @@ describe.skipIf(systemdHost !== true)(`killed in the middle${whySkipped(systemdH
   }
 
   async function see(id: string): Promise<CommandDetail> {
-    return await stack.client.get(`/v1/commands/${id}`, CommandDetail);
+    return await stack.client.call(ROUTES.readCommand, { params: { id } });
   }
 
   async function settled(id: string): Promise<CommandView> {
@@ -74,7 +76,7 @@ describe.skipIf(systemdHost !== true)(`killed in the middle${whySkipped(systemdH
 
   async function newestBackup(): Promise<string> {
     return await waitFor(async () => {
-      const { lastBackup } = await stack.client.status();
+      const { lastBackup } = await stack.client.call(ROUTES.readStatus, {});
       return lastBackup?.proof.state === 'verified' ? lastBackup.id : undefined;
     });
   }
@@ -120,7 +122,7 @@ describe.skipIf(systemdHost !== true)(`killed in the middle${whySkipped(systemdH
     const command = await settled(id);
     expect(command.state).toBe('failed');
     const { services } = await waitFor(async () => {
-      const status = await stack.client.status();
+      const status = await stack.client.call(ROUTES.readStatus, {});
       return status.services.every((service) => service.activeState === 'active') ? status : undefined;
     });
     expect(services.length).toBeGreaterThan(3);

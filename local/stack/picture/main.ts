@@ -1,4 +1,5 @@
 // `npm run picture`: the README's picture, drawn from a running system in the middle of an incident's aftermath.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { buildAgent } from '#agent/build.ts';
 import { startStack } from '#local/stack/stack.ts';
 import { playTour } from '#local/stack/tour.ts';
 import { drawFrame } from '#local/stack/view.ts';
+import { ROUTES } from '#shared/api/routes.ts';
 import { drawSvg } from './svg.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -26,7 +28,7 @@ const stack = await startStack({
 try {
   await playTour(stack, console.log);
   const lines = drawFrame({
-    status: await stack.client.status(),
+    status: await stack.client.call(ROUTES.readStatus, {}),
     url: stack.url,
     columns: COLUMNS,
     rows: Infinity,

@@ -157,7 +157,7 @@ describe('a verb that is short for an operation', () => {
     willRun({ command: command(), events: [], contact: null });
     api.on('POST /v1/commands', () => {
       times += 1;
-      return times === 1 ? 'drop' : { body: { id: COMMAND_ID } };
+      return times === 1 ? 'drop' : { body: { id: COMMAND_ID, host: 'vm-1' } };
     });
     expect((await lamp(['restart', 'web'], { url: api.url })).code).toBe(0);
     const keys = api.asked
@@ -320,7 +320,7 @@ describe('verify', () => {
       const proof = { state: 'corrupt', at: '2026-11-23T09:00:00.000Z', faults: ['globals: missing'] };
       return { body: [looks < 3 ? backup() : backup({ proof })] };
     });
-    api.on(`POST /v1/backups/${backup().id}/verify`, () => ({ status: 202, body: '' }));
+    api.on(`POST /v1/backups/${backup().id}/verify`, () => ({ status: 202, body: backup() }));
     const { code, out } = await lamp(['verify'], { url: api.url });
     expect(code).toBe(1);
     expect(out).toContain('  globals: missing\n');

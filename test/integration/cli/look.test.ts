@@ -178,7 +178,7 @@ describe('lists', () => {
 
 describe('logs', () => {
   function willAnswer(result: unknown, more = {}): void {
-    api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID } }));
+    api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID, host: 'vm-1' } }));
     const logs = command({ operation: 'service.logs', result, ...more });
     api.on(`GET /v1/commands/${COMMAND_ID}`, () => ({ body: { command: logs, events: [], contact: null } }));
   }

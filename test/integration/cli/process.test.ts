@@ -51,7 +51,7 @@ describe('the process', () => {
   });
 
   test('Ctrl-C while it waits: 130, and the command goes on', async () => {
-    api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID } }));
+    api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID, host: 'vm-1' } }));
     let looks = 0;
     api.on(`GET /v1/commands/${COMMAND_ID}`, () => {
       looks += 1;
@@ -105,7 +105,7 @@ function onTerminal(args: string[], type: (shown: string) => string | undefined 
 
 describe.skipIf(!hasScript)('on a terminal (needs the script program)', () => {
   beforeEach(() => {
-    api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID } }));
+    api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID, host: 'vm-1' } }));
     let looks = 0;
     api.on(`GET /v1/commands/${COMMAND_ID}`, async () => {
       looks += 1;

@@ -10,7 +10,7 @@ const SAID = 'web-1 was last heard of 4 min ago; the command waits until 08:34 a
 let api: ScriptedApi;
 beforeEach(async () => {
   api = await startScriptedApi();
-  api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID } }));
+  api.on('POST /v1/commands', () => ({ body: { id: COMMAND_ID, host: 'vm-1' } }));
 });
 afterEach(() => api.close());
 

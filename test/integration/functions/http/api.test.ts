@@ -7,14 +7,9 @@ import { listHostKeys } from '#functions/store/hosts.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
 import { createToken, revokeToken } from '#functions/store/tokens.ts';
 import { publicRoutes } from '#functions/webhook/routes.ts';
-import {
-  AuditView,
-  CommandDetail,
-  CommandView,
-  OperationView,
-  Problem,
-  RunbookVersionView,
-} from '#shared/api/views.ts';
+import { ROUTES } from '#shared/api/routes.ts';
+import { RunbookVersionView } from '#shared/api/runbook-views.ts';
+import { AuditView, CommandDetail, CommandView, OperationView, Problem } from '#shared/api/views.ts';
 import { Report } from '#shared/command/report.ts';
 import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
 import type { Role } from '#shared/role.ts';
@@ -88,7 +83,10 @@ describe('without a token', () => {
   test('every route but the public ones answers 401, and so does a path that is none', async () => {
     const routes = apiRoutes(deps, listener);
     expect(routes.length).toBeGreaterThanOrEqual(10);
-    for (const { method, path } of [...routes, { method: 'GET', path: '/v1/nothing' }]) {
+    const paths = routes.flatMap(({ route: { method, path, alias } }) =>
+      [path, alias].filter((each) => each !== undefined).map((each) => ({ method, path: each })),
+    );
+    for (const { method, path } of [...paths, { method: 'GET', path: '/v1/nothing' }]) {
       const answer = await call(method, path.replaceAll(/:\w+/g, 'x'));
       expect(`${method} ${path} ${answer.status}`).toBe(`${method} ${path} 401`);
       expect(Problem.parse(answer.answer).code).toBe('unauthenticated');
@@ -96,10 +94,18 @@ describe('without a token', () => {
   });
 
   test('the public routes are these two and no others', () => {
-    expect(publicRoutes(deps).map(({ method, path }) => `${method} ${path}`)).toEqual([
+    expect(publicRoutes(deps).map(({ route }) => `${route.method} ${route.path}`)).toEqual([
       'GET /v1/health',
       'POST /v1/webhooks/:name',
     ]);
+  });
+
+  test('every route of the table is answered, once', () => {
+    const served = [...apiRoutes(deps, listener), ...publicRoutes(deps)].map(({ route }) => route);
+    expect(new Set(served)).toEqual(new Set(Object.values(ROUTES)));
+    expect(served).toHaveLength(Object.keys(ROUTES).length);
+    const publicOnes = Object.values(ROUTES).filter(({ role }) => role === 'public');
+    expect(publicRoutes(deps).map(({ route }) => route)).toEqual(publicOnes);
   });
 
   test('health answers', async () => {
@@ -282,6 +288,17 @@ describe('the runbook', () => {
     expect(answer).toMatchObject({ status: 200, answer: { valid: true } });
     const current = await call('GET', '/v1/runbook', { role: 'viewer' });
     expect(RunbookVersionView.parse(current.answer).text).toBe(DEMO_RUNBOOK);
+  });
+
+  test('is to be had as the file that it was, behind the same headers', async () => {
+    const { status, headers, answer } = await call('GET', '/v1/runbook.yaml', { role: 'viewer' });
+    expect({ status, type: headers.get('content-type'), answer }).toEqual({
+      status: 200,
+      type: 'text/yaml',
+      answer: DEMO_RUNBOOK,
+    });
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
 
   test('applied it is the next version, once', async () => {

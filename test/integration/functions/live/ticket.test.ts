@@ -45,7 +45,7 @@ async function open(deps: TestDeps): Promise<LiveTicket> {
     scope: UNLIMITED,
     requireRole: () => undefined,
   });
-  return LiveTicket.parse(answer?.body);
+  return LiveTicket.parse(answer);
 }
 
 /** The agent's half in a message, as the host finds it. */

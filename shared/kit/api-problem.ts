@@ -1,6 +1,6 @@
 // From an HTTP failure (RFC 9457 problem, or whatever a proxy answers) to an error.
-import { Problem } from '#shared/api/views.ts';
-import { type ErrorCode, LamplighterError } from '#shared/errors.ts';
+import { Problem } from '../api/views.ts';
+import { type ErrorCode, LamplighterError } from '../errors.ts';
 
 const GATEWAY_STATUSES = new Set([429, 502, 503, 504]);
 

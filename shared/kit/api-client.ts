@@ -1,71 +1,74 @@
-// The HTTP API as lamp uses it: every answer is parsed, every failure becomes an error that says what to do next.
+// A client of the HTTP API's table: every answer is parsed, every failure becomes an error that says what to do next.
 import type * as z from 'zod';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
-import type { Io } from '../io.ts';
-import type { Settings } from '../settings/resolve.ts';
-import { problemToError } from './problem.ts';
+import { type PreparedRequest, prepareRequest, type RouteDefinition, type RouteInput } from '../api/route.ts';
+import { LamplighterError, messageOf } from '../errors.ts';
+import { describeIssue } from '../plain-issue.ts';
+import type { Secret } from '../secret.ts';
+import { problemToError } from './api-problem.ts';
 
 export interface RequestOptions {
-  /** A body of JSON, unless `contentType` says otherwise. */
-  body?: string;
-  contentType?: string;
   timeoutMs?: number;
   signal?: AbortSignal;
 }
-
-type Method = 'GET' | 'POST' | 'PUT';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 export interface ApiClient {
   readonly url: string;
-  /** Sends one request and parses the answer. Throws `LamplighterError`; `unavailable` when nothing (sensible) answered. */
-  call<T extends z.ZodType>(
-    method: Method,
-    path: string,
-    schema: T,
+  /** Asks a route and parses the answer. Throws `LamplighterError`; `unavailable` when nothing (sensible) answered. */
+  call<P extends string, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType>(
+    route: RouteDefinition<P, Q, B, A>,
+    input: RouteInput<P, Q, B>,
     options?: RequestOptions,
-  ): Promise<z.infer<T>>;
+  ): Promise<z.infer<A>>;
+}
+
+export interface ClientSettings {
+  /** Where the control plane's API is. */
+  url: string;
+  token: Secret;
+  fetch: typeof fetch;
+  /** Ends every request. */
+  interrupted?: AbortSignal;
 }
 
 /** A client of one control plane. The token travels only in the Authorization header, never in a message. */
-export function apiClient(settings: Settings, io: Pick<Io, 'fetch' | 'interrupted'>): ApiClient {
+export function apiClient(settings: ClientSettings): ApiClient {
   const base = settings.url.replace(/\/+$/, '');
   return {
     url: base,
-    async call(method, path, schema, options = {}) {
-      const response = await send(method, `${base}${path}`, settings, options, io);
+    async call(route, input, options = {}) {
+      const request = prepareRequest(route, input);
+      const response = await send(request, base, settings, options);
       const text = await readBody(response, base);
       if (!response.ok) throw problemToError(response.status, text, base);
-      return parseAnswer(text, schema, `${method} ${path.replace(/\?.*/, '')}`, base);
+      return parseAnswer(text, route, base);
     },
   };
 }
 
 async function send(
-  method: Method,
-  url: string,
-  settings: Settings,
-  options: RequestOptions,
-  io: Pick<Io, 'fetch' | 'interrupted'>,
+  { method, target, body }: PreparedRequest,
+  base: string,
+  { token, fetch, interrupted }: ClientSettings,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: RequestOptions,
 ): Promise<Response> {
-  const timeout = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const signals = [AbortSignal.timeout(timeoutMs), interrupted, signal];
   try {
-    return await io.fetch(url, {
+    return await fetch(`${base}${target}`, {
       method,
       headers: {
-        authorization: `Bearer ${settings.token.reveal()}`,
+        authorization: `Bearer ${token.reveal()}`,
         accept: 'application/json',
-        ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
+        ...(body ? { 'content-type': body.contentType } : {}),
       },
-      ...(options.body === undefined ? {} : { body: options.body }),
+      ...(body ? { body: body.text } : {}),
       // A redirect could carry the token elsewhere; the API has none.
       redirect: 'error',
-      signal: AbortSignal.any([io.interrupted, timeout, ...(options.signal ? [options.signal] : [])]),
+      signal: AbortSignal.any(signals.filter((each) => each !== undefined)),
     });
   } catch (error) {
-    throw unreachable(new URL(url).origin, error);
+    throw unreachable(new URL(base).origin, error);
   }
 }
 
@@ -77,23 +80,28 @@ async function readBody(response: Response, base: string): Promise<string> {
   }
 }
 
-function parseAnswer<T extends z.ZodType>(text: string, schema: T, what: string, base: string): z.infer<T> {
-  let value: unknown;
+function parseAnswer<A extends z.ZodType>(
+  text: string,
+  { method, path, answer, answerType }: RouteDefinition<string, z.ZodType, z.ZodType, A>,
+  base: string,
+): z.infer<A> {
+  let value: unknown = text;
+  // defineRoute's default for `A` is the schema of undefined.
+  if (answer === undefined) return undefined as z.infer<A>;
   try {
-    // 204: done, and nothing to say.
-    value = text === '' ? undefined : JSON.parse(text);
+    if (answerType === undefined) value = JSON.parse(text);
   } catch (error) {
     throw new LamplighterError('unavailable', `read answer of ${base}: it is not JSON`, {
       hint: `Is ${base} the address of a Lamplighter API?`,
       cause: error,
     });
   }
-  const parsed = schema.safeParse(value);
+  const parsed = answer.safeParse(value);
   if (parsed.success) return parsed.data;
   const fault = parsed.error.issues[0];
   throw new LamplighterError(
     'internal',
-    `read answer to ${what}: ${fault?.path.join('.') || 'document'}: ${fault ? describeIssue(fault) : 'malformed'}`,
+    `read answer to ${method} ${path}: ${fault?.path.join('.') || 'document'}: ${fault ? describeIssue(fault) : 'malformed'}`,
     { hint: 'lamp and the control plane may be of different versions.' },
   );
 }
