@@ -1,32 +1,23 @@
-// Topics and subscriptions together: what is published goes to each subscription whose filter lets it.
+// Topics and subscriptions together: what is published goes to each subscription of the topic.
 import { alreadyExists, notFound } from './fault.ts';
-import { compileFilter, type Predicate } from './filter.ts';
 import type { MintIdToken } from './push.ts';
 import { startPushLoop } from './push-loop.ts';
 import { createQueue, type Queue } from './queue.ts';
 import type { InMessage, StoredMessage, Subscription, Topic } from './resources.ts';
 import type { PubsubStorage } from './storage.ts';
 
-const DELETED_TOPIC = '_deleted-topic_';
-
 interface Live {
   subscription: Subscription;
   queue: Queue;
-  matches: Predicate;
   stopPush: () => Promise<void>;
 }
 
 export interface Broker {
   topic(name: string): Topic;
-  topics(): Topic[];
   createTopic(topic: Topic): Topic;
-  updateTopic(topic: Topic): Topic;
-  deleteTopic(name: string): void;
   subscription(name: string): Subscription;
-  subscriptions(): Subscription[];
   createSubscription(subscription: Subscription): Subscription;
   updateSubscription(subscription: Subscription): Promise<Subscription>;
-  deleteSubscription(name: string): Promise<void>;
   queue(name: string): Queue;
   /** Message ids, in order. */
   publish(topic: string, messages: readonly InMessage[]): string[];
@@ -55,37 +46,15 @@ class StoredBroker implements Broker {
     return this.#topics.get(name) ?? fail(notFound(lastPart(name)));
   }
 
-  topics(): Topic[] {
-    return [...this.#topics.values()];
-  }
-
   createTopic(topic: Topic): Topic {
     if (this.#topics.has(topic.name)) throw alreadyExists(lastPart(topic.name));
-    return this.#keepTopic(topic);
-  }
-
-  updateTopic(topic: Topic): Topic {
-    return this.#keepTopic({ ...this.topic(topic.name), ...topic });
-  }
-
-  deleteTopic(name: string): void {
-    this.topic(name);
-    this.#topics.delete(name);
-    this.#storage.removeTopic(name);
-    // Its subscriptions stay and keep what they have.
-    for (const live of this.#lives.values()) {
-      if (live.subscription.topic !== name) continue;
-      live.subscription = { ...live.subscription, topic: DELETED_TOPIC };
-      this.#storage.putSubscription(live.subscription);
-    }
+    this.#topics.set(topic.name, topic);
+    this.#storage.putTopic(topic);
+    return topic;
   }
 
   subscription(name: string): Subscription {
     return this.#find(name).subscription;
-  }
-
-  subscriptions(): Subscription[] {
-    return [...this.#lives.values()].map(({ subscription }) => subscription);
   }
 
   createSubscription(subscription: Subscription): Subscription {
@@ -105,14 +74,6 @@ class StoredBroker implements Broker {
     return subscription;
   }
 
-  async deleteSubscription(name: string): Promise<void> {
-    const live = this.#find(name);
-    this.#lives.delete(name);
-    this.#storage.removeSubscription(name);
-    await live.stopPush();
-    live.queue.close();
-  }
-
   queue(name: string): Queue {
     return this.#find(name).queue;
   }
@@ -120,16 +81,10 @@ class StoredBroker implements Broker {
   publish(topic: string, messages: readonly InMessage[]): string[] {
     this.topic(topic);
     const receivers = [...this.#lives.values()].filter(({ subscription }) => subscription.topic === topic);
-    const owed = messages.map((message) => ({
-      message,
-      subscriptions: receivers
-        .filter(({ matches }) => matches(message.attributes))
-        .map(({ subscription }) => subscription.name),
-    }));
-    const stored = this.#storage.publish(owed, Date.now());
-    for (const [i, message] of stored.entries()) {
-      for (const name of owed[i]?.subscriptions ?? [])
-        this.#lives.get(name)?.queue.add({ message, attempts: 0 });
+    const names = receivers.map(({ subscription }) => subscription.name);
+    const stored = this.#storage.publish(messages, names, Date.now());
+    for (const message of stored) {
+      for (const { queue } of receivers) queue.add({ message, attempts: 0 });
     }
     return stored.map(({ id }) => id);
   }
@@ -144,17 +99,10 @@ class StoredBroker implements Broker {
     return this.#lives.get(name) ?? fail(notFound(lastPart(name)));
   }
 
-  #keepTopic(topic: Topic): Topic {
-    this.#topics.set(topic.name, topic);
-    this.#storage.putTopic(topic);
-    return topic;
-  }
-
   #bring(subscription: Subscription): Live {
     const { name } = subscription;
     const live: Live = {
       subscription,
-      matches: compileFilter(subscription.filter),
       queue: createQueue(subscription, {
         onAttempt: (id, attempts) => this.#storage.attempted(name, id, attempts),
         onSettled: (id) => this.#storage.settled(name, id),

@@ -22,6 +22,11 @@ export function notOfForm(error: z.ZodError): GrpcFault {
   return invalidArgument(describeIssues(error.issues, 'the request'));
 }
 
+/** What Google has and this server has not: refused, so that nobody takes it for done. */
+export function notServed(what: string): GrpcFault {
+  return new GrpcFault(status.UNIMPLEMENTED, `${what} is not served here.`);
+}
+
 export function notFound(resource: string): GrpcFault {
   return new GrpcFault(status.NOT_FOUND, `Resource not found (resource=${resource}).`);
 }

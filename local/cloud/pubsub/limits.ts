@@ -6,7 +6,6 @@ export const MAX_ATTRIBUTES = 100;
 export const MAX_ATTRIBUTE_KEY_BYTES = 256;
 export const MAX_ATTRIBUTE_VALUE_BYTES = 1024;
 export const MAX_ORDERING_KEY_BYTES = 1024;
-export const MAX_FILTER_BYTES = 256;
 /** Seconds; google.pubsub.v1.Subscription.ack_deadline_seconds. */
 export const MIN_ACK_DEADLINE_S = 10;
 export const MAX_ACK_DEADLINE_S = 600;

@@ -2,7 +2,6 @@
 import { invalidArgument } from './fault.ts';
 
 const ID = /^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/;
-const PROJECT = /^projects\/[a-z0-9:.-]+$/;
 
 function checkName(name: string, collection: 'topics' | 'subscriptions'): string {
   const [projects, project, kind, id, ...rest] = name.split('/');
@@ -22,10 +21,4 @@ export function checkTopicName(name: string): string {
 /** Checks a subscription's name. Throws INVALID_ARGUMENT. */
 export function checkSubscriptionName(name: string): string {
   return checkName(name, 'subscriptions');
-}
-
-/** Checks a project's name. Throws INVALID_ARGUMENT. */
-export function checkProject(name: string): string {
-  if (!PROJECT.test(name)) throw invalidArgument(`Invalid project name: (name=${name})`);
-  return name;
 }

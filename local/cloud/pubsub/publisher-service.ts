@@ -1,22 +1,14 @@
-// google.pubsub.v1.Publisher.
+// google.pubsub.v1.Publisher, as far as Lamplighter calls it.
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import * as z from 'zod';
 import type { Broker } from './broker.ts';
 import { invalidArgument } from './fault.ts';
 import * as limits from './limits.ts';
-import { checkProject, checkTopicName } from './names.ts';
-import { pageOf } from './paging.ts';
+import { checkTopicName } from './names.ts';
 import { InMessage, Topic } from './resources.ts';
-import { unary, unimplemented } from './unary.ts';
+import { unary } from './unary.ts';
 
-const ByTopic = z.object({ topic: z.string() });
-const List = z.object({
-  project: z.string(),
-  pageSize: z.int().default(0),
-  pageToken: z.string().default(''),
-});
-const ListOfTopic = ByTopic.extend({ pageSize: z.int().default(0), pageToken: z.string().default('') });
-const Publish = ByTopic.extend({ messages: z.array(InMessage) });
+const Publish = z.object({ topic: z.string(), messages: z.array(InMessage) });
 
 function checkMessage({ data, attributes, orderingKey }: InMessage): void {
   const pairs = Object.entries(attributes);
@@ -57,26 +49,10 @@ export function publisherService(broker: Broker): UntypedServiceImplementation {
       checkTopicName(topic.name);
       return broker.createTopic(topic);
     }),
-    updateTopic: unary(z.object({ topic: Topic }), ({ topic }) => broker.updateTopic(topic)),
-    getTopic: unary(ByTopic, ({ topic }) => broker.topic(checkTopicName(topic))),
-    deleteTopic: unary(ByTopic, ({ topic }) => broker.deleteTopic(checkTopicName(topic))),
-    listTopics: unary(List, ({ project, pageSize, pageToken }) => {
-      const own = broker.topics().filter(({ name }) => name.startsWith(`${checkProject(project)}/`));
-      const { page, nextPageToken } = pageOf(own, ({ name }) => name, pageSize, pageToken);
-      return { topics: page, nextPageToken };
-    }),
-    listTopicSubscriptions: unary(ListOfTopic, ({ topic, pageSize, pageToken }) => {
-      broker.topic(checkTopicName(topic));
-      const own = broker.subscriptions().filter((subscription) => subscription.topic === topic);
-      const { page, nextPageToken } = pageOf(own, ({ name }) => name, pageSize, pageToken);
-      return { subscriptions: page.map(({ name }) => name), nextPageToken };
-    }),
     publish: unary(Publish, ({ topic, messages }) => {
       broker.topic(checkTopicName(topic));
       checkBatch(messages);
       return { messageIds: broker.publish(topic, messages) };
     }),
-    listTopicSnapshots: unimplemented,
-    detachSubscription: unimplemented,
   };
 }

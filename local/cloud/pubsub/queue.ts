@@ -1,7 +1,6 @@
 // One subscription's messages: who has which under which lease, what is delivered again when, in what order.
 import { randomUUID } from 'node:crypto';
-import { backoffMs } from './backoff.ts';
-import { DEFAULT_RETENTION_MS } from './limits.ts';
+import { DEFAULT_MAX_BACKOFF_MS, DEFAULT_MIN_BACKOFF_MS, DEFAULT_RETENTION_MS } from './limits.ts';
 import { type StoredMessage, type Subscription, toMs } from './resources.ts';
 import type { PendingMessage } from './storage.ts';
 
@@ -179,6 +178,14 @@ class SubscriptionQueue implements Queue {
     this.#announce();
     this.#schedule();
   }
+}
+
+/** Wait before the next delivery after `attempts` failed ones: exponential between the policy's bounds; none without a policy. */
+export function backoffMs(policy: Subscription['retryPolicy'], attempts: number): number {
+  if (!policy) return 0;
+  const min = toMs(policy.minimumBackoff) ?? DEFAULT_MIN_BACKOFF_MS;
+  const max = toMs(policy.maximumBackoff) ?? DEFAULT_MAX_BACKOFF_MS;
+  return Math.min(max, min * 2 ** Math.max(0, Math.min(attempts, 30) - 1));
 }
 
 /** The entries that may go out now, oldest first; with ordering, of each key only its oldest. */

@@ -1,7 +1,8 @@
 // Stands in for Cloud Pub/Sub: the google.pubsub.v1 gRPC service that Google's own clients speak, on loopback. Differs
-// from production: no IAM, no exactly-once delivery, no snapshots, seek, schemas or BigQuery; with ordering, a key's next
-// message goes out only after the one before was acknowledged (Google may send several at once, in order); streams are
-// never closed by the server.
+// from production: of its methods only those that Lamplighter calls (create, publish, streaming pull, acknowledge, push
+// configuration), the others are UNIMPLEMENTED; no IAM, filters or exactly-once delivery; with ordering, a key's next message
+// goes out only after the one before was acknowledged (Google may send several at once, in order); streams are never closed
+// by the server.
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { openBroker } from './broker.ts';
 import { loadServices } from './protocol.ts';

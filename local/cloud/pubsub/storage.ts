@@ -40,13 +40,8 @@ export interface PubsubStorage {
   subscriptions(): Subscription[];
   putTopic(topic: Topic): void;
   putSubscription(subscription: Subscription): void;
-  removeTopic(name: string): void;
-  removeSubscription(name: string): void;
-  /** Stores messages and to whom each is owed, all or none; returns them with their ids. */
-  publish(
-    messages: readonly { message: InMessage; subscriptions: readonly string[] }[],
-    nowMs: number,
-  ): StoredMessage[];
+  /** Stores messages and to whom they are owed, all or none; returns them with their ids. */
+  publish(messages: readonly InMessage[], subscriptions: readonly string[], nowMs: number): StoredMessage[];
   pending(subscription: string): PendingMessage[];
   attempted(subscription: string, messageId: string, attempts: number): void;
   settled(subscription: string, messageId: string): void;
@@ -78,10 +73,10 @@ export function openStorage(dir: string | undefined): PubsubStorage {
   };
   return {
     ...openResources(db),
-    publish: (messages, nowMs) => {
+    publish: (messages, subscriptions, nowMs) => {
       db.exec('BEGIN');
       try {
-        const stored = messages.map(({ message, subscriptions }) => storeOne(message, subscriptions, nowMs));
+        const stored = messages.map((message) => storeOne(message, subscriptions, nowMs));
         db.exec('COMMIT');
         return stored;
       } catch (error) {
@@ -134,12 +129,5 @@ function openResources(db: DatabaseSync) {
     subscriptions: () => all('subscriptions').map((json) => Subscription.parse(json)),
     putTopic: (topic: Topic) => put('topics', topic.name, topic),
     putSubscription: (subscription: Subscription) => put('subscriptions', subscription.name, subscription),
-    removeTopic: (name: string) => {
-      db.prepare('DELETE FROM topics WHERE name = ?').run(name);
-    },
-    removeSubscription: (name: string) => {
-      db.prepare('DELETE FROM subscriptions WHERE name = ?').run(name);
-      db.prepare('DELETE FROM pending WHERE subscription = ?').run(name);
-    },
   };
 }

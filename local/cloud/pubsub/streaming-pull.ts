@@ -6,8 +6,8 @@ import type { Broker } from './broker.ts';
 import { invalidArgument, notOfForm } from './fault.ts';
 import { MAX_ACK_DEADLINE_S, MIN_ACK_DEADLINE_S } from './limits.ts';
 import { checkSubscriptionName } from './names.ts';
-import type { Queue } from './queue.ts';
-import { toReceivedMessage } from './received-message.ts';
+import type { Delivery, Queue } from './queue.ts';
+import { type Subscription, toPubsubMessage } from './resources.ts';
 import { asFault } from './unary.ts';
 
 const Request = z.object({
@@ -87,6 +87,15 @@ function openSession(broker: Broker, stream: Stream, first: Request): Session {
   const stop = queue.onReady(pump);
   setImmediate(pump);
   return { settle: (request) => settleOn(queue, request), close: stop };
+}
+
+/** How a delivery leaves; the attempt is told only where a dead-letter policy is set, as Google does. */
+function toReceivedMessage({ ackId, message, attempt }: Delivery, subscription: Subscription) {
+  return {
+    ackId,
+    message: toPubsubMessage(message),
+    deliveryAttempt: subscription.deadLetterPolicy ? attempt : 0,
+  };
 }
 
 function settleOn(queue: Queue, { ackIds, modifyDeadlineAckIds, modifyDeadlineSeconds }: Request): void {

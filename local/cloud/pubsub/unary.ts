@@ -35,8 +35,3 @@ export function asFault(error: unknown): GrpcFault {
   if (error instanceof GrpcFault) return error;
   return new GrpcFault(status.INTERNAL, error instanceof Error ? error.message : String(error));
 }
-
-/** Refuses a method that this server does not have. */
-export const unimplemented: handleUnaryCall<unknown, unknown> = (call, callback) => {
-  callback(new GrpcFault(status.UNIMPLEMENTED, `${call.getPath()} is not served here`));
-};

@@ -109,14 +109,13 @@ describe.each(TARGETS)('Pub/Sub: $name', ({ isOurs, isHere, start }) => {
 
   row('takes the same name once, and says when there is none', async () => {
     const [topic, subscription] = await fresh();
-    const id = topic.name.split('/').at(-1) ?? '';
+    const [id = '', subscriptionId = ''] = [topic, subscription].map(({ name }) => name.split('/').at(-1));
     await expect(client.createTopic(id)).rejects.toMatchObject({ code: 6 });
-    await expect(client.topic('never-made').getMetadata()).rejects.toMatchObject({ code: 5 });
+    await expect(topic.createSubscription(subscriptionId)).rejects.toMatchObject({ code: 6 });
+    await expect(client.topic('never-made').createSubscription('none')).rejects.toMatchObject({ code: 5 });
     await expect(client.topic('never-made').publishMessage({ data: Buffer.from('x') })).rejects.toMatchObject(
       { code: 5 },
     );
-    await subscription.delete();
-    await expect(subscription.getMetadata()).rejects.toMatchObject({ code: 5 });
   });
 
   row.each([
@@ -130,30 +129,14 @@ describe.each(TARGETS)('Pub/Sub: $name', ({ isOurs, isHere, start }) => {
     await expect(act()).rejects.toMatchObject({ code: 3 });
   });
 
-  row('lists in pages', async () => {
-    const [topic] = await fresh();
-    await topic.createSubscription(`s-${randomUUID()}`);
-    const names: string[] = [];
-    let query: object | null = { pageSize: 1, autoPaginate: false };
-    while (query !== null) {
-      const answer: [Subscription[], (object | null)?, unknown?] = await topic.getSubscriptions(query);
-      const [page, next = null] = answer;
-      expect(page.length).toBeLessThanOrEqual(1);
-      names.push(...page.map(({ name }) => name));
-      query = next;
-    }
-    expect(new Set(names).size).toBe(2);
-  });
-
-  ourRow('applies filters (the emulator stores them without applying them)', async () => {
-    const [topic, subscription] = await fresh({ filter: 'attributes.host = "web-1"' });
-    const got = collect(subscription, (message) => message.ack());
-    await topic.publishMessage({ data: Buffer.from('no'), attributes: { host: 'web-2' } });
-    await topic.publishMessage({ data: Buffer.from('yes'), attributes: { host: 'web-1' } });
-    await until(() => got.length === 1);
-    expect(got[0]?.data.toString()).toBe('yes');
-    await subscription.close();
-  });
+  ourRow(
+    'refuses a filter and what is not served, rather than ignoring it (the emulator ignores filters)',
+    async () => {
+      await expect(fresh({ filter: 'attributes:host' })).rejects.toMatchObject({ code: 12 });
+      const [topic] = await fresh();
+      await expect(topic.delete()).rejects.toMatchObject({ code: 12 });
+    },
+  );
 
   ourRow(
     'buries a message after its attempts, saying where it came from (timing differs in the emulator)',
