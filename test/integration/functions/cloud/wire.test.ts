@@ -86,7 +86,7 @@ async function start(name: (typeof STARTED)[number]): Promise<FunctionProcess> {
   const callers = entryPoint.callers === 'public' ? [] : entryPoint.callers;
   return await startFunction({
     target: name,
-    source: join(import.meta.dirname, '..', '..', '..', 'functions', 'index.ts'),
+    source: join(import.meta.dirname, '../../../../functions/index.ts'),
     address: url.hostname,
     port: Number(url.port),
     logFile: join(dir, `${name}.log`),
