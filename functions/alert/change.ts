@@ -11,21 +11,20 @@ import {
   type AlertKey,
   findFiringAlert,
   insertAlert,
+  listFiringAlerts,
   lockHostAlerts,
   resolveAlert,
 } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import type { AlertEvent } from '../store/deliveries.ts';
 import { renameIncident } from '../store/incidents.ts';
+import type { Condition, Occurrence } from './condition.ts';
 import { addDeliveries, publishDeliveries } from './outbox.ts';
 import { renewReason } from './reason.ts';
 import { allTargets } from './target.ts';
 
-/** What is wrong. */
-export interface AlertFacts extends AlertKey {
-  service?: string | undefined;
-  /** Short and without the host, for a subject line: `engines-api is failing`. */
-  title: string;
+/** What is wrong, and how that shows. */
+export interface Symptom extends Occurrence {
   /** Why: `status 502, expected 200`. */
   reason: string;
   /** Lines that show it, the oldest first. */
@@ -41,40 +40,56 @@ export interface AlertChange {
 
 /**
  * Raises an alert; gives what changed. When it already fires, only its latest reason is noted, and nobody gets a message.
- * Takes the host's lock.
+ * When as many of its condition fire as may, nothing happens. Takes the host's lock.
  */
 export async function raiseAlert(
   tx: Queryable,
-  facts: AlertFacts,
+  symptom: Symptom,
   runbook: Runbook,
   now: Date,
 ): Promise<AlertChange | undefined> {
-  await lockHostAlerts(tx, facts.host);
-  const firing = await findFiringAlert(tx, facts);
+  await lockHostAlerts(tx, symptom.host);
+  const firing = await findFiringAlert(tx, symptom);
   if (firing) {
-    await renewReason(tx, firing, facts.reason, now);
+    await renewReason(tx, firing, symptom.reason, now);
     return undefined;
   }
-  const { kind, host, subject, title, reason, service } = facts;
-  const check = kind === 'check' ? subject : undefined;
-  const severity = severityOf({ kind, host, check, service }, runbook);
-  const incident = await joinIncident(tx, { host, severity, title, reason }, runbook, now);
-  const alert = {
-    id: randomUUID(),
+  const reason = await reasonAmongOthers(tx, symptom);
+  if (reason === undefined) return undefined;
+  const { condition, kind, host, subject, facts, title } = symptom;
+  const severity = severityOf(symptom, runbook);
+  const id = randomUUID();
+  const incident = await joinIncident(tx, { alert: id, host, severity, title, reason }, runbook, now);
+  const level = levelOf(severity, runbook);
+  await insertAlert(tx, {
+    id,
+    condition,
     kind,
     host,
     subject,
-    service: service ?? null,
+    facts,
     severity,
-    level: levelOf(severity, runbook),
+    level,
     title,
     reason,
-    evidence: [...(facts.evidence ?? [])],
-    firedAt: now,
     incident,
-  };
-  await insertAlert(tx, alert);
-  return await fanOut(tx, alert, 'firing', runbook, now);
+    service: facts.service ?? null,
+    evidence: [...(symptom.evidence ?? [])],
+    firedAt: now,
+  });
+  return await fanOut(tx, { id, level }, 'firing', runbook, now);
+}
+
+/** The reason; the last alert that may fire says so in it. Undefined when too many fire already. */
+async function reasonAmongOthers(
+  tx: Queryable,
+  { condition, host, mostFiring, reason }: Symptom,
+): Promise<string | undefined> {
+  if (mostFiring === undefined) return reason;
+  const room = mostFiring - (await listFiringAlerts(tx, { condition, host })).length;
+  if (room <= 0) return undefined;
+  if (room > 1) return reason;
+  return `${reason}; ${mostFiring} alerts of this kind fire now, so further ones are not sent until these have ended`;
 }
 
 /** Ends an alert if it fires; `resolution` says how, e.g. `engines-api is passing again: status 200`. Takes the host's lock. */
@@ -93,21 +108,38 @@ export async function settleAlert(
   return await fanOut(tx, alert, 'resolved', runbook, now);
 }
 
-/**
- * Ends a firing alert and raises another of the same key in its place: one incident, which goes on. Takes the host's lock.
- */
+/** Ends all alerts of a condition on a host, or those of them that `isOver` says. Takes the host's lock. */
+export async function settleAlerts(
+  tx: Queryable,
+  { id: condition }: Condition,
+  host: string,
+  resolution: string,
+  runbook: Runbook,
+  now: Date,
+  isOver: (alert: Alert) => boolean = () => true,
+): Promise<(AlertChange | undefined)[]> {
+  await lockHostAlerts(tx, host);
+  const changes: (AlertChange | undefined)[] = [];
+  for (const alert of (await listFiringAlerts(tx, { condition, host })).filter(isOver)) {
+    changes.push(await settleAlert(tx, alert, resolution, runbook, now));
+  }
+  return changes;
+}
+
+/** Ends a firing alert and raises another in its place: one incident, which goes on. Takes the host's lock. */
 export async function replaceAlert(
   tx: Queryable,
   { alert, resolution }: { alert: Alert; resolution: string },
-  facts: AlertFacts,
+  symptom: Symptom,
   runbook: Runbook,
   now: Date,
 ): Promise<(AlertChange | undefined)[]> {
-  await lockHostAlerts(tx, facts.host);
+  await lockHostAlerts(tx, symptom.host);
   await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
-  const raised = await raiseAlert(tx, facts, runbook, now);
+  const raised = await raiseAlert(tx, symptom, runbook, now);
   if (alert.incident !== null) {
-    await renameIncident(tx, alert.incident, { from: alert.title, to: facts.title });
+    if (raised)
+      await renameIncident(tx, alert.incident, alert.id, { id: raised.alertId, title: symptom.title });
     // After the other one has joined, or the incident would end here.
     await leaveIncident(tx, alert.incident, resolution, now);
   }

@@ -12,5 +12,5 @@ export async function renewReason(tx: Queryable, alert: Alert, reason: string, n
   if (latest === alert.latestReason) return;
   await setLatestReason(tx, alert.id, latest);
   if (alert.incident === null || isStillFirst) return;
-  await noteIncidentReason(tx, alert.incident, { title: alert.title, reason }, isSameReason, now);
+  await noteIncidentReason(tx, alert.incident, alert, reason, isSameReason, now);
 }

@@ -42,11 +42,6 @@ export function latestSummaryOf(alert: Alert): string {
   return cut(`${title}: ${latestReason}${first}`);
 }
 
-/** The check that an alert is about, if it is about one. */
-export function checkOf({ kind, subject }: Pick<Alert, 'kind' | 'subject'>): string | undefined {
-  return kind === 'check' ? subject : undefined;
-}
-
 /** `[P1] CRITICAL web-1: engines-api is failing`. */
 export function subjectOf(alert: Alert, event: AlertEvent): string {
   const about = `${alert.host}: ${alert.title}`;

@@ -4,11 +4,13 @@ import { incidentName } from '../incident/name.ts';
 import { type Alert, listAlerts } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import { type Delivery, listDeliveries } from '../store/deliveries.ts';
-import { checkOf, latestSummaryOf } from './text.ts';
+import { checkOf } from './condition.ts';
+import { latestSummaryOf } from './text.ts';
 
 function toView(alert: Alert, deliveries: readonly Delivery[]): AlertView {
   return {
     id: alert.id,
+    condition: alert.condition,
     kind: alert.kind,
     state: alert.state,
     level: alert.level,

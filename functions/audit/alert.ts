@@ -1,9 +1,8 @@
-// Alerts about the audit trail: no anchor could be written for long, or the trail is not what the anchors say. They are
-// about no host of the runbook, so they bear a name of their own.
+// Alerts about the audit trail: no anchor could be written for long, or the trail is not what the anchors say.
 import { ANCHOR_PERIOD_MS } from '#shared/audit/anchor.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
-import { raiseBeside, settleBeside } from '../alert/beside.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlerts } from '../alert/change.ts';
+import type { Condition } from '../alert/condition.ts';
 import {
   findAuditHead,
   findLastAnchor,
@@ -11,10 +10,15 @@ import {
   findNextEntryTime,
 } from '../store/audit-anchor.ts';
 import type { Queryable } from '../store/database.ts';
-
-const ABOUT = { kind: 'audit', host: 'control-plane' } as const;
-const NOT_ANCHORED = { ...ABOUT, subject: 'anchor' };
-const NOT_CHECKED = { ...ABOUT, subject: 'check' };
+import {
+  auditForeignObject,
+  auditRewritten,
+  auditUnanchored,
+  auditUnchecked,
+  auditUncovered,
+  CONTROL_PLANE,
+  findingName,
+} from './conditions.ts';
 
 /** The check comes once a day. */
 const CHECK_PATIENCE_MS = 26 * 3_600_000;
@@ -37,7 +41,7 @@ export async function watchAnchors(
 ): Promise<AlertChange[]> {
   const now = deps.clock();
   const since = await findUnanchoredSince(deps.db);
-  if (!since) return await settle(deps, NOT_ANCHORED, 'the audit trail is anchored again', runbook);
+  if (!since) return await settle(deps, auditUnanchored, 'the audit trail is anchored again', runbook);
   // An entry of the future is a clock that was wrong, or somebody who wants no alert: then its time says nothing.
   const isOfFuture = since.getTime() > now.getTime() + ANCHOR_PERIOD_MS;
   const from = isOfFuture ? watchingSince.getTime() : Math.max(since.getTime(), watchingSince.getTime());
@@ -45,7 +49,7 @@ export async function watchAnchors(
   if (waitingMs < ANCHOR_PATIENCE_MS) return [];
   const reason = `its newest entries wait since ${since.toISOString()} for an anchor in the backup bucket; until there is one, the database's owner could rewrite them unnoticed`;
   return await changeAlerts(deps, async (tx) => [
-    await raiseAlert(tx, { ...NOT_ANCHORED, title: 'audit trail is not anchored', reason }, runbook, now),
+    await raiseAlert(tx, { ...auditUnanchored.on(CONTROL_PLANE, {}), reason }, runbook, now),
   ]);
 }
 
@@ -62,20 +66,17 @@ export interface TrailFaults {
 const FAULT_ALERTS = [
   {
     of: 'entries',
-    subject: 'trail',
-    title: 'audit trail is not what was anchored',
+    condition: auditRewritten,
     resolution: 'the audit trail is whole again, as its anchors say',
   },
   {
     of: 'foreign',
-    subject: 'foreign',
-    title: 'audit anchors are not all ours',
+    condition: auditForeignObject,
     resolution: 'all objects beside the audit anchors are anchors again',
   },
   {
     of: 'coverage',
-    subject: 'coverage',
-    title: 'audit trail is not covered by its anchors',
+    condition: auditUncovered,
     resolution: 'the audit trail is covered by its anchors again',
   },
 ] as const;
@@ -90,14 +91,18 @@ export async function alertTrail(
   const now = deps.clock();
   return await changeAlerts(deps, async (tx) => {
     const changes: (AlertChange | undefined)[] = [];
-    for (const { of, subject, title, resolution } of FAULT_ALERTS) {
-      const key = { ...ABOUT, subject };
+    for (const { of, condition, resolution } of FAULT_ALERTS) {
       const reasons = [faults[of] ?? []].flat();
-      if (reasons.length === 0) changes.push(...(await settleBeside(tx, key, resolution, runbook, now)));
+      if (reasons.length === 0)
+        changes.push(...(await settleAlerts(tx, condition, CONTROL_PLANE, resolution, runbook, now)));
       for (const reason of reasons) {
-        // What a text says of the trail's length, or of an age, changes with each check and is one fact.
-        const fact = { entries: entriesFact ?? reason, foreign: reason, coverage: of }[of];
-        changes.push(await raiseBeside(tx, { ...key, title, reason }, fact, runbook, now));
+        // What a text says of the trail's length changes with each check and is one fact.
+        const occurrence = {
+          entries: auditRewritten.on(CONTROL_PLANE, { finding: findingName(entriesFact ?? reason) }),
+          foreign: auditForeignObject.on(CONTROL_PLANE, { finding: findingName(reason) }),
+          coverage: auditUncovered.on(CONTROL_PLANE, {}),
+        }[of];
+        changes.push(await raiseAlert(tx, { ...occurrence, reason }, runbook, now));
       }
     }
     return changes;
@@ -115,24 +120,25 @@ export async function watchTrailCheck(
   // A check of the future is a clock that was wrong, or a row that somebody changed.
   const endedAt = last && last <= now ? last : undefined;
   if (endedAt && now.getTime() - endedAt.getTime() < CHECK_PATIENCE_MS) {
-    return await settle(deps, NOT_CHECKED, 'the audit trail is checked again', runbook);
+    return await settle(deps, auditUnchecked, 'the audit trail is checked again', runbook);
   }
   const since = Math.max(endedAt?.getTime() ?? 0, watchingSince.getTime());
   if (now.getTime() - since < CHECK_PATIENCE_MS) return [];
   const ended = endedAt ? `ended last at ${endedAt.toISOString()}` : 'has never ended';
   const reason = `the daily check of the trail ${ended}; look at the Cloud Scheduler job lamplighter-verify-daily and at the log of verify`;
   return await changeAlerts(deps, async (tx) => [
-    await raiseAlert(tx, { ...NOT_CHECKED, title: 'audit trail is not checked', reason }, runbook, now),
+    await raiseAlert(tx, { ...auditUnchecked.on(CONTROL_PLANE, {}), reason }, runbook, now),
   ]);
 }
 
 async function settle(
   deps: AlertDeps,
-  key: typeof NOT_ANCHORED,
+  condition: Condition,
   resolution: string,
   runbook: Runbook,
 ): Promise<AlertChange[]> {
-  return await changeAlerts(deps, async (tx) => [
-    await settleAlert(tx, key, resolution, runbook, deps.clock()),
-  ]);
+  return await changeAlerts(
+    deps,
+    async (tx) => await settleAlerts(tx, condition, CONTROL_PLANE, resolution, runbook, deps.clock()),
+  );
 }

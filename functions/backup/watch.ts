@@ -1,12 +1,12 @@
 // Alerts about backups: the newest proven one is older than the runbook allows, or one was found to be corrupt.
 import type { Runbook } from '#shared/runbook/schema.ts';
-import { raiseBeside, settleBeside } from '../alert/beside.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlerts } from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
 import type { StoredBackup } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
 import { findFirstAppliedAt } from '../store/watching.ts';
+import { backupCorrupt, backupStale } from './conditions.ts';
 
 /** What of a backup can be proven at most: nobody in the cloud can look into an encrypted dump. */
 type Level = 'intact' | 'verified';
@@ -57,21 +57,20 @@ export async function watchBackups(
   const newest = await latestProvenBackup(deps.db, terms.host, least);
   const verdict = judgeFreshness(newest?.finishedAt, terms.maxAgeHours, firstAppliedAt, now, least);
   if (verdict === 'too-early') return [];
-  const key = { kind: 'backup', host: terms.host, subject: '' } as const;
+  const { host, database } = terms;
   return await changeAlerts(deps, async (tx) => {
     if (newest && verdict.fresh) {
       const proven = `taken ${newest.finishedAt.toISOString()} and ${provenText(newest)}`;
-      const change = await settleAlert(tx, key, `backup is fresh again: ${proven}`, runbook, now);
-      return [change, ...(await settleCorrupt(tx, terms.host, newest, runbook, now))];
+      return [
+        ...(await settleAlerts(tx, backupStale, host, `backup is fresh again: ${proven}`, runbook, now)),
+        ...(await settleCorrupt(tx, host, newest, runbook, now)),
+      ];
     }
     if (verdict.fresh) return [];
-    const facts = { ...key, title: `no fresh backup of ${terms.database}`, reason: verdict.reason };
-    return [await raiseAlert(tx, facts, runbook, now)];
+    const symptom = { ...backupStale.on(host, { database }), reason: verdict.reason };
+    return [await raiseAlert(tx, symptom, runbook, now)];
   });
 }
-
-/** Within a host's backup alerts: those about backups that can't be trusted, one for each. */
-const CORRUPT = 'corrupt';
 
 export interface CorruptBackup {
   host: string;
@@ -86,17 +85,9 @@ export async function alertCorruptBackup(
   { host, backupId, faults }: CorruptBackup,
   runbook: Runbook,
 ): Promise<AlertChange[]> {
-  const facts = {
-    kind: 'backup',
-    host,
-    subject: CORRUPT,
-    title: `backup ${backupId} is corrupt`,
-    reason: faults[0] ?? 'it could not be verified',
-    evidence: faults,
-  } as const;
-  return await changeAlerts(deps, async (tx) => [
-    await raiseBeside(tx, facts, backupId, runbook, deps.clock()),
-  ]);
+  const reason = faults[0] ?? 'it could not be verified';
+  const symptom = { ...backupCorrupt.on(host, { backupId }), reason, evidence: faults };
+  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, deps.clock())]);
 }
 
 /** A proven backup that was taken after the alert says that backups work again. */
@@ -108,12 +99,7 @@ async function settleCorrupt(
   now: Date,
 ): Promise<(AlertChange | undefined)[]> {
   const takenAt = backup.finishedAt;
-  return await settleBeside(
-    tx,
-    { kind: 'backup', host, subject: CORRUPT },
-    `a later backup, taken ${takenAt.toISOString()}, was ${provenText(backup)}`,
-    runbook,
-    now,
-    ({ firedAt }) => firedAt < takenAt,
-  );
+  const resolution = `a later backup, taken ${takenAt.toISOString()}, was ${provenText(backup)}`;
+  const isOver = ({ firedAt }: { firedAt: Date }) => firedAt < takenAt;
+  return await settleAlerts(tx, backupCorrupt, host, resolution, runbook, now, isOver);
 }

@@ -13,6 +13,7 @@ import {
 } from '../store/checks.ts';
 import type { Queryable } from '../store/database.ts';
 import { findUnitStatus } from '../store/hosts.ts';
+import { checkFailing, checkUnjudged } from './conditions.ts';
 import { listEvidence } from './evidence.ts';
 import { standingAfter } from './observe.ts';
 import { raiseFailing } from './unjudged.ts';
@@ -62,20 +63,20 @@ async function followState(
   now: Date,
 ): Promise<(AlertChange | undefined)[]> {
   if (blindSince !== null || state === 'unknown') return [];
-  const key = { kind: 'check', host: check.host, subject: name } as const;
+  const about = { check: name, service: check.service };
+  const failing = checkFailing.on(check.host, about);
   if (state === 'passing') {
-    return [await settleAlert(tx, key, `${name} is passing again: ${detail ?? ''}`, runbook, now)];
+    const resolution = `${name} is passing again: ${detail ?? ''}`;
+    const unjudged = checkUnjudged.on(check.host, about);
+    return [
+      await settleAlert(tx, failing, resolution, runbook, now),
+      await settleAlert(tx, unjudged, resolution, runbook, now),
+    ];
   }
   const evidence = await listEvidence(tx, name);
   const cause = await findCause(tx, check, runbook, now);
-  const facts = {
-    ...key,
-    service: check.service,
-    title: `${name} is failing`,
-    reason: [detail, cause].filter((part) => part !== undefined && part !== null).join('; '),
-    evidence,
-  };
-  return await raiseFailing(tx, facts, runbook, now);
+  const reason = [detail, cause].filter((part) => part !== undefined && part !== null).join('; ');
+  return await raiseFailing(tx, { ...failing, reason, evidence }, runbook, now);
 }
 
 /** What the host's agent said last of the unit behind the check: the cause, where the check only sees the symptom. */

@@ -4,16 +4,18 @@ import type { Check, Runbook } from '#shared/runbook/schema.ts';
 import {
   type AlertChange,
   type AlertDeps,
-  type AlertFacts,
   changeAlerts,
   raiseAlert,
   replaceAlert,
+  type Symptom,
 } from '../alert/change.ts';
+import { renewReason } from '../alert/reason.ts';
 import { durationText } from '../alert/text.ts';
 import { findFiringAlert, lockHostAlerts } from '../store/alerts.ts';
 import { listUnjudgedChecks } from '../store/checks.ts';
 import type { Queryable } from '../store/database.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
+import { checkFailing, checkUnjudged } from './conditions.ts';
 import { listEvidence } from './evidence.ts';
 
 const MISSED_PERIODS = 3;
@@ -22,10 +24,6 @@ const MIN_PATIENCE_MS = 10 * 60_000;
 /** How long a check may go without a look that says something of its target. */
 export function patienceMs({ everyS }: Pick<Check, 'everyS'>): number {
   return Math.max(everyS * 1000 * MISSED_PERIODS, MIN_PATIENCE_MS);
-}
-
-function titleOf(name: string): string {
-  return `${name} could not be judged`;
 }
 
 interface Suspect {
@@ -42,7 +40,7 @@ async function stillUnjudged(db: Queryable, suspects: readonly Suspect[]): Promi
 
 /**
  * Raises an alert for each check without a good or bad look for too long. Time counts only while the runbook was in force
- * and ticks came. Where an alert fires for the check, that is its latest reason.
+ * and ticks came. Where the check is known to fail, that is the latest reason of its alert.
  */
 export async function watchUnjudged(
   deps: AlertDeps,
@@ -74,21 +72,26 @@ async function raise(
   runbook: Runbook,
   now: Date,
 ): Promise<AlertChange | undefined> {
-  const evidence = await listEvidence(tx, name);
   const reason = `no look at it gave a result for ${durationText(patienceMs(check))}, so nobody knows how it is`;
-  const facts = { kind: 'check', host: check.host, subject: name, service: check.service } as const;
-  return await raiseAlert(tx, { ...facts, title: titleOf(name), reason, evidence }, runbook, now);
+  const about = { check: name, service: check.service };
+  const failing = await findFiringAlert(tx, checkFailing.on(check.host, about));
+  if (failing) {
+    await renewReason(tx, failing, reason, now);
+    return undefined;
+  }
+  const evidence = await listEvidence(tx, name);
+  return await raiseAlert(tx, { ...checkUnjudged.on(check.host, about), reason, evidence }, runbook, now);
 }
 
 /** Raises the alert of a check that fails. When nobody could judge it before, that other alert ends. */
 export async function raiseFailing(
   tx: Queryable,
-  facts: AlertFacts,
+  failing: Symptom,
   runbook: Runbook,
   now: Date,
 ): Promise<(AlertChange | undefined)[]> {
-  const alert = await findFiringAlert(tx, facts);
-  if (alert?.title !== titleOf(facts.subject)) return [await raiseAlert(tx, facts, runbook, now)];
-  const resolution = `${facts.subject} can be judged again, and is failing`;
-  return await replaceAlert(tx, { alert, resolution }, facts, runbook, now);
+  const alert = await findFiringAlert(tx, { ...failing, condition: checkUnjudged.id });
+  if (!alert) return [await raiseAlert(tx, failing, runbook, now)];
+  const resolution = `${failing.subject} can be judged again, and is failing`;
+  return await replaceAlert(tx, { alert, resolution }, failing, runbook, now);
 }

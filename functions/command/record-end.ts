@@ -3,8 +3,9 @@
 import type { FinishedReport } from '#shared/command/report.ts';
 import { type EndSigner, isEndReplaced } from '#shared/command/state.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
-import { raiseBeside } from '../alert/beside.ts';
+import { raiseAlert } from '../alert/change.ts';
 import type { Deps } from '../deps.ts';
+import { agentContradiction } from '../host/conditions.ts';
 import { appendAudit, findIntactAudit } from '../store/audit.ts';
 import { type Advance, advanceCommand, type CommandRecord } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
@@ -88,19 +89,8 @@ async function tellContradiction(deps: EndDeps, tx: Queryable, end: ReportedEnd)
   if (runbook) {
     const reason = `its agent says that command ${record.id} (${record.operation}) ${agent}, its runner signed ${runner}`;
     // Published by the next tick of the watch: this function may not publish.
-    await raiseBeside(
-      tx,
-      {
-        kind: 'agent',
-        host: record.host,
-        subject: 'contradiction',
-        title: 'agent contradicts the runner',
-        reason,
-      },
-      record.id,
-      runbook,
-      deps.clock(),
-    );
+    const contradiction = agentContradiction.on(record.host, { commandId: record.id });
+    await raiseAlert(tx, { ...contradiction, reason }, runbook, deps.clock());
   }
   await audit(deps, tx, end, 'command.contradicted', { agent, runner });
   return 'recorded';

@@ -4,12 +4,13 @@ import { openEnrolment } from '#shared/enrolment.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import type { DsseEnvelope } from '#shared/signing/dsse.ts';
-import { settleBeside } from '../alert/beside.ts';
+import { settleAlerts } from '../alert/change.ts';
 import type { Deps } from '../deps.ts';
 import { parseInput, type Served, serve } from '../http/route.ts';
 import { appendAudit } from '../store/audit.ts';
 import { enrolHost } from '../store/hosts.ts';
 import { findRunbook } from '../store/runbooks.ts';
+import { agentContradiction } from './conditions.ts';
 
 /** The keys that a document proves of this host. Throws `invalid-input` when it proves none, or those of another host. */
 function provenKeys(host: HostName, document: DsseEnvelope) {
@@ -32,8 +33,8 @@ export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Served[] {
         await enrolHost(tx, { host, keys, at, by: actor.name });
         const current = await findRunbook(tx);
         if (current) {
-          const key = { kind: 'agent', host, subject: 'contradiction' } as const;
-          await settleBeside(tx, key, 'the host was enrolled anew', current.runbook, at);
+          const resolution = 'the host was enrolled anew';
+          await settleAlerts(tx, agentContradiction, host, resolution, current.runbook, at);
         }
         await appendAudit(tx, {
           at,

@@ -4,6 +4,7 @@ import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert
 import { durationText } from '../alert/text.ts';
 import { listFiringAlerts } from '../store/alerts.ts';
 import { type LastHeard, listLastHeard } from '../store/watching.ts';
+import { agentSilent } from './conditions.ts';
 
 export type HeartbeatVerdict = 'heard' | 'silent' | 'too-early';
 
@@ -30,9 +31,8 @@ export async function watchHeartbeats(
   watchingSince: Date,
 ): Promise<AlertChange[]> {
   const now = deps.clock();
-  const firing = new Set(
-    (await listFiringAlerts(deps.db)).filter(({ kind }) => kind === 'heartbeat').map(({ host }) => host),
-  );
+  const alerts = await listFiringAlerts(deps.db, { condition: agentSilent.id });
+  const firing = new Set(alerts.map(({ host }) => host));
   const changes: AlertChange[] = [];
   for (const heard of await listLastHeard(deps.db)) {
     const host = Object.entries(runbook.hosts).find(([name]) => name === heard.host)?.[1];
@@ -60,20 +60,12 @@ async function raise(
     ? `no heartbeat for ${silence}, allowed ${heartbeatTimeoutS} s`
     : `no heartbeat ever, enrolled ${silence} ago`;
   const lastWord = heardAt ? `last heartbeat ${heardAt.toISOString()}` : 'no heartbeat was ever received';
-  const facts = {
-    kind: 'heartbeat',
-    host,
-    subject: '',
-    title: 'agent is silent',
-    reason,
-    evidence: [lastWord],
-  } as const;
-  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, facts, runbook, now)]);
+  const symptom = { ...agentSilent.on(host, {}), reason, evidence: [lastWord] };
+  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, now)]);
 }
 
 async function settle(deps: AlertDeps, runbook: Runbook, host: string, now: Date): Promise<AlertChange[]> {
-  const key = { kind: 'heartbeat', host, subject: '' } as const;
   return await changeAlerts(deps, async (tx) => [
-    await settleAlert(tx, key, 'agent is heard again', runbook, now),
+    await settleAlert(tx, agentSilent.on(host, {}), 'agent is heard again', runbook, now),
   ]);
 }

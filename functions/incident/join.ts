@@ -2,13 +2,13 @@
 // Called within the transaction that changes the alert, which holds the host's lock.
 import type { Runbook } from '#shared/runbook/schema.ts';
 import type { Severity } from '#shared/severity.ts';
-import { countFiringAlerts } from '../store/alerts.ts';
+import { type Alert, countFiringAlerts } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import {
   appendIncidentEvent,
   type Incident,
   insertIncident,
-  listTimelines,
+  listToldReasons,
   lockOpenIncident,
   markResolved,
   raiseIncident,
@@ -17,6 +17,8 @@ import { isWorse, respondBy } from './severity.ts';
 
 /** An alert as an incident sees it. */
 export interface IncidentCause {
+  /** Its id. */
+  alert: string;
   host: string;
   severity: Severity;
   title: string;
@@ -37,6 +39,7 @@ export async function joinIncident(
     kind: 'alert-firing',
     text: `${cause.title}: ${cause.reason}`,
     actor: null,
+    alert: cause.alert,
   });
   if (open && isWorse(cause.severity, open.severity)) await raise(tx, open, cause, runbook, now);
   return number;
@@ -44,12 +47,13 @@ export async function joinIncident(
 
 async function openIncident(
   tx: Queryable,
-  { host, severity, title }: IncidentCause,
+  { alert, host, severity, title }: IncidentCause,
   runbook: Runbook,
   now: Date,
 ): Promise<number> {
   const deadline = respondBy(severity, now, runbook);
-  const number = await insertIncident(tx, { host, severity, title, openedAt: now, respondBy: deadline });
+  const incident = { host, severity, title, openedAt: now, respondBy: deadline, cause: alert };
+  const number = await insertIncident(tx, incident);
   await appendIncidentEvent(tx, number, {
     at: now,
     kind: 'opened',
@@ -62,13 +66,13 @@ async function openIncident(
 async function raise(
   tx: Queryable,
   open: Incident,
-  { severity, title }: IncidentCause,
+  { alert, severity, title }: IncidentCause,
   runbook: Runbook,
   now: Date,
 ): Promise<void> {
   const stricter = respondBy(severity, now, runbook);
   const deadline = stricter < open.respondBy ? stricter : open.respondBy;
-  await raiseIncident(tx, open.number, { severity, title, respondBy: deadline });
+  await raiseIncident(tx, open.number, { severity, title, respondBy: deadline, cause: alert });
   await appendIncidentEvent(tx, open.number, {
     at: now,
     kind: 'severity',
@@ -84,18 +88,22 @@ const MAX_REASONS = 20;
 export async function noteIncidentReason(
   tx: Queryable,
   incident: number,
-  { title, reason }: Pick<IncidentCause, 'title' | 'reason'>,
+  alert: Alert,
+  reason: string,
   isSame: (a: string, b: string) => boolean,
   now: Date,
 ): Promise<void> {
-  const timeline = (await listTimelines(tx, [incident])).get(incident) ?? [];
-  const own = timeline.filter(({ text }) => text.startsWith(`${title}: `));
-  const changes = own.filter(({ kind }) => kind === 'alert-reason');
-  if (changes.length >= MAX_REASONS) return;
-  const text = `${title}: ${reason}`;
-  const told = [...changes, ...own.filter(({ kind }) => kind === 'alert-firing')];
-  if (told.some((event) => isSame(event.text, text))) return;
-  await appendIncidentEvent(tx, incident, { at: now, kind: 'alert-reason', text, actor: null });
+  const told = await listToldReasons(tx, incident, alert);
+  if (told.filter(({ kind }) => kind === 'alert-reason').length >= MAX_REASONS) return;
+  if (told.some((event) => isSame(event.reason, reason))) return;
+  const text = `${alert.title}: ${reason}`;
+  await appendIncidentEvent(tx, incident, {
+    at: now,
+    kind: 'alert-reason',
+    text,
+    actor: null,
+    alert: alert.id,
+  });
 }
 
 /** Notes that one of an incident's alerts has ended, and resolves the incident when it was the last. */

@@ -1,25 +1,21 @@
 // How bad an alert is, by the runbook's rules. Pure.
-import type { AlertKind, Runbook } from '#shared/runbook/schema.ts';
+import type { Runbook } from '#shared/runbook/schema.ts';
 import type { AlertLevel, Severity } from '#shared/severity.ts';
-
-/** What the rules look at. */
-export interface Symptom {
-  kind: AlertKind;
-  host: string;
-  check?: string | undefined;
-  service?: string | undefined;
-}
+import type { Occurrence } from '../alert/condition.ts';
 
 const NO_RULE: Severity = 'P3';
 
 /** The first rule that matches decides; none: P3. */
-export function severityOf(symptom: Symptom, runbook: Runbook): Severity {
+export function severityOf(
+  { kind, host, facts }: Pick<Occurrence, 'kind' | 'host' | 'facts'>,
+  runbook: Runbook,
+): Severity {
   const rule = runbook.severityRules.find(
     ({ when }) =>
-      (when.kind === undefined || when.kind === symptom.kind) &&
-      (when.host === undefined || when.host === symptom.host) &&
-      (when.check === undefined || when.check === symptom.check) &&
-      (when.service === undefined || when.service === symptom.service),
+      (when.kind === undefined || when.kind === kind) &&
+      (when.host === undefined || when.host === host) &&
+      (when.check === undefined || when.check === facts.check) &&
+      (when.service === undefined || when.service === facts.service),
   );
   return rule?.severity ?? NO_RULE;
 }

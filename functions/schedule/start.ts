@@ -17,6 +17,7 @@ import {
   type ScheduleRun,
   settleRun,
 } from '../store/schedule-runs.ts';
+import { jobFailed } from './conditions.ts';
 import { dueTime, MAX_CATCH_UP_MS, type ScheduledJob, scheduledJobs, scheduleText } from './jobs.ts';
 
 export type ScheduleDeps = AlertDeps & { requestCommand: RequestCommand };
@@ -98,14 +99,13 @@ async function endRun(
   runbook: Runbook,
 ): Promise<AlertChange[]> {
   const now = deps.clock();
-  const key = { kind: 'command', host: run.host, subject: run.job } as const;
+  const failed = jobFailed.on(run.host, { job: run.job });
   return await changeAlerts(deps, async (tx) => {
     if (!(await settleRun(tx, run, outcome)) || (await isOutdatedRun(tx, run))) return [];
     if (outcome === 'succeeded') {
-      return [await settleAlert(tx, key, `scheduled ${run.job} succeeded: ${text}`, runbook, now)];
+      return [await settleAlert(tx, failed, `scheduled ${run.job} succeeded: ${text}`, runbook, now)];
     }
     const evidence = [`scheduled for ${run.scheduledFor.toISOString()}`, text];
-    const facts = { ...key, title: `scheduled ${run.job} did not succeed`, reason: text, evidence };
-    return [await raiseAlert(tx, facts, runbook, now)];
+    return [await raiseAlert(tx, { ...failed, reason: text, evidence }, runbook, now)];
   });
 }

@@ -1,4 +1,4 @@
-// Alerts: of each kind, host and subject at most one fires at a time.
+// Alerts: of each condition, host and subject at most one fires at a time.
 import * as z from 'zod';
 import { AlertKind } from '#shared/runbook/schema.ts';
 import { AlertLevel, Severity } from '#shared/severity.ts';
@@ -8,9 +8,11 @@ import { toJson } from './json.ts';
 export const Alert = z.lazy(() =>
   z.object({
     id: z.string(),
+    condition: z.string(),
     kind: AlertKind,
     host: z.string(),
-    subject: z.string(),
+    subject: z.string().nullable(),
+    facts: z.record(z.string(), z.unknown()),
     service: z.string().nullable(),
     state: z.enum(['firing', 'resolved']),
     severity: Severity,
@@ -31,13 +33,13 @@ export type Alert = z.infer<typeof Alert>;
 
 /** What an alert is about. */
 export interface AlertKey {
-  kind: AlertKind;
+  condition: string;
   host: string;
-  /** Within kind and host: the check's name, the scheduled job's, which fact (alert/beside.ts), or empty. */
-  subject: string;
+  /** Which check, job, backup …; null when the condition holds once on a host. */
+  subject: string | null;
 }
 
-const COLUMNS = `id, kind, host, subject, service, state, severity, level, title, reason,
+const COLUMNS = `id, condition, kind, host, subject, facts, service, state, severity, level, title, reason,
   latest_reason AS "latestReason", evidence, fired_at AS "firedAt", resolved_at AS "resolvedAt", resolution, incident`;
 
 /**
@@ -51,13 +53,14 @@ export async function lockHostAlerts(tx: Queryable, host: string): Promise<void>
 /** The alert about this that fires now. */
 export async function findFiringAlert(
   db: Queryable,
-  { kind, host, subject }: AlertKey,
+  { condition, host, subject }: AlertKey,
 ): Promise<Alert | undefined> {
   return await queryRow(
     db,
     Alert,
-    `SELECT ${COLUMNS} FROM alerts WHERE kind = $1 AND host = $2 AND subject = $3 AND state = 'firing'`,
-    [kind, host, subject],
+    `SELECT ${COLUMNS} FROM alerts
+     WHERE condition = $1 AND host = $2 AND subject IS NOT DISTINCT FROM $3 AND state = 'firing'`,
+    [condition, host, subject],
   );
 }
 
@@ -70,13 +73,16 @@ export type NewAlert = Omit<Alert, 'state' | 'latestReason' | 'resolvedAt' | 're
 /** Adds a firing alert. */
 export async function insertAlert(tx: Queryable, alert: NewAlert): Promise<void> {
   await tx.query(
-    `INSERT INTO alerts (id, kind, host, subject, service, state, severity, level, title, reason, evidence, fired_at, incident)
-     VALUES ($1, $2, $3, $4, $5, 'firing', $6, $7, $8, $9, $10, $11, $12)`,
+    `INSERT INTO alerts (id, condition, kind, host, subject, facts, service, state, severity, level, title, reason, evidence,
+       fired_at, incident)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, 'firing', $8, $9, $10, $11, $12, $13, $14)`,
     [
       alert.id,
+      alert.condition,
       alert.kind,
       alert.host,
       alert.subject,
+      toJson(alert.facts),
       alert.service,
       alert.severity,
       alert.level,
@@ -106,23 +112,18 @@ export async function resolveAlert(
   );
 }
 
-/** All alerts that fire now. */
-export async function listFiringAlerts(db: Queryable): Promise<Alert[]> {
-  return await queryRows(
-    db,
-    Alert,
-    `SELECT ${COLUMNS} FROM alerts WHERE state = 'firing' ORDER BY fired_at DESC, id`,
-  );
-}
-
-/** The alerts that fire now for facts of one kind: their subjects begin with the key's and a colon. */
-export async function listFiringBeside(db: Queryable, { kind, host, subject }: AlertKey): Promise<Alert[]> {
+/** The alerts that fire now, the oldest first: all, or those of a condition, on a host. */
+export async function listFiringAlerts(
+  db: Queryable,
+  { condition, host }: { condition?: string; host?: string } = {},
+): Promise<Alert[]> {
   return await queryRows(
     db,
     Alert,
     `SELECT ${COLUMNS} FROM alerts
-     WHERE kind = $1 AND host = $2 AND starts_with(subject, $3 || ':') AND state = 'firing' ORDER BY fired_at, id`,
-    [kind, host, subject],
+     WHERE state = 'firing' AND ($1::text IS NULL OR condition = $1) AND ($2::text IS NULL OR host = $2)
+     ORDER BY fired_at, id`,
+    [condition ?? null, host ?? null],
   );
 }
 

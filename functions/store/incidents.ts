@@ -1,6 +1,7 @@
 // Incidents, at most one open per host, and their timelines.
 import * as z from 'zod';
 import { Severity } from '#shared/severity.ts';
+import type { AlertKey } from './alerts.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
 export const Incident = z.lazy(() =>
@@ -36,17 +37,22 @@ export async function findIncident(db: Queryable, number: number): Promise<Incid
   return await queryRow(db, Incident, `SELECT ${COLUMNS} FROM incidents WHERE number = $1`, [number]);
 }
 
+/** The alert whose title and severity an incident has. */
+interface Cause {
+  cause: string;
+}
+
 /** Opens an incident and gives its number. */
 export async function insertIncident(
   tx: Queryable,
-  incident: Pick<Incident, 'host' | 'severity' | 'title' | 'openedAt' | 'respondBy'>,
+  incident: Pick<Incident, 'host' | 'severity' | 'title' | 'openedAt' | 'respondBy'> & Cause,
 ): Promise<number> {
   const row = await queryRow(
     tx,
     z.object({ number: z.number() }),
-    `INSERT INTO incidents (host, severity, state, title, opened_at, respond_by)
-     VALUES ($1, $2, 'open', $3, $4, $5) RETURNING number`,
-    [incident.host, incident.severity, incident.title, incident.openedAt, incident.respondBy],
+    `INSERT INTO incidents (host, severity, state, title, opened_at, respond_by, cause)
+     VALUES ($1, $2, 'open', $3, $4, $5, $6) RETURNING number`,
+    [incident.host, incident.severity, incident.title, incident.openedAt, incident.respondBy, incident.cause],
   );
   return z.number().parse(row?.number);
 }
@@ -55,26 +61,26 @@ export async function insertIncident(
 export async function raiseIncident(
   tx: Queryable,
   number: number,
-  to: Pick<Incident, 'severity' | 'title' | 'respondBy'>,
+  to: Pick<Incident, 'severity' | 'title' | 'respondBy'> & Cause,
 ): Promise<void> {
-  await tx.query('UPDATE incidents SET severity = $2, title = $3, respond_by = $4 WHERE number = $1', [
-    number,
-    to.severity,
-    to.title,
-    to.respondBy,
-  ]);
+  await tx.query(
+    'UPDATE incidents SET severity = $2, title = $3, respond_by = $4, cause = $5 WHERE number = $1',
+    [number, to.severity, to.title, to.respondBy, to.cause],
+  );
 }
 
-/** Renames an incident whose title is still `from`; one that took its title from another alert keeps it. */
+/** Gives an incident the title of another alert, if it has that of `cause`. */
 export async function renameIncident(
   tx: Queryable,
   number: number,
-  title: { from: string; to: string },
+  cause: string,
+  by: { id: string; title: string },
 ): Promise<void> {
-  await tx.query('UPDATE incidents SET title = $3 WHERE number = $1 AND title = $2', [
+  await tx.query('UPDATE incidents SET title = $4, cause = $3 WHERE number = $1 AND cause = $2', [
     number,
-    title.from,
-    title.to,
+    cause,
+    by.id,
+    by.title,
   ]);
 }
 
@@ -115,13 +121,33 @@ export type IncidentEvent = z.infer<typeof IncidentEvent>;
 export async function appendIncidentEvent(
   tx: Queryable,
   number: number,
-  event: IncidentEvent,
+  event: IncidentEvent & { alert?: string },
 ): Promise<void> {
   await tx.query('SELECT 1 FROM incidents WHERE number = $1 FOR UPDATE', [number]);
   await tx.query(
-    `INSERT INTO incident_events (incident, seq, at, kind, text, actor)
-     SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM incident_events WHERE incident = $1`,
-    [number, event.at, event.kind, event.text, event.actor],
+    `INSERT INTO incident_events (incident, seq, at, kind, text, actor, alert)
+     SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6 FROM incident_events WHERE incident = $1`,
+    [number, event.at, event.kind, event.text, event.actor, event.alert ?? null],
+  );
+}
+
+const ToldReason = z.lazy(() =>
+  z.object({ kind: z.enum(['alert-firing', 'alert-reason']), reason: z.string() }),
+);
+
+/** The reasons for which alerts with this key fired, as an incident's timeline tells them: each after its alert's title. */
+export async function listToldReasons(
+  db: Queryable,
+  incident: number,
+  { condition, host, subject }: AlertKey,
+): Promise<z.infer<typeof ToldReason>[]> {
+  return await queryRows(
+    db,
+    ToldReason,
+    `SELECT e.kind, substr(e.text, length(a.title) + length(': ') + 1) AS reason
+     FROM incident_events e JOIN alerts a ON a.id = e.alert
+     WHERE e.incident = $1 AND a.condition = $2 AND a.host = $3 AND a.subject IS NOT DISTINCT FROM $4`,
+    [incident, condition, host, subject],
   );
 }
 

@@ -115,6 +115,9 @@ export type CheckView = z.infer<typeof CheckView>;
 export const AlertView = z.lazy(() =>
   z.object({
     id: z.uuid(),
+    /** What is wrong: `check-unjudged`. */
+    condition: z.string(),
+    /** The runbook's word for it, which severity rules name. */
     kind: AlertKind,
     state: z.enum(['firing', 'resolved']),
     level: AlertLevel,

@@ -6,7 +6,8 @@ import { type CommandId, HostName } from '#shared/names.ts';
 import type { CommandOrder } from '../../command/request.ts';
 import { incidentName } from '../../incident/name.ts';
 import { oneLine } from '../../one-line.ts';
-import { checkOf, summaryOf } from '../text.ts';
+import { checkOf } from '../condition.ts';
+import { summaryOf } from '../text.ts';
 import type { Dispatch, SendOutcome } from './channel.ts';
 
 /** Asks for a command. */

@@ -129,6 +129,7 @@ export const STATUS: StatusView = {
   alerts: [
     {
       id: '019b1d3c-7a00-4000-8000-00000000a1e7',
+      condition: 'check-failing',
       kind: 'check',
       state: 'firing',
       level: 'CRITICAL',

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { changeAlerts, raiseAlert, settleAlert } from '#functions/alert/change.ts';
 import { handleNotify } from '#functions/alert/notify-handler.ts';
 import { listAlertViews } from '#functions/alert/view.ts';
+import { checkFailing } from '#functions/check/conditions.ts';
 import { requireRunbook } from '#functions/store/runbooks.ts';
 import { ALERTS_TOPIC } from '#shared/topology.ts';
 import { applyTestRunbook, enrolTestHost } from '#test/fixtures/control-plane.ts';
@@ -10,7 +11,7 @@ import { createTestDeps } from '#test/fixtures/deps.ts';
 import { serveHandler } from '#test/fixtures/function-server.ts';
 import { createTestDatabase } from '#test/fixtures/postgres.ts';
 
-const KEY = { kind: 'check', host: 'web-1', subject: 'engines-api' } as const;
+const FAILING = checkFailing.on('web-1', { check: 'engines-api', service: 'web' });
 
 /** A world whose mails go to this server. */
 export async function createAlertWorld(smtpUrl: string) {
@@ -51,9 +52,7 @@ export async function createAlertWorld(smtpUrl: string) {
     raise: async (): Promise<void> => {
       const { runbook } = await requireRunbook(deps.db);
       const facts = {
-        ...KEY,
-        service: 'web',
-        title: 'engines-api is failing',
+        ...FAILING,
         reason: 'status 502, expected 200',
         evidence: ['10:00:00  bad  status 502, expected 200'],
       };
@@ -62,7 +61,7 @@ export async function createAlertWorld(smtpUrl: string) {
     settle: async (): Promise<void> => {
       const { runbook } = await requireRunbook(deps.db);
       const resolution = 'engines-api is passing again: status 200';
-      await changeAlerts(deps, async (tx) => [await settleAlert(tx, KEY, resolution, runbook, deps.now)]);
+      await changeAlerts(deps, async (tx) => [await settleAlert(tx, FAILING, resolution, runbook, deps.now)]);
     },
     /** The newest alert's deliveries. */
     deliveries: async () => (await listAlertViews(deps.db, { limit: 1 }))[0]?.deliveries ?? [],

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { changeAlerts, raiseAlert } from '#functions/alert/change.ts';
 import { handleNotify } from '#functions/alert/notify-handler.ts';
 import { listAlertViews } from '#functions/alert/view.ts';
+import { jobFailed } from '#functions/schedule/conditions.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { requireRunbook } from '#functions/store/runbooks.ts';
 import { readMail } from '#local/cloud/mail/read.ts';
@@ -177,9 +178,9 @@ test('a channel that left the runbook fails for good', async () => {
 
 test('an alert below a channel’s level does not go there', async () => {
   const { runbook } = await requireRunbook(world.deps.db);
-  const facts = { kind: 'command', host: 'web-1', subject: 'backup', title: 'x', reason: 'y' } as const;
+  const symptom = { ...jobFailed.on('web-1', { job: 'backup' }), reason: 'y' };
   const quiet = { ...runbook, severityRules: [{ when: {}, severity: 'P4' as const }] };
-  await changeAlerts(world.deps, async (tx) => [await raiseAlert(tx, facts, quiet, world.deps.now)]);
+  await changeAlerts(world.deps, async (tx) => [await raiseAlert(tx, symptom, quiet, world.deps.now)]);
   const [alert] = await listAlertViews(world.deps.db, { limit: 1 });
   expect(alert).toMatchObject({ level: 'INFO' });
   expect(alert?.deliveries.map(({ channel }) => channel)).toEqual(['host-log']);

@@ -76,7 +76,7 @@ async function minutes(total: number): Promise<unknown> {
 
 const alerts = () =>
   world.rows(
-    `SELECT state, severity, host, split_part(subject, ':', 1) AS subject, title, reason FROM alerts WHERE kind = 'audit' ORDER BY fired_at`,
+    `SELECT state, severity, host, condition, title, reason FROM alerts WHERE kind = 'audit' ORDER BY fired_at`,
   );
 
 test('the tick anchors, and a tick without news asks for nothing', async () => {
@@ -138,7 +138,7 @@ test('a trail that was cut and grows on is one alert, day after day, and a secon
     await minutes(5);
   }
   await checkTrailDaily(deps);
-  const about = async () => (await alerts()).filter(({ subject }) => subject === 'trail');
+  const about = async () => (await alerts()).filter(({ condition }) => condition === 'audit-rewritten');
   expect(await about()).toMatchObject([
     { state: 'firing', reason: expect.stringMatching(/^entries 2 to 4 were removed/) },
   ]);
@@ -212,7 +212,7 @@ test('the tick tells of anchors that fail, also when the first entry without one
   await writeAt(YEAR_2099);
   isBucketThere = false;
   await minutes(35);
-  expect(await alerts()).toMatchObject([{ subject: 'anchor', state: 'firing' }]);
+  expect(await alerts()).toMatchObject([{ condition: 'audit-unanchored', state: 'firing' }]);
 });
 
 test.each<[string, (now: Date) => Promise<void>, RegExp]>([
@@ -239,7 +239,7 @@ test.each<[string, (now: Date) => Promise<void>, RegExp]>([
     );
     await checkTrailDaily(deps);
     expect(await alerts()).toMatchObject([
-      { subject: 'coverage', state: 'firing', reason: expect.stringMatching(fault) },
+      { condition: 'audit-uncovered', state: 'firing', reason: expect.stringMatching(fault) },
     ]);
     expect(deps.logged).toMatchObject([
       {
@@ -250,7 +250,7 @@ test.each<[string, (now: Date) => Promise<void>, RegExp]>([
     ]);
     await saveAnchor(world.now(), 2);
     await checkTrailDaily(deps);
-    expect(await alerts()).toMatchObject([{ subject: 'coverage', state: 'resolved' }]);
+    expect(await alerts()).toMatchObject([{ condition: 'audit-uncovered', state: 'resolved' }]);
   },
 );
 
@@ -266,7 +266,9 @@ test('an anchor of the future hides no second cut', async () => {
   await minutes(5);
   await cutTo(2);
   await checkTrailDaily(deps);
-  const reasons = (await alerts()).filter(({ subject }) => subject === 'trail').map(({ reason }) => reason);
+  const reasons = (await alerts())
+    .filter(({ condition }) => condition === 'audit-rewritten')
+    .map(({ reason }) => reason);
   expect(reasons).toMatchObject(
     [/^entry 2 was removed/, /^entry 2: .* rewritten/].map((text) => expect.stringMatching(text)),
   );
@@ -281,7 +283,7 @@ test('an alert about a foreign object hides neither a rewriting nor a lack of an
   await minutes(5);
   await bucket.file(`${ANCHOR_PREFIX}x.json`).save('{}', { resumable: false });
   await checkTrailDaily(deps);
-  expect(await alerts()).toMatchObject([{ subject: 'foreign', state: 'firing' }]);
+  expect(await alerts()).toMatchObject([{ condition: 'audit-foreign-object', state: 'firing' }]);
   await world.db.transaction(async (tx) => {
     await tx.query('ALTER TABLE audit DISABLE TRIGGER USER');
     await tx.query('TRUNCATE audit');
@@ -289,8 +291,8 @@ test('an alert about a foreign object hides neither a rewriting nor a lack of an
   });
   world.pass(26 * 3600);
   await checkTrailDaily(deps);
-  const firing = (await alerts()).map(({ subject }) => subject);
-  expect(new Set(firing)).toEqual(new Set(['coverage', 'foreign', 'trail']));
+  const firing = (await alerts()).map(({ condition }) => condition);
+  expect(new Set(firing)).toEqual(new Set(['audit-uncovered', 'audit-foreign-object', 'audit-rewritten']));
 });
 
 test('while an alert fires, another entry that was rewritten and another foreign object have alerts of their own', async () => {
@@ -332,7 +334,7 @@ test('the tick tells when no daily check has ended for 26 hours of watching, and
     await world.rows('UPDATE watch_presence SET last_tick_at = $1', [world.now()]);
     await runTick(world.deps);
   };
-  const about = async () => (await alerts()).filter(({ subject }) => subject === 'check');
+  const about = async () => (await alerts()).filter(({ condition }) => condition === 'audit-unchecked');
   await runTick(world.deps);
   await watch(25);
   expect(await about()).toEqual([]);

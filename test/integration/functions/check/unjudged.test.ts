@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { changeAlerts, raiseAlert } from '#functions/alert/change.ts';
+import { checkUnjudged } from '#functions/check/conditions.ts';
+import type { Finding } from '#functions/check/kinds/verdict.ts';
 import { patienceMs } from '#functions/check/unjudged.ts';
+import { requireRunbook } from '#functions/store/runbooks.ts';
 import { runTick } from '#functions/tick/tick.ts';
 import { BAD, BLIND, createWorld, GOOD, NO_ROUTE, RUNBOOK, type Script, type World } from '../tick/world.ts';
 
@@ -81,6 +85,37 @@ test('when the check turns out to fail, that is an alert of its own', async () =
     { number: 1, state: 'open', title: 'port is failing' },
   ]);
 });
+
+test.each<[string, Finding, object[], object]>([
+  [
+    'ends with the one that fails',
+    BAD,
+    [
+      { state: 'resolved', resolution: 'port can be judged again, and is failing' },
+      { title: 'port is failing' },
+    ],
+    { number: 1, state: 'open', title: 'port is failing' },
+  ],
+  [
+    'ends when the check passes',
+    GOOD,
+    [{ state: 'resolved', resolution: `port is passing again: ${GOOD.reason}` }],
+    { number: 1, state: 'resolved', title: 'nobody knows how port is' },
+  ],
+])(
+  'an alert that was raised under another wording of its title %s',
+  async (_how, finding, after, incident) => {
+    const { runbook } = await requireRunbook(world.db);
+    const unjudged = checkUnjudged.on('web-1', { check: 'port' });
+    const reworded = { ...unjudged, title: 'nobody knows how port is', reason: BLIND.reason };
+    await changeAlerts(world.deps, async (tx) => [await raiseAlert(tx, reworded, runbook, world.now())]);
+    await minutes(12, { port: BLIND });
+    expect(await alerts()).toMatchObject([{ state: 'firing', title: reworded.title }]);
+    await minutes(1, { port: finding });
+    expect(await alerts()).toMatchObject(after);
+    expect(await world.rows('SELECT number, state, title FROM incidents')).toEqual([incident]);
+  },
+);
 
 test('a failure that is known stays what it is while nobody can look, which is its latest reason', async () => {
   await minutes(1, { api: BAD });

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type AlertFacts, changeAlerts, raiseAlert, settleAlert } from '#functions/alert/change.ts';
+import { changeAlerts, raiseAlert, type Symptom, settleAlert } from '#functions/alert/change.ts';
 import { listAlertViews } from '#functions/alert/view.ts';
 import { handleApi } from '#functions/api/handler.ts';
+import { checkFailing } from '#functions/check/conditions.ts';
 import { listIncidentViews } from '#functions/incident/view.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { type CommandListener, createCommandListener } from '#functions/store/listen.ts';
@@ -24,24 +25,22 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
-const API: AlertFacts = {
-  kind: 'check',
-  host: 'web-1',
-  subject: 'engines-api',
-  title: 'engines-api is failing',
-  reason: 'status 502',
-};
-const PORT: AlertFacts = { ...API, subject: 'proxy-port', title: 'proxy-port is failing', reason: 'refused' };
+const failing = (check: string, reason: string): Symptom => ({
+  ...checkFailing.on('web-1', { check }),
+  reason,
+});
+const API = failing('engines-api', 'status 502');
+const PORT = failing('proxy-port', 'refused');
 
-async function raise(...all: AlertFacts[]): Promise<void> {
+async function raise(...all: Symptom[]): Promise<void> {
   const { runbook } = await requireRunbook(deps.db);
-  for (const facts of all)
-    await changeAlerts(deps, async (tx) => [await raiseAlert(tx, facts, runbook, deps.now)]);
+  for (const symptom of all)
+    await changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, deps.now)]);
 }
-async function settle(facts: AlertFacts): Promise<void> {
+async function settle(symptom: Symptom): Promise<void> {
   const { runbook } = await requireRunbook(deps.db);
   await changeAlerts(deps, async (tx) => [
-    await settleAlert(tx, facts, `${facts.subject} ok`, runbook, deps.now),
+    await settleAlert(tx, symptom, `${symptom.subject} ok`, runbook, deps.now),
   ]);
 }
 const incidents = () => listIncidentViews(deps.db, { limit: 10 });
@@ -122,6 +121,18 @@ test('an alert has at most twenty lines about changed reasons in its incident, a
   expect(lines.at(-1)?.text).toBe('proxy-port is failing: no route');
 });
 
+test('an alert keeps its lines in the incident when its title is worded anew', async () => {
+  await raise(API, { ...API, reason: 'refused' });
+  const reworded = { ...API, title: 'engines-api does not work' };
+  await raise(reworded, { ...reworded, reason: 'refused' });
+  expect((await incidents())[0]?.timeline.slice(1)).toHaveLength(2);
+  await raise(PORT);
+  await settle(API);
+  await raise({ ...reworded, reason: 'no route' }, { ...reworded, reason: 'refused' });
+  const lines = (await incidents())[0]?.timeline.filter(({ kind }) => kind.startsWith('alert-')) ?? [];
+  expect(lines.slice(4).map(({ text }) => text)).toEqual(['engines-api does not work: no route']);
+});
+
 test('a job that fails again is no other reason, though each of its commands has an id of its own', async () => {
   const failed = (why: string) => ({ ...API, reason: `command ${randomUUID()} failed (${why})` });
   await raise(failed('busy'), failed('busy'), failed('no room'), failed('busy'), failed('no room'));
@@ -131,9 +142,11 @@ test('a job that fails again is no other reason, though each of its commands has
 
 test('many alerts at the same time make one incident with a timeline in order', async () => {
   const { runbook } = await requireRunbook(deps.db);
-  const all = Array.from({ length: 12 }, (_, i) => ({ ...API, subject: `check-${i % 6}` }));
+  const all = Array.from({ length: 12 }, (_, i) => failing(`check-${i % 6}`, 'status 502'));
   await Promise.all(
-    all.map((facts) => changeAlerts(deps, async (tx) => [await raiseAlert(tx, facts, runbook, deps.now)])),
+    all.map((symptom) =>
+      changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, deps.now)]),
+    ),
   );
   const [incident, ...others] = await incidents();
   expect(others).toEqual([]);

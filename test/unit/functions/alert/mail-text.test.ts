@@ -2,19 +2,17 @@ import { expect, test } from 'vitest';
 import { writeMail } from '#functions/alert/mail-text.ts';
 import { nextSteps } from '#functions/alert/next-steps.ts';
 import { durationText, latestSummaryOf, summaryOf } from '#functions/alert/text.ts';
+import { checkFailing } from '#functions/check/conditions.ts';
 import type { Alert } from '#functions/store/alerts.ts';
 import type { AlertEvent } from '#functions/store/deliveries.ts';
 
 const ALERT: Alert = {
   id: '00000000-0000-4000-8000-000000000001',
-  kind: 'check',
-  host: 'web-1',
-  subject: 'engines-api',
+  ...checkFailing.on('web-1', { check: 'engines-api', service: 'web' }),
   service: 'web',
   state: 'firing',
   severity: 'P1',
   level: 'CRITICAL',
-  title: 'engines-api is failing',
   reason: 'body does not contain "<b>&"',
   latestReason: null,
   evidence: [],
@@ -92,16 +90,20 @@ test('a mail to the next recipient says the whole alert, and who could not be to
   expect(summaryOf(ALERT, 'undelivered', note)).toContain(`(${note})`);
 });
 
+test('an alert says to take it on, to look, and then what its condition says', () => {
+  const commands = nextSteps(ALERT).map(({ command }) => command);
+  expect(commands.slice(0, 2)).toEqual(['lamp ack INC-12', 'lamp status']);
+  expect(commands).toContain('lamp restart web');
+});
+
 test.each([
-  ['check', 'lamp restart web'],
-  ['heartbeat', 'systemctl status lamplighter-agent'],
-  ['backup', 'lamp backup'],
-  ['command', 'lamp commands'],
-  ['agent', 'lamp audit --action command.contradicted'],
-] as const)('a %s alert says what to do', (kind, command) => {
-  const commands = nextSteps({ ...ALERT, kind }).map((step) => step.command);
-  expect(commands[0]).toBe('lamp ack INC-12');
-  expect(commands).toContain(command);
+  ['of a condition that this version does not know', { condition: 'disk-full' }],
+  ['with facts of another form', { facts: {} }],
+])('an alert %s has the first steps alone', (_which, other) => {
+  expect(nextSteps({ ...ALERT, ...other }).map(({ command }) => command)).toEqual([
+    'lamp ack INC-12',
+    'lamp status',
+  ]);
 });
 
 test.each([

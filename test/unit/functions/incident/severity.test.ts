@@ -16,10 +16,10 @@ const runbook = Runbook.parse({
 });
 
 test.each([
-  [{ kind: 'check', host: 'web-1', check: 'api', service: 'web' }, 'P1'],
-  [{ kind: 'check', host: 'web-1', check: 'other', service: 'web' }, 'P2'],
-  [{ kind: 'backup', host: 'web-1' }, 'P4'],
-  [{ kind: 'heartbeat', host: 'web-1' }, 'P3'],
+  [{ kind: 'check', host: 'web-1', facts: { check: 'api', service: 'web' } }, 'P1'],
+  [{ kind: 'check', host: 'web-1', facts: { check: 'other', service: 'web' } }, 'P2'],
+  [{ kind: 'backup', host: 'web-1', facts: {} }, 'P4'],
+  [{ kind: 'heartbeat', host: 'web-1', facts: {} }, 'P3'],
 ] as const)('%j is %s', (symptom, severity) => {
   expect(severityOf(symptom, runbook)).toBe(severity);
 });
