@@ -6,7 +6,7 @@ import { CommandEnvelope } from '#shared/command/envelope.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 import type { JournalledCommand } from '../journal/journal.ts';
-import { findRead } from '../operations/reads.ts';
+import { findRead } from '../operations/registry.ts';
 import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { runDir } from '../runner/step-record.ts';

@@ -13,8 +13,8 @@ import type { Policy } from '#shared/policy/policy.ts';
 import { encodeDsse } from '#shared/signing/dsse.ts';
 import type { Cluster } from '../host/postgres.ts';
 import { DatabaseFacts } from '../host/postgres-properties.ts';
-import type { Step, StepContext } from '../runner/steps.ts';
-import { DumpResult } from './backup-dump.ts';
+import { defineStep, type Step, type StepContext } from '../runner/step.ts';
+import type { DumpResult } from './backup-dump.ts';
 import { isPublished, publishLocally, writeUnpublished } from './backup-store.ts';
 import { readLocalManifest } from './backup-upload.ts';
 
@@ -28,29 +28,33 @@ export interface BackupTerms {
   policy: NonNullable<Policy['backup']>;
 }
 
-const Prepared = z.object({
+/** What the first step found and made. */
+export const Prepared = z.object({
   backupId: BackupId,
   startedAt: z.string(),
   pgDumpVersion: z.string(),
   ...DatabaseFacts.shape,
 });
+export type Prepared = z.infer<typeof Prepared>;
 
-const ConfigResult = z.object({ part: BackupPart, leftOut: z.array(z.string()) });
 /** What the step of the configuration leaves: its part, and the paths that it left out. */
+export const ConfigResult = z.object({ part: BackupPart, leftOut: z.array(z.string()) });
 export type ConfigResult = z.infer<typeof ConfigResult>;
 
-function configOf(context: StepContext): ConfigResult {
-  return ConfigResult.parse(context.data.get('config'));
+/** The steps that make what a manifest names. */
+export interface BackupSteps {
+  prepare: Step<Prepared>;
+  database: Step<DumpResult>;
+  globals: Step<BackupPart>;
+  config: Step<ConfigResult>;
 }
 
-/** What the first step made. */
-export function prepared(context: StepContext): z.infer<typeof Prepared> {
-  return Prepared.parse(context.data.get('prepare'));
-}
-
-function composeManifest(terms: BackupTerms, context: StepContext): BackupManifest {
-  const { backupId, startedAt, databaseBytes, properties, serverVersion, pgDumpVersion } = prepared(context);
-  const { part, tables } = DumpResult.parse(context.data.get('database'));
+function composeManifest(terms: BackupTerms, steps: BackupSteps, context: StepContext): BackupManifest {
+  const { outputOf } = context;
+  const { backupId, startedAt, databaseBytes, properties, serverVersion, pgDumpVersion } = outputOf(
+    steps.prepare,
+  );
+  const { part, tables } = outputOf(steps.database);
   return BackupManifest.parse({
     v: 1,
     backupId,
@@ -63,19 +67,19 @@ function composeManifest(terms: BackupTerms, context: StepContext): BackupManife
     properties,
     startedAt,
     finishedAt: new Date().toISOString(),
-    parts: [part, BackupPart.parse(context.data.get('globals')), configOf(context).part],
+    parts: [part, outputOf(steps.globals), outputOf(steps.config).part],
     tables,
   });
 }
 
 /** The last step that a backup needs: with it, the local copy counts. */
-export function manifestStep(terms: BackupTerms): Step {
+export function manifestStep(terms: BackupTerms, steps: BackupSteps): Step<undefined> {
   const { localDir } = terms.policy;
-  return {
+  return defineStep({
     name: 'manifest',
     describe: () => "write the manifest, signed with the runner's key, last",
     run: async (context) => {
-      const manifest = composeManifest(terms, context);
+      const manifest = composeManifest(terms, steps, context);
       const payload = Buffer.from(JSON.stringify(manifest));
       const { signer } = context;
       const text = encodeDsse('manifest', {
@@ -87,16 +91,22 @@ export function manifestStep(terms: BackupTerms): Step {
       publishLocally(localDir, manifest.backupId);
       return {};
     },
-    probe: (context) =>
-      Promise.resolve(isPublished(localDir, prepared(context).backupId) ? 'done' : 'not-done'),
-  };
+    // Once the manifest is there, the backup is whole.
+    afterCrash: 'ask',
+    probe: ({ outputOf }) =>
+      Promise.resolve(isPublished(localDir, outputOf(steps.prepare).backupId) ? 'done' : 'not-done'),
+  });
 }
 
 /** The result, from the manifest as it stands on the disk: after a crash nobody remembers what the step returned. */
-export function readSummary(terms: BackupTerms, context: StepContext): BackupSummary {
-  const { backupId } = prepared(context);
+export function readSummary(
+  terms: BackupTerms,
+  { prepare, config }: BackupSteps,
+  { outputOf }: StepContext,
+): BackupSummary {
+  const { backupId } = outputOf(prepare);
   const { manifest } = readLocalManifest(terms.policy.localDir, backupId);
-  const { leftOut } = configOf(context);
+  const { leftOut } = outputOf(config);
   return {
     ...summarise(manifest, backupObject(terms.host, backupId, MANIFEST_FILE)),
     // A control plane of an older version knows no such field.

@@ -2,10 +2,10 @@
 
 import { join } from 'node:path';
 import * as z from 'zod';
-import { type BackupPart, backupIdFor, backupObject, partFile } from '#shared/backup/manifest.ts';
+import { BackupPart, backupIdFor, backupObject, partFile } from '#shared/backup/manifest.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
-import { backupList, backupRun } from '#shared/operations/backup.ts';
+import { type BackupSummary, backupList, backupRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { AGENT_ACCOUNT, findAccount } from '../host/accounts.ts';
 import { type DiskReserve, openReserve } from '../host/disk-reserve.ts';
@@ -13,14 +13,15 @@ import { endSessionsSql } from '../host/lock-watch.ts';
 import { programsFor, runSql } from '../host/postgres.ts';
 import { assertDumpIsSafe } from '../host/postgres-programs.ts';
 import { readDatabaseFacts } from '../host/postgres-properties.ts';
-import type { Shortfall, Step, StepContext } from '../runner/steps.ts';
+import { defineStep, type Procedure, type Shortfall, type Step, type StepContext } from '../runner/step.ts';
 import { readConfiguration } from './backup-configuration.ts';
-import { dumpApplication, dumpDatabase } from './backup-dump.ts';
+import { DumpResult, dumpApplication, dumpDatabase } from './backup-dump.ts';
 import {
+  type BackupSteps,
   type BackupTerms,
-  type ConfigResult,
+  ConfigResult,
   manifestStep,
-  prepared,
+  Prepared,
   readSummary,
 } from './backup-manifest.ts';
 import { chooseExpired, listCandidates } from './backup-retention.ts';
@@ -34,15 +35,14 @@ import {
   removeLocalBackup,
 } from './backup-store.ts';
 import { uploadBackup } from './backup-upload.ts';
-import type { Plan, Read } from './twin.ts';
+import { defineProcedure, defineRead } from './twin.ts';
 
 function placeOf(
   terms: BackupTerms,
-  context: StepContext,
+  { backupId }: Prepared,
   name: BackupPart['name'],
   encoding: BackupPart['encoding'],
 ) {
-  const { backupId } = prepared(context);
   const file = partFile({ name, encoding });
   return {
     object: backupObject(terms.host, backupId, file),
@@ -57,11 +57,12 @@ function reserveFor({ policy, database }: BackupTerms): DiskReserve {
   return openReserve(policy.localDir, `back up ${database}`);
 }
 
-function prepareStep(terms: BackupTerms): Step {
+function prepareStep(terms: BackupTerms): Step<Prepared> {
   const { policy, database, cluster } = terms;
-  return {
+  return defineStep({
     name: 'prepare',
     describe: () => `make a folder under ${policy.localDir}, when the disk has room for ${database}`,
+    output: Prepared,
     run: async ({ envelope, signal, note }) => {
       const { version: pgDumpVersion } = await programsFor(cluster, signal);
       assertDumpIsSafe(pgDumpVersion);
@@ -86,23 +87,26 @@ function prepareStep(terms: BackupTerms): Step {
       removeLeftover(policy.localDir, envelope.id);
       return Promise.resolve();
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
-function databaseStep(terms: BackupTerms): Step {
+function databaseStep(terms: BackupTerms, prepare: Step<Prepared>): Step<DumpResult> {
   const { policy, isEncrypted } = terms;
   const encoding = isEncrypted ? 'pg_dump-custom+zstd+age' : 'pg_dump-custom+zstd';
-  return {
+  return defineStep({
     name: 'database',
     describe: () =>
       `pg_dump ${terms.database} | zstd${isEncrypted ? ' | age' : ''}, to ${policy.localDir}; gives way to locks`,
+    output: DumpResult,
     run: async (context) => {
+      const made = context.outputOf(prepare);
       const data = await dumpDatabase({
-        ...placeOf(terms, context, 'database', encoding),
+        ...placeOf(terms, made, 'database', encoding),
         recipients: isEncrypted ? policy.recipients : [],
         cluster: terms.cluster,
         database: terms.database,
-        encoding: prepared(context).properties.encoding,
+        encoding: made.properties.encoding,
         commandId: context.envelope.id,
         reserve: reserveFor(terms),
         signal: context.signal,
@@ -115,86 +119,93 @@ function databaseStep(terms: BackupTerms): Step {
       const sql = endSessionsSql(dumpApplication(envelope.id));
       await runSql(sql, { cluster: terms.cluster, database: 'postgres' }).catch(() => undefined);
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
-function globalsStep(terms: BackupTerms): Step {
-  return {
+function globalsStep(terms: BackupTerms, prepare: Step<Prepared>): Step<BackupPart> {
+  return defineStep({
     name: 'globals',
     describe: () => 'pg_dumpall --globals-only, encrypted (age)',
-    run: async (context) => {
-      const content = await readGlobals(terms.cluster, context.signal);
+    output: BackupPart,
+    run: async ({ signal, outputOf }) => {
+      const content = await readGlobals(terms.cluster, signal);
       const { recipients } = terms.policy;
       return {
         data: await storeSecret({
-          ...placeOf(terms, context, 'globals', 'sql+age'),
+          ...placeOf(terms, outputOf(prepare), 'globals', 'sql+age'),
           name: 'globals',
           content,
           recipients,
         }),
       };
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
-function configStep(terms: BackupTerms): Step {
+function configStep(terms: BackupTerms, prepare: Step<Prepared>): Step<ConfigResult> {
   const { configPaths, recipients } = terms.policy;
-  return {
+  return defineStep({
     name: 'config',
     describe: () => `tar ${configPaths.join(' ')}, encrypted (age)`,
-    run: async (context) => {
-      const { tar, notes, leftOut } = await readConfiguration(configPaths, context.signal);
+    output: ConfigResult,
+    run: async ({ signal, outputOf }) => {
+      const { tar, notes, leftOut } = await readConfiguration(configPaths, signal);
       const part = await storeSecret({
-        ...placeOf(terms, context, 'config', 'tar+age'),
+        ...placeOf(terms, outputOf(prepare), 'config', 'tar+age'),
         name: 'config',
         content: tar,
         recipients,
       });
-      const data: ConfigResult = { part, leftOut };
-      return { data, ...(notes.length > 0 ? { detail: notes.join('; ') } : {}) };
+      return { data: { part, leftOut }, ...(notes.length > 0 ? { detail: notes.join('; ') } : {}) };
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
-const NotUploaded = z.object({ problem: z.string(), hint: z.string().optional() });
+/** Why the bucket does not have it; undefined when it does. */
+const NotUploaded = z.object({ problem: z.string(), hint: z.string().optional() }).optional();
+type NotUploaded = z.infer<typeof NotUploaded>;
 
 /** The backup is whole on the disk before it: a bucket that is out of reach does not take it back. */
-function uploadStep({ host, policy: { bucket, localDir } }: BackupTerms): Step {
-  return {
+function uploadStep(
+  { host, policy: { bucket, localDir } }: BackupTerms,
+  prepare: Step<Prepared>,
+): Step<NotUploaded> {
+  return defineStep({
     name: 'upload',
     describe: () => `upload it to gs://${bucket}, the manifest last`,
-    isRepeatable: true,
-    takesNothingBack: true,
-    run: async (context) => {
-      const place = { host, bucket, localDir, signal: context.signal };
+    output: NotUploaded,
+    run: async ({ signal, outputOf }) => {
       try {
-        await uploadBackup(place, prepared(context).backupId);
+        await uploadBackup({ host, bucket, localDir, signal }, outputOf(prepare).backupId);
       } catch (error) {
         const [problem, hint] = [messageOf(error), hintOf(error)];
         return { data: { problem, ...(hint === undefined ? {} : { hint }) }, detail: problem };
       }
       return {};
     },
-  };
+    takesNothingBack: true,
+    afterCrash: 'repeat',
+  });
 }
 
 /** The backup itself is whole: it is kept, and its upload made up for. */
-function shortfallOf(context: StepContext): Shortfall | undefined {
-  if (!context.data.has('upload'))
+function shortfallOf(upload: Step<NotUploaded>, { hasEnded, outputOf }: StepContext): Shortfall | undefined {
+  if (!hasEnded(upload))
     return { code: 'not-uploaded', message: 'upload: it could not begin; the host goes on trying' };
-  const failure = NotUploaded.safeParse(context.data.get('upload'));
-  if (!failure.success) return undefined;
-  const { problem, hint } = failure.data;
+  const failure = outputOf(upload);
+  if (!failure) return undefined;
+  const { problem, hint } = failure;
   return { code: 'not-uploaded', message: problem, ...(hint === undefined ? {} : { hint }) };
 }
 
-function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
-  return {
+function retentionStep({ policy, localRetentionDays }: BackupTerms): Step<undefined> {
+  return defineStep({
     name: 'retention',
     describe: () =>
       `remove local copies older than ${localRetentionDays} days, never the newest good one of a database or one that is not in the bucket`,
-    isRepeatable: true,
-    takesNothingBack: true,
     run: ({ note }) => {
       const backups = listCandidates(policy.localDir);
       const { expired, waiting } = chooseExpired(backups, localRetentionDays, Date.now());
@@ -208,14 +219,19 @@ function retentionStep({ policy, localRetentionDays }: BackupTerms): Step {
       }
       return Promise.resolve({ detail: `${expired.length} removed` });
     },
-  };
+    takesNothingBack: true,
+    afterCrash: 'repeat',
+  });
 }
 
-function backupTerms(host: string, spec: unknown, policy: Policy): BackupTerms {
-  const { database, localRetentionDays, encryptDump } = backupRun.spec.parse(spec);
+function backupTerms(host: string, spec: z.infer<typeof backupRun.spec>, policy: Policy): BackupTerms {
+  const { database, localRetentionDays, encryptDump } = spec;
   const cluster = lookUp(policy.databases, database);
   if (!policy.backup || !cluster)
-    throw new LamplighterError('refused', `back up ${database}: the policy has no terms for it`);
+    throw new LamplighterError(
+      'refused',
+      `back up ${database}: the host's policy has no backup section, or does not list this database`,
+    );
   const { minLocalRetentionDays, mustEncryptDump } = policy.backup;
   return {
     host,
@@ -228,38 +244,35 @@ function backupTerms(host: string, spec: unknown, policy: Policy): BackupTerms {
   };
 }
 
-const GOES_ON = new Set(['manifest', 'upload', 'retention']);
+/** A dump that was cut off can't be gone on with: up to the manifest, a crash undoes everything. */
+function planBackup(terms: BackupTerms): Procedure<BackupSummary> {
+  const prepare = prepareStep(terms);
+  const makers: BackupSteps = {
+    prepare,
+    database: databaseStep(terms, prepare),
+    globals: globalsStep(terms, prepare),
+    config: configStep(terms, prepare),
+  };
+  const { database, globals, config } = makers;
+  const upload = uploadStep(terms, prepare);
+  return {
+    steps: [prepare, database, globals, config, manifestStep(terms, makers), upload, retentionStep(terms)],
+    result: (context) => readSummary(terms, makers, context),
+    shortfall: (context) => shortfallOf(upload, context),
+  };
+}
 
-/** Procedures of the runner. */
-export const procedures: Record<string, Plan> = {
-  [backupRun.name]: (spec, { policy, envelope }) => {
-    const terms = backupTerms(envelope.host, spec, policy);
-    return {
-      steps: [
-        prepareStep(terms),
-        databaseStep(terms),
-        globalsStep(terms),
-        configStep(terms),
-        manifestStep(terms),
-        uploadStep(terms),
-        retentionStep(terms),
-      ],
-      result: (context) => readSummary(terms, context),
-      shortfall: shortfallOf,
-      // A dump that was cut off can't be gone on with; once the manifest is there, all is.
-      afterCrash: (step) => (GOES_ON.has(step) ? 'go-on' : 'undo'),
-    };
-  },
-};
-
-/** Reads of the agent: the folder is root's, so that only what the runner made readable is told. */
-export const reads: Record<string, Read> = {
-  [backupList.name]: (_spec, { policy }) => {
+export const twins = [
+  defineProcedure(backupRun, (spec, { policy, envelope }) =>
+    planBackup(backupTerms(envelope.host, spec, policy)),
+  ),
+  // The folder is root's, so that only what the runner made readable is told.
+  defineRead(backupList, (_spec, { policy }) => {
     const backups = policy.backup ? listLocalBackups(policy.backup.localDir) : [];
     return Promise.resolve({
       backups: backups
         .filter(({ isWhole }) => isWhole)
         .map(({ backupId, bytes, isUploaded }) => ({ backupId, bytes, isUploaded })),
     });
-  },
-};
+  }),
+];

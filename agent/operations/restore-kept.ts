@@ -10,9 +10,9 @@ import { restoreForget, restoreKept } from '#shared/operations/backup.ts';
 import { PATHS } from '../config/paths.ts';
 import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
 import { writeDurably } from '../runner/durable.ts';
-import type { Step } from '../runner/steps.ts';
+import { defineStep, type Step } from '../runner/step.ts';
 import { dropDatabase, type RestoreNames } from './restore-database.ts';
-import type { Plan, Read } from './twin.ts';
+import { defineProcedure, defineRead } from './twin.ts';
 
 const Kept = z.strictObject({
   name: DatabaseName,
@@ -82,12 +82,11 @@ function listRecords(): Kept[] {
     .toSorted((a, b) => a.keptAt.localeCompare(b.keptAt));
 }
 
-function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): Step {
+function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): Step<undefined> {
   const { name, database } = spec;
-  return {
+  return defineStep({
     name: 'drop-kept',
     describe: () => `DROP DATABASE ${name}, which a restore of ${database} put aside`,
-    isRepeatable: true,
     run: async () => {
       const record = readRecord(name);
       if (!record || record.database !== database) {
@@ -105,27 +104,24 @@ function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): S
       unrecordKept({ database, fresh: name, kept: name });
       return { detail: found ? `${found.bytes} bytes` : 'it was gone already' };
     },
-  };
+    afterCrash: 'repeat',
+  });
 }
 
-/** Procedures of the runner. */
-export const procedures: Record<string, Plan> = {
-  [restoreForget.name]: (input, { policy }) => {
-    const spec = restoreForget.spec.parse(input);
+export const twins = [
+  defineProcedure(restoreForget, (spec, { policy }) => {
     const cluster = lookUp(policy.databases, spec.database);
     if (!cluster)
       throw new LamplighterError(
         'refused',
-        `drop ${spec.name}: the policy has no terms for ${spec.database}`,
+        `drop ${spec.name}: the host's policy does not list database ${spec.database}`,
       );
     return { steps: [dropStep(spec, cluster)], result: () => ({ name: spec.name }) };
-  },
-};
-
-/** Reads of the agent: from the records alone. */
-export const reads: Record<string, Read> = {
-  [restoreKept.name]: () =>
+  }),
+  // From the records alone.
+  defineRead(restoreKept, () =>
     Promise.resolve({
       kept: listRecords().map(({ name, database, keptAt, bytes }) => ({ name, database, keptAt, bytes })),
     }),
-};
+  ),
+];

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { withinReserves } from '../host/disk-reserve.ts';
-import type { Step, StepContext } from '../runner/steps.ts';
+import { defineStep, type Step, type StepContext } from '../runner/step.ts';
 import { adviseOnRestore } from './restore-advice.ts';
 import { compareRows } from './restore-count.ts';
 import { fillDatabase, handOver, openRestoration } from './restore-fill.ts';
@@ -16,8 +16,11 @@ const Filled = z.object({
   refused: z.array(RefusedEntry),
   rowsByEntry: z.array(z.tuple([z.int(), z.int()])),
 });
+type Filled = z.infer<typeof Filled>;
 const Compared = z.object({ rows: z.int(), refused: z.array(RefusedEntry) });
+type Compared = z.infer<typeof Compared>;
 const HandedOver = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z.string()) });
+type HandedOver = z.infer<typeof HandedOver>;
 
 /** More are counted, not told. */
 const MAX_REFUSED = 50;
@@ -30,12 +33,13 @@ async function open(terms: RestoreTerms, signal: AbortSignal) {
   return openRestoration(filling, standingOf);
 }
 
-function fillStep(terms: RestoreTerms): Step {
+function fillStep(terms: RestoreTerms): Step<Filled> {
   const { names, spec } = terms;
-  return {
+  return defineStep({
     name: 'restore-database',
     describe: () =>
       `zstd -d | pg_restore${spec.onRefused === 'stop' ? ' --exit-on-error' : ''} into ${names.fresh}, as a role that is no superuser; ANALYZE`,
+    output: Filled,
     run: async (context) => {
       const fill = async (signal: AbortSignal) => fillDatabase(await open(terms, signal), context.note);
       const { refused, decoded } = await withinReserves(terms.state.reserves, context.signal, fill).catch(
@@ -46,7 +50,8 @@ function fillStep(terms: RestoreTerms): Step {
       const detail = `${decoded?.contentBytes ?? foundBy(terms).dump.headBytes} bytes${tellRefused(refused)}`;
       return { data: { refused, rowsByEntry: decoded?.rowsByEntry ?? [] }, detail };
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
 /** Says what a person can choose when PostgreSQL refuses a part of a backup. */
@@ -64,14 +69,15 @@ function tellRefused(refused: readonly Refused[]): string {
   return refused.length === 0 ? '' : `, ${refused.length} refused`;
 }
 
-function compareStep(terms: RestoreTerms): Step {
+function compareStep(terms: RestoreTerms, fill: Step<Filled>): Step<Compared> {
   const { names, spec } = terms;
-  return {
+  return defineStep({
     name: 'check-rows',
     describe: () => `count the rows of every table in ${names.fresh} and hold them against the dump's`,
+    output: Compared,
     run: async (context) => {
       const { filling } = await open(terms, context.signal);
-      const { refused, rowsByEntry } = Filled.parse(context.data.get('restore-database'));
+      const { refused, rowsByEntry } = context.outputOf(fill);
       const absent = absentTables(filling.dump.entries, refused);
       const { rows, wrong } = await compareRows(filling, new Map(rowsByEntry), absent);
       if (wrong.length > 0 && spec.onRefused === 'stop') {
@@ -82,7 +88,8 @@ function compareStep(terms: RestoreTerms): Step {
       const less = wrong.map((why) => ({ what: 'rows', why }));
       return { data: { rows, refused: less }, detail: `${rows} rows${tellRefused(less)}` };
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
 /** Rows of a table that was itself refused: there is nothing to count. */
@@ -98,14 +105,15 @@ function absentTables(
   return new Set(gone.map(({ dumpId }) => dumpId));
 }
 
-function handOverStep(terms: RestoreTerms): Step {
+function handOverStep(terms: RestoreTerms, fill: Step<Filled>): Step<HandedOver> {
   const { cluster, names } = terms;
-  return {
+  return defineStep({
     name: 'hand-over',
     describe: () =>
       `give everything in ${names.fresh} to its owners, with its rights; drop the roles of the restore`,
+    output: HandedOver,
     run: async (context) => {
-      const { refused: before } = Filled.parse(context.data.get('restore-database'));
+      const { refused: before } = context.outputOf(fill);
       // Materialized views are filled here.
       const [refused, { leftOut: absent, joins }] = await withinReserves(
         terms.state.reserves,
@@ -125,21 +133,29 @@ function handOverStep(terms: RestoreTerms): Step {
         ...(leftOut.length > 0 ? { detail: `left out: ${leftOut.join(', ')}` } : {}),
       };
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
-/** The steps between the new database and the swap. */
-export function fillSteps(terms: RestoreTerms): Step[] {
-  return [fillStep(terms), compareStep(terms), handOverStep(terms)];
+export interface FillSteps {
+  fill: Step<Filled>;
+  compare: Step<Compared>;
+  handOver: Step<HandedOver>;
+}
+
+/** The steps between the new database and the swap, in this order. */
+export function fillSteps(terms: RestoreTerms): FillSteps {
+  const fill = fillStep(terms);
+  return { fill, compare: compareStep(terms, fill), handOver: handOverStep(terms, fill) };
 }
 
 /** What the result tells of them. */
-export function readOutcome({ data }: StepContext) {
-  const compared = Compared.parse(data.get('check-rows'));
-  const { refused: late, leftOut } = HandedOver.parse(data.get('hand-over'));
-  const refused = [...Filled.parse(data.get('restore-database')).refused, ...compared.refused, ...late];
+export function readOutcome({ fill, compare, handOver: give }: FillSteps, { outputOf }: StepContext) {
+  const { rows, refused: less } = outputOf(compare);
+  const { refused: late, leftOut } = outputOf(give);
+  const refused = [...outputOf(fill).refused, ...less, ...late];
   return {
-    rows: compared.rows,
+    rows,
     refused: refused.slice(0, MAX_REFUSED).map(({ what, why }) => ({ what, why })),
     refusedInAll: refused.length,
     leftOut,

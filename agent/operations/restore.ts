@@ -10,7 +10,7 @@ import { PATHS } from '../config/paths.ts';
 import { awaitHealthy } from '../host/health.ts';
 import { programsFor } from '../host/postgres.ts';
 import { controlUnit } from '../host/systemd.ts';
-import type { Step, StepContext } from '../runner/steps.ts';
+import { defineStep, type Procedure, type Step } from '../runner/step.ts';
 import {
   admitSessions,
   dropDatabase,
@@ -35,16 +35,13 @@ import { findStandings } from './restore-standing.ts';
 import { fillSteps, readOutcome } from './restore-steps.ts';
 import { foundBy, openState, type RestoreTerms } from './restore-terms.ts';
 import { recordWorkDir, removeWorkDir } from './restore-work.ts';
-import type { HostContext, Plan } from './twin.ts';
+import { defineProcedure, type HostContext } from './twin.ts';
 
 /** Only for what systemd itself gives no limit (TimeoutStopSec=infinity): its own word on a unit comes first. */
 const UNIT_TIMEOUT_MS = 30 * 60_000;
 
 const Checked = z.object({ manifest: BackupManifest, wasClosed: z.boolean().default(false) });
-
-function checked(context: StepContext): z.infer<typeof Checked> {
-  return Checked.parse(context.data.get('check-backup'));
-}
+type Checked = z.infer<typeof Checked>;
 
 /** What PostgreSQL would refuse in the middle of the restore. */
 async function refuseWhatCannotBe(
@@ -66,13 +63,14 @@ async function refuseWhatCannotBe(
   refuseLimits([...missing, ...limits], spec.onRefused, note);
 }
 
-function checkBackupStep(terms: RestoreTerms): Step {
+function checkBackupStep(terms: RestoreTerms): Step<Checked> {
   const { spec, host, policy, cluster, state } = terms;
   const { backupId, database, confirm } = spec;
-  return {
+  return defineStep({
     name: 'check-backup',
     describe: () =>
       `check signature and hashes of ${backupId}, its roles, the room on the disk, and what could keep ${database} from being replaced`,
+    output: Checked,
     run: async ({ envelope, signal, note }) => {
       if (confirm !== database) {
         throw new LamplighterError('refused', `restore ${database}: not confirmed`, {
@@ -106,12 +104,13 @@ function checkBackupStep(terms: RestoreTerms): Step {
       removeWorkDir(PATHS.work, envelope.id);
       return Promise.resolve();
     },
-  };
+    afterCrash: 'undo',
+  });
 }
 
 /** Made before anything stops: whether it can log in shows here. */
-function rolesStep({ cluster, state }: RestoreTerms): Step {
-  return {
+function rolesStep({ cluster, state }: RestoreTerms): Step<undefined> {
+  return defineStep({
     name: 'restore-roles',
     describe: () => 'make the roles of the restore, which are no superusers, and log in as one',
     run: async () => {
@@ -119,7 +118,8 @@ function rolesStep({ cluster, state }: RestoreTerms): Step {
       return {};
     },
     undo: () => dropRestoreRoles(cluster),
-  };
+    afterCrash: 'undo',
+  });
 }
 
 /** All of them are tried; throws `unhealthy` with those that do not run. */
@@ -141,9 +141,9 @@ async function stopServices({ spec }: RestoreTerms, signal: AbortSignal): Promis
   for (const { unit } of spec.services) await controlUnit('stop', unit, UNIT_TIMEOUT_MS, signal);
 }
 
-function stopStep(terms: RestoreTerms): Step {
+function stopStep(terms: RestoreTerms): Step<undefined> {
   const units = terms.spec.services.map(({ unit }) => unit);
-  return {
+  return defineStep({
     name: 'stop-services',
     describe: () => `systemctl stop ${units.join(' ')}, in this order`,
     run: async ({ signal }) => {
@@ -151,78 +151,83 @@ function stopStep(terms: RestoreTerms): Step {
       return {};
     },
     undo: ({ signal }) => startServices(terms, signal),
-  };
+    afterCrash: 'undo',
+  });
 }
 
-function createStep(terms: RestoreTerms): Step {
+function createStep(terms: RestoreTerms, check: Step<Checked>): Step<undefined> {
   const { names, cluster } = terms;
-  return {
+  return defineStep({
     name: 'create-database',
     describe: () => `CREATE DATABASE ${names.fresh}, with the encoding and locale that the backup names`,
-    run: async (context) => {
-      const { properties } = checked(context).manifest;
+    run: async ({ outputOf }) => {
+      const { properties } = outputOf(check).manifest;
       await createFreshDatabase(cluster, names.fresh, properties, foundBy(terms).programs.serverMajor);
       return { detail: names.fresh };
     },
     undo: () => dropDatabase(cluster, names.fresh),
-  };
+    afterCrash: 'undo',
+  });
 }
 
-function swapStep({ names, cluster }: RestoreTerms): Step {
-  return {
+function swapStep({ names, cluster }: RestoreTerms, check: Step<Checked>): Step<undefined> {
+  return defineStep({
     name: 'swap',
     describe: () =>
       `rename ${names.database} to ${names.kept} and ${names.fresh} to ${names.database}, in one transaction`,
-    run: async (context) => {
-      const { manifest, wasClosed } = checked(context);
+    run: async ({ outputOf }) => {
+      const { manifest, wasClosed } = outputOf(check);
       await applyProperties(cluster, names.fresh, manifest.properties);
       await recordKept(cluster, names);
       await swapDatabases(cluster, { ...names, wasClosed });
       return { detail: `the old database is kept as ${names.kept}` };
     },
-    undo: async (context) => {
-      await swapBack(cluster, { ...names, wasClosed: checked(context).wasClosed });
+    undo: async ({ outputOf }) => {
+      await swapBack(cluster, { ...names, wasClosed: outputOf(check).wasClosed });
       unrecordKept(names);
     },
+    afterCrash: 'ask',
     probe: async () => ((await isSwapped(cluster, names)) ? 'done' : 'not-done'),
-  };
+  });
 }
 
-function startStep(terms: RestoreTerms): Step {
-  return {
+function startStep(terms: RestoreTerms, check: Step<Checked>): Step<undefined> {
+  return defineStep({
     name: 'start-services',
     describe: () => 'start the services in the reverse order, each until it is healthy',
-    isRepeatable: true,
-    run: async (context) => {
-      await admitSessions(terms.cluster, { ...terms.names, wasClosed: checked(context).wasClosed });
-      await startServices(terms, context.signal);
+    run: async ({ signal, outputOf }) => {
+      await admitSessions(terms.cluster, { ...terms.names, wasClosed: outputOf(check).wasClosed });
+      await startServices(terms, signal);
       return {};
     },
     // Stopped again, so that the old database can be put back under them.
     undo: ({ signal }) => stopServices(terms, signal),
-  };
+    afterCrash: 'repeat',
+  });
 }
 
-function cleanUpStep(terms: RestoreTerms): Step {
-  return {
+function cleanUpStep(terms: RestoreTerms): Step<undefined> {
+  return defineStep({
     name: 'clean-up',
     describe: () => 'remove what was fetched from the bucket, or decrypted',
-    isRepeatable: true,
-    // A good restore stays.
-    takesNothingBack: true,
     run: ({ envelope }) => {
       terms.state.dump?.close();
       removeWorkDir(PATHS.work, envelope.id);
       return Promise.resolve({});
     },
-  };
+    // A good restore stays.
+    takesNothingBack: true,
+    afterCrash: 'repeat',
+  });
 }
 
-function restoreTerms(input: unknown, { policy, envelope }: HostContext): RestoreTerms {
-  const spec = restoreRun.spec.parse(input);
+function restoreTerms(spec: RestoreTerms['spec'], { policy, envelope }: HostContext): RestoreTerms {
   const cluster = lookUp(policy.databases, spec.database);
   if (!policy.backup || !cluster)
-    throw new LamplighterError('refused', `restore ${spec.database}: the policy has no terms for it`);
+    throw new LamplighterError(
+      'refused',
+      `restore ${spec.database}: the host's policy has no backup section, or does not list this database`,
+    );
   return {
     spec,
     host: envelope.host,
@@ -233,31 +238,36 @@ function restoreTerms(input: unknown, { policy, envelope }: HostContext): Restor
   };
 }
 
-const AFTER_SWAP = new Set(['swap', 'start-services', 'clean-up']);
-
-/** Procedures of the runner. */
-export const procedures: Record<string, Plan> = {
-  [restoreRun.name]: (input, context) => {
-    const terms = restoreTerms(input, context);
-    const { spec, names } = terms;
+/** Up to the swap a crash undoes everything; from then on the new database stands, and the restore goes on. */
+function planRestoration(terms: RestoreTerms): Procedure<z.input<typeof restoreRun.result>> {
+  const { spec, names } = terms;
+  const check = checkBackupStep(terms);
+  const filling = fillSteps(terms);
+  return {
     // What needs nothing stopped comes before: whether the server has the database's locale shows when it is made.
-    const makers = [checkBackupStep, rolesStep, createStep, stopStep];
-    const steps = [
-      ...makers.map((make) => make(terms)),
-      ...fillSteps(terms),
-      ...[swapStep, startStep, cleanUpStep].map((make) => make(terms)),
-    ];
-    return {
-      steps,
-      result: (done) => ({
-        backupId: spec.backupId,
-        database: spec.database,
-        keptAs: names.kept,
-        tables: checked(done).manifest.tables.length,
-        ...readOutcome(done),
-        durationMs: Math.max(0, Date.now() - Date.parse(done.envelope.issuedAt)),
-      }),
-      afterCrash: (step) => (AFTER_SWAP.has(step) ? 'go-on' : 'undo'),
-    };
-  },
-};
+    steps: [
+      check,
+      rolesStep(terms),
+      createStep(terms, check),
+      stopStep(terms),
+      filling.fill,
+      filling.compare,
+      filling.handOver,
+      swapStep(terms, check),
+      startStep(terms, check),
+      cleanUpStep(terms),
+    ],
+    result: (done) => ({
+      backupId: spec.backupId,
+      database: spec.database,
+      keptAs: names.kept,
+      tables: done.outputOf(check).manifest.tables.length,
+      ...readOutcome(filling, done),
+      durationMs: Math.max(0, Date.now() - Date.parse(done.envelope.issuedAt)),
+    }),
+  };
+}
+
+export const twins = [
+  defineProcedure(restoreRun, (spec, context) => planRestoration(restoreTerms(spec, context))),
+];

@@ -1,8 +1,10 @@
 // service.*: what is done about a systemd unit.
 import * as z from 'zod';
+import { UnitStatus } from '#shared/command/report.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import {
   type LogLine,
+  serviceFollow,
   serviceLogs,
   serviceReload,
   serviceRestart,
@@ -18,8 +20,9 @@ import { readLastLines } from '../host/journald.ts';
 import { awaitSettled, controlArguments, controlUnit, readMoment, type UnitVerb } from '../host/systemd.ts';
 import { describeMoment, restingStandOf, standOf, type UnitMoment } from '../host/unit-stand.ts';
 import { readUnit } from '../host/unit-status.ts';
-import type { Probe, Procedure, Step, StepContext } from '../runner/steps.ts';
-import type { Plan, Read } from './twin.ts';
+import type { LineSource } from '../live/stream.ts';
+import { defineStep, type Probe, type Procedure, type Step } from '../runner/step.ts';
+import { defineProcedure, defineRead } from './twin.ts';
 
 const JOURNAL_LINES = 50;
 
@@ -46,10 +49,14 @@ async function failWithJournal(
   });
 }
 
-function checkUnit({ unit }: UnitSpec): Step {
-  return {
+const Before = z.object({ invocationId: z.string() });
+type Before = z.infer<typeof Before>;
+
+function checkUnit({ unit }: UnitSpec): Step<Before> {
+  return defineStep({
     name: 'check-unit',
     describe: () => `see that systemd knows ${unit}`,
+    output: Before,
     run: async () => {
       const moment = await readMoment(unit);
       if (moment.loadState !== 'loaded') {
@@ -63,18 +70,16 @@ function checkUnit({ unit }: UnitSpec): Step {
         detail: `${unit} is ${describeMoment(moment)}; systemd gives it ${limits}`,
       };
     },
-    isRepeatable: true,
-  };
+    afterCrash: 'repeat',
+  });
 }
 
 function limitText(span: string, verb: string): string {
   return span === '' ? `no limit to ${verb}` : `${span} to ${verb}`;
 }
 
-const Before = z.object({ invocationId: z.string() });
-
 /** Whether the verb took effect, from what the unit is at now and which start of it ran before. */
-export function judgeAction(verb: UnitVerb, before: string | undefined, now: UnitMoment): Probe {
+export function judgeAction(verb: UnitVerb, before: string, now: UnitMoment): Probe {
   switch (verb) {
     case 'reload':
       // It leaves no trace.
@@ -85,7 +90,7 @@ export function judgeAction(verb: UnitVerb, before: string | undefined, now: Uni
     case 'start':
       return now.isMoving ? 'cannot-tell' : judgeStart(before, now, restingStandOf(now) === 'up');
     case 'restart':
-      return before === undefined ? 'cannot-tell' : judgeRestart(before, now);
+      return judgeRestart(before, now);
   }
 }
 
@@ -96,20 +101,15 @@ function judgeRestart(before: string, now: UnitMoment): Probe {
 }
 
 /** `isUp`: it is up as it should be after this start. */
-function judgeStart(before: string | undefined, now: UnitMoment, isUp: boolean): Probe {
+function judgeStart(before: string, now: UnitMoment, isUp: boolean): Probe {
   if (restingStandOf(now) !== 'done') return isUp ? 'done' : 'not-done';
   // A oneshot that ran to its end: this time, or an earlier one? systemd forgets it soon.
-  if (before === undefined || now.invocationId === '') return 'cannot-tell';
+  if (now.invocationId === '') return 'cannot-tell';
   return now.invocationId === before ? 'not-done' : 'done';
 }
 
-async function probeAction(verb: UnitVerb, unit: string, context: StepContext): Promise<Probe> {
-  const before = Before.safeParse(context.data.get('check-unit')).data?.invocationId;
-  return judgeAction(verb, before, await awaitSettled(unit, context.signal));
-}
-
-function actOn({ unit }: UnitSpec, verb: UnitVerb): Step {
-  return {
+function actOn({ unit }: UnitSpec, verb: UnitVerb, check: Step<Before>): Step<undefined> {
+  return defineStep({
     name: verb,
     describe: () => `${PATHS.systemctl} ${controlArguments(verb, unit).join(' ')}`,
     run: async ({ signal, envelope }) => {
@@ -119,36 +119,40 @@ function actOn({ unit }: UnitSpec, verb: UnitVerb): Step {
       );
       return {};
     },
-    probe: (context) => probeAction(verb, unit, context),
-  };
+    afterCrash: 'ask',
+    probe: async ({ signal, outputOf }) =>
+      judgeAction(verb, outputOf(check).invocationId, await awaitSettled(unit, signal)),
+  });
 }
 
-function checkHealth({ unit, health }: UnitSpec): Step {
-  return {
+function checkHealth({ unit, health }: UnitSpec): Step<UnitStatus> {
+  return defineStep({
     name: 'check-health',
     describe: () => `wait until ${unit} is healthy: ${JSON.stringify(health)}`,
+    output: UnitStatus,
     run: async ({ signal }) => {
       const detail = await awaitHealthy(unit, health, signal).catch((thrown) =>
         failWithJournal(unit, 'unhealthy', thrown),
       );
       return { data: await readUnit(unit), detail };
     },
-    isRepeatable: true,
-  };
+    afterCrash: 'repeat',
+  });
 }
 
-function checkStopped({ unit }: UnitSpec): Step {
-  return {
+function checkStopped({ unit }: UnitSpec): Step<UnitStatus> {
+  return defineStep({
     name: 'check-stopped',
     describe: () => `see that ${unit} is inactive`,
+    output: UnitStatus,
     run: async () => {
       const moment = await readMoment(unit);
       const stand = standOf(moment);
       if (stand === 'up' || stand === 'moving') throw notStopped(unit, moment);
       return { data: await readUnit(unit), detail: `${unit} is ${describeMoment(moment)}` };
     },
-    isRepeatable: true,
-  };
+    afterCrash: 'repeat',
+  });
 }
 
 function notStopped(unit: string, moment: UnitMoment): LamplighterError {
@@ -157,28 +161,48 @@ function notStopped(unit: string, moment: UnitMoment): LamplighterError {
   return new LamplighterError('failed', `stop ${unit}: it is ${describeMoment(moment)}`, hint);
 }
 
-function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure {
+function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure<{ unit: UnitStatus; healthy: boolean }> {
+  const check = checkUnit(spec);
   const last = verb === 'stop' ? checkStopped(spec) : checkHealth(spec);
   return {
-    steps: [checkUnit(spec), actOn(spec, verb), last],
-    result: ({ data }) => ({ unit: data.get(last.name), healthy: verb !== 'stop' }),
+    steps: [check, actOn(spec, verb, check), last],
+    result: ({ outputOf }) => ({ unit: outputOf(last), healthy: verb !== 'stop' }),
   };
 }
 
-/** Procedures of the runner. */
-export const procedures: Record<string, Plan> = {
-  [serviceStart.name]: (spec) => procedureOf('start', serviceStart.spec.parse(spec)),
-  [serviceStop.name]: (spec) => procedureOf('stop', serviceStop.spec.parse(spec)),
-  [serviceRestart.name]: (spec) => procedureOf('restart', serviceRestart.spec.parse(spec)),
-  [serviceReload.name]: (spec) => procedureOf('reload', serviceReload.spec.parse(spec)),
-};
+/** The reader's lines, as they come, as a source for the live relay. */
+function followThrough(signed: Parameters<typeof askReader>[1]): LineSource {
+  return (onLine, onEnd) => {
+    const stop = new AbortController();
+    const over = askReader(PATHS.readerSocket, signed, onLine, stop.signal).then(
+      () => onEnd('the journal ended'),
+      (error: unknown) => {
+        if (!stop.signal.aborted) onEnd(messageOf(error));
+      },
+    );
+    return {
+      stop: async () => {
+        stop.abort();
+        await over;
+      },
+    };
+  };
+}
 
-/** Reads of the agent. */
-export const reads: Record<string, Read> = {
-  [serviceStatus.name]: async (spec) => ({ unit: await readUnit(serviceStatus.spec.parse(spec).unit) }),
-  [serviceLogs.name]: async (_spec, { signed, signal }) => {
+export const twins = [
+  defineProcedure(serviceStart, (spec) => procedureOf('start', spec)),
+  defineProcedure(serviceStop, (spec) => procedureOf('stop', spec)),
+  defineProcedure(serviceRestart, (spec) => procedureOf('restart', spec)),
+  defineProcedure(serviceReload, (spec) => procedureOf('reload', spec)),
+  defineRead(serviceStatus, async ({ unit }) => ({ unit: await readUnit(unit) })),
+  defineRead(serviceLogs, async (_spec, { signed, signal }) => {
     const lines: LogLine[] = [];
     const { isCut } = await askReader(PATHS.readerSocket, signed, (line) => lines.push(line), signal);
     return { lines, truncated: isCut };
-  },
-};
+  }),
+  defineRead(serviceFollow, async ({ ticket, relayUrl }, { signal, signed }) => {
+    // Loaded by the agent alone: the runner has these twins, too, and no use for a WebSocket.
+    const { streamToRelay } = await import('../live/stream.ts');
+    return await streamToRelay({ relayUrl, ticket, source: followThrough(signed), signal, nowMs: Date.now });
+  }),
+];

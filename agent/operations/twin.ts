@@ -1,8 +1,11 @@
-// What an operation's twin on the host is: a read, done by the agent itself, or a procedure, done by the runner.
+// What an operation's twin on the host is: a read, answered by the agent itself, or a procedure, carried out by the runner.
+import type * as z from 'zod';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
+import type { OperationDefinition } from '#shared/operations/definition.ts';
 import type { Policy } from '#shared/policy/policy.ts';
+import type { Risk } from '#shared/role.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
-import type { Procedure } from '../runner/steps.ts';
+import type { Procedure } from '../runner/step.ts';
 
 export interface HostContext {
   policy: Policy;
@@ -18,5 +21,25 @@ export interface ReadContext extends HostContext {
 /** Answers a read. */
 export type Read = (spec: unknown, context: ReadContext) => Promise<unknown>;
 
-/** Plans a procedure for a parsed spec. */
+/** Plans a procedure. */
 export type Plan = (spec: unknown, context: HostContext) => Procedure;
+
+export type Twin = { operation: string } & ({ read: Read } | { plan: Plan });
+
+/** The twin of an operation that only reads. */
+export function defineRead<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(
+  operation: OperationDefinition<P, S, R, 'read'>,
+  answer: (spec: z.infer<S>, context: ReadContext) => Promise<z.input<R>>,
+): Twin {
+  const { name, spec } = operation;
+  return { operation: name, read: async (given, context) => await answer(spec.parse(given), context) };
+}
+
+/** The twin of an operation that changes something. */
+export function defineProcedure<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(
+  operation: OperationDefinition<P, S, R, Exclude<Risk, 'read'>>,
+  plan: (spec: z.infer<S>, context: HostContext) => Procedure<z.input<R>>,
+): Twin {
+  const { name, spec } = operation;
+  return { operation: name, plan: (given, context) => plan(spec.parse(given), context) };
+}

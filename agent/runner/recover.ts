@@ -1,16 +1,14 @@
 // After a runner ended without a report: what an interrupted procedure comes to.
 import { messageOf } from '#shared/errors.ts';
+import type { Probe, Procedure, Step } from './step.ts';
 import type { StepEntry } from './step-record.ts';
 import {
   brief,
   type Ending,
   type Execution,
   openProgress,
-  type Probe,
-  type Procedure,
   type Progress,
   runFrom,
-  type Step,
   undoAndTell,
   writeIfPossible,
 } from './steps.ts';
@@ -43,20 +41,20 @@ export async function recoverProcedure(execution: Execution): Promise<Ending> {
       `interrupted in ${step.name}; ${attempts} recoveries did not end it${tellLastLook(before)}`,
     );
   writeIfPossible(progress.writer, { step: step.name, phase: 'note', detail: TAKEN_UP });
-  if (mustUndo(procedure, step, before, last)) return await undoAfterCrash(procedure, progress, at, before);
+  if (mustUndo(step, before, last)) return await undoAfterCrash(procedure, progress, at, before);
   if (endOf(before, last)) return await runFrom(procedure, progress, at + 1);
-  if (step.isRepeatable) return await runFrom(procedure, progress, at);
-  return await askProbe(procedure, progress, at, step);
+  if (step.afterCrash === 'ask') return await askProbe(procedure, progress, at, step);
+  return await runFrom(procedure, progress, at);
 }
 
 function endOf(before: readonly StepEntry[], begin: StepEntry): StepEntry | undefined {
   return before.find(({ step, phase, seq }) => step === begin.step && phase === 'end' && seq > begin.seq);
 }
 
-function mustUndo(procedure: Procedure, step: Step, before: readonly StepEntry[], begin: StepEntry): boolean {
+function mustUndo(step: Step, before: readonly StepEntry[], begin: StepEntry): boolean {
   if (before.some(({ phase }) => phase === 'undo-begin')) return true;
   if (endOf(before, begin)?.ok === false) return !step.takesNothingBack;
-  return procedure.afterCrash?.(step.name) === 'undo';
+  return step.afterCrash === 'undo';
 }
 
 function tellLastLook(before: readonly StepEntry[]): string {
@@ -64,9 +62,11 @@ function tellLastLook(before: readonly StepEntry[]): string {
   return last?.detail === undefined ? '' : `; ${last.detail}`;
 }
 
-async function look(step: Step, { context, writer }: Progress): Promise<Probe | undefined> {
+type Asked = Extract<Step, { afterCrash: 'ask' }>;
+
+async function look(step: Asked, { context, writer }: Progress): Promise<Probe> {
   try {
-    return await step.probe?.(context);
+    return await step.probe(context);
   } catch (error) {
     writeIfPossible(writer, {
       step: step.name,
@@ -77,8 +77,8 @@ async function look(step: Step, { context, writer }: Progress): Promise<Probe | 
   }
 }
 
-async function askProbe(procedure: Procedure, progress: Progress, at: number, step: Step): Promise<Ending> {
-  const probe = (await look(step, progress)) ?? 'cannot-tell';
+async function askProbe(procedure: Procedure, progress: Progress, at: number, step: Asked): Promise<Ending> {
+  const probe = await look(step, progress);
   writeIfPossible(progress.writer, {
     step: step.name,
     phase: 'note',

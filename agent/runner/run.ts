@@ -6,15 +6,16 @@ import type { CommandEnvelope } from '#shared/command/envelope.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
-import { planProcedure } from '../operations/procedures.ts';
+import { planProcedure } from '../operations/registry.ts';
 import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { finishRun } from './finish.ts';
 import { readHorizon } from './horizon.ts';
 import type { Locks } from './locks.ts';
 import { recoverProcedure } from './recover.ts';
+import type { Procedure } from './step.ts';
 import { createRun, openStepWriter, readSteps } from './step-record.ts';
-import { brief, type Ending, type Execution, hintFor, type Procedure, runProcedure } from './steps.ts';
+import { brief, type Ending, type Execution, hintFor, runProcedure } from './steps.ts';
 
 export interface Runner {
   host: string;

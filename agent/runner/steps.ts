@@ -1,72 +1,16 @@
-// A procedure as a list of steps, and its execution: recorded before and after each, undone in reverse when one fails.
-import type { CommandEnvelope } from '#shared/command/envelope.ts';
+// The execution of a procedure: each step is recorded before and after it runs, and undone in reverse order when one fails.
 import { type FinishedReport, OutcomeCode } from '#shared/command/report.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
-import type { Policy } from '#shared/policy/policy.ts';
-import type { Signer } from '#shared/signing/dsse.ts';
+import { describeIssues } from '#shared/plain-issue.ts';
 import { redact, redactLines } from '../host/redact.ts';
+import type { Procedure, Shortfall, Step, StepContext } from './step.ts';
 import type { StepEntry, StepWriter } from './step-record.ts';
-
-/** What steps work with. */
-export interface StepContext {
-  readonly envelope: CommandEnvelope;
-  readonly policy: Policy;
-  /** The host's runner key: manifests are signed with it. */
-  readonly signer: Signer;
-  /** Aborted when the command's time is up; a step passes it on to what it starts. */
-  readonly signal: AbortSignal;
-  /** What earlier steps returned, by step name; survives a crash. */
-  readonly data: ReadonlyMap<string, unknown>;
-  /** Says something to whoever watches. */
-  note(text: string): void;
-}
-
-export type Probe = 'done' | 'not-done' | 'cannot-tell';
-
-export interface Step {
-  name: string;
-  /** What it would do, for a dry run: program and arguments where there are some. */
-  describe(): string;
-  /** Does it. What it returns (JSON) is kept for later steps, `undo` and recovery. */
-  run(context: StepContext): Promise<StepOutcome>;
-  /** Takes it back; must be harmless when the step never happened or was undone before. */
-  undo?(context: StepContext): Promise<void>;
-  /** True when doing it twice is the same as doing it once: after a crash it is simply done again. */
-  isRepeatable?: true;
-  /** True when the work stands without it: it is begun although the time is up, and its failure is told and undoes nothing. */
-  takesNothingBack?: true;
-  /** Finds out, read-only, whether it happened; asked after a crash in the middle of a step that is not repeatable. */
-  probe?(context: StepContext): Promise<Probe>;
-}
-
-export interface StepOutcome {
-  data?: unknown;
-  /** One line for people. */
-  detail?: string;
-}
-
-export interface Procedure {
-  steps: readonly Step[];
-  /** The operation's result, from what the steps returned. What it throws has everything undone. */
-  result(context: StepContext): unknown;
-  /** Asked when all steps have ended well: a failure all the same, where their work stands but is not all that was asked for. */
-  shortfall?(context: StepContext): Shortfall | undefined;
-  /** After a crash in this step: go on when its probe says it happened, or undo. Default: go on. */
-  afterCrash?(step: string): 'go-on' | 'undo';
-}
-
-/** What is missing; nothing is undone for it, and the result is told all the same. */
-export interface Shortfall {
-  code: OutcomeCode;
-  message: string;
-  hint?: string;
-}
 
 export type Ending = Pick<FinishedReport, 'state' | 'code' | 'message' | 'hint' | 'result' | 'output'>;
 
 export interface Execution {
   procedure: Procedure;
-  context: Omit<StepContext, 'data' | 'note'>;
+  context: Omit<StepContext, keyof Outputs | 'note'>;
   writer: StepWriter;
   /** A step goes on although its time is long up: nothing short of ending the process, and all it started, stops it. */
   onStuck(step: string): void;
@@ -88,18 +32,24 @@ export function hintFor(thrown: unknown): { hint?: string } {
   return hint === undefined ? {} : { hint: brief(hint) };
 }
 
+type Outputs = Pick<StepContext, 'outputOf' | 'hasEnded'>;
+
+/** What a step has left, or why its record can't be read. */
+type Kept = { data: unknown } | { fault: string };
+
 export interface Progress {
   context: StepContext;
-  data: Map<string, unknown>;
+  kept: Map<Step, Kept>;
   writer: StepWriter;
   onStuck(step: string): void;
 }
 
-export function openProgress({ context, writer, before, onStuck }: Execution): Progress {
-  const data = new Map(
-    before
-      .filter(({ phase, ok }) => phase === 'end' && ok !== false)
-      .map((entry) => [entry.step, entry.data]),
+export function openProgress({ procedure, context, writer, before, onStuck }: Execution): Progress {
+  const kept = new Map(
+    procedure.steps.flatMap((step) => {
+      const end = before.findLast((entry) => entry.step === step.name && isGoodEnd(entry));
+      return end ? [[step, recall(step, end)] as const] : [];
+    }),
   );
   let current = '';
   const tracking: StepWriter = {
@@ -109,7 +59,30 @@ export function openProgress({ context, writer, before, onStuck }: Execution): P
     },
   };
   const note = (text: string): void => writer.write({ step: current, phase: 'note', detail: brief(text) });
-  return { context: { ...context, data, note }, data, writer: tracking, onStuck };
+  return { context: { ...context, ...outputsOf(kept), note }, kept, writer: tracking, onStuck };
+}
+
+function isGoodEnd({ phase, ok }: StepEntry): boolean {
+  return phase === 'end' && ok !== false;
+}
+
+/** An earlier version may have written it. A fault shows where the data is needed: the steps that need none are still undone. */
+function recall({ output }: Step, { data }: StepEntry): Kept {
+  const parsed = output?.safeParse(data);
+  if (!parsed?.error) return { data: parsed?.data };
+  return { fault: describeIssues(parsed.error.issues, 'the record') };
+}
+
+function outputsOf(kept: ReadonlyMap<Step, Kept>): Outputs {
+  return {
+    hasEnded: (step) => kept.has(step),
+    outputOf: <T>(step: Step<T>): T => {
+      const found = kept.get(step) ?? { fault: 'it has not ended well' };
+      // The step's own schema or its own `run` gave it.
+      if ('data' in found) return found.data as T;
+      throw new LamplighterError('internal', `read what step ${step.name} returned: ${found.fault}`);
+    },
+  };
 }
 
 /** Runs a procedure from its first step. */
@@ -157,7 +130,7 @@ export function writeIfPossible(writer: StepWriter, entry: Parameters<StepWriter
 
 async function runStep(
   step: Step,
-  { context, data, writer, onStuck }: Progress,
+  { context, kept, writer, onStuck }: Progress,
 ): Promise<{ thrown: unknown } | undefined> {
   const release = watchStop(context.signal, () => onStuck(step.name));
   try {
@@ -165,7 +138,7 @@ async function runStep(
     writer.write({ step: step.name, phase: 'begin' });
     if (!step.takesNothingBack) context.signal.throwIfAborted();
     const outcome = await step.run(context);
-    data.set(step.name, outcome.data);
+    kept.set(step, { data: outcome.data });
     const detail = outcome.detail === undefined ? {} : { detail: brief(outcome.detail) };
     writer.write({ step: step.name, phase: 'end', ok: true, data: outcome.data, ...detail });
     return undefined;

@@ -23,11 +23,12 @@ export interface OperationDefinition<
   P extends z.ZodType = z.ZodType,
   S extends z.ZodType = z.ZodType,
   R extends z.ZodType = z.ZodType,
+  K extends Risk = Risk,
 > {
   name: string;
   /** One line for help and the catalogue, imperative. */
   summary: string;
-  risk: Risk;
+  risk: K;
   /** The least role that may ask, where the risk's own would let too many. */
   role?: Role;
   /** What a caller gives; flat, with `.describe()` on each field, since flags and forms derive from it. */
@@ -54,10 +55,13 @@ export interface OperationDefinition<
   permit(spec: z.infer<S>, policy: Policy, issuedAtMs: number): PolicyVerdict;
 }
 
-/** Keeps the three schemas' types while checking the shape. */
-export function defineOperation<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(
-  definition: OperationDefinition<P, S, R>,
-): OperationDefinition<P, S, R> {
+/** Keeps the types of the three schemas and of the risk while checking the shape. */
+export function defineOperation<
+  P extends z.ZodType,
+  S extends z.ZodType,
+  R extends z.ZodType,
+  K extends Risk,
+>(definition: OperationDefinition<P, S, R, K>): OperationDefinition<P, S, R, K> {
   return definition;
 }
 

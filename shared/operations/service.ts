@@ -115,7 +115,7 @@ const UnitResult = z.lazy(() => z.strictObject({ unit: UnitStatus, healthy: z.bo
 
 function unitOperation(
   action: 'start' | 'stop' | 'restart' | 'reload',
-  risk: Risk,
+  risk: Exclude<Risk, 'read'>,
   summary: string,
   timeoutMs: number,
 ) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { dumpArguments } from '#agent/operations/backup-dump.ts';
 import { expectBytes } from '#agent/operations/backup-size.ts';
-import { planProcedure } from '#agent/operations/procedures.ts';
+import { planProcedure } from '#agent/operations/registry.ts';
 import { restoreNames } from '#agent/operations/restore-database.ts';
 import { restoreArguments } from '#agent/operations/restore-pass.ts';
 import { backupTimeMs } from '#shared/backup/manifest.ts';
@@ -98,14 +98,42 @@ test.each([
   );
 });
 
+const ORDERS = {
+  'backup.run': { database: 'analytics', localRetentionDays: 30 },
+  'restore.run': { backupId: BACKUP_ID, database: 'analytics', confirm: 'analytics', services: [] },
+};
+
+// The names are in the records of hosts: an agent that is updated in the middle of a command recovers by them.
 test.each([
-  ['backup.run', { database: 'analytics', localRetentionDays: 30 }, ['upload', 'retention']],
+  ['backup.run', ['prepare', 'database', 'globals', 'config'], 'undo'],
+  ['backup.run', ['manifest'], 'ask'],
+  ['backup.run', ['upload', 'retention'], 'repeat'],
   [
     'restore.run',
-    { backupId: BACKUP_ID, database: 'analytics', confirm: 'analytics', services: [] },
-    ['clean-up'],
+    [
+      'check-backup',
+      'restore-roles',
+      'create-database',
+      'stop-services',
+      'restore-database',
+      'check-rows',
+      'hand-over',
+    ],
+    'undo',
   ],
-])('the work of %s stands without its last steps', (operation, spec, last) => {
-  const steps = planProcedure(operation, spec, { policy, envelope })?.steps ?? [];
+  ['restore.run', ['swap'], 'ask'],
+  ['restore.run', ['start-services', 'clean-up'], 'repeat'],
+] as const)('a crash of %s in %j: %s', (operation, names, policyOfCrash) => {
+  const steps = planProcedure(operation, ORDERS[operation], { policy, envelope })?.steps ?? [];
+  expect(steps.filter(({ afterCrash }) => afterCrash === policyOfCrash).map(({ name }) => name)).toEqual(
+    names,
+  );
+});
+
+test.each([
+  ['backup.run', ['upload', 'retention']],
+  ['restore.run', ['clean-up']],
+] as const)('the work of %s stands without its last steps', (operation, last) => {
+  const steps = planProcedure(operation, ORDERS[operation], { policy, envelope })?.steps ?? [];
   expect(steps.filter(({ takesNothingBack }) => takesNothingBack).map(({ name }) => name)).toEqual(last);
 });

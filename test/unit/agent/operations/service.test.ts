@@ -22,7 +22,6 @@ test.each([
   ['restart', 'it is down', 'old', at('inactive', 'old'), 'not-done'],
   ['restart', 'the new one tries again and again', 'old', at('activating', 'new', true), 'done'],
   ['restart', 'the old one is still being stopped', 'old', at('deactivating', 'old', true), 'cannot-tell'],
-  ['restart', 'nobody noted the old one', undefined, at('active'), 'cannot-tell'],
   ['restart', 'a oneshot ended well again', 'old', once('new'), 'done'],
   ['restart', 'a oneshot ended badly', 'old', once('new', 'exit-code'), 'not-done'],
   ['start', 'a oneshot ended well', '', once('new'), 'done'],

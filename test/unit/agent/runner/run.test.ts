@@ -286,7 +286,7 @@ describe('recovered', () => {
   test('after the last step, before the report: only the report is written', async () => {
     const envelope = await interrupted();
     begin();
-    const data = { path: 'p', appended: true };
+    const data = { path: '/opt/app/logs/alerts.jsonl', appended: true };
     openStepWriter(runner.runsDir, ID, runner.clock).write({ step: 'append', phase: 'end', ok: true, data });
     await recover(runner, envelope);
     expect(report()).toMatchObject({ state: 'succeeded', result: data });

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import * as z from 'zod';
 import { recoverProcedure } from '#agent/runner/recover.ts';
+import { defineStep, type Procedure, type Step, type StepContext } from '#agent/runner/step.ts';
 import type { StepEntry } from '#agent/runner/step-record.ts';
-import { type Execution, type Procedure, runProcedure, type Step } from '#agent/runner/steps.ts';
+import { type Execution, runProcedure } from '#agent/runner/steps.ts';
 import { CommandEnvelope } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { Policy } from '#shared/policy/policy.ts';
@@ -32,25 +34,44 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A step that notes that it ran, and that it was undone. */
-function step(name: string, change: Partial<Step> = {}): Step {
+type Change = Partial<Pick<Step<string>, 'run' | 'undo' | 'takesNothingBack' | 'afterCrash'>>;
+
+function body(name: string) {
   return {
     name,
     describe: () => name,
-    run: () => {
-      done.push(name);
-      return Promise.resolve({ data: `${name}-data` });
-    },
     undo: () => {
       done.push(`undo ${name}`);
       return Promise.resolve();
     },
-    ...change,
   };
 }
 
+/** A step that notes that it ran, and that it was undone. */
+function step(name: string, change: Change = {}): Step<string> {
+  return {
+    ...body(name),
+    output: z.string(),
+    run: () => {
+      done.push(name);
+      return Promise.resolve({ data: `${name}-data` });
+    },
+    afterCrash: 'undo',
+    ...change,
+  } as Step<string>;
+}
+
+/** A step whose probe tells whether it happened. */
+function probed(name: string, probe: () => Promise<'done' | 'not-done' | 'cannot-tell'>): Step {
+  const run = () => {
+    done.push(name);
+    return Promise.resolve({});
+  };
+  return { ...body(name), run, afterCrash: 'ask', probe };
+}
+
 const hinted = () => new LamplighterError('failed', 'disk is full', { hint: 'Make room.' });
-const failing = (error: unknown): Partial<Step> => ({ run: () => Promise.reject(error) });
+const failing = (error: unknown): Change => ({ run: () => Promise.reject(error) });
 
 function execution(procedure: Procedure, before: StepEntry[] = [], signal = new AbortController().signal) {
   const written: string[] = [];
@@ -68,7 +89,8 @@ function execution(procedure: Procedure, before: StepEntry[] = [], signal = new 
 
 const procedure = (steps: Step[], change: Partial<Procedure> = {}): Procedure => ({
   steps,
-  result: ({ data }) => Object.fromEntries(data),
+  result: ({ hasEnded, outputOf }) =>
+    Object.fromEntries(steps.filter(hasEnded).map((one) => [one.name, outputOf(one)])),
   ...change,
 });
 
@@ -130,7 +152,7 @@ describe('run', () => {
     const last = step('b', {
       run: () => {
         stop.abort();
-        return Promise.resolve({});
+        return Promise.resolve({ data: 'b-data' });
       },
     });
     const steps = [step('a'), last, step('c', { takesNothingBack: true, ...change })];
@@ -213,7 +235,7 @@ describe('run', () => {
     const slow = step('a', {
       run: () => {
         stop.abort();
-        return Promise.resolve({});
+        return Promise.resolve({ data: '' });
       },
     });
     const { run } = execution(procedure([slow, step('b')]), [], stop.signal);
@@ -237,62 +259,83 @@ describe('run', () => {
 });
 
 describe('recovery after a crash', () => {
-  const probing = (answer: 'done' | 'not-done' | 'cannot-tell'): Partial<Step> => ({
-    probe: () => Promise.resolve(answer),
-  });
+  const answering = (answer: 'done' | 'not-done' | 'cannot-tell') =>
+    probed('b', () => Promise.resolve(answer));
+  const repeatable: Change = { afterCrash: 'repeat' };
   const inB = [entry(1, 'a', 'begin'), entry(2, 'a', 'end', true), entry(3, 'b', 'begin')];
+  const failedInB = [...inB, entry(4, 'b', 'end', false)];
 
-  test.each([
-    ['between two steps: goes on with the next', inB.slice(0, 2), {}, ['b', 'c'], 'succeeded'],
-    ['in a step that happened: goes on after it', inB, probing('done'), ['c'], 'succeeded'],
-    ['in a step that may be done again: does it again', inB, { isRepeatable: true }, ['b', 'c'], 'succeeded'],
-    ['in a step that did not happen: undoes', inB, probing('not-done'), ['undo b', 'undo a'], 'failed'],
-    ['in a step that nobody can tell of: says so', inB, probing('cannot-tell'), [], 'unknown'],
-    ['in a step without a probe: says so', inB, {}, [], 'unknown'],
+  test.each<[string, StepEntry[], Step, string[], string]>([
+    ['after a step that stands: goes on with the next', inB.slice(0, 2), step('b'), ['b', 'c'], 'succeeded'],
+    ['in a step that happened: goes on after it', inB, answering('done'), ['c'], 'succeeded'],
+    ['in a step that may be done again: does it', inB, step('b', repeatable), ['b', 'c'], 'succeeded'],
+    ['in a step that did not happen: undoes', inB, answering('not-done'), ['undo b', 'undo a'], 'failed'],
+    ['in a step that nobody can tell of: says so', inB, answering('cannot-tell'), [], 'unknown'],
+    ['in a step that is to be undone: undoes', inB, step('b'), ['undo b', 'undo a'], 'failed'],
     [
-      'after a step failed: undoes',
-      [...inB, entry(4, 'b', 'end', false)],
-      {},
+      'after a step that is to be undone: undoes',
+      [...inB, entry(4, 'b', 'end', true)],
+      step('b'),
       ['undo b', 'undo a'],
       'failed',
     ],
+    ['after a step failed: undoes', failedInB, step('b', repeatable), ['undo b', 'undo a'], 'failed'],
     [
       'after a step failed that takes nothing back: goes on with the next',
-      [...inB, entry(4, 'b', 'end', false)],
-      { takesNothingBack: true },
+      failedInB,
+      step('b', { takesNothingBack: true }),
       ['c'],
       'succeeded',
     ],
     [
       'while undoing: undoes all of it again',
-      [...inB, entry(4, 'b', 'end', false), entry(5, 'b', 'undo-begin')],
-      probing('done'),
+      [...failedInB, entry(5, 'b', 'undo-begin')],
+      answering('done'),
       ['undo b', 'undo a'],
       'failed',
     ],
-  ] as [string, StepEntry[], Partial<Step>, string[], string][])(
-    '%s',
-    async (_name, before, change, did, state) => {
-      const { run } = execution(procedure([step('a'), step('b', change), step('c')]), before);
-      expect(await recoverProcedure(run)).toMatchObject({ state });
-      expect(done).toEqual(did);
-    },
-  );
+  ])('%s', async (_name, before, b, did, state) => {
+    const { run } = execution(procedure([step('a', repeatable), b, step('c')]), before);
+    expect(await recoverProcedure(run)).toMatchObject({ state });
+    expect(done).toEqual(did);
+  });
 
   test('the result is whole: what the interrupted run had returned counts', async () => {
-    const { run } = execution(procedure([step('a'), step('b')]), inB.slice(0, 2));
+    const { run } = execution(procedure([step('a', repeatable), step('b')]), inB.slice(0, 2));
     expect(await recoverProcedure(run)).toMatchObject({ result: { a: 'a-data', b: 'b-data' } });
   });
 
-  test('a procedure may ask for undoing whatever the probe would say', async () => {
-    const all = procedure([step('a'), step('b', probing('done'))], { afterCrash: () => 'undo' });
-    const { run } = execution(all, inB);
+  test('what a step returned before the crash has its own type after it', async () => {
+    const At = z.object({ at: z.coerce.date(), isNew: z.boolean().default(false) });
+    const run = () => Promise.resolve({ data: { at: new Date(), isNew: true } });
+    const first = defineStep({ ...body('a'), output: At, run, afterCrash: 'repeat' });
+    const before = [inB[0]!, { ...inB[1]!, data: { at: AT } }];
+    const result = ({ outputOf }: StepContext) => outputOf(first);
+    const recovery = execution(procedure([first], { result }), before);
+    // A record of an earlier version lacks the field.
+    const ending = await recoverProcedure(recovery.run);
+    expect(ending.result).toEqual({ at: new Date(AT), isNew: false });
+  });
+
+  test('what an earlier version recorded in another form keeps only those steps that need it from being undone', async () => {
+    const first = step('a');
+    const undo = ({ outputOf }: StepContext) => Promise.resolve(void done.push(outputOf(first)));
+    const before = [entry(1, 'a', 'begin'), { ...entry(2, 'a', 'end', true), data: 7 }, inB[2]!];
+    const { run } = execution(procedure([first, step('b', { undo })]), before);
     expect(await recoverProcedure(run)).toMatchObject({
       state: 'failed',
+      message:
+        'interrupted in b; could not be put back: b: read what step a returned: the record: it must be a text',
+    });
+    expect(done).toEqual(['undo a']);
+  });
+
+  test('the reason is the interruption, and the step is told', async () => {
+    const { run } = execution(procedure([step('a'), step('b')]), inB);
+    expect(await recoverProcedure(run)).toMatchObject({
       code: 'interrupted',
       message: 'interrupted in b; everything was put back',
     });
-    expect(done).toEqual(['undo b', 'undo a']);
   });
 
   test('what made it fail before the crash stays the reason', async () => {
@@ -312,7 +355,7 @@ describe('recovery after a crash', () => {
 
   test('a probe that fails is asked again by later recoveries, and at last its reason is told', async () => {
     const probe = vi.fn(() => Promise.reject(new Error('the database system is starting up')));
-    const all = procedure([step('a'), step('b', { probe })]);
+    const all = procedure([step('a'), probed('b', probe)]);
     const before = [...inB];
     for (let i = 0; i < 5; i += 1) {
       const { run } = execution(all, before);
@@ -333,7 +376,7 @@ describe('recovery after a crash', () => {
       detail: 'interrupted here; taken up again',
     });
     const before = [...inB, ...[4, 5, 6, 7, 8].map(note)];
-    const { run } = execution(procedure([step('a'), step('b', { isRepeatable: true })]), before);
+    const { run } = execution(procedure([step('a'), step('b', repeatable)]), before);
     expect(await recoverProcedure(run)).toMatchObject({ state: 'unknown', code: 'interrupted' });
     expect(done).toEqual([]);
   });
