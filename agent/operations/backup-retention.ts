@@ -2,8 +2,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { backupTimeMs, partFile } from '#shared/backup/manifest.ts';
+import { messageOf } from '#shared/errors.ts';
 import type { BackupId } from '#shared/names.ts';
-import { type LocalBackup, listLocalBackups, localBackupDir } from './backup-store.ts';
+import { defineStep, type Step } from '../runner/step.ts';
+import type { BackupTerms } from './backup-manifest.ts';
+import { type LocalBackup, listLocalBackups, localBackupDir, removeLocalBackup } from './backup-store.ts';
 import { readLocalManifest } from './backup-upload.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -54,4 +57,28 @@ export function chooseExpired(backups: readonly Candidate[], retentionDays: numb
     expired: old.filter((backup) => !isWaiting(backup)).map(({ backupId }) => backupId),
     waiting: old.filter(isWaiting).map(({ backupId }) => backupId),
   };
+}
+
+/** Removes what has expired; what can't be removed is told and stays. */
+export function retentionStep({ policy, localRetentionDays }: BackupTerms): Step<undefined> {
+  return defineStep({
+    name: 'retention',
+    describe: () =>
+      `remove local copies older than ${localRetentionDays} days, never the newest good one of a database or one that is not in the bucket`,
+    run: ({ note }) => {
+      const backups = listCandidates(policy.localDir);
+      const { expired, waiting } = chooseExpired(backups, localRetentionDays, Date.now());
+      for (const backupId of waiting) note(`kept ${backupId}: the bucket does not have it yet`);
+      for (const backupId of expired) {
+        try {
+          removeLocalBackup(policy.localDir, backupId);
+        } catch (error) {
+          note(`could not remove ${backupId}: ${messageOf(error)}`);
+        }
+      }
+      return Promise.resolve({ detail: `${expired.length} removed` });
+    },
+    takesNothingBack: true,
+    afterCrash: 'repeat',
+  });
 }

@@ -24,16 +24,10 @@ import {
   Prepared,
   readSummary,
 } from './backup-manifest.ts';
-import { chooseExpired, listCandidates } from './backup-retention.ts';
+import { retentionStep } from './backup-retention.ts';
 import { readGlobals, storeSecret } from './backup-secrets.ts';
 import { expectBytes } from './backup-size.ts';
-import {
-  listLocalBackups,
-  localBackupDir,
-  makeLocalBackup,
-  removeLeftover,
-  removeLocalBackup,
-} from './backup-store.ts';
+import { listLocalBackups, localBackupDir, makeLocalBackup, removeLeftover } from './backup-store.ts';
 import { uploadBackup } from './backup-upload.ts';
 import { defineProcedure, defineRead } from './twin.ts';
 
@@ -199,29 +193,6 @@ function shortfallOf(upload: Step<NotUploaded>, { hasEnded, outputOf }: StepCont
   if (!failure) return undefined;
   const { problem, hint } = failure;
   return { code: 'not-uploaded', message: problem, ...(hint === undefined ? {} : { hint }) };
-}
-
-function retentionStep({ policy, localRetentionDays }: BackupTerms): Step<undefined> {
-  return defineStep({
-    name: 'retention',
-    describe: () =>
-      `remove local copies older than ${localRetentionDays} days, never the newest good one of a database or one that is not in the bucket`,
-    run: ({ note }) => {
-      const backups = listCandidates(policy.localDir);
-      const { expired, waiting } = chooseExpired(backups, localRetentionDays, Date.now());
-      for (const backupId of waiting) note(`kept ${backupId}: the bucket does not have it yet`);
-      for (const backupId of expired) {
-        try {
-          removeLocalBackup(policy.localDir, backupId);
-        } catch (error) {
-          note(`could not remove ${backupId}: ${messageOf(error)}`);
-        }
-      }
-      return Promise.resolve({ detail: `${expired.length} removed` });
-    },
-    takesNothingBack: true,
-    afterCrash: 'repeat',
-  });
 }
 
 function backupTerms(host: string, spec: z.infer<typeof backupRun.spec>, policy: Policy): BackupTerms {

@@ -18,10 +18,9 @@ export const MAX_OPEN_FOLLOWS_PER_HOST = 8;
 const MINUTE_MS = 60_000;
 /** A read is mostly over by then. */
 const READ_RETRY_S = 5;
-const FOLLOW = 'service.follow';
-const READS = CATALOGUE.filter(({ risk, name }) => risk === 'read' && name !== FOLLOW).map(
-  ({ name }) => name,
-);
+/** Reads that end by themselves, and those that go on until somebody has had enough. */
+const READS = CATALOGUE.filter(({ risk, isStream }) => risk === 'read' && !isStream).map(({ name }) => name);
+const STREAMS = CATALOGUE.filter(({ isStream }) => isStream).map(({ name }) => name);
 
 /** Only people and webhooks ask at will; what the control plane asks for by itself is limited where it comes from. */
 function isLimited({ kind }: Actor): boolean {
@@ -37,7 +36,7 @@ export async function lockForLimits(tx: Queryable, { actor, host }: NewCommand):
 export async function checkLimits(
   tx: Queryable,
   { actor, host, requestedAt }: NewCommand,
-  { name, risk }: OperationDefinition,
+  { name, risk, isStream = false }: OperationDefinition,
 ): Promise<void> {
   if (!isLimited(actor)) return;
   const before = await nthNewestRequest(tx, actor, MAX_COMMANDS_PER_ACTOR_MINUTE + 1, requestedAt);
@@ -50,10 +49,11 @@ export async function checkLimits(
     );
   }
   if (risk !== 'read') return;
-  const [operations, most] =
-    name === FOLLOW ? [[FOLLOW], MAX_OPEN_FOLLOWS_PER_HOST] : [READS, MAX_OPEN_READS_PER_HOST];
+  const [operations, most] = isStream
+    ? [STREAMS, MAX_OPEN_FOLLOWS_PER_HOST]
+    : [READS, MAX_OPEN_READS_PER_HOST];
   if ((await countOpenCommands(tx, host, operations, requestedAt)) > most) {
-    const what = name === FOLLOW ? 'live logs are followed' : 'reads are under way';
+    const what = isStream ? 'live logs are followed' : 'reads are under way';
     throw tooMany(`ask for ${name}: ${most} ${what} on ${host} already`, READ_RETRY_S, {
       actor: `${actor.kind}:${actor.name}`,
       subject: name,

@@ -3,11 +3,12 @@ import * as z from 'zod';
 import { ROUTES } from '#shared/api/routes.ts';
 import type { OperationView } from '#shared/api/views.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
+import { isOffered } from '#shared/operations/definition.ts';
 import { roleNeededFor } from '#shared/role.ts';
 import { type Served, serve } from '../http/route.ts';
 
 function views(): OperationView[] {
-  return CATALOGUE.filter(({ isInternal }) => !isInternal).map((definition) => ({
+  return CATALOGUE.filter(isOffered).map((definition) => ({
     name: definition.name,
     summary: definition.summary,
     risk: definition.risk,

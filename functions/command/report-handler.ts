@@ -3,13 +3,13 @@ import type { Deps } from '../deps.ts';
 import type { Handler } from '../http/answer.ts';
 import { pushHandler } from '../http/private.ts';
 import { recordReport } from './record-report.ts';
-import { runReportHooks } from './report-hooks.ts';
+import { runReportEffect } from './report-effects.ts';
 
 /** Verifies and records one report; a report that must not count is written down and acknowledged. */
 export function handleReport(deps: Deps): Handler {
   return pushHandler(deps, async (message) => {
     const { outcome, report } = await recordReport(deps, message);
-    if (report) await runReportHooks(deps, report);
+    if (report) await runReportEffect(deps, report);
     return outcome;
   });
 }

@@ -6,7 +6,7 @@ import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { findOperation } from '#shared/operations/catalogue.ts';
-import type { OperationDefinition } from '#shared/operations/definition.ts';
+import { mayAsk, type OperationDefinition } from '#shared/operations/definition.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import { isRoleAtLeast, roleNeededFor } from '#shared/role.ts';
 import type { Deps } from '../deps.ts';
@@ -44,8 +44,8 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
 /** How long a command may wait to start. */
-function lifetimeMs({ name, risk }: OperationDefinition, actor: Actor): number {
-  if (name === 'alert.append') return 24 * HOUR_MS;
+function lifetimeMs({ startWithinMs, risk }: OperationDefinition, actor: Actor): number {
+  if (startWithinMs !== undefined) return startWithinMs;
   if (actor.kind === 'schedule') return 6 * HOUR_MS;
   return risk === 'read' ? MINUTE_MS : 5 * MINUTE_MS;
 }
@@ -62,15 +62,18 @@ function parseParams(definition: OperationDefinition, params: unknown): Record<s
   });
 }
 
-/** Throws `not-allowed` when the actor's role does not cover the operation's risk, or a webhook asks for a destructive one. */
+const NO_WEBHOOK =
+  "Webhooks can ask for operations that are neither destructive nor the control plane's own.";
+
+/** Throws `not-allowed` when the actor's role does not cover the operation, or a webhook asks for what none may ask for. */
 function checkRole(definition: OperationDefinition, { actor, params }: CommandOrder): void {
   const needed = roleNeededFor(definition);
-  const isForPeople = actor.kind === 'webhook' && definition.risk === 'destructive';
-  if (isRoleAtLeast(actor.role, needed) && !isForPeople) return;
+  const isNoWebhooks = actor.kind === 'webhook' && !mayAsk(definition, 'webhook');
+  if (isRoleAtLeast(actor.role, needed) && !isNoWebhooks) return;
   const detail = { role: actor.role, needed, params: shownParams(params) };
-  const who = isForPeople ? 'no webhook may' : `role ${actor.role} may not`;
+  const who = isNoWebhooks ? 'no webhook may' : `role ${actor.role} may not`;
   throw new LamplighterError('not-allowed', `ask for ${definition.name}: ${who}`, {
-    hint: isForPeople ? 'A destructive operation takes a person.' : `It takes the role ${needed}.`,
+    hint: isNoWebhooks ? NO_WEBHOOK : `It takes the role ${needed}.`,
     details: { denial: { actor: `${actor.kind}:${actor.name}`, subject: definition.name, detail } },
   });
 }

@@ -2,6 +2,7 @@
 import { ROUTES } from '#shared/api/routes.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import { isOffered } from '#shared/operations/definition.ts';
 import type { Deps } from '../deps.ts';
 import { type Served, serve } from '../http/route.ts';
 import { listCommands, toCommandView } from '../store/commands.ts';
@@ -12,7 +13,8 @@ import { showCommand } from './shown-command.ts';
 import { waitForNews } from './wait.ts';
 
 function refuseInternal(operation: string): void {
-  if (!lookUpOperation(operation)?.isInternal) return;
+  const definition = lookUpOperation(operation);
+  if (!definition || isOffered(definition)) return;
   throw new LamplighterError('not-allowed', `ask for ${operation}: only the control plane itself does`, {
     details: { denial: { subject: operation } },
   });

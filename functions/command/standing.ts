@@ -3,10 +3,11 @@
 
 import type { Actor } from '#shared/command/envelope.ts';
 import { lookUp } from '#shared/look-up.ts';
-import type { OperationDefinition } from '#shared/operations/definition.ts';
+import { mayAsk, type OperationDefinition } from '#shared/operations/definition.ts';
 import { isRoleAtLeast, type Role, roleNeededFor } from '#shared/role.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import type { Queryable } from '../store/database.ts';
+import { canonicalJson } from '../store/json.ts';
 import { findTokenByName } from '../store/tokens.ts';
 import { scopeFault } from '../token/scope.ts';
 import { matchWebhookParams } from '../webhook/params.ts';
@@ -34,8 +35,6 @@ function withRole(role: Role, { actor, definition }: StandingQuestion): Standing
 }
 
 async function tokenStanding(db: Queryable, question: StandingQuestion): Promise<Standing> {
-  if (question.definition.name === 'alert.append')
-    return refuse('alerts are appended by their channel alone');
   const { actor, definition, host, now } = question;
   const token = await findTokenByName(db, actor.name, now);
   if (!token) return refuse(`token ${actor.name} was revoked or has expired`);
@@ -49,31 +48,28 @@ function webhookStanding(question: StandingQuestion): Standing {
   if (!webhook) return refuse(`the runbook has no webhook ${actor.name}`);
   if (webhook.operation !== definition.name)
     return refuse(`webhook ${actor.name} is bound to ${webhook.operation}`);
-  if (definition.isInternal || definition.risk === 'destructive')
-    return refuse(`no webhook may ask for ${definition.name}`);
   const match = matchWebhookParams(webhook, params);
   return match.ok ? withRole(webhook.role, question) : refuse(match.reason);
 }
 
-/** The runbook's own jobs: so far, the nightly backup. */
+/** A job of the runbook as it is now, with its own parameters. */
 function scheduleStanding(question: StandingQuestion): Standing {
-  const { definition, runbook } = question;
-  const isOwnJob = definition.name === 'backup.run' && runbook.backup !== undefined;
-  return isOwnJob ? withRole('operator', question) : refuse(`the runbook schedules no ${definition.name}`);
-}
-
-function channelStanding(question: StandingQuestion): Standing {
   const { actor, definition, params, runbook } = question;
-  const isOwnChannel = definition.name === 'alert.append' && params.channel === actor.name;
-  if (!isOwnChannel) return refuse(`channel ${actor.name} may only append its own alerts`);
-  if (lookUp(runbook.channels, actor.name)?.kind !== 'jsonl')
-    return refuse(`the runbook has no jsonl channel ${actor.name}`);
-  return withRole('responder', question);
+  const isOwnJob = (definition.jobs?.(runbook) ?? []).some(
+    (job) =>
+      job.name === actor.name && canonicalJson(definition.params.parse(job.params)) === canonicalJson(params),
+  );
+  if (isOwnJob) return withRole('operator', question);
+  return refuse(`the runbook schedules no such ${definition.name} as ${actor.name}`);
 }
 
 /** What the actor may do now, with the role that it has now. */
 export async function judgeStanding(db: Queryable, question: StandingQuestion): Promise<Standing> {
-  switch (question.actor.kind) {
+  const { actor, definition, params } = question;
+  if (!mayAsk(definition, actor.kind)) return refuse(`no ${actor.kind} may ask for ${definition.name}`);
+  const owner = definition.ownerOf?.(params) ?? actor.name;
+  if (owner !== actor.name) return refuse(`only ${owner} may ask for this ${definition.name}`);
+  switch (actor.kind) {
     case 'token':
       return await tokenStanding(db, question);
     case 'webhook':
@@ -81,6 +77,6 @@ export async function judgeStanding(db: Queryable, question: StandingQuestion): 
     case 'schedule':
       return scheduleStanding(question);
     case 'channel':
-      return channelStanding(question);
+      return withRole('responder', question);
   }
 }

@@ -1,27 +1,27 @@
 // The runbook's scheduled jobs, and which of their times is due. Pure.
+import { CATALOGUE } from '#shared/operations/catalogue.ts';
+import type { ScheduledOrder } from '#shared/operations/definition.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { latestOccurrence } from '#shared/schedule/occurrence.ts';
 import type { ScheduleRun } from '../store/schedule-runs.ts';
 
-/** A job of the runbook: a command at the times of a cron expression, by the clock of its host. */
-export interface ScheduledJob {
-  name: string;
-  host: string;
-  cron: string;
+export interface ScheduledJob extends ScheduledOrder {
   timezone: string;
   operation: string;
-  params: Record<string, unknown>;
 }
 
 /** A time that was missed for longer is not caught up. */
 export const MAX_CATCH_UP_MS = 24 * 3_600_000;
 
-/** The jobs that a runbook schedules; so far, the backup. */
-export function scheduledJobs({ backup, hosts }: Runbook): ScheduledJob[] {
-  if (!backup) return [];
-  const { host, schedule } = backup;
-  const timezone = hosts[host]?.timezone ?? 'UTC';
-  return [{ name: 'backup', host, cron: schedule, timezone, operation: 'backup.run', params: {} }];
+/** The jobs that a runbook schedules, of all operations. */
+export function scheduledJobs(runbook: Runbook): ScheduledJob[] {
+  return CATALOGUE.flatMap(({ name: operation, jobs }) =>
+    (jobs?.(runbook) ?? []).map((job) => ({
+      ...job,
+      operation,
+      timezone: runbook.hosts[job.host]?.timezone ?? 'UTC',
+    })),
+  );
 }
 
 /** What a run remembers of the schedule that it came from. */

@@ -1,7 +1,7 @@
 // Backups and what is proven of them. A verification is a round: open while `round` is ahead of `proven_round`.
 import * as z from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
-import { BackupSummary } from '#shared/operations/backup.ts';
+import { BackupSummary, backupRun } from '#shared/operations/backup.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
@@ -87,10 +87,10 @@ export async function listHeldBackups(db: Queryable, limit: number): Promise<Hel
     db,
     HeldBackup,
     `SELECT host, result FROM commands c
-     WHERE operation = 'backup.run' AND state = 'failed' AND code = 'not-uploaded' AND result IS NOT NULL
+     WHERE operation = $2 AND state = 'failed' AND code = 'not-uploaded' AND result IS NOT NULL
        AND NOT EXISTS (SELECT FROM backups b WHERE b.host = c.host AND b.id = c.result->>'backupId')
      ORDER BY requested_at DESC, c.id DESC LIMIT $1`,
-    [limit],
+    [limit, backupRun.name],
   );
 }
 

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { AlertLine } from '../alert/event.ts';
+import { MAX_ENVELOPE_LIFETIME_MS } from '../command/envelope.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';
 import { AbsolutePath, EntryName } from '../names.ts';
@@ -20,7 +21,11 @@ export const alertAppend = defineOperation({
   timeoutMs: 60_000,
   // Alerts come together, and none may be lost for that.
   lockWaitMs: 30_000,
-  isInternal: true,
+  // A host that is down for hours still gets the line.
+  startWithinMs: MAX_ENVELOPE_LIFETIME_MS,
+  askedBy: ['channel'],
+  ownerOf: ({ channel }) => channel,
+  onRecorded: 'settle-line',
   isIdempotent: true,
   resolve: ({ channel, alert }, { runbook }) => {
     const found = lookUp(runbook.channels, channel);

@@ -86,6 +86,9 @@ export const backupRun = defineOperation({
   result: BackupSummary,
   timeoutMs: 6 * 60 * 60_000,
   isIdempotent: false,
+  jobs: ({ backup }) =>
+    backup ? [{ name: 'backup', host: backup.host, cron: backup.schedule, params: {} }] : [],
+  onRecorded: 'record-backup',
   resolve: (_params, context) => {
     const { host, database, localRetentionDays, encryptDump } = backupTerms(context);
     return { host, spec: { database, localRetentionDays, encryptDump } };

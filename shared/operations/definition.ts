@@ -1,6 +1,8 @@
-// What an operation is: one definition from which the API route, the `lamp` verb, the policy check and the agent's
-// dispatch derive. Its twin in agent/operations/ says how it is done.
+// What an operation is: one definition from which the API route, the `lamp` verb, the policy check, the schedule, what
+// becomes of its end, and the agent's dispatch derive. Its twin in agent/operations/ says how it is done.
 import type * as z from 'zod';
+import type { Actor } from '../command/envelope.ts';
+import type { HostName } from '../names.ts';
 import { POLICY_FILE, type Policy } from '../policy/policy.ts';
 import type { Risk, Role } from '../role.ts';
 import type { Runbook } from '../runbook/schema.ts';
@@ -14,6 +16,18 @@ export interface Resolved<S> {
   host: string;
   spec: S;
 }
+
+/** A job that the runbook schedules: the operation at the times of a cron expression, by the clock of its host. */
+export interface ScheduledOrder {
+  /** Unique among all jobs of a runbook. */
+  name: string;
+  host: HostName;
+  cron: string;
+  params: Record<string, unknown>;
+}
+
+/** What the control plane does once an operation's end is recorded; functions/command/report-effects.ts has each. */
+export type ReportEffect = 'record-backup' | 'settle-line';
 
 export type PolicyVerdict =
   | { allowed: true }
@@ -31,18 +45,26 @@ export interface OperationDefinition<
   risk: K;
   /** The least role that may ask, where the risk's own would let too many. */
   role?: Role;
+  /** Who may ask. Without it: tokens and, unless the risk is destructive, webhooks; besides them what `jobs` schedules. */
+  askedBy?: readonly Exclude<Actor['kind'], 'schedule'>[];
+  /** The only actor that may ask for it with these parameters, by its name; without it any of `askedBy`. */
+  ownerOf?(params: z.infer<P>): string;
+  /** The jobs that a runbook schedules of it; without it no schedule may ask. */
+  jobs?(runbook: Runbook): ScheduledOrder[];
   /** What a caller gives; flat, with `.describe()` on each field, since flags and forms derive from it. */
   params: P;
   /** What the agent gets besides: names resolved from the runbook. */
   spec: S;
   result: R;
   timeoutMs: number;
+  /** How long a command may wait to start; without it a risk's own time, and longer for a scheduled one. */
+  startWithinMs?: number;
   /** How long it waits for its locks before it is refused as busy; without it not at all. */
   lockWaitMs?: number;
-  /** It goes on until somebody has had enough. */
+  /** It goes on until somebody has had enough; a caller asks for a live ticket, and never for it by its name. */
   isStream?: boolean;
-  /** Only the control plane itself asks for it: no caller, whatever the role. */
-  isInternal?: boolean;
+  /** What is set going by the report of its end. */
+  onRecorded?: ReportEffect;
   /** True when doing it twice is the same as doing it once. */
   isIdempotent: boolean;
   /** The parameters with every name as the runbook has it; without it they are that already. Throws as `resolve` does. */
@@ -63,6 +85,18 @@ export function defineOperation<
   K extends Risk,
 >(definition: OperationDefinition<P, S, R, K>): OperationDefinition<P, S, R, K> {
   return definition;
+}
+
+/** True when an actor of this kind may ask for the operation, if its role suffices. */
+export function mayAsk({ askedBy, risk, jobs }: OperationDefinition, kind: Actor['kind']): boolean {
+  if (kind === 'schedule') return jobs !== undefined;
+  if (askedBy) return askedBy.includes(kind);
+  return kind === 'token' || (kind === 'webhook' && risk !== 'destructive');
+}
+
+/** True when the API offers it to whoever has a token. */
+export function isOffered(definition: OperationDefinition): boolean {
+  return mayAsk(definition, 'token') && !definition.isStream;
 }
 
 export const ALLOWED: PolicyVerdict = { allowed: true };

@@ -246,7 +246,7 @@ export const serviceFollow = defineOperation({
   timeoutMs: 60 * 60_000,
   isStream: true,
   // Where the agent dials out to is not for a caller to say: a ticket is asked for instead.
-  isInternal: true,
+  askedBy: ['token'],
   isIdempotent: true,
   canonical: nameInParams,
   resolve: ({ service, lines, ticket, relayUrl }, context) => {

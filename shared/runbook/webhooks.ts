@@ -1,6 +1,6 @@
 // Webhooks that could never be called, or that must not exist: each is held against its operation's definition.
 import { LamplighterError } from '../errors.ts';
-import type { OperationDefinition } from '../operations/definition.ts';
+import { mayAsk, type OperationDefinition } from '../operations/definition.ts';
 import { describeIssue } from '../plain-issue.ts';
 import { isRoleAtLeast, roleNeededFor } from '../role.ts';
 import type { Path, RunbookFault } from './fault.ts';
@@ -29,15 +29,12 @@ function standingFault(
   webhook: Webhook,
   definition: OperationDefinition,
 ): RunbookFault | undefined {
-  const { name, risk, isInternal } = definition;
-  const at = { path: [...path, 'operation'] };
-  if (isInternal) {
-    const message = `no webhook can ask for ${name}: only the control plane itself does`;
-    return { ...at, message, hint: 'Choose another operation.' };
-  }
-  if (risk === 'destructive') {
-    const message = `no webhook can ask for ${name}: it is destructive`;
-    return { ...at, message, hint: 'A person asks for it, with lamp.' };
+  const { name, risk } = definition;
+  if (!mayAsk(definition, 'webhook')) {
+    const isDestructive = risk === 'destructive';
+    const why = isDestructive ? 'it is destructive' : 'only the control plane itself does';
+    const hint = isDestructive ? 'A person asks for it, with lamp.' : 'Choose another operation.';
+    return { path: [...path, 'operation'], message: `no webhook can ask for ${name}: ${why}`, hint };
   }
   const needed = roleNeededFor(definition);
   if (isRoleAtLeast(webhook.role, needed)) return undefined;

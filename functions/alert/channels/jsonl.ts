@@ -3,6 +3,7 @@
 import type { AlertLine } from '#shared/alert/event.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { type CommandId, HostName } from '#shared/names.ts';
+import { alertAppend } from '#shared/operations/alert.ts';
 import type { CommandOrder } from '../../command/request.ts';
 import { incidentName } from '../../incident/name.ts';
 import { oneLine } from '../../one-line.ts';
@@ -44,7 +45,7 @@ export async function sendLine(
 ): Promise<SendOutcome> {
   try {
     const { id, host } = await requestCommand({
-      operation: 'alert.append',
+      operation: alertAppend.name,
       params: { channel, alert: alertLine(dispatch) },
       actor: { kind: 'channel', name: channel, role: 'responder' },
       dryRun: false,

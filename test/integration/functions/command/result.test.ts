@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { recordReport } from '#functions/command/record-report.ts';
-import { runReportHooks } from '#functions/command/report-hooks.ts';
+import { runReportEffect } from '#functions/command/report-effects.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { findBackupsById } from '#functions/store/backups.ts';
 import { findCommand } from '#functions/store/commands.ts';
@@ -80,7 +80,7 @@ describe('a result', () => {
       host.deps,
       await pushedReport(host.finished(id, { result }), host.keys.runner),
     );
-    if (report) await runReportHooks(host.deps, report);
+    if (report) await runReportEffect(host.deps, report);
     expect(await findBackupsById(host.database.db, backupId)).toMatchObject([{ database: 'analytics' }]);
   });
 

@@ -35,6 +35,16 @@ async function tokenActor(role: Role): Promise<Actor> {
   return { kind: 'token', name, role };
 }
 
+const ALERT = {
+  id: '5b0c1f6e-6f0f-4a57-9d4c-3b3f5a3f5a3f',
+  at: '2026-11-23T10:00:00.000Z',
+  event: 'firing',
+  level: 'CRITICAL',
+  severity: 'P1',
+  kind: 'check',
+  host: 'web-1',
+  summary: 'engines-api is failing',
+};
 const RESTART = { operation: 'service.restart', params: { service: 'web' }, dryRun: false };
 /** A sign function that can't be reached: commands stay requested. */
 const UNREACHABLE = {
@@ -204,13 +214,31 @@ describe('sign refuses what no longer holds', () => {
       'a schedule for something that is no job of the runbook',
       { kind: 'schedule', name: 'backup', role: 'admin' },
       { operation: 'service.stop', params: { service: 'web' } },
-      /schedules no service.stop/,
+      /no schedule may ask for service.stop/,
+    ],
+    [
+      'a schedule for a job of another name',
+      { kind: 'schedule', name: 'nightly', role: 'admin' },
+      { operation: 'backup.run', params: {} },
+      /schedules no such backup.run as nightly/,
+    ],
+    [
+      'a channel for the alerts of another one',
+      { kind: 'channel', name: 'mail', role: 'admin' },
+      { operation: 'alert.append', params: { channel: 'host-log', alert: ALERT } },
+      /only host-log may ask for this alert.append/,
+    ],
+    [
+      'a token for the alerts of a channel',
+      { kind: 'token', name: 'host-log', role: 'admin' },
+      { operation: 'alert.append', params: { channel: 'host-log', alert: ALERT } },
+      /no token may ask for alert.append/,
     ],
     [
       'a channel for anything but its alerts',
       { kind: 'channel', name: 'host-log', role: 'admin' },
       { operation: 'service.restart', params: { service: 'web' } },
-      /only append its own alerts/,
+      /no channel may ask for service.restart/,
     ],
   ];
   test.each(others)('%s', async (_name, actor, order, reason) => {
@@ -227,19 +255,9 @@ test('the nightly backup and an alert line are signed for their own actors', asy
     actor: { kind: 'schedule', name: 'backup', role: 'operator' },
     dryRun: false,
   });
-  const alert = {
-    id: '5b0c1f6e-6f0f-4a57-9d4c-3b3f5a3f5a3f',
-    at: '2026-11-23T10:00:00.000Z',
-    event: 'firing',
-    level: 'CRITICAL',
-    severity: 'P1',
-    kind: 'check',
-    host: 'web-1',
-    summary: 'engines-api is failing',
-  };
   const line = await requestCommand(deps, {
     operation: 'alert.append',
-    params: { channel: 'host-log', alert },
+    params: { channel: 'host-log', alert: ALERT },
     actor: { kind: 'channel', name: 'host-log', role: 'responder' },
     dryRun: false,
   });

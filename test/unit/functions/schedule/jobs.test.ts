@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { dueTime, type ScheduledJob, scheduleText } from '#functions/schedule/jobs.ts';
+import { HostName } from '#shared/names.ts';
 
 const JOB: ScheduledJob = {
   name: 'backup',
-  host: 'web-1',
+  host: HostName.parse('web-1'),
   cron: '0 2 * * *',
   timezone: 'Europe/London',
   operation: 'backup.run',

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { CATALOGUE, findOperation, OPERATION_NAMES } from '#shared/operations/catalogue.ts';
+import { isOffered, mayAsk } from '#shared/operations/definition.ts';
 import { Policy } from '#shared/policy/policy.ts';
 import { isRoleAtLeast, Risk, Role, roleNeededFor } from '#shared/role.ts';
 import { parseRunbook } from '#shared/runbook/parse.ts';
@@ -218,6 +219,30 @@ describe('a signed command alone decides nothing of this', () => {
     expect(permit('service.restart', { service: 'intake' }, () => ({}), bare).allowed).toBe(true);
     expect(bare.backup).toMatchObject({ minLocalRetentionDays: 7, maxRestoreAgeDays: 35 });
   });
+});
+
+test.each([
+  ['alert.append', ['channel']],
+  ['backup.run', ['token', 'webhook', 'schedule']],
+  ['restore.forget', ['token']],
+  ['restore.run', ['token']],
+  ['service.follow', ['token']],
+  ['service.logs', ['token', 'webhook']],
+] as const)('%s is asked for by %j and nobody else', (name, kinds) => {
+  const operation = findOperation(name);
+  const all = ['token', 'webhook', 'schedule', 'channel'] as const;
+  expect(all.filter((kind) => mayAsk(operation, kind))).toEqual(kinds);
+});
+
+test('the API offers neither a stream nor what the control plane asks for itself', () => {
+  const hidden = CATALOGUE.filter((operation) => !isOffered(operation)).map(({ name }) => name);
+  expect(hidden.toSorted()).toEqual(['alert.append', 'service.follow']);
+});
+
+test('a destructive operation takes a person', () => {
+  for (const { name, risk, askedBy, jobs } of CATALOGUE) {
+    if (risk === 'destructive') expect({ name, askedBy, jobs }).toEqual({ name });
+  }
 });
 
 test('a misspelt operation gets the near name', () => {
