@@ -137,3 +137,16 @@ test.each([
   const steps = planProcedure(operation, ORDERS[operation], { policy, envelope })?.steps ?? [];
   expect(steps.filter(({ takesNothingBack }) => takesNothingBack).map(({ name }) => name)).toEqual(last);
 });
+
+// As agents wrote them before steps had schemas of their own.
+const REFUSED = { what: 'TABLE app.orders', why: 'ERROR: no', dumpId: 7 };
+test.each([
+  ['backup.run', 'upload', undefined],
+  ['backup.run', 'upload', { problem: '503', hint: 'Wait.' }],
+  ['restore.run', 'restore-database', { refused: [REFUSED], rowsByEntry: [[7, 3]] }],
+  ['restore.run', 'check-rows', { rows: 3, refused: [] }],
+  ['restore.run', 'hand-over', { refused: [], leftOut: ['SUBSCRIPTION s'] }],
+] as const)('the record of an older agent is read: %s, %s, %j', (operation, name, data) => {
+  const steps = planProcedure(operation, ORDERS[operation], { policy, envelope })?.steps ?? [];
+  expect(steps.find((step) => step.name === name)?.output?.parse(data)).toEqual(data);
+});
