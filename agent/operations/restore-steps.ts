@@ -18,9 +18,7 @@ const Filled = z.object({
 });
 type Filled = z.infer<typeof Filled>;
 const Compared = z.object({ rows: z.int(), refused: z.array(RefusedEntry) });
-type Compared = z.infer<typeof Compared>;
 const HandedOver = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z.string()) });
-type HandedOver = z.infer<typeof HandedOver>;
 
 /** More are counted, not told. */
 const MAX_REFUSED = 50;
@@ -69,7 +67,7 @@ function tellRefused(refused: readonly Refused[]): string {
   return refused.length === 0 ? '' : `, ${refused.length} refused`;
 }
 
-function compareStep(terms: RestoreTerms, fill: Step<Filled>): Step<Compared> {
+function compareStep(terms: RestoreTerms, fill: Step<Filled>) {
   const { names, spec } = terms;
   return defineStep({
     name: 'check-rows',
@@ -105,7 +103,7 @@ function absentTables(
   return new Set(gone.map(({ dumpId }) => dumpId));
 }
 
-function handOverStep(terms: RestoreTerms, fill: Step<Filled>): Step<HandedOver> {
+function handOverStep(terms: RestoreTerms, fill: Step<Filled>) {
   const { cluster, names } = terms;
   return defineStep({
     name: 'hand-over',
@@ -137,20 +135,17 @@ function handOverStep(terms: RestoreTerms, fill: Step<Filled>): Step<HandedOver>
   });
 }
 
-export interface FillSteps {
-  fill: Step<Filled>;
-  compare: Step<Compared>;
-  handOver: Step<HandedOver>;
-}
-
 /** The steps between the new database and the swap, in this order. */
-export function fillSteps(terms: RestoreTerms): FillSteps {
+export function fillSteps(terms: RestoreTerms) {
   const fill = fillStep(terms);
   return { fill, compare: compareStep(terms, fill), handOver: handOverStep(terms, fill) };
 }
 
 /** What the result tells of them. */
-export function readOutcome({ fill, compare, handOver: give }: FillSteps, { outputOf }: StepContext) {
+export function readOutcome(
+  { fill, compare, handOver: give }: ReturnType<typeof fillSteps>,
+  { outputOf }: StepContext,
+) {
   const { rows, refused: less } = outputOf(compare);
   const { refused: late, leftOut } = outputOf(give);
   const refused = [...outputOf(fill).refused, ...less, ...late];

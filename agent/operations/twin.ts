@@ -21,10 +21,10 @@ export interface ReadContext extends HostContext {
 /** Answers a read. */
 export type Read = (spec: unknown, context: ReadContext) => Promise<unknown>;
 
-/** Plans a procedure. */
-export type Plan = (spec: unknown, context: HostContext) => Procedure;
-
-export type Twin = { operation: string } & ({ read: Read } | { plan: Plan });
+export type Twin = { operation: string } & (
+  | { read: Read }
+  | { plan(spec: unknown, context: HostContext): Procedure }
+);
 
 /** The twin of an operation that only reads. */
 export function defineRead<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(

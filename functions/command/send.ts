@@ -8,7 +8,7 @@ import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
 import { toWire } from '#shared/signing/message.ts';
 import { commandsTopic } from '#shared/topology.ts';
 import type { Deps } from '../deps.ts';
-import { carriesAgentHalf, putAgentHalf } from '../live/agent-half.ts';
+import { putAgentHalf } from '../live/agent-half.ts';
 import { appendAudit, findIntactAudit } from '../store/audit.ts';
 import {
   advanceCommand,
@@ -61,7 +61,7 @@ async function decide(deps: SendDeps, tx: Queryable, id: string): Promise<Decisi
   const known = await findSignedBytes(tx, id);
   if (known) return { send: true, record, signed: known };
   const signer = await deps.loadSigner();
-  if (carriesAgentHalf(checked.envelope)) {
+  if (checked.isStream) {
     const complete = await putAgentHalf(tx, signer, checked.envelope);
     if (!complete) return await refuse(deps, tx, record, 'its live ticket is gone');
     const signed = await signEnvelope(signer, complete);
@@ -103,7 +103,7 @@ async function refuse(
   return { send: false, state: 'rejected' };
 }
 
-type Checked = { envelope: CommandEnvelope } | { refusal: string };
+type Checked = { envelope: CommandEnvelope; isStream: boolean } | { refusal: string };
 
 /** Everything anew: the row against the trail, the actor's standing, the parameters against catalogue and runbook. */
 async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Checked> {
@@ -130,6 +130,7 @@ async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Prom
     const { host, spec } = definition.resolve(params.data, { runbook });
     if (host !== record.host) return { refusal: `the runbook now names host ${host}` };
     return {
+      isStream: definition.isStream === true,
       envelope: CommandEnvelope.parse({
         v: 1,
         id: record.id,

@@ -7,11 +7,6 @@ import type { Signer } from '#shared/signing/dsse.ts';
 import type { Queryable } from '../store/database.ts';
 import { setAgentHalf } from '../store/live-tickets.ts';
 
-/** True for the operation whose signed bytes open something: they are never kept. */
-export function carriesAgentHalf({ operation }: Pick<CommandEnvelope, 'operation'>): boolean {
-  return operation === serviceFollow.name;
-}
-
 /**
  * The half that belongs to a command: the hash of a signature over its id, which Ed25519 makes the same each time
  * (RFC 8032). So a command that is signed again carries the same half, and only the holder of the key can make it.

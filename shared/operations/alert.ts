@@ -26,7 +26,6 @@ export const alertAppend = defineOperation({
   askedBy: ['channel'],
   ownerOf: ({ channel }) => channel,
   onRecorded: 'settle-line',
-  isIdempotent: true,
   resolve: ({ channel, alert }, { runbook }) => {
     const found = lookUp(runbook.channels, channel);
     if (found?.kind !== 'jsonl') {

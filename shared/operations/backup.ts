@@ -85,7 +85,6 @@ export const backupRun = defineOperation({
   ),
   result: BackupSummary,
   timeoutMs: 6 * 60 * 60_000,
-  isIdempotent: false,
   jobs: ({ backup }) =>
     backup ? [{ name: 'backup', host: backup.host, cron: backup.schedule, params: {} }] : [],
   onRecorded: 'record-backup',
@@ -119,7 +118,6 @@ export const backupList = defineOperation({
     }),
   ),
   timeoutMs: 15_000,
-  isIdempotent: true,
   resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
   locks: () => [],
   permit: (_spec, policy) => (policy.backup ? ALLOWED : forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY)),
@@ -170,7 +168,6 @@ export const restoreRun = defineOperation({
     }),
   ),
   timeoutMs: 12 * 60 * 60_000,
-  isIdempotent: false,
   resolve: ({ backup, confirm, onRefused }, context) => {
     const { host, database } = backupTerms(context);
     if (confirm !== database) {
@@ -226,7 +223,6 @@ export const restoreKept = defineOperation({
     }),
   ),
   timeoutMs: 15_000,
-  isIdempotent: true,
   resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
   locks: () => [],
   permit: (_spec, policy) => (policy.backup ? ALLOWED : forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY)),
@@ -243,7 +239,6 @@ export const restoreForget = defineOperation({
   spec: z.lazy(() => z.strictObject({ name: DatabaseName, database: DatabaseName })),
   result: z.lazy(() => z.strictObject({ name: DatabaseName })),
   timeoutMs: 10 * 60_000,
-  isIdempotent: true,
   resolve: ({ name, confirm }, context) => {
     const { host, database } = backupTerms(context);
     if (confirm === name) return { host, spec: { name, database } };

@@ -61,12 +61,10 @@ export interface OperationDefinition<
   startWithinMs?: number;
   /** How long it waits for its locks before it is refused as busy; without it not at all. */
   lockWaitMs?: number;
-  /** It goes on until somebody has had enough; a caller asks for a live ticket, and never for it by its name. */
+  /** It goes on until somebody has had enough. A caller asks for a live ticket, never for it by its name; its signed bytes open the ticket and are not kept. */
   isStream?: boolean;
   /** What is set going by the report of its end. */
   onRecorded?: ReportEffect;
-  /** True when doing it twice is the same as doing it once. */
-  isIdempotent: boolean;
   /** The parameters with every name as the runbook has it; without it they are that already. Throws as `resolve` does. */
   canonical?(params: z.infer<P>, context: ResolveContext): z.infer<P>;
   /** Throws `LamplighterError` `not-found` or `invalid-input` when the runbook does not have what `params` name. */

@@ -15,7 +15,6 @@ export const hostVitals = defineOperation({
   spec: z.strictObject({}),
   result: Vitals,
   timeoutMs: 15_000,
-  isIdempotent: true,
   resolve: ({ host }, { runbook }) => {
     if (!lookUp(runbook.hosts, host)) {
       const hint = `Hosts: ${Object.keys(runbook.hosts).join(', ')}.`;

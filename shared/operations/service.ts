@@ -127,7 +127,6 @@ function unitOperation(
     spec: ServiceSpec,
     result: UnitResult,
     timeoutMs,
-    isIdempotent: action === 'start' || action === 'stop',
     canonical: nameInParams,
     resolve: resolveService,
     locks: unitLock,
@@ -173,7 +172,6 @@ export const serviceStatus = defineOperation({
   spec: ServiceSpec,
   result: z.lazy(() => z.strictObject({ unit: UnitStatus })),
   timeoutMs: 15_000,
-  isIdempotent: true,
   canonical: nameInParams,
   resolve: resolveService,
   locks: () => [],
@@ -210,7 +208,6 @@ export const serviceLogs = defineOperation({
   ),
   result: z.lazy(() => z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() })),
   timeoutMs: 30_000,
-  isIdempotent: true,
   canonical: nameInParams,
   resolve: ({ service, lines, since }, context) => {
     const { host, unit } = findService(service, context);
@@ -247,7 +244,6 @@ export const serviceFollow = defineOperation({
   isStream: true,
   // Where the agent dials out to is not for a caller to say: a ticket is asked for instead.
   askedBy: ['token'],
-  isIdempotent: true,
   canonical: nameInParams,
   resolve: ({ service, lines, ticket, relayUrl }, context) => {
     const { host, unit } = findService(service, context);

@@ -1,15 +1,5 @@
 // Which view shows the result of which operation.
 import type { CommandView } from '#shared/api/views.ts';
-import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operations/backup.ts';
-import { hostVitals } from '#shared/operations/host.ts';
-import {
-  serviceLogs,
-  serviceReload,
-  serviceRestart,
-  serviceStart,
-  serviceStatus,
-  serviceStop,
-} from '#shared/operations/service.ts';
 import type { ViewContext } from '../context.ts';
 import { backupListView, backupRunView, keptView, restoreView } from './backup.ts';
 import { inSchemaOrder, renderFields } from './fields.ts';
@@ -19,17 +9,17 @@ import type { ResultView } from './result-view.ts';
 import { logsView, statusView, unitView } from './service.ts';
 
 const VIEWS: ReadonlyMap<string, ResultView> = new Map([
-  [serviceStatus.name, statusView],
-  [serviceStart.name, unitView],
-  [serviceStop.name, unitView],
-  [serviceRestart.name, unitView],
-  [serviceReload.name, unitView],
-  [serviceLogs.name, logsView],
-  [hostVitals.name, vitalsView],
-  [backupRun.name, backupRunView],
-  [backupList.name, backupListView],
-  [restoreRun.name, restoreView],
-  [restoreKept.name, keptView],
+  ['service.status', statusView],
+  ['service.start', unitView],
+  ['service.stop', unitView],
+  ['service.restart', unitView],
+  ['service.reload', unitView],
+  ['service.logs', logsView],
+  ['host.vitals', vitalsView],
+  ['backup.run', backupRunView],
+  ['backup.list', backupListView],
+  ['restore.run', restoreView],
+  ['restore.kept', keptView],
 ]);
 
 /** What a command returned, for people; nothing when it returned nothing. */
