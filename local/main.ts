@@ -1,11 +1,10 @@
 // `npm start`: the whole system on this machine. Flags: see HELP.
 import { join } from 'node:path';
 import { buildAgent } from '#agent/build.ts';
-import { chooseHost } from '#local/demo/setup/choose-host.ts';
+import { chooseHost } from '#local/demo/setup/capabilities.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { parseOptions } from '#shared/options.ts';
-import { removeHome } from './stack/fresh.ts';
-import { lockHome } from './stack/home.ts';
+import { lockHome, removeHome } from './stack/home.ts';
 import { showLiveView } from './stack/live-view.ts';
 import { type Stack, startStack } from './stack/stack.ts';
 import { playTour } from './stack/tour.ts';

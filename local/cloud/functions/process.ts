@@ -26,7 +26,7 @@ const FRAMEWORK = join(
   dirname(createRequire(import.meta.url).resolve('@google-cloud/functions-framework')),
   'main.js',
 );
-const PRELOADED = ['bind-address.mjs', 'end-with-parent.mjs'].map((name) => join(import.meta.dirname, name));
+const PRELOADED = join(import.meta.dirname, 'preload.mjs');
 /** Compiled code, of TypeScript too, for the next start: without it a start from the sources costs half as much CPU again. */
 const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/lamplighter-functions');
 const RESTART_DELAY_MS = 500;
@@ -66,8 +66,7 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionP
 }
 
 function spawnFramework(options: FunctionOptions, log: WriteStream): ChildProcess {
-  const preload = PRELOADED.flatMap((file) => ['--import', file]);
-  const args = ['--disable-warning=ExperimentalWarning', ...preload, FRAMEWORK];
+  const args = ['--disable-warning=ExperimentalWarning', '--import', PRELOADED, FRAMEWORK];
   args.push(`--target=${options.target}`, `--source=${options.source}`, `--port=${options.port}`);
   const child = spawn(process.execPath, args, {
     env: {

@@ -3,9 +3,11 @@
 // configuration), the others are UNIMPLEMENTED; no IAM, filters or exactly-once delivery; with ordering, a key's next message
 // goes out only after the one before was acknowledged (Google may send several at once, in order); streams are never closed
 // by the server.
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { createRequire } from 'node:module';
+import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
+import * as z from 'zod';
 import { openBroker } from './broker.ts';
-import { loadServices } from './protocol.ts';
 import { publisherService } from './publisher-service.ts';
 import type { MintIdToken } from './push.ts';
 import { openStorage } from './storage.ts';
@@ -30,6 +32,28 @@ export interface PubsubServer {
 const KEEPALIVE_EVERY_MS = 2000;
 const KEEPALIVE_TIMEOUT_MS = 2000;
 const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
+
+const require = createRequire(import.meta.url);
+// proto-loader's result is typed as a union with messages and enums; the two services are the only entries we take.
+const Services = z.object({
+  'google.pubsub.v1.Publisher': z.custom<ServiceDefinition>((value) => typeof value === 'object'),
+  'google.pubsub.v1.Subscriber': z.custom<ServiceDefinition>((value) => typeof value === 'object'),
+});
+
+/** The google.pubsub.v1 services as the client's own package describes them. */
+function loadServices(): { publisher: ServiceDefinition; subscriber: ServiceDefinition } {
+  const definitions = fromJSON(require('@google-cloud/pubsub/build/protos/protos.json'), {
+    longs: String,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
+  const services = Services.parse(definitions);
+  return {
+    publisher: services['google.pubsub.v1.Publisher'],
+    subscriber: services['google.pubsub.v1.Subscriber'],
+  };
+}
 
 /** Starts the server. */
 export async function startPubsub(options: PubsubOptions): Promise<PubsubServer> {

@@ -9,10 +9,10 @@ import type { BootPlan } from './boot-plan.ts';
 import { openCgroup, removeCgroup } from './cgroup.ts';
 import { childrenOf } from './children.ts';
 import type { HostMachine } from './host-machine.ts';
+import { startJanitor } from './janitor.ts';
 import { reapLeftovers } from './leftovers.ts';
 import { closeLink, connectHost, type HostLink, openLink, setCable } from './network.ts';
 import { BASE_ENV, runProgram } from './run-program.ts';
-import { startJanitor } from './start-janitor.ts';
 
 export interface HostOptions {
   stateDir: string;

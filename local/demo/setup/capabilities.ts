@@ -1,9 +1,10 @@
-// What this machine allows: whether a host with its own systemd can run here.
+// What this machine allows, and so which kind of host the demo gets here.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findMissingPrograms } from './programs.ts';
+import { ensureSystemPackages } from './packages.ts';
+import { findMissingPrograms, type HostKind } from './programs.ts';
 
 const PROBE_DEADLINE_MS = 10_000;
 
@@ -47,4 +48,29 @@ function whyNoNamespaces(): string | undefined {
 /** Looks at this machine. */
 export function detectCapabilities(): Capabilities {
   return { systemdHost: whyNoHost() ?? true };
+}
+
+export interface HostChoice {
+  kind: HostKind;
+  /** Why it is not a host with its own systemd. */
+  why?: string;
+}
+
+/**
+ * Installs what is missing and allowed, and chooses: a host with its own systemd wherever it can run. Throws
+ * `unavailable` with the one message when the programs are missing that any host needs.
+ */
+export function chooseHost(isSupervisedWanted: boolean): HostChoice {
+  const never = isSupervisedWanted ? 'it was asked for so' : whyNeverHost();
+  if (never !== undefined) {
+    ensureSystemPackages('supervised');
+    return { kind: 'supervised', why: never };
+  }
+  try {
+    ensureSystemPackages('systemd');
+  } catch (error) {
+    if (findMissingPrograms('supervised').length > 0) throw error;
+  }
+  const { systemdHost } = detectCapabilities();
+  return systemdHost === true ? { kind: 'systemd' } : { kind: 'supervised', why: systemdHost };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { boundaryOf, readMultipart } from '#local/cloud/gcs/multipart.ts';
+import { boundaryOf, readMultipart } from '#local/cloud/gcs/upload-multipart.ts';
 
 const MEDIA = 'x\r\n--\r\n--boundar\r\n-\r\n\r\n';
 const MESSAGE = `--boundary\r\nContent-Type: application/json\r\n\r\n{"name":"n"}\r\n--boundary\r\nContent-Type: text/plain; charset=x\r\n\r\n${MEDIA}\r\n--boundary--\r\n`;

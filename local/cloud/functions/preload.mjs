@@ -1,6 +1,7 @@
-// Preloaded into each function's process: the functions framework listens on all interfaces, which is right in its
-// container and wrong on somebody's laptop. LAMPLIGHTER_BIND_ADDRESS names the one address to listen on. The stack that
-// started the process learns that it listens: a connection that succeeds could be somebody else's.
+// Preloaded into each function's process. The functions framework listens on all interfaces, which is right in its container
+// and wrong on somebody's laptop: LAMPLIGHTER_BIND_ADDRESS names the one address to listen on. The stack that started the
+// process learns over IPC that it listens (a connection that succeeds could be another program's), and the process ends when
+// the stack is gone, however that ended.
 import { Server } from 'node:net';
 
 const address = process.env.LAMPLIGHTER_BIND_ADDRESS;
@@ -13,3 +14,7 @@ Server.prototype.listen = function listenOnOneAddress(first, ...rest) {
   this.once('listening', () => process.send?.('listening'));
   return listen.call(this, { port: Number(first), host: address }, callback);
 };
+
+process.once('disconnect', () => process.exit(1));
+// The channel must not keep the process alive.
+process.channel?.unref();
