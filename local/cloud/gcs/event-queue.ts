@@ -1,7 +1,7 @@
 // Finalised events on the disk until Pub/Sub has taken them: at least once, in any order, with backoff.
 // An event is written as `prepared-` before its object's commit and renamed to `ready-` after it; after a kill between
 // the two, the object on the disk decides.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '#shared/errors.ts';
@@ -22,6 +22,8 @@ export interface EventQueueOptions {
   clock: () => Date;
   /** The origin for the links in an event. */
   baseUrl: () => string;
+  /** Undefined: objects make no event. */
+  publish: PublishNotification | undefined;
 }
 
 interface Waiting {
@@ -37,26 +39,14 @@ export class EventQueue {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #closing = new AbortController();
-  #publish: PublishNotification | undefined;
-  #isSubscribed: boolean;
 
   constructor(options: EventQueueOptions) {
     this.#options = options;
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-    this.#isSubscribed = existsSync(this.#markerPath());
-  }
-
-  /** Undefined ends the configuration: later objects make no event. It outlives a restart, as a notification configuration does. */
-  setPublisher(publish: PublishNotification | undefined): void {
-    this.#publish = publish;
-    this.#isSubscribed = publish !== undefined;
-    if (publish) writeFileSync(this.#markerPath(), '');
-    else rmSync(this.#markerPath(), { force: true });
-    this.#pump();
   }
 
   async prepare(bucket: BucketRecord, record: ObjectRecord): Promise<PreparedEvent> {
-    if (!this.#isSubscribed) return NO_EVENT;
+    if (!this.#options.publish) return NO_EVENT;
     const data = toObjectResource(record, bucket, this.#options.baseUrl());
     const event = newEvent(record, { ...data });
     await writeJson(this.#path('prepared', event.id), event);
@@ -89,14 +79,11 @@ export class EventQueue {
   }
 
   #pump(): void {
-    while (
-      this.#publish &&
-      !this.#closing.signal.aborted &&
-      this.#underWay.size < MAX_CONCURRENT_DELIVERIES
-    ) {
+    const { publish } = this.#options;
+    while (publish && !this.#closing.signal.aborted && this.#underWay.size < MAX_CONCURRENT_DELIVERIES) {
       const next = this.#due.shift();
       if (!next) return;
-      const delivery = this.#attempt(next, this.#publish).finally(() => {
+      const delivery = this.#attempt(next, publish).finally(() => {
         this.#underWay.delete(delivery);
         this.#pump();
       });
@@ -133,10 +120,6 @@ export class EventQueue {
 
   #path(state: 'prepared' | 'ready', id: string): string {
     return join(this.#options.directory, `${state}-${id}.json`);
-  }
-
-  #markerPath(): string {
-    return join(this.#options.directory, 'subscribed');
   }
 }
 

@@ -6,7 +6,7 @@
 // - one version per object, which never changes: no versioning, no soft delete, no lifecycle, no metadata but the type;
 // - `fields` and projections are ignored, checksums that come with an upload are not compared;
 // - a new request to an upload session ends the one before it;
-// - one notification configuration for all buckets, set from outside the API, and of all events only OBJECT_FINALIZE.
+// - one notification configuration for all buckets, set at the start, and of all events only OBJECT_FINALIZE.
 import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -21,7 +21,7 @@ export interface GcsOptions {
   /** Default: one that is free. */
   port?: number;
   dataDir: string;
-  /** Publishes the notifications of finalised objects. */
+  /** Publishes the notifications of finalised objects; undefined: objects make none. */
   notify?: PublishNotification;
   clock?: () => Date;
 }
@@ -29,7 +29,6 @@ export interface GcsOptions {
 export interface GcsServer {
   /** What `apiEndpoint` of the client is set to. */
   url: string;
-  setNotify(publish: PublishNotification | undefined): void;
   /** Ends the connections and waits until what was decided is on the disk. */
   close(): Promise<void>;
 }
@@ -87,6 +86,7 @@ export async function startGcs(options: GcsOptions): Promise<GcsServer> {
     dataDir: options.dataDir,
     clock: options.clock ?? (() => new Date()),
     baseUrl: () => baseUrl,
+    publish: options.notify,
   });
   // Uploads may take hours: no limit on a whole request.
   const underWay = new Set<Promise<void>>();
@@ -99,10 +99,8 @@ export async function startGcs(options: GcsOptions): Promise<GcsServer> {
     server.listen(options.port ?? 0, options.host, resolve);
   });
   baseUrl = `http://${options.host}:${(server.address() as AddressInfo).port}`;
-  if (options.notify) storage.events.setPublisher(options.notify);
   return {
     url: baseUrl,
-    setNotify: (publish) => storage.events.setPublisher(publish),
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v4 as uuid } from 'uuid';
 import { type BucketStore, openBucketStore } from './bucket-store.ts';
+import type { PublishNotification } from './event-message.ts';
 import { EventQueue } from './event-queue.ts';
 import { ObjectStore } from './object-store.ts';
 import { openUploadSessions, type UploadSessions } from './upload-session.ts';
@@ -21,14 +22,15 @@ export interface StorageOptions {
   dataDir: string;
   clock: () => Date;
   baseUrl: () => string;
+  publish: PublishNotification | undefined;
 }
 
-export async function openStorage({ dataDir, clock, baseUrl }: StorageOptions): Promise<Storage> {
+export async function openStorage({ dataDir, clock, ...options }: StorageOptions): Promise<Storage> {
   const staging = join(dataDir, 'staging');
   await mkdir(staging, { recursive: true, mode: 0o700 });
   for (const left of await readdir(staging)) await rm(join(staging, left), { force: true });
   const buckets = await openBucketStore(join(dataDir, 'buckets'));
-  const events = new EventQueue({ directory: join(dataDir, 'events'), clock, baseUrl });
+  const events = new EventQueue({ ...options, directory: join(dataDir, 'events'), clock });
   await events.recover(
     ({ bucket, name, generation }) => liveGeneration(buckets, bucket, name) === generation,
   );
