@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildFunctions } from '#build/functions.ts';
-import { findGoogleEmulator, startGoogleEmulator } from '#local/cloud/pubsub/google-emulator.ts';
 import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
 import { playTour } from '#local/stack/tour.ts';
+import { findGoogleEmulator, startGoogleEmulator } from '#test/fixtures/google-emulator.ts';
 import { startTestStack, type TestStack } from '#test/fixtures/stack.ts';
 
 const { systemdHost } = detectCapabilities();

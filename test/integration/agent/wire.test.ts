@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseHandover } from '#agent/runner/handover.ts';
 import { admitHandover, carryOut } from '#agent/runner/run.ts';
-import { findGoogleEmulator, startGoogleEmulator } from '#local/cloud/pubsub/google-emulator.ts';
 import { startPubsub } from '#local/cloud/pubsub/server.ts';
 import { waitFor } from '#test/fixtures/agent-host.ts';
+import { findGoogleEmulator, startGoogleEmulator } from '#test/fixtures/google-emulator.ts';
 import { type Agent, openWorld, type World } from './wired-agent.ts';
 
 const SERVERS = [

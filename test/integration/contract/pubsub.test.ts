@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Message, PubSub, type Subscription, type Topic } from '@google-cloud/pubsub';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findGoogleEmulator, startGoogleEmulator } from '#local/cloud/pubsub/google-emulator.ts';
 import { startPubsub } from '#local/cloud/pubsub/server.ts';
+import { findGoogleEmulator, startGoogleEmulator } from '#test/fixtures/google-emulator.ts';
 
 interface Target {
   name: string;
