@@ -141,7 +141,7 @@ function prepare(runner: Runner, envelope: CommandEnvelope): Prepared | { refuse
     return { refused: { state: 'rejected', code: 'unknown-operation', message, hint: UPDATE_AGENT } };
   }
   const { operation, spec } = judgement;
-  return { procedure, policy, locks: operation.locks(spec), lockWaitMs: operation.lockWaitMs ?? 0 };
+  return { procedure, policy, locks: operation.locks?.(spec) ?? [], lockWaitMs: operation.lockWaitMs ?? 0 };
 }
 
 /** Takes the locks, waiting as long as the operation may; the ending when another command has one. */

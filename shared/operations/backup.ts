@@ -119,7 +119,6 @@ export const backupList = defineOperation({
   ),
   timeoutMs: 15_000,
   resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
-  locks: () => [],
   permit: (_spec, policy) => (policy.backup ? ALLOWED : forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY)),
 });
 
@@ -224,7 +223,6 @@ export const restoreKept = defineOperation({
   ),
   timeoutMs: 15_000,
   resolve: (_params, context) => ({ host: backupTerms(context).host, spec: {} }),
-  locks: () => [],
   permit: (_spec, policy) => (policy.backup ? ALLOWED : forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY)),
 });
 

@@ -69,8 +69,8 @@ export interface OperationDefinition<
   canonical?(params: z.infer<P>, context: ResolveContext): z.infer<P>;
   /** Throws `LamplighterError` `not-found` or `invalid-input` when the runbook does not have what `params` name. */
   resolve(params: z.infer<P>, context: ResolveContext): Resolved<z.infer<S>>;
-  /** Names that no two commands above `read` may hold at once on a host, e.g. `unit:app-web.service`. */
-  locks(spec: z.infer<S>): string[];
+  /** Names that no two commands may hold at once on a host, e.g. `unit:app-web.service`; every operation above `read` has some. */
+  locks?(spec: z.infer<S>): string[];
   /** The host's last word, besides that the policy must list the operation's name. `issuedAtMs` is the command's. */
   permit(spec: z.infer<S>, policy: Policy, issuedAtMs: number): PolicyVerdict;
 }

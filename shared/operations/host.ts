@@ -22,6 +22,5 @@ export const hostVitals = defineOperation({
     }
     return { host, spec: {} };
   },
-  locks: () => [],
   permit: () => ALLOWED,
 });

@@ -174,7 +174,6 @@ export const serviceStatus = defineOperation({
   timeoutMs: 15_000,
   canonical: nameInParams,
   resolve: resolveService,
-  locks: () => [],
   permit: (spec, policy) => permitUnit(spec.unit, 'status', policy),
 });
 
@@ -213,7 +212,6 @@ export const serviceLogs = defineOperation({
     const { host, unit } = findService(service, context);
     return { host, spec: { unit, lines, ...(since === undefined ? {} : { since }) } };
   },
-  locks: () => [],
   permit: (spec, policy) => permitUnit(spec.unit, 'logs', policy),
 });
 
@@ -249,7 +247,6 @@ export const serviceFollow = defineOperation({
     const { host, unit } = findService(service, context);
     return { host, spec: { unit, lines, ticket, relayUrl } };
   },
-  locks: () => [],
   permit: (spec, policy) => {
     const verdict = permitUnit(spec.unit, 'logs', policy);
     return verdict.allowed ? permitRelay(spec.relayUrl, policy) : verdict;
