@@ -38,16 +38,21 @@ export interface AlertChange {
   deliveryIds: string[];
 }
 
+/** A transaction in which alerts change, by the runbook in force. */
+export interface AlertChanges {
+  tx: Queryable;
+  runbook: Runbook;
+  now: Date;
+  /** So far. */
+  changes: AlertChange[];
+}
+
 /**
- * Raises an alert; gives what changed. When it already fires, only its latest reason is noted, and nobody gets a message.
- * When as many of its condition fire as may, nothing happens. Takes the host's lock.
+ * Raises an alert; gives its id. When it already fires, only its latest reason is noted, and nobody gets a message. When as
+ * many of its condition fire as may, nothing happens. Takes the host's lock.
  */
-export async function raiseAlert(
-  tx: Queryable,
-  symptom: Symptom,
-  runbook: Runbook,
-  now: Date,
-): Promise<AlertChange | undefined> {
+export async function raiseAlert(alerts: AlertChanges, symptom: Symptom): Promise<string | undefined> {
+  const { tx, runbook, now } = alerts;
   await lockHostAlerts(tx, symptom.host);
   const firing = await findFiringAlert(tx, symptom);
   if (firing) {
@@ -56,28 +61,16 @@ export async function raiseAlert(
   }
   const reason = await reasonAmongOthers(tx, symptom);
   if (reason === undefined) return undefined;
-  const { condition, kind, host, subject, facts, title } = symptom;
+  const { condition, kind, host, subject, facts, title, evidence = [] } = symptom;
   const severity = severityOf(symptom, runbook);
   const id = randomUUID();
   const incident = await joinIncident(tx, { alert: id, host, severity, title, reason }, runbook, now);
+  const alert = { id, condition, kind, host, subject, facts, severity, title, reason, incident };
   const level = levelOf(severity, runbook);
-  await insertAlert(tx, {
-    id,
-    condition,
-    kind,
-    host,
-    subject,
-    facts,
-    severity,
-    level,
-    title,
-    reason,
-    incident,
-    service: facts.service ?? null,
-    evidence: [...(symptom.evidence ?? [])],
-    firedAt: now,
-  });
-  return await fanOut(tx, { id, level }, 'firing', runbook, now);
+  const service = facts.service ?? null;
+  await insertAlert(tx, { ...alert, level, service, evidence: [...evidence], firedAt: now });
+  await fanOut(alerts, { id, level }, 'firing');
+  return id;
 }
 
 /** The reason; the last alert that may fire says so in it. Undefined when too many fire already. */
@@ -93,72 +86,55 @@ async function reasonAmongOthers(
 }
 
 /** Ends an alert if it fires; `resolution` says how, e.g. `engines-api is passing again: status 200`. Takes the host's lock. */
-export async function settleAlert(
-  tx: Queryable,
-  key: AlertKey,
-  resolution: string,
-  runbook: Runbook,
-  now: Date,
-): Promise<AlertChange | undefined> {
-  await lockHostAlerts(tx, key.host);
-  const alert = await findFiringAlert(tx, key);
-  if (!alert) return undefined;
-  await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
-  if (alert.incident !== null) await leaveIncident(tx, alert.incident, resolution, now);
-  return await fanOut(tx, alert, 'resolved', runbook, now);
+export async function settleAlert(alerts: AlertChanges, key: AlertKey, resolution: string): Promise<void> {
+  await lockHostAlerts(alerts.tx, key.host);
+  const alert = await findFiringAlert(alerts.tx, key);
+  if (alert) await end(alerts, alert, resolution);
 }
 
 /** Ends all alerts of a condition on a host, or those of them that `isOver` says. Takes the host's lock. */
 export async function settleAlerts(
-  tx: Queryable,
+  alerts: AlertChanges,
   { id: condition }: Condition,
   host: string,
   resolution: string,
-  runbook: Runbook,
-  now: Date,
   isOver: (alert: Alert) => boolean = () => true,
-): Promise<(AlertChange | undefined)[]> {
-  await lockHostAlerts(tx, host);
-  const changes: (AlertChange | undefined)[] = [];
-  for (const alert of (await listFiringAlerts(tx, { condition, host })).filter(isOver)) {
-    changes.push(await settleAlert(tx, alert, resolution, runbook, now));
-  }
-  return changes;
+): Promise<void> {
+  await lockHostAlerts(alerts.tx, host);
+  const firing = await listFiringAlerts(alerts.tx, { condition, host });
+  for (const alert of firing.filter(isOver)) await end(alerts, alert, resolution);
 }
 
-/** Ends a firing alert and raises another in its place: one incident, which goes on. Takes the host's lock. */
+/** Raises an alert in the place of a firing one, which ends: one incident, which goes on. Takes the host's lock. */
 export async function replaceAlert(
-  tx: Queryable,
-  { alert, resolution }: { alert: Alert; resolution: string },
+  alerts: AlertChanges,
+  replaced: Alert,
+  resolution: string,
   symptom: Symptom,
-  runbook: Runbook,
-  now: Date,
-): Promise<(AlertChange | undefined)[]> {
-  await lockHostAlerts(tx, symptom.host);
+): Promise<void> {
+  // The other one joins first, or the incident would end in between.
+  const id = await raiseAlert(alerts, symptom);
+  if (id !== undefined && replaced.incident !== null)
+    await renameIncident(alerts.tx, replaced.incident, replaced.id, { id, title: symptom.title });
+  await end(alerts, replaced, resolution);
+}
+
+/** The host's lock is held. */
+async function end(alerts: AlertChanges, alert: Alert, resolution: string): Promise<void> {
+  const { tx, now } = alerts;
   await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
-  const raised = await raiseAlert(tx, symptom, runbook, now);
-  if (alert.incident !== null) {
-    if (raised)
-      await renameIncident(tx, alert.incident, alert.id, { id: raised.alertId, title: symptom.title });
-    // After the other one has joined, or the incident would end here.
-    await leaveIncident(tx, alert.incident, resolution, now);
-  }
-  return [await fanOut(tx, alert, 'resolved', runbook, now), raised];
+  if (alert.incident !== null) await leaveIncident(tx, alert.incident, resolution, now);
+  await fanOut(alerts, alert, 'resolved');
 }
 
 async function fanOut(
-  tx: Queryable,
+  { tx, runbook, now, changes }: AlertChanges,
   { id: alertId, level }: Pick<Alert, 'id' | 'level'>,
   event: AlertEvent,
-  runbook: Runbook,
-  now: Date,
-): Promise<AlertChange> {
+): Promise<void> {
   const targets = allTargets(runbook).filter(({ minLevel }) => isAtLeast(level, minLevel));
-  return {
-    alertId,
-    event,
-    deliveryIds: await addDeliveries(tx, { alertId, event, note: null, now }, targets),
-  };
+  const deliveryIds = await addDeliveries(tx, { alertId, event, note: null, now }, targets);
+  changes.push({ alertId, event, deliveryIds });
 }
 
 export type AlertDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
@@ -169,10 +145,11 @@ export type AlertDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
  */
 export async function changeAlerts(
   deps: AlertDeps,
-  work: (tx: Queryable) => Promise<readonly (AlertChange | undefined)[]>,
+  runbook: Runbook,
+  work: (alerts: AlertChanges) => Promise<unknown>,
 ): Promise<AlertChange[]> {
-  const outcome = await deps.db.transaction(work);
-  const changes = outcome.filter((change) => change !== undefined);
+  const changes: AlertChange[] = [];
+  await deps.db.transaction((tx) => work({ tx, runbook, now: deps.clock(), changes }));
   await publishDeliveries(
     deps,
     changes.flatMap(({ deliveryIds }) => deliveryIds),

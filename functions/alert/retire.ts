@@ -10,11 +10,7 @@ export async function retireAlerts(deps: AlertDeps, runbook: Runbook): Promise<A
   for (const alert of await listFiringAlerts(deps.db)) {
     if (findCondition(alert)?.isStillMeant(alert, runbook) ?? true) continue;
     const resolution = `${alert.title}: over, since the runbook no longer has it`;
-    changes.push(
-      ...(await changeAlerts(deps, async (tx) => [
-        await settleAlert(tx, alert, resolution, runbook, deps.clock()),
-      ])),
-    );
+    changes.push(...(await changeAlerts(deps, runbook, (alerts) => settleAlert(alerts, alert, resolution))));
   }
   return changes;
 }

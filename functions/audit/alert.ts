@@ -48,9 +48,8 @@ export async function watchAnchors(
   const waitingMs = now.getTime() - from;
   if (waitingMs < ANCHOR_PATIENCE_MS) return [];
   const reason = `its newest entries wait since ${since.toISOString()} for an anchor in the backup bucket; until there is one, the database's owner could rewrite them unnoticed`;
-  return await changeAlerts(deps, async (tx) => [
-    await raiseAlert(tx, { ...auditUnanchored.on(CONTROL_PLANE, {}), reason }, runbook, now),
-  ]);
+  const symptom = { ...auditUnanchored.on(CONTROL_PLANE, {}), reason };
+  return await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 
 /** What is wrong with the trail, each with an alert of its own: one that fires must not hide what another would tell. */
@@ -88,13 +87,10 @@ export async function alertTrail(
   entriesFact: string | undefined,
   runbook: Runbook,
 ): Promise<AlertChange[]> {
-  const now = deps.clock();
-  return await changeAlerts(deps, async (tx) => {
-    const changes: (AlertChange | undefined)[] = [];
+  return await changeAlerts(deps, runbook, async (alerts) => {
     for (const { of, condition, resolution } of FAULT_ALERTS) {
       const reasons = [faults[of] ?? []].flat();
-      if (reasons.length === 0)
-        changes.push(...(await settleAlerts(tx, condition, CONTROL_PLANE, resolution, runbook, now)));
+      if (reasons.length === 0) await settleAlerts(alerts, condition, CONTROL_PLANE, resolution);
       for (const reason of reasons) {
         // What a text says of the trail's length changes with each check and is one fact.
         const occurrence = {
@@ -102,10 +98,9 @@ export async function alertTrail(
           foreign: auditForeignObject.on(CONTROL_PLANE, { finding: findingName(reason) }),
           coverage: auditUncovered.on(CONTROL_PLANE, {}),
         }[of];
-        changes.push(await raiseAlert(tx, { ...occurrence, reason }, runbook, now));
+        await raiseAlert(alerts, { ...occurrence, reason });
       }
     }
-    return changes;
   });
 }
 
@@ -126,9 +121,8 @@ export async function watchTrailCheck(
   if (now.getTime() - since < CHECK_PATIENCE_MS) return [];
   const ended = endedAt ? `ended last at ${endedAt.toISOString()}` : 'has never ended';
   const reason = `the daily check of the trail ${ended}; look at the Cloud Scheduler job lamplighter-verify-daily and at the log of verify`;
-  return await changeAlerts(deps, async (tx) => [
-    await raiseAlert(tx, { ...auditUnchecked.on(CONTROL_PLANE, {}), reason }, runbook, now),
-  ]);
+  const symptom = { ...auditUnchecked.on(CONTROL_PLANE, {}), reason };
+  return await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 
 async function settle(
@@ -137,8 +131,7 @@ async function settle(
   resolution: string,
   runbook: Runbook,
 ): Promise<AlertChange[]> {
-  return await changeAlerts(
-    deps,
-    async (tx) => await settleAlerts(tx, condition, CONTROL_PLANE, resolution, runbook, deps.clock()),
+  return await changeAlerts(deps, runbook, (alerts) =>
+    settleAlerts(alerts, condition, CONTROL_PLANE, resolution),
   );
 }

@@ -1,6 +1,13 @@
 // Alerts about backups: the newest proven one is older than the runbook allows, or one was found to be corrupt.
 import type { Runbook } from '#shared/runbook/schema.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlerts } from '../alert/change.ts';
+import {
+  type AlertChange,
+  type AlertChanges,
+  type AlertDeps,
+  changeAlerts,
+  raiseAlert,
+  settleAlerts,
+} from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
 import type { StoredBackup } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
@@ -58,17 +65,14 @@ export async function watchBackups(
   const verdict = judgeFreshness(newest?.finishedAt, terms.maxAgeHours, firstAppliedAt, now, least);
   if (verdict === 'too-early') return [];
   const { host, database } = terms;
-  return await changeAlerts(deps, async (tx) => {
+  return await changeAlerts(deps, runbook, async (alerts) => {
     if (newest && verdict.fresh) {
       const proven = `taken ${newest.finishedAt.toISOString()} and ${provenText(newest)}`;
-      return [
-        ...(await settleAlerts(tx, backupStale, host, `backup is fresh again: ${proven}`, runbook, now)),
-        ...(await settleCorrupt(tx, host, newest, runbook, now)),
-      ];
+      await settleAlerts(alerts, backupStale, host, `backup is fresh again: ${proven}`);
+      await settleCorrupt(alerts, host, newest);
     }
-    if (verdict.fresh) return [];
-    const symptom = { ...backupStale.on(host, { database }), reason: verdict.reason };
-    return [await raiseAlert(tx, symptom, runbook, now)];
+    if (verdict.fresh) return;
+    await raiseAlert(alerts, { ...backupStale.on(host, { database }), reason: verdict.reason });
   });
 }
 
@@ -87,19 +91,16 @@ export async function alertCorruptBackup(
 ): Promise<AlertChange[]> {
   const reason = faults[0] ?? 'it could not be verified';
   const symptom = { ...backupCorrupt.on(host, { backupId }), reason, evidence: faults };
-  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, deps.clock())]);
+  return await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 
 /** A proven backup that was taken after the alert says that backups work again. */
 async function settleCorrupt(
-  tx: Queryable,
+  alerts: AlertChanges,
   host: string,
   backup: Pick<StoredBackup, 'finishedAt' | 'proofState'>,
-  runbook: Runbook,
-  now: Date,
-): Promise<(AlertChange | undefined)[]> {
+): Promise<void> {
   const takenAt = backup.finishedAt;
   const resolution = `a later backup, taken ${takenAt.toISOString()}, was ${provenText(backup)}`;
-  const isOver = ({ firedAt }: { firedAt: Date }) => firedAt < takenAt;
-  return await settleAlerts(tx, backupCorrupt, host, resolution, runbook, now, isOver);
+  await settleAlerts(alerts, backupCorrupt, host, resolution, ({ firedAt }) => firedAt < takenAt);
 }

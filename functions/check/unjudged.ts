@@ -1,8 +1,9 @@
 // Checks that nobody could judge for long: the watcher is blind for them, or never gets to them. Such a check neither
 // passes nor fails, so nothing else would say that its target is not watched.
-import type { Check, Runbook } from '#shared/runbook/schema.ts';
+import type { Check } from '#shared/runbook/schema.ts';
 import {
   type AlertChange,
+  type AlertChanges,
   type AlertDeps,
   changeAlerts,
   raiseAlert,
@@ -55,43 +56,29 @@ export async function watchUnjudged(
   const changes: AlertChange[] = [];
   for (const suspect of await stillUnjudged(deps.db, suspects)) {
     changes.push(
-      ...(await changeAlerts(deps, async (tx) => {
-        await lockHostAlerts(tx, suspect.check.host);
+      ...(await changeAlerts(deps, runbook, async (alerts) => {
+        await lockHostAlerts(alerts.tx, suspect.check.host);
         // A run may have judged it meanwhile.
-        if ((await stillUnjudged(tx, [suspect])).length === 0) return [];
-        return [await raise(tx, suspect, runbook, now)];
+        if ((await stillUnjudged(alerts.tx, [suspect])).length > 0) await raise(alerts, suspect);
       })),
     );
   }
   return changes;
 }
 
-async function raise(
-  tx: Queryable,
-  { name, check }: Suspect,
-  runbook: Runbook,
-  now: Date,
-): Promise<AlertChange | undefined> {
+async function raise(alerts: AlertChanges, { name, check }: Suspect): Promise<void> {
   const reason = `no look at it gave a result for ${durationText(patienceMs(check))}, so nobody knows how it is`;
   const about = { check: name, service: check.service };
-  const failing = await findFiringAlert(tx, checkFailing.on(check.host, about));
-  if (failing) {
-    await renewReason(tx, failing, reason, now);
-    return undefined;
-  }
-  const evidence = await listEvidence(tx, name);
-  return await raiseAlert(tx, { ...checkUnjudged.on(check.host, about), reason, evidence }, runbook, now);
+  const failing = await findFiringAlert(alerts.tx, checkFailing.on(check.host, about));
+  if (failing) return await renewReason(alerts.tx, failing, reason, alerts.now);
+  const evidence = await listEvidence(alerts.tx, name);
+  await raiseAlert(alerts, { ...checkUnjudged.on(check.host, about), reason, evidence });
 }
 
 /** Raises the alert of a check that fails. When nobody could judge it before, that other alert ends. */
-export async function raiseFailing(
-  tx: Queryable,
-  failing: Symptom,
-  runbook: Runbook,
-  now: Date,
-): Promise<(AlertChange | undefined)[]> {
-  const alert = await findFiringAlert(tx, { ...failing, condition: checkUnjudged.id });
-  if (!alert) return [await raiseAlert(tx, failing, runbook, now)];
+export async function raiseFailing(alerts: AlertChanges, failing: Symptom): Promise<void> {
+  const unjudged = await findFiringAlert(alerts.tx, { ...failing, condition: checkUnjudged.id });
   const resolution = `${failing.subject} can be judged again, and is failing`;
-  return await replaceAlert(tx, { alert, resolution }, failing, runbook, now);
+  if (unjudged) await replaceAlert(alerts, unjudged, resolution, failing);
+  else await raiseAlert(alerts, failing);
 }

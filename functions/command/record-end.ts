@@ -90,7 +90,8 @@ async function tellContradiction(deps: EndDeps, tx: Queryable, end: ReportedEnd)
     const reason = `its agent says that command ${record.id} (${record.operation}) ${agent}, its runner signed ${runner}`;
     // Published by the next tick of the watch: this function may not publish.
     const contradiction = agentContradiction.on(record.host, { commandId: record.id });
-    await raiseAlert(tx, { ...contradiction, reason }, runbook, deps.clock());
+    const alerts = { tx, runbook, now: deps.clock(), changes: [] };
+    await raiseAlert(alerts, { ...contradiction, reason });
   }
   await audit(deps, tx, end, 'command.contradicted', { agent, runner });
   return 'recorded';

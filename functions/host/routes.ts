@@ -33,8 +33,9 @@ export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Served[] {
         await enrolHost(tx, { host, keys, at, by: actor.name });
         const current = await findRunbook(tx);
         if (current) {
-          const resolution = 'the host was enrolled anew';
-          await settleAlerts(tx, agentContradiction, host, resolution, current.runbook, at);
+          // Published by the next tick of the watch.
+          const alerts = { tx, runbook: current.runbook, now: at, changes: [] };
+          await settleAlerts(alerts, agentContradiction, host, 'the host was enrolled anew');
         }
         await appendAudit(tx, {
           at,

@@ -42,7 +42,7 @@ export async function watchHeartbeats(
       changes.push(...(await raise(deps, runbook, heard, host, now)));
     }
     if (verdict === 'heard' && firing.has(heard.host)) {
-      changes.push(...(await settle(deps, runbook, heard.host, now)));
+      changes.push(...(await settle(deps, runbook, heard.host)));
     }
   }
   return changes;
@@ -61,11 +61,11 @@ async function raise(
     : `no heartbeat ever, enrolled ${silence} ago`;
   const lastWord = heardAt ? `last heartbeat ${heardAt.toISOString()}` : 'no heartbeat was ever received';
   const symptom = { ...agentSilent.on(host, {}), reason, evidence: [lastWord] };
-  return await changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, now)]);
+  return await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 
-async function settle(deps: AlertDeps, runbook: Runbook, host: string, now: Date): Promise<AlertChange[]> {
-  return await changeAlerts(deps, async (tx) => [
-    await settleAlert(tx, agentSilent.on(host, {}), 'agent is heard again', runbook, now),
-  ]);
+async function settle(deps: AlertDeps, runbook: Runbook, host: string): Promise<AlertChange[]> {
+  return await changeAlerts(deps, runbook, (alerts) =>
+    settleAlert(alerts, agentSilent.on(host, {}), 'agent is heard again'),
+  );
 }

@@ -98,14 +98,15 @@ async function endRun(
   text: string,
   runbook: Runbook,
 ): Promise<AlertChange[]> {
-  const now = deps.clock();
   const failed = jobFailed.on(run.host, { job: run.job });
-  return await changeAlerts(deps, async (tx) => {
-    if (!(await settleRun(tx, run, outcome)) || (await isOutdatedRun(tx, run))) return [];
+  return await changeAlerts(deps, runbook, async (alerts) => {
+    const { tx } = alerts;
+    if (!(await settleRun(tx, run, outcome)) || (await isOutdatedRun(tx, run))) return;
     if (outcome === 'succeeded') {
-      return [await settleAlert(tx, failed, `scheduled ${run.job} succeeded: ${text}`, runbook, now)];
+      await settleAlert(alerts, failed, `scheduled ${run.job} succeeded: ${text}`);
+      return;
     }
     const evidence = [`scheduled for ${run.scheduledFor.toISOString()}`, text];
-    return [await raiseAlert(tx, { ...failed, reason: text, evidence }, runbook, now)];
+    await raiseAlert(alerts, { ...failed, reason: text, evidence });
   });
 }

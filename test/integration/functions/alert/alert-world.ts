@@ -56,12 +56,12 @@ export async function createAlertWorld(smtpUrl: string) {
         reason: 'status 502, expected 200',
         evidence: ['10:00:00  bad  status 502, expected 200'],
       };
-      await changeAlerts(deps, async (tx) => [await raiseAlert(tx, facts, runbook, deps.now)]);
+      await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, facts));
     },
     settle: async (): Promise<void> => {
       const { runbook } = await requireRunbook(deps.db);
       const resolution = 'engines-api is passing again: status 200';
-      await changeAlerts(deps, async (tx) => [await settleAlert(tx, FAILING, resolution, runbook, deps.now)]);
+      await changeAlerts(deps, runbook, (alerts) => settleAlert(alerts, FAILING, resolution));
     },
     /** The newest alert's deliveries. */
     deliveries: async () => (await listAlertViews(deps.db, { limit: 1 }))[0]?.deliveries ?? [],

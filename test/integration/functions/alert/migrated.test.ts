@@ -124,11 +124,9 @@ test('alerts that fired before they had conditions are the same alerts after it,
   await applyTestRunbook(db);
   const deps = createTestDeps(db);
   const { runbook } = await requireRunbook(db);
-  const failing = ALERTS[0]?.[4];
+  const failing = checkFailing.on('web-1', { check: 'api', service: 'web' });
   for (const reason of ['status 502', 'refused', 'status 502']) {
-    await changeAlerts(deps, async (tx) => [
-      failing && (await raiseAlert(tx, { ...failing, reason }, runbook, deps.now)),
-    ]);
+    await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, { ...failing, reason }));
   }
   const [incident] = await listIncidentViews(db, { limit: 1 });
   expect(incident?.timeline.map(({ text }) => text)).toEqual([

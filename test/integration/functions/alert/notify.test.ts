@@ -180,7 +180,7 @@ test('an alert below a channel’s level does not go there', async () => {
   const { runbook } = await requireRunbook(world.deps.db);
   const symptom = { ...jobFailed.on('web-1', { job: 'backup' }), reason: 'y' };
   const quiet = { ...runbook, severityRules: [{ when: {}, severity: 'P4' as const }] };
-  await changeAlerts(world.deps, async (tx) => [await raiseAlert(tx, symptom, quiet, world.deps.now)]);
+  await changeAlerts(world.deps, quiet, (alerts) => raiseAlert(alerts, symptom));
   const [alert] = await listAlertViews(world.deps.db, { limit: 1 });
   expect(alert).toMatchObject({ level: 'INFO' });
   expect(alert?.deliveries.map(({ channel }) => channel)).toEqual(['host-log']);

@@ -108,7 +108,7 @@ test.each<[string, Finding, object[], object]>([
     const { runbook } = await requireRunbook(world.db);
     const unjudged = checkUnjudged.on('web-1', { check: 'port' });
     const reworded = { ...unjudged, title: 'nobody knows how port is', reason: BLIND.reason };
-    await changeAlerts(world.deps, async (tx) => [await raiseAlert(tx, reworded, runbook, world.now())]);
+    await changeAlerts(world.deps, runbook, (alerts) => raiseAlert(alerts, reworded));
     await minutes(12, { port: BLIND });
     expect(await alerts()).toMatchObject([{ state: 'firing', title: reworded.title }]);
     await minutes(1, { port: finding });

@@ -34,14 +34,11 @@ const PORT = failing('proxy-port', 'refused');
 
 async function raise(...all: Symptom[]): Promise<void> {
   const { runbook } = await requireRunbook(deps.db);
-  for (const symptom of all)
-    await changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, deps.now)]);
+  for (const symptom of all) await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 async function settle(symptom: Symptom): Promise<void> {
   const { runbook } = await requireRunbook(deps.db);
-  await changeAlerts(deps, async (tx) => [
-    await settleAlert(tx, symptom, `${symptom.subject} ok`, runbook, deps.now),
-  ]);
+  await changeAlerts(deps, runbook, (alerts) => settleAlert(alerts, symptom, `${symptom.subject} ok`));
 }
 const incidents = () => listIncidentViews(deps.db, { limit: 10 });
 
@@ -144,9 +141,7 @@ test('many alerts at the same time make one incident with a timeline in order', 
   const { runbook } = await requireRunbook(deps.db);
   const all = Array.from({ length: 12 }, (_, i) => failing(`check-${i % 6}`, 'status 502'));
   await Promise.all(
-    all.map((symptom) =>
-      changeAlerts(deps, async (tx) => [await raiseAlert(tx, symptom, runbook, deps.now)]),
-    ),
+    all.map((symptom) => changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom))),
   );
   const [incident, ...others] = await incidents();
   expect(others).toEqual([]);
@@ -164,8 +159,8 @@ test('an alert that ends while another begins leaves no incident half open', asy
 
 test('a transaction that fails leaves neither alert nor incident nor message', async () => {
   const { runbook } = await requireRunbook(deps.db);
-  const failing = changeAlerts(deps, async (tx) => {
-    await raiseAlert(tx, API, runbook, deps.now);
+  const failing = changeAlerts(deps, runbook, async (alerts) => {
+    await raiseAlert(alerts, API);
     throw new Error('killed');
   });
   await expect(failing).rejects.toThrow('killed');
