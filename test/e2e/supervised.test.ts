@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findMissingPrograms } from '#local/demo/setup/programs.ts';
 import { findFreePort } from '#local/ports.ts';
+import { isLong } from '#test/fixtures/long.ts';
 import { NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
 import { followTree, type ProcessTree } from '#test/fixtures/process-tree.ts';
 
@@ -51,7 +52,15 @@ async function start(...args: string[]): Promise<Started> {
 describe.skipIf(missing.length > 0)(
   `npm start without systemd, by ${who} (missing: ${missing.join(', ')})`,
   () => {
-    test('plays the whole tour, says what it runs on, and leaves nothing behind', async () => {
+    test('killed hard, it leaves no process and no port behind', async () => {
+      const { child, tree, output } = await start('--plain');
+      await expect.poll(output).toContain('Last backup');
+      child.kill('SIGKILL');
+      await expect.poll(tree.alive).toEqual([]);
+      expect(observe()).toEqual(NOTHING);
+    });
+
+    test('starts again after that, says what it runs on, plays the whole tour, and leaves nothing behind', async () => {
       const { child, tree, output } = await start('--tour');
       const code = await new Promise((resolve) => child.once('exit', resolve));
       expect(code, output()).toBe(0);
@@ -62,19 +71,16 @@ describe.skipIf(missing.length > 0)(
       expect(tree.alive()).toEqual([]);
     });
 
-    test('killed hard, it leaves no process and no port behind, and starts again', async () => {
-      const first = await start('--plain');
-      await expect.poll(first.output).toContain('Last backup');
-      first.child.kill('SIGKILL');
-      await expect.poll(first.tree.alive).toEqual([]);
-      expect(observe()).toEqual(NOTHING);
-      const second = await start('--plain');
-      await expect.poll(second.output).toContain('Last backup');
-      const ended = new Promise((resolve) => second.child.once('exit', resolve));
-      second.child.kill('SIGINT');
-      expect(await ended, second.output()).toBe(0);
-      expect(observe()).toEqual(NOTHING);
-      expect(second.tree.alive()).toEqual([]);
-    }, 600_000);
+    // With systemd that is one of the usual tests.
+    if (isLong)
+      test('Ctrl-C ends it, and leaves nothing behind', async () => {
+        const { child, tree, output } = await start('--plain');
+        await expect.poll(output).toContain('Last backup');
+        const ended = new Promise((resolve) => child.once('exit', resolve));
+        child.kill('SIGINT');
+        expect(await ended, output()).toBe(0);
+        expect(observe()).toEqual(NOTHING);
+        expect(tree.alive()).toEqual([]);
+      });
   },
 );
