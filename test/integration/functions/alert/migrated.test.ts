@@ -31,9 +31,7 @@ const BEFORE = '019-';
 let database: TestDatabase;
 let dir: string;
 beforeEach(async () => {
-  database = await createTestDatabase();
-  await database.db.query('DROP SCHEMA public CASCADE');
-  await database.db.query('CREATE SCHEMA public');
+  database = await createTestDatabase('empty');
   dir = mkdtempSync(join(tmpdir(), 'lamplighter-migrations-'));
   for (const name of readdirSync(MIGRATIONS).filter((file) => file < BEFORE))
     copyFileSync(join(MIGRATIONS, name), join(dir, name));
