@@ -81,6 +81,8 @@ export async function buildAgent(outDir: string, terms: ArchiveTerms = OWN): Pro
     platform: 'node',
     target: 'node24',
     plugins: [BUILTINS_BY_REQUIRE],
+    // Its other form holds every algorithm that there is.
+    alias: { 'hash-wasm': 'hash-wasm/dist/index.esm.js' },
     define: { __LAMPLIGHTER_VERSION__: JSON.stringify(version) },
     // CommonJS packages inside ask for Node's own modules, their directory and their file by these names.
     banner: {

@@ -7,8 +7,8 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 import * as z from 'zod';
 
 const ROOT = join(import.meta.dirname, '..');
-/** The framework loads the bundle, so it stands outside; the other has a part in machine code. */
-const UNBUNDLED = ['@google-cloud/functions-framework', '@node-rs/crc32'];
+/** The framework loads the bundle, so it stands outside. */
+const UNBUNDLED = ['@google-cloud/functions-framework'];
 const LINE_LIMIT = 120;
 /** Asked for by `pg` when somebody wants it, which we do not. */
 const ABSENT = ['pg-native'];
@@ -60,8 +60,12 @@ export async function buildFunctions(outDir: string): Promise<Metafile> {
     outfile: join(outDir, 'index.js'),
     external: [...UNBUNDLED, ...ABSENT, `./${BESIDE_FILE}`],
     plugins: [TAKEN_FROM_BESIDE],
-    // Our own `#…` imports are code to bundle, not packages.
-    alias: Object.fromEntries(['shared', 'functions'].map((room) => [`#${room}`, join(ROOT, room)])),
+    alias: {
+      // Our own `#…` imports are code to bundle, not packages.
+      ...Object.fromEntries(['shared', 'functions'].map((room) => [`#${room}`, join(ROOT, room)])),
+      // Its other form holds every algorithm that there is.
+      'hash-wasm': 'hash-wasm/dist/index.esm.js',
+    },
     define: { 'import.meta.dirname': '__dirname' },
     metafile: true,
   });

@@ -1,6 +1,6 @@
 // Encrypts what passes, in memory that does not grow with it.
 import { Encrypter } from 'age-encryption';
-import type { Meter } from './meter.ts';
+import type { Meter } from '#shared/kit/meter.ts';
 import { toWebStream } from './web-stream.ts';
 
 /** What an age file of `content` is, chunk by chunk; `plain` sees the content. */

@@ -7,9 +7,9 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import { openArchiveReader } from '#shared/backup/archive/decode.ts';
 import { messageOf } from '#shared/errors.ts';
+import { createMeter, createObjectMeter } from '#shared/kit/meter.ts';
 import { parseOptions } from '#shared/options.ts';
 import { encryptTo } from './encrypt.ts';
-import { createMeter } from './meter.ts';
 import { PIECE_BYTES, readPieces } from './pieces.ts';
 import { EXIT_NO_ROOM, LOCAL_FD, type PackResult, READY, RESULT_FD } from './protocol.ts';
 
@@ -30,8 +30,8 @@ function passThrough(look: (chunk: Buffer) => void): Transform {
 }
 
 async function pack(maxBytes: number, recipients: readonly string[]): Promise<PackResult> {
-  const [content, plain] = [createMeter({ withCrc32c: false }), createMeter({ withCrc32c: false })];
-  const stored = createMeter({ withCrc32c: true });
+  const [content, plain] = [createMeter(), createMeter()];
+  const stored = await createObjectMeter();
   const reader = openArchiveReader();
   async function* observed(): AsyncGenerator<Buffer> {
     for await (const chunk of readPieces(process.stdin)) {
@@ -56,10 +56,15 @@ async function pack(maxBytes: number, recipients: readonly string[]): Promise<Pa
     createWriteStream('', { fd: LOCAL_FD, autoClose: true }),
   );
   const { tables } = await reader.end();
-  const { bytes: contentBytes, sha256: contentSha256 } = content.result();
-  const { bytes, sha256 } = plain.result();
-  const encrypted = recipients.length === 0 ? {} : { plain: { bytes, sha256 } };
-  return { ...stored.result(), contentBytes, contentSha256, ...encrypted, tables };
+  const encrypted =
+    recipients.length === 0 ? {} : { plain: { bytes: plain.bytes(), sha256: plain.sha256() } };
+  return {
+    ...stored.result(),
+    contentBytes: content.bytes(),
+    contentSha256: content.sha256(),
+    ...encrypted,
+    tables,
+  };
 }
 
 const USAGE = 'usage: backup-pack --max-bytes N [--recipient age1…]';

@@ -4,8 +4,8 @@ import { writeSync } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { createObjectMeter, type ObjectMeter } from '#shared/kit/meter.ts';
 import { parseOptions } from '#shared/options.ts';
-import { createMeter, type Meter } from '../backup-pack/meter.ts';
 import { openObjectStore } from '../cloud/storage.ts';
 import { EXIT_NOT_FOUND, FIRST_FILE_FD, FileToUpload, RESULT_FD, type StreamResult } from './protocol.ts';
 
@@ -28,7 +28,7 @@ function need(values: Values, name: 'bucket' | 'object'): string {
 }
 
 /** A pass-through that shows a meter what passes. */
-function measured(meter: Meter): Transform {
+function measured(meter: ObjectMeter): Transform {
   return new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       meter.update(chunk);
@@ -49,7 +49,7 @@ async function upload(values: Values): Promise<StreamResult | undefined> {
 }
 
 async function fetchObject(values: Values): Promise<StreamResult> {
-  const meter = createMeter({ withCrc32c: true });
+  const meter = await createObjectMeter();
   const store = openObjectStore(need(values, 'bucket'), process.env.STORAGE_API_ENDPOINT);
   const source = store.read(need(values, 'object'));
   await pipeline(source, measured(meter), process.stdout);

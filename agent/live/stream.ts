@@ -1,17 +1,17 @@
 // Streams a source of lines to the relay until the viewer leaves, the source ends, or the command is stopped.
-import { setTimeout as delay } from 'node:timers/promises';
 import { LamplighterError } from '#shared/errors.ts';
+import { createBackoff } from '#shared/kit/backoff.ts';
+import { type ConnectionEnd, dialRelay, type RelayConnection } from '#shared/kit/relay-dial.ts';
 import {
   type EndFrame,
   MAX_FRAME_LINES,
   MAX_LINE_LENGTH,
   RESUME_GRACE_MS,
-  type ToAgentFrame,
+  ToAgentFrame,
 } from '#shared/live/frames.ts';
 import { createLineRing, type LineRing } from '#shared/live/line-ring.ts';
 import type { LogLine } from '#shared/operations/service.ts';
 import { cutMessage } from '../host/journal-entry.ts';
-import { type ConnectionEnd, dialRelay, type RelayConnection } from './relay-connection.ts';
 
 /** A source of lines; `onEnd` says that it ended by itself and why. Returned: how to stop it. */
 export type LineSource = (
@@ -76,13 +76,12 @@ class LineStream {
     const stop = (): void => this.#conclude({ type: 'end', reason: 'agent-left' });
     signal.addEventListener('abort', stop, { once: true });
     try {
-      let backoffMs = FIRST_BACKOFF_MS;
+      const backoff = createBackoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
       while (!this.#isOver && !signal.aborted) {
         const end = await this.#connectOnce();
         if (this.#isOver || end.how === 'closed') break;
         this.#giveUpWhenHopeless(end);
-        await delay(backoffMs, undefined, { signal }).catch(() => undefined);
-        backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
+        await backoff.pause(signal);
       }
     } finally {
       signal.removeEventListener('abort', stop);
@@ -96,7 +95,13 @@ class LineStream {
     const { relayUrl, ticket } = this.#terms;
     this.#isWelcome = false;
     const use = this.#resumeKey ? 'resume' : 'ticket';
-    this.#connection = dialRelay(relayUrl, use, this.#resumeKey ?? ticket, (frame) => this.#take(frame));
+    this.#connection = dialRelay({
+      url: relayUrl,
+      use,
+      key: this.#resumeKey ?? ticket,
+      frames: ToAgentFrame,
+      onFrame: (frame) => this.#take(frame),
+    });
     return this.#connection.ended;
   }
 

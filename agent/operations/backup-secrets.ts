@@ -67,7 +67,7 @@ export async function storeSecret({
     name,
     object,
     encoding: name === 'globals' ? 'sql+age' : 'tar+age',
-    ...measure(sealed),
+    ...(await measure(sealed)),
     contentBytes: content.length,
     contentSha256: createHash('sha256').update(content).digest('hex'),
   };

@@ -10,11 +10,11 @@ import {
   partFile,
 } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { createObjectMeter, type Measures } from '#shared/kit/meter.ts';
 import { lookUp } from '#shared/look-up.ts';
 import type { BackupId } from '#shared/names.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { DsseEnvelope } from '#shared/signing/dsse.ts';
-import { createMeter, type Measures } from '../backup-pack/meter.ts';
 import type { FileToUpload } from '../backup-stream/protocol.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
@@ -30,8 +30,8 @@ export interface UploadPlace {
 }
 
 /** Size and checksums of bytes that root holds itself. */
-export function measure(bytes: Uint8Array): Measures {
-  const meter = createMeter({ withCrc32c: true });
+export async function measure(bytes: Uint8Array): Promise<Measures> {
+  const meter = await createObjectMeter();
   meter.update(bytes);
   return meter.result();
 }
@@ -85,7 +85,7 @@ export async function uploadBackup(place: UploadPlace, backupId: BackupId): Prom
       const { object, bytes, crc32c } = part;
       files.set(partFile(part), { object, bytes, crc32c });
     }
-    const { bytes, crc32c } = measure(Buffer.from(text));
+    const { bytes, crc32c } = await measure(Buffer.from(text));
     const object = backupObject(place.host, backupId, MANIFEST_FILE);
     await uploadFiles(place, dir, files.set(MANIFEST_FILE, { object, bytes, crc32c }));
   } catch (error) {

@@ -1,6 +1,7 @@
 // Sends what the journal has to say, oldest first, until Pub/Sub has taken it; a broken connection only delays it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#shared/errors.ts';
+import { createBackoff } from '#shared/kit/backoff.ts';
 import { toWire, type WireMessage } from '#shared/signing/message.ts';
 import type { Journal, OutgoingReport, QueuedReport } from '../journal/journal.ts';
 
@@ -55,18 +56,17 @@ export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions
     return batch.length > 0;
   };
   const run = async (): Promise<void> => {
-    let backoffMs = MIN_BACKOFF_MS;
+    const backoff = createBackoff(MIN_BACKOFF_MS, MAX_BACKOFF_MS);
     while (!stop.signal.aborted) {
       const awake = new Promise<void>((resolve) => {
         wake = resolve;
       });
       try {
         if (!(await sendBatch())) await awake;
-        backoffMs = MIN_BACKOFF_MS;
+        backoff.reset();
       } catch (error) {
         onTrouble(`send reports: ${messageOf(error)}`);
-        await sleep(backoffMs, undefined, { signal: stop.signal }).catch(() => undefined);
-        backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
+        await backoff.pause(stop.signal);
       }
     }
   };

@@ -3,12 +3,14 @@
 import { ROUTES } from '#shared/api/routes.ts';
 import type { CommandView, LiveTicket } from '#shared/api/views.ts';
 import { type ErrorCode, LamplighterError } from '#shared/errors.ts';
+import { createBackoff } from '#shared/kit/backoff.ts';
+import { type ConnectionEnd, dialRelay } from '#shared/kit/relay-dial.ts';
 import {
   type EndFrame,
   type EndReason,
   LiveRequest,
   RESUME_GRACE_MS,
-  type ToViewerFrame,
+  ToViewerFrame,
 } from '#shared/live/frames.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import { EXIT } from '../exit.ts';
@@ -18,9 +20,7 @@ import { renderLogLine } from '../output/log-line.ts';
 import { quietProgress } from '../output/progress.ts';
 import { isLoopback } from '../settings/resolve.ts';
 import type { Session } from '../verbs/verb.ts';
-import { pause } from '../wait/pause.ts';
 import { waitForCommand } from '../wait/wait-for-command.ts';
-import { type ConnectionEnd, watchRelay } from './connection.ts';
 
 interface Stream {
   service: string;
@@ -95,12 +95,12 @@ async function watchUntilEnd(
   signal: AbortSignal,
 ): Promise<void> {
   let lostSinceMs: number | undefined;
-  let backoffMs = FIRST_BACKOFF_MS;
+  const backoff = createBackoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
   const onFrame = (frame: ToViewerFrame) => {
     if (frame.type === 'welcome' && lostSinceMs !== undefined) io.err('connected again\n');
     if (frame.type === 'welcome') {
       lostSinceMs = undefined;
-      backoffMs = FIRST_BACKOFF_MS;
+      backoff.reset();
     }
     const text = takeFrame(frame, stream, (line) => (isJson ? toJsonLine(line) : renderLogLine(line, paint)));
     if (text) io.out(text);
@@ -108,15 +108,30 @@ async function watchUntilEnd(
     if (note) io.err(paint.dim(`${note}\n`));
   };
   while (!signal.aborted && !stream.end) {
-    const key = stream.resume ?? ticket.ticket;
-    const use = stream.resume ? 'resume' : 'ticket';
-    const end = await watchRelay({ url: ticket.url, use, key, next: stream.next, signal, onFrame });
+    const end = await watchRelay(ticket, stream, onFrame, signal);
     if (stream.end || signal.aborted || end.how === 'closed') return;
     lostSinceMs ??= sayLost(io, end);
     if (end.how === 'refused' || io.nowMs() - lostSinceMs > RESUME_GRACE_MS) throw lostForGood(stream, end);
-    await pause(backoffMs, signal);
-    backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
+    await backoff.pause(signal);
   }
+}
+
+/** Connects, passes frames on, and resolves when the connection is over. `signal` closes it politely. */
+async function watchRelay(
+  ticket: LiveTicket,
+  { resume, next }: Stream,
+  onFrame: (frame: ToViewerFrame) => void,
+  signal: AbortSignal,
+): Promise<ConnectionEnd> {
+  const url = new URL(ticket.url);
+  if (resume) url.searchParams.set('next', String(next));
+  const half = resume
+    ? { use: 'resume' as const, key: resume }
+    : { use: 'ticket' as const, key: ticket.ticket };
+  const connection = dialRelay({ url, ...half, frames: ToViewerFrame, onFrame });
+  signal.addEventListener('abort', connection.close, { once: true });
+  if (signal.aborted) connection.close();
+  return await connection.ended.finally(() => signal.removeEventListener('abort', connection.close));
 }
 
 function sayLost(io: Session['io'], end: ConnectionEnd): number {

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { ROUTES } from '#shared/api/routes.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { ApiClient } from '#shared/kit/api-client.ts';
+import { pause } from '#shared/kit/backoff.ts';
 import type { CommandId } from '#shared/names.ts';
-import { pause } from './pause.ts';
 
 export interface CommandOrder {
   operation: string;

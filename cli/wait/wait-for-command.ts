@@ -4,7 +4,7 @@ import type { CommandDetail, CommandEvent } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { ApiClient } from '#shared/kit/api-client.ts';
-import { pause } from './pause.ts';
+import { type Backoff, createBackoff } from '#shared/kit/backoff.ts';
 
 export interface WaitListener {
   /** The command as last seen, with the events that are new since, and its host while that has not taken it. */
@@ -32,7 +32,7 @@ interface Progress {
   after: number;
   events: CommandEvent[];
   silentSinceMs: number | undefined;
-  backoffMs: number;
+  backoff: Backoff;
 }
 
 /**
@@ -50,7 +50,7 @@ export async function waitForCommand(
     after: 0,
     events: [],
     silentSinceMs: undefined,
-    backoffMs: FIRST_BACKOFF_MS,
+    backoff: createBackoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS),
   };
   while (!terms.signal.aborted) {
     const detail = await poll(client, id, progress, listener, terms);
@@ -77,7 +77,7 @@ async function poll(
     const detail = await client.call(ROUTES.readCommand, { params: { id }, query }, options);
     if (progress.silentSinceMs !== undefined) listener.onConnectionBack();
     progress.silentSinceMs = undefined;
-    progress.backoffMs = FIRST_BACKOFF_MS;
+    progress.backoff.reset();
     return detail;
   } catch (error) {
     if (terms.signal.aborted) return undefined;
@@ -108,8 +108,7 @@ async function backOff(
       cause: error,
     });
   }
-  await pause(progress.backoffMs, terms.signal);
-  progress.backoffMs = Math.min(progress.backoffMs * 2, LONGEST_BACKOFF_MS);
+  await progress.backoff.pause(terms.signal);
 }
 
 /** Events come once each even if a server ignores `after`. */

@@ -6,7 +6,7 @@ import { createZstdDecompress } from 'node:zlib';
 import { type DecodedArchive, decodeArchive } from '#shared/backup/archive/decode.ts';
 import type { BackupManifest, BackupPart } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { createMeter } from './meter.ts';
+import { createMeter } from '#shared/kit/meter.ts';
 
 /** Decompressed at once; every piece is a trip through several streams. */
 const PIECE_BYTES = 512 * 1024;

@@ -1,10 +1,10 @@
 // One part of a backup, downloaded once and gone through to its last byte: size, both checksums, and what is inside.
 import type { Bucket } from '@google-cloud/storage';
 import { type BackupManifest, type BackupPart, backupObject, partFile } from '#shared/backup/manifest.ts';
+import { createObjectMeter } from '#shared/kit/meter.ts';
 import { createAgeInspector } from './age-file.ts';
 import { type FoundObject, findObject } from './bucket-object.ts';
 import { createDumpInspector } from './check-dump.ts';
-import { type Crc32cFactory, createMeter } from './meter.ts';
 
 /** What was found, and of which object. */
 export interface PartFinding {
@@ -36,18 +36,11 @@ function inspectorFor(part: BackupPart, manifest: BackupManifest): Inspector {
   };
 }
 
-async function goThrough(
-  { read }: FoundObject,
-  part: BackupPart,
-  inspector: Inspector,
-  createCrc32c: Crc32cFactory,
-): Promise<string[]> {
-  const meter = createMeter();
-  const crc32c = createCrc32c();
+async function goThrough({ read }: FoundObject, part: BackupPart, inspector: Inspector): Promise<string[]> {
+  const meter = await createObjectMeter();
   try {
     for await (const chunk of read()) {
       meter.update(chunk);
-      crc32c.update(chunk);
       await inspector.take(chunk);
     }
   } catch (error) {
@@ -55,23 +48,19 @@ async function goThrough(
     throw error;
   }
   const faults = await inspector.faults();
-  if (crc32c.toString() !== part.crc32c) faults.unshift('CRC32C differs from the manifest');
-  if (meter.sha256() !== part.sha256) faults.unshift('SHA-256 differs from the manifest');
+  const { crc32c, sha256 } = meter.result();
+  if (crc32c !== part.crc32c) faults.unshift('CRC32C differs from the manifest');
+  if (sha256 !== part.sha256) faults.unshift('SHA-256 differs from the manifest');
   return faults;
 }
 
-async function check(
-  found: FoundObject,
-  part: BackupPart,
-  manifest: BackupManifest,
-  createCrc32c: Crc32cFactory,
-): Promise<string[]> {
+async function check(found: FoundObject, part: BackupPart, manifest: BackupManifest): Promise<string[]> {
   const { size } = found;
   if (size === 0) return ['empty'];
   // Not one byte more is read than its runner signed for.
   if (size > part.bytes) return [`${size - part.bytes} bytes too many`];
   const truncated = size < part.bytes ? [`truncated: ${size} of ${part.bytes} bytes`] : [];
-  return [...truncated, ...(await goThrough(found, part, inspectorFor(part, manifest), createCrc32c))];
+  return [...truncated, ...(await goThrough(found, part, inspectorFor(part, manifest)))];
 }
 
 /** The faults of one part, each with the part's file; none when it is as the manifest says. Throws `unavailable` when the bucket failed. */
@@ -79,7 +68,6 @@ export async function checkPart(
   bucket: Bucket,
   manifest: BackupManifest,
   part: BackupPart,
-  createCrc32c: Crc32cFactory,
 ): Promise<PartFinding> {
   const file = partFile(part);
   const finding = (faults: readonly string[], found?: FoundObject): PartFinding => ({
@@ -95,5 +83,5 @@ export async function checkPart(
   }
   const found = await findObject(bucket, part.object);
   if (!found) return finding(['not in the bucket']);
-  return finding(await check(found, part, manifest, createCrc32c), found);
+  return finding(await check(found, part, manifest), found);
 }

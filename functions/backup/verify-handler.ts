@@ -60,9 +60,8 @@ async function verifyPushed(deps: Deps, message: PushMessage): Promise<Answer> {
 
 async function verifyDeps(deps: Deps): Promise<VerifyDeps> {
   const { db, clock, publisher } = deps;
-  const { createRunningCrc32c } = await import('../cloud/running-crc32c.ts');
   const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
-  return { db, clock, publisher, bucket, createCrc32c: createRunningCrc32c };
+  return { db, clock, publisher, bucket };
 }
 
 function parseOrder(data: Buffer): VerificationOrder | undefined {

@@ -16,14 +16,12 @@ import {
 import { findRunbook } from '../store/runbooks.ts';
 import { checkPart } from './check-part.ts';
 import { withLease } from './lease.ts';
-import type { Crc32cFactory } from './meter.ts';
 import { type ManifestFinding, readManifest } from './read-manifest.ts';
 import type { VerificationOrder } from './request.ts';
 import { alertCorruptBackup } from './watch.ts';
 
 export type VerifyDeps = Pick<Deps, 'db' | 'clock' | 'publisher'> & {
   bucket: Bucket;
-  createCrc32c: Crc32cFactory;
 };
 
 /** After this no further part is begun: Pub/Sub waits ten minutes for an answer, then sends again. */
@@ -91,7 +89,7 @@ async function checkParts(
         retryable: true,
       });
     }
-    const { faults: found, ...which } = await checkPart(deps.bucket, manifest, part, deps.createCrc32c);
+    const { faults: found, ...which } = await checkPart(deps.bucket, manifest, part);
     const proof = { host, id, round, part: part.name, manifestSha256, object: part.object };
     await savePartProof(deps.db, { ...proof, ...which, faults: found, at: deps.clock() });
     faults.push(...found);

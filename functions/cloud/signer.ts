@@ -5,7 +5,6 @@ import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { keyIdOf, preAuthEncode, type Signer } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
-import { crc32c } from './crc32c.ts';
 
 const FILE_PREFIX = 'file:';
 const KMS_NAME =
@@ -55,6 +54,13 @@ const Signed = z.lazy(() =>
   }),
 );
 
+async function crc32cOf(bytes: Uint8Array): Promise<number> {
+  const { createCrc32c } = await import('#shared/kit/crc32c.ts');
+  const checksum = await createCrc32c();
+  checksum.update(bytes);
+  return checksum.value();
+}
+
 async function kmsSigner(name: string, client: KmsClient): Promise<Signer> {
   const [answer] = await ask(() => client.getPublicKey({ name }));
   const { pem } = PublicKey.parse(answer);
@@ -62,21 +68,22 @@ async function kmsSigner(name: string, client: KmsClient): Promise<Signer> {
     keyId: keyIdOf(createPublicKey(pem)),
     sign: async (kind, payload) => {
       const data = preAuthEncode(kind, payload);
+      const checksum = await crc32cOf(data);
       const [signed] = await ask(() =>
-        client.asymmetricSign({ name, data, dataCrc32c: { value: crc32c(data) } }),
+        client.asymmetricSign({ name, data, dataCrc32c: { value: checksum } }),
       );
-      return checkSigned(name, signed);
+      return await checkSigned(name, signed);
     },
   };
 }
 
 /** Holds an answer against corruption on the way, as cloud.google.com/kms/docs/data-integrity-guidelines asks. */
-function checkSigned(name: string, answer: unknown): Uint8Array {
+async function checkSigned(name: string, answer: unknown): Promise<Uint8Array> {
   const signed = Signed.safeParse(answer);
   const isIntact =
     signed.success &&
     signed.data.name === name &&
-    Number(signed.data.signatureCrc32c.value) === crc32c(signed.data.signature);
+    Number(signed.data.signatureCrc32c.value) === (await crc32cOf(signed.data.signature));
   if (isIntact) return signed.data.signature;
   throw new LamplighterError('corrupt', `sign with ${name}: the answer was damaged on its way`, {
     retryable: true,

@@ -1,6 +1,6 @@
 // CRC32C and MD5 of a stream. The client trusts the answer, so it has to be true.
 import { createHash } from 'node:crypto';
-import { crc32c } from '@node-rs/crc32';
+import { createCrc32c } from '#shared/kit/crc32c.ts';
 
 export interface Checksums {
   /** Base64 of the big-endian 32 bits, as Google writes it. */
@@ -14,20 +14,14 @@ export interface Checksummer {
   digest(): Checksums;
 }
 
-export function createChecksummer(): Checksummer {
+export async function createChecksummer(): Promise<Checksummer> {
   const md5 = createHash('md5');
-  let crc = 0;
+  const crc32c = await createCrc32c();
   return {
     update: (chunk) => {
-      crc = crc32c(chunk, crc);
+      crc32c.update(chunk);
       md5.update(chunk);
     },
-    digest: () => ({ crc32c: encodeCrc32c(crc), md5Hash: md5.copy().digest('base64') }),
+    digest: () => ({ crc32c: crc32c.base64(), md5Hash: md5.copy().digest('base64') }),
   };
-}
-
-function encodeCrc32c(crc: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(crc >>> 0);
-  return bytes.toString('base64');
 }

@@ -73,7 +73,7 @@ export async function uploadMultipart(
   const path = storage.stagingPath();
   try {
     await writeDurably(path, media);
-    const checksummer = createChecksummer();
+    const checksummer = await createChecksummer();
     checksummer.update(media);
     const record = await storage.objects.commit({
       bucket,

@@ -130,7 +130,7 @@ export async function openSessionData(
 }
 
 async function rehash(path: string, size: number): Promise<Checksummer> {
-  const checksummer = createChecksummer();
+  const checksummer = await createChecksummer();
   if (size > 0)
     for await (const chunk of createReadStream(path, { end: size - 1 })) checksummer.update(chunk);
   return checksummer;

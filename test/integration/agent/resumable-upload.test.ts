@@ -7,7 +7,7 @@ import { Storage } from '@google-cloud/storage';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openObjectStore } from '#agent/cloud/storage.ts';
 import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
-import { createCrc32c } from '#shared/backup/crc32c.ts';
+import { createCrc32c } from '#shared/kit/crc32c.ts';
 
 const CHUNK_BYTES = 16 * 1024 * 1024;
 const CONTENT = Buffer.alloc(2 * CHUNK_BYTES + 5000, 'content of a dump ');
@@ -84,14 +84,14 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-function crc32cOf(bytes: Buffer): string {
-  const digest = createCrc32c();
-  digest.update(bytes);
-  return digest.digest();
+async function crc32cOf(bytes: Buffer): Promise<string> {
+  const crc32c = await createCrc32c();
+  crc32c.update(bytes);
+  return crc32c.base64();
 }
 
 async function upload(object: string): Promise<void> {
-  const order = { object, fd, bytes: CONTENT.length, crc32c: crc32cOf(CONTENT) };
+  const order = { object, fd, bytes: CONTENT.length, crc32c: await crc32cOf(CONTENT) };
   await openObjectStore(BUCKET, url).upload(order);
 }
 

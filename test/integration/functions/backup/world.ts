@@ -6,7 +6,6 @@ import { type Bucket, type File, Storage } from '@google-cloud/storage';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type VerifyDeps, verifyBackup } from '#functions/backup/verify.ts';
-import { createRunningCrc32c } from '#functions/cloud/running-crc32c.ts';
 import { startGcs } from '#local/cloud/gcs/server.ts';
 import { backupIdFor, backupObject } from '#shared/backup/manifest.ts';
 import type { FinishedReport } from '#shared/command/report.ts';
@@ -67,7 +66,6 @@ async function fill(world: BackupWorld, db: TestDeps['db']): Promise<void> {
   const openBucket = () => Promise.resolve(bucket);
   const deps = Object.assign(createTestDeps(db, { openBucket }), {
     bucket,
-    createCrc32c: createRunningCrc32c,
   });
   const keys = await enrolTestHost(db, HOST);
   await applyTestRunbook(db);

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { crc32c } from '#functions/cloud/crc32c.ts';
 import { type KmsClient, loadSigner } from '#functions/cloud/signer.ts';
+import { createCrc32c } from '#shared/kit/crc32c.ts';
 import { isSignatureValid } from '#shared/signing/dsse.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
@@ -12,21 +12,27 @@ const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const NAME = 'projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1';
 const payload = Buffer.from('{"a":1}');
 
+async function crc32c(bytes: Uint8Array): Promise<number> {
+  const checksum = await createCrc32c();
+  checksum.update(bytes);
+  return checksum.value();
+}
+
 /** Answers as Cloud KMS documents it; `damage` changes an answer on its way. No KMS can be had here. */
 function fakeKms(damage: Record<string, unknown> = {}, algorithm = 'EC_SIGN_ED25519'): KmsClient {
   return {
     getPublicKey: () => Promise.resolve([{ pem, algorithm }]),
-    asymmetricSign: ({ name, data, dataCrc32c }) => {
+    asymmetricSign: async ({ name, data, dataCrc32c }) => {
       const signature = sign(null, data, privateKey);
-      return Promise.resolve([
+      return [
         {
           name,
           signature,
-          signatureCrc32c: { value: String(crc32c(signature)) },
-          verifiedDataCrc32c: dataCrc32c.value === crc32c(data),
+          signatureCrc32c: { value: String(await crc32c(signature)) },
+          verifiedDataCrc32c: dataCrc32c.value === (await crc32c(data)),
           ...damage,
         },
-      ]);
+      ];
     },
   };
 }
