@@ -41,7 +41,7 @@ UPDATE alerts SET facts = CASE condition
   WHEN 'audit-foreign-object' THEN jsonb_build_object('finding', subject)
   ELSE '{}'
 END;
-CREATE UNIQUE INDEX alerts_one_firing ON alerts (condition, host, subject) NULLS NOT DISTINCT WHERE state = 'firing';
+CREATE UNIQUE INDEX alerts_one_firing ON alerts (condition, host, coalesce(subject, '')) WHERE state = 'firing';
 
 -- The alert whose title and severity the incident has. No foreign key: the incident is written before its alert.
 ALTER TABLE incidents ADD COLUMN cause uuid;
