@@ -1,4 +1,4 @@
-// Which request does what. Whatever the product's clients do not ask for is answered 501, so that nobody takes an ignored
+// Which request does what. What Lamplighter's clients do not ask for is answered 501, so that nobody takes an ignored
 // request for a done one.
 import { createBucket, showBucket } from './bucket-routes.ts';
 import { StorageFault, unsupported } from './fault.ts';
@@ -26,7 +26,7 @@ const BUCKETS_PATH = /^\/storage\/v1\/b$/;
 const UPLOAD_PATH = /^\/upload\/storage\/v1\/b\/([^/]+)\/o$/;
 
 const ENCRYPTION_HEADER = /^x-goog-(?:copy-source-)?encryption-/;
-/** What would give another answer, were it understood. */
+/** Parameters that change the answer in production and are not understood here. */
 const UNSUPPORTED_QUERY = [
   'delimiter',
   'startOffset',
