@@ -1,6 +1,8 @@
 // age identities that a person puts on the host for a restore, and the recipients that they belong to.
+
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { Secret } from '#shared/secret.ts';
 import { ownAccount } from './accounts.ts';
@@ -17,10 +19,7 @@ const IDENTITY = /^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$/;
 
 /** Why the identity is no use, with what a person does about it; nothing of the file's content is in it. */
 function useless(file: string, why: string, hint: string): LamplighterError {
-  return new LamplighterError('refused', `read age identity ${file}: ${why}`, {
-    hint,
-    details: { outcome: 'no-identity' },
-  });
+  return new OperationFailure('no-identity', 'refused', `read age identity ${file}: ${why}`, { hint });
 }
 
 function howToPut(file: string): string {

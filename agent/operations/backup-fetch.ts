@@ -1,6 +1,8 @@
 // Objects of the host's own backups, fetched from the bucket by the child that has the network.
+
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
@@ -63,9 +65,11 @@ export async function fetchToFile(place: ObjectPlace, file: string, maxBytes: nu
     for await (const chunk of chunks) {
       bytes += chunk.length;
       if (bytes > maxBytes)
-        throw new LamplighterError('corrupt', `fetch ${place.object}: more than its ${maxBytes} bytes`, {
-          details: { outcome: 'corrupt-backup' },
-        });
+        throw new OperationFailure(
+          'corrupt-backup',
+          'corrupt',
+          `fetch ${place.object}: more than its ${maxBytes} bytes`,
+        );
       yield chunk;
     }
   }

@@ -1,4 +1,5 @@
 // What an operator can do about a restore that PostgreSQL refused, read from what PostgreSQL said.
+import { withHint } from '#shared/command/operation-failure.ts';
 import { LamplighterError } from '#shared/errors.ts';
 
 const MISSING_ROLE = /role "((?:[^"]|"")+)" does not exist/;
@@ -8,13 +9,7 @@ export function adviseOnRestore(thrown: unknown): unknown {
   if (!(thrown instanceof LamplighterError) || thrown.hint !== undefined) return thrown;
   const role = MISSING_ROLE.exec(thrown.message)?.[1];
   if (role === undefined) return thrown;
-  const { code, message, details, retryable } = thrown;
-  return new LamplighterError(code, message, {
-    details,
-    retryable,
-    cause: thrown,
-    hint: roleHint(role),
-  });
+  return withHint(thrown, roleHint(role));
 }
 
 const MAX_TOLD = 5;

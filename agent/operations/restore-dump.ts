@@ -1,10 +1,12 @@
 // The dump that is restored: one file of root's, opened once, checked through that very descriptor, and decoded from it.
+
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createZstdDecompress } from 'node:zlib';
 import { type Listing, readListing } from '#shared/backup/archive/listing.ts';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { ownAccount } from '../host/accounts.ts';
 
@@ -27,7 +29,7 @@ export interface OpenDump extends Listing, Omit<CheckedFile, 'fd'> {
 }
 
 function corrupt(file: string, why: string): LamplighterError {
-  return new LamplighterError('corrupt', `check ${file}: ${why}`, { details: { outcome: 'corrupt-backup' } });
+  return new OperationFailure('corrupt-backup', 'corrupt', `check ${file}: ${why}`);
 }
 
 /** What a descriptor's file holds, from its beginning; the descriptor's own place in it stays where it is. */

@@ -1,8 +1,9 @@
 // What a dump holds that a restore can't make, since nothing of the users' runs as a superuser in it: found in the dump's
 // list before anything stops, where PostgreSQL itself would refuse it in the middle.
+
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import type { OutcomeCode } from '#shared/command/report.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { isPartitionedKey } from './restore-joins.ts';
 import type { RestorePlan, Standing } from './restore-plan.ts';
 import { isUnquoted } from './restore-quotes.ts';
@@ -160,9 +161,6 @@ export function refuseLimits(
   }
   const same = limits.filter(({ why }) => why === first.why).map(({ what }) => what);
   const more = same.length > MAX_TOLD ? ` and ${same.length - MAX_TOLD} more` : '';
-  throw new LamplighterError(
-    'refused',
-    `restore ${same.slice(0, MAX_TOLD).join(', ')}${more}: ${first.why}`,
-    { details: { outcome: first.code }, hint: first.hint },
-  );
+  const message = `restore ${same.slice(0, MAX_TOLD).join(', ')}${more}: ${first.why}`;
+  throw new OperationFailure(first.code, 'refused', message, { hint: first.hint });
 }

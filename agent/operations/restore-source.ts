@@ -1,5 +1,6 @@
 // Where a restore takes a backup from: the local copy when it is whole, else the bucket; believed only when its manifest
 // carries this host's own signature and every byte is as the manifest says.
+
 import type { KeyObject } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +11,10 @@ import {
   MANIFEST_FILE,
   partFile,
 } from '#shared/backup/manifest.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
+import { messageOf } from '#shared/errors.ts';
 import type { BackupId } from '#shared/names.ts';
+import { describeIssues } from '#shared/plain-issue.ts';
 import { openDsse, parsePublicKey } from '#shared/signing/dsse.ts';
 import { PATHS } from '../config/paths.ts';
 import { isNotFound } from '../host/joined.ts';
@@ -34,7 +37,10 @@ export interface Wanted {
   signal: AbortSignal;
 }
 
-const CORRUPT = { details: { outcome: 'corrupt-backup' } };
+function corrupt(backupId: string, why: string, hint?: string): OperationFailure {
+  const options = hint === undefined ? {} : { hint };
+  return new OperationFailure('corrupt-backup', 'corrupt', `check backup ${backupId}: ${why}`, options);
+}
 
 /** This host's runner key, and those that root put beside it: of the machine that this one replaces. */
 function readRunnerKeys(): KeyObject[] {
@@ -52,37 +58,41 @@ export function readManifest(
 ): BackupManifest {
   const payload = openDsse('manifest', text, readRunnerKeys());
   if (!payload)
-    throw new LamplighterError(
-      'corrupt',
-      `check backup ${wanted.backupId}: its manifest is not signed by this host's runner`,
-      {
-        ...CORRUPT,
-        hint: `If the host was installed anew, put its former runner's public key into ${PATHS.formerRunnerKeys}.`,
-      },
+    throw corrupt(
+      wanted.backupId,
+      "its manifest is not signed by this host's runner",
+      `If the host was installed anew, put its former runner's public key into ${PATHS.formerRunnerKeys}.`,
     );
-  const manifest = BackupManifest.parse(JSON.parse(Buffer.from(payload).toString('utf8')));
+  const manifest = parseManifest(Buffer.from(payload).toString('utf8'), wanted.backupId);
   if (manifest.host !== wanted.host || manifest.backupId !== wanted.backupId) {
-    throw new LamplighterError(
-      'corrupt',
-      `check backup ${wanted.backupId}: its manifest is of ${manifest.backupId}, ${manifest.database} on ${manifest.host}`,
-      CORRUPT,
+    throw corrupt(
+      wanted.backupId,
+      `its manifest is of ${manifest.backupId}, ${manifest.database} on ${manifest.host}`,
     );
   }
   if (manifest.database === wanted.database) return manifest;
-  throw new LamplighterError(
+  throw new OperationFailure(
+    'other-database',
     'refused',
     `check backup ${wanted.backupId}: it is a backup of database ${manifest.database}, not of ${wanted.database}`,
-    {
-      details: { outcome: OTHER_DATABASE },
-      hint: `Choose a backup of ${wanted.database}: lamp backups lists them with their databases.`,
-    },
+    { hint: `Choose a backup of ${wanted.database}: lamp backups lists them with their databases.` },
   );
 }
 
-const OTHER_DATABASE = 'other-database';
+/** Signed, and yet it may be of a form that this version does not know. */
+function parseManifest(text: string, backupId: string): BackupManifest {
+  const parsed = BackupManifest.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  const fault = describeIssues(parsed.error.issues.slice(0, 1), 'the document');
+  throw corrupt(
+    backupId,
+    `its manifest has another form than this version of Lamplighter reads: ${fault}`,
+    'Restore it with the version of Lamplighter that made it, or update the agent on this host.',
+  );
+}
 
 function isOfOtherDatabase(error: unknown): boolean {
-  return error instanceof LamplighterError && error.details.outcome === OTHER_DATABASE;
+  return error instanceof OperationFailure && error.outcome === 'other-database';
 }
 
 export interface Found {
@@ -97,7 +107,7 @@ export interface Found {
 export function databasePart({ parts, backupId }: BackupManifest): BackupPart {
   const part = parts.find(({ name }) => name === 'database');
   if (part) return part;
-  throw new LamplighterError('corrupt', `check backup ${backupId}: its manifest names no database`, CORRUPT);
+  throw corrupt(backupId, 'its manifest names no database');
 }
 
 interface Stored {
@@ -130,9 +140,11 @@ async function findInBucket(wanted: Wanted): Promise<Stored> {
   const { host, backupId, bucket, signal, workDir } = wanted;
   const place = (file: string) => ({ bucket, object: backupObject(host, backupId, file), signal });
   const missing = (file: string) =>
-    new LamplighterError('not-found', `fetch ${file} of backup ${backupId}: not in the bucket`, {
-      details: { outcome: 'backup-not-found' },
-    });
+    new OperationFailure(
+      'backup-not-found',
+      'not-found',
+      `fetch ${file} of backup ${backupId}: not in the bucket`,
+    );
   const text = await fetchText(place(MANIFEST_FILE));
   if (text === undefined) throw missing(MANIFEST_FILE);
   const manifest = readManifest(text, wanted);

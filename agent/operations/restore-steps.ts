@@ -1,5 +1,7 @@
 // The steps that fill the new database: restored by a role that is no superuser, counted, handed over to its owners.
+
 import * as z from 'zod';
+import { OperationFailure, withHint } from '#shared/command/operation-failure.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { withinReserves } from '../host/disk-reserve.ts';
 import { defineStep, type Step, type StepContext } from '../runner/step.ts';
@@ -56,11 +58,10 @@ function fillStep(terms: RestoreTerms): Step<Filled> {
 function advise(error: unknown, { spec }: RestoreTerms): unknown {
   const isRefused = error instanceof LamplighterError && error.code === 'failed' && !error.hint;
   if (!isRefused || spec.onRefused === 'keep-going') return error;
-  return new LamplighterError('failed', error.message, {
-    cause: error,
-    details: error.details,
-    hint: 'To restore all that PostgreSQL takes and be told what it refused: lamp restore --keep-going. The old database is kept in any case.',
-  });
+  return withHint(
+    error,
+    'To restore all that PostgreSQL takes and be told what it refused: lamp restore --keep-going. The old database is kept in any case.',
+  );
 }
 
 function tellRefused(refused: readonly Refused[]): string {
@@ -79,9 +80,8 @@ function compareStep(terms: RestoreTerms, fill: Step<Filled>) {
       const absent = absentTables(filling.dump.entries, refused);
       const { rows, wrong } = await compareRows(filling, new Map(rowsByEntry), absent);
       if (wrong.length > 0 && spec.onRefused === 'stop') {
-        throw new LamplighterError('corrupt', `check ${names.fresh}: ${wrong.slice(0, 5).join('; ')}`, {
-          details: { outcome: 'corrupt-backup' },
-        });
+        const message = `check ${names.fresh}: ${wrong.slice(0, 5).join('; ')}`;
+        throw new OperationFailure('corrupt-backup', 'corrupt', message);
       }
       const less = wrong.map((why) => ({ what: 'rows', why }));
       return { data: { rows, refused: less }, detail: `${rows} rows${tellRefused(less)}` };

@@ -3,6 +3,7 @@
 
 import * as z from 'zod';
 import { BackupManifest } from '#shared/backup/manifest.ts';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { restoreRun } from '#shared/operations/backup.ts';
@@ -73,9 +74,7 @@ function checkBackupStep(terms: RestoreTerms): Step<Checked> {
     output: Checked,
     run: async ({ envelope, signal, note }) => {
       if (confirm !== database) {
-        throw new LamplighterError('refused', `restore ${database}: not confirmed`, {
-          details: { outcome: 'confirmation-missing' },
-        });
+        throw new OperationFailure('confirmation-missing', 'refused', `restore ${database}: not confirmed`);
       }
       state.programs = await programsFor(cluster, signal);
       const { bucket, localDir, identityFile = PATHS.ageIdentity } = policy;
@@ -134,7 +133,7 @@ async function startServices({ spec }: RestoreTerms, signal: AbortSignal): Promi
     }
   }
   if (failures.length === 0) return;
-  throw new LamplighterError('failed', failures.join('; '), { details: { outcome: 'unhealthy' } });
+  throw new OperationFailure('unhealthy', 'failed', failures.join('; '));
 }
 
 async function stopServices({ spec }: RestoreTerms, signal: AbortSignal): Promise<void> {

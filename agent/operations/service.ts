@@ -1,5 +1,7 @@
 // service.*: what is done about a systemd unit.
+
 import * as z from 'zod';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { UnitStatus } from '#shared/command/report.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import {
@@ -42,9 +44,9 @@ async function failWithJournal(
   thrown: unknown,
 ): Promise<never> {
   const hint = thrown instanceof LamplighterError ? thrown.hint : undefined;
-  throw new LamplighterError('failed', messageOf(thrown), {
+  throw new OperationFailure(outcome, 'failed', messageOf(thrown), {
     cause: thrown,
-    details: { outcome, output: await lastLines(unit) },
+    output: await lastLines(unit),
     ...(hint === undefined ? {} : { hint }),
   });
 }
@@ -60,9 +62,8 @@ function checkUnit({ unit }: UnitSpec): Step<Before> {
     run: async () => {
       const moment = await readMoment(unit);
       if (moment.loadState !== 'loaded') {
-        throw new LamplighterError('not-found', `find unit ${unit}: systemd says ${moment.loadState}`, {
-          details: { outcome: 'unknown-unit' },
-        });
+        const message = `find unit ${unit}: systemd says ${moment.loadState}`;
+        throw new OperationFailure('unknown-unit', 'not-found', message);
       }
       const limits = [limitText(moment.startLimit, 'start'), limitText(moment.stopLimit, 'stop')].join(', ');
       return {

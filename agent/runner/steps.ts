@@ -1,4 +1,5 @@
 // The execution of a procedure: each step is recorded before and after it runs, and undone in reverse order when one fails.
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { type FinishedReport, OutcomeCode } from '#shared/command/report.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
 import { describeIssues } from '#shared/plain-issue.ts';
@@ -223,14 +224,10 @@ async function takeBack(
 
 /** The outcome that the error names itself, or the general one. */
 function codeOf(thrown: unknown): OutcomeCode {
-  const named = thrown instanceof LamplighterError ? thrown.details.outcome : undefined;
-  return OutcomeCode.safeParse(named).data ?? 'step-failed';
+  return thrown instanceof OperationFailure ? thrown.outcome : 'step-failed';
 }
 
 function outputOf(thrown: unknown): Pick<Ending, 'output'> {
-  const output = thrown instanceof LamplighterError ? thrown.details.output : undefined;
-  if (!Array.isArray(output)) return {};
-  return {
-    output: redactLines(output.filter((line) => typeof line === 'string')).slice(-200),
-  };
+  if (!(thrown instanceof OperationFailure) || thrown.output.length === 0) return {};
+  return { output: redactLines([...thrown.output]).slice(-200) };
 }

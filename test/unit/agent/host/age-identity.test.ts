@@ -50,7 +50,7 @@ test.each<[string, () => string, string, RegExp]>([
   ['a huge file', () => put('#'.repeat(70_000)), 'it is not a file of identities', /install/],
 ])('%s is refused with what to do', (_name, make, why, hint) => {
   const error = refusal(() => readIdentities(make()));
-  expect(error).toMatchObject({ code: 'refused', details: { outcome: 'no-identity' } });
+  expect(error).toMatchObject({ code: 'refused', outcome: 'no-identity' });
   expect(error.message).toContain(why);
   expect(error.hint).toMatch(hint);
   expect(`${error.message} ${error.hint}`).not.toMatch(/AGE-SECRET-KEY-1[0-9A-Z]|hunter2/);
@@ -87,6 +87,6 @@ test('an identity of nobody that it is encrypted to is told with both fingerprin
     message: expect.stringContaining(
       `encrypted to ${fingerprints[0]?.slice(0, 16)}, and this is an identity of ${recipientFingerprint(recipient).slice(0, 16)}`,
     ),
-    details: { outcome: 'no-identity' },
+    outcome: 'no-identity',
   });
 });

@@ -5,6 +5,7 @@ import { defineStep, type Procedure, type Step, type StepContext } from '#agent/
 import type { StepEntry } from '#agent/runner/step-record.ts';
 import { type Execution, runProcedure } from '#agent/runner/steps.ts';
 import { CommandEnvelope } from '#shared/command/envelope.ts';
+import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { Policy } from '#shared/policy/policy.ts';
 
@@ -218,8 +219,8 @@ describe('run', () => {
   });
 
   test('a failure carries its code and its output, without secrets', async () => {
-    const error = new LamplighterError('failed', 'it is down', {
-      details: { outcome: 'unhealthy', output: ['PASSWORD=hunter2', 'fine'] },
+    const error = new OperationFailure('unhealthy', 'failed', 'it is down', {
+      output: ['PASSWORD=hunter2', 'fine'],
     });
     const { run } = execution(procedure([step('a', { ...failing(error), undo: undefined as never })]));
     expect(await runProcedure(run)).toEqual({
