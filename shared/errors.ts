@@ -1,4 +1,4 @@
-// The one error class of the project: every room throws it, every handler maps its `code`.
+// The error of the project: every room throws it or a class of its own below it, and every handler maps its `code`.
 
 export type ErrorCode =
   | 'invalid-input'
@@ -20,8 +20,6 @@ export interface ErrorOptions {
   /** What the operator does next, a full sentence. */
   hint?: string;
   cause?: unknown;
-  /** Machine-readable facts about the failure; never a secret. */
-  details?: Record<string, unknown>;
 }
 
 /** An error with a code, a hint for the operator and whether a retry may help. */
@@ -29,7 +27,6 @@ export class LamplighterError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly hint: string | undefined;
-  readonly details: Record<string, unknown>;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -37,7 +34,6 @@ export class LamplighterError extends Error {
     this.code = code;
     this.retryable = options.retryable ?? false;
     this.hint = options.hint;
-    this.details = options.details ?? {};
   }
 }
 

@@ -40,7 +40,7 @@ export function define(command: Command, bind: Bind): void {
         if (!follow) return showLogs(session, service, count, since);
         if (since !== undefined) {
           throw new LamplighterError('invalid-input', 'follow logs: --since and -f do not go together', {
-            hint: 'Use -n to begin with lines of before.',
+            hint: 'Use -n N to start with the last N lines.',
           });
         }
         const { followLogs } = await import('../live/follow-logs.ts');

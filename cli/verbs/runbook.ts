@@ -1,4 +1,5 @@
 // `lamp runbook`: validate works without any control plane; apply and show ask it.
+
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import * as z from 'zod';
@@ -9,6 +10,7 @@ import {
   type RunbookVersionView,
 } from '#shared/api/runbook-views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { ApiFault } from '#shared/kit/api-problem.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { parseRunbook, type RunbookError } from '#shared/runbook/parse.ts';
 import { EXIT } from '../exit.ts';
@@ -96,8 +98,8 @@ async function apply(session: Session, file: string, options: { dryRun?: boolean
 
 /** Faults that only the control plane found: it may be of another version. */
 function remoteFaults(error: unknown): RunbookError[] | undefined {
-  if (!(error instanceof LamplighterError)) return undefined;
-  const parsed = z.array(RunbookErrorView).min(1).safeParse(error.details['errors']);
+  if (!(error instanceof ApiFault)) return undefined;
+  const parsed = z.array(RunbookErrorView).min(1).safeParse(error.errors);
   return parsed.success ? parsed.data : undefined;
 }
 

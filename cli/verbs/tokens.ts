@@ -13,7 +13,7 @@ import { addExamples, type Bind, type Session } from './verb.ts';
 export function define(command: Command, bind: Bind): void {
   command
     .description(
-      'List the tokens that are in force, with their roles, ends, limits and last use. It takes the role admin.\n\nTokens are made with `npm run admin -- create-token NAME ROLE`.',
+      'List the tokens that are in force, with their roles, ends, limits and last use. Requires the role admin.\n\nTokens are made with `npm run admin -- create-token NAME ROLE`.',
     )
     .option('--all', 'those that were revoked or have expired, too')
     .action(bind(list));

@@ -1,12 +1,13 @@
 // What is done with the database's own rights and not over the API: the schema, tokens, the trail's proof. `npm run admin`
 // does it where the database can be reached; the entry point `admin` does it inside the cloud's network.
+
 import * as z from 'zod';
 import type { TokenView } from '#shared/api/views.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { Role } from '#shared/role.ts';
 import { checkTrail, type TrailVerdict } from '../audit/check.ts';
 import type { AnchorFindings } from '../audit/read-anchors.ts';
+import { HttpFault } from '../http/fault.ts';
 import type { Database } from '../store/database.ts';
 import { letFunctionsIn } from '../store/functions-role.ts';
 import { migrate } from '../store/migrate.ts';
@@ -96,9 +97,9 @@ function trailAnswer(verdict: TrailVerdict, isAnchored: boolean): AdminAnswer {
       unanchoredSince: unanchoredSince?.toISOString() ?? null,
     };
   }
-  throw new LamplighterError('corrupt', `verify audit trail: ${verdict.fault}`, {
+  throw new HttpFault('corrupt', `verify audit trail: ${verdict.fault}`, {
     hint: "Somebody with the rights of the database's owner changed the trail, or the database was made anew or restored. Keep the database and the anchors in the backup bucket as they are until you know which.",
     // A finding for who asked, not a failure of this function.
-    details: { status: 422 },
+    status: 422,
   });
 }

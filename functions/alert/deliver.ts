@@ -1,8 +1,10 @@
 // One delivery to one recipient: taken under a lease, sent, settled. However often its message comes, it is sent once.
+
 import { randomUUID } from 'node:crypto';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import type { Deps } from '../deps.ts';
+import { HttpFault } from '../http/fault.ts';
 import { oneLine } from '../one-line.ts';
 import { findAlert } from '../store/alerts.ts';
 import { appendAudit } from '../store/audit.ts';
@@ -72,9 +74,9 @@ async function sayWhyNot({ db }: DeliverDeps, id: string): Promise<string> {
   if (!delivery) return 'ignored: there is no such delivery';
   if (delivery.state !== 'pending') return `ignored: already ${delivery.state}`;
   // Whoever holds it may have been killed: the message must come again.
-  throw new LamplighterError('busy', `deliver ${id}: another instance is sending it`, {
+  throw new HttpFault('busy', `deliver ${id}: another instance is sending it`, {
     retryable: true,
-    details: { status: 503 },
+    status: 503,
   });
 }
 

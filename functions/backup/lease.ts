@@ -1,7 +1,8 @@
 // The right to verify a backup: held by one, kept as long as that one lives, taken over soon after it was killed.
+
 import { randomUUID } from 'node:crypto';
-import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
+import { HttpFault } from '../http/fault.ts';
 import { type BackupKey, holdLease, releaseLease } from '../store/backups.ts';
 
 const LEASE_MS = 3 * 60_000;
@@ -19,9 +20,9 @@ export async function withLease<T>(
     return holdLease(db, { ...key, owner, now, until: new Date(now.getTime() + LEASE_MS) });
   };
   if (!(await hold())) {
-    throw new LamplighterError('busy', `verify backup ${key.id}: it is being verified`, {
+    throw new HttpFault('busy', `verify backup ${key.id}: it is being verified`, {
       retryable: true,
-      details: { status: 503 },
+      status: 503,
     });
   }
   // One that can't be renewed is noticed at the end: nothing is concluded without the lease.

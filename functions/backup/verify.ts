@@ -1,8 +1,10 @@
 // Proves a backup from what is in the bucket, part by part; cut short, it goes on where it was.
+
 import type { Bucket } from '@google-cloud/storage';
 import { type BackupManifest, isDumpEncrypted, PART_FILES } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
+import { HttpFault } from '../http/fault.ts';
 import { appendAudit } from '../store/audit.ts';
 import { listPartProofs, savePartProof } from '../store/backup-parts.ts';
 import {
@@ -121,9 +123,9 @@ async function conclude(
   const at = deps.clock();
   await deps.db.transaction(async (tx) => {
     if (!(await saveProof(tx, { host, id, owner, round, state, at, faults, manifestSha256 }))) {
-      throw new LamplighterError('busy', `verify backup ${id}: the lease was lost`, {
+      throw new HttpFault('busy', `verify backup ${id}: the lease was lost`, {
         retryable: true,
-        details: { status: 503 },
+        status: 503,
       });
     }
     const detail = { host, round, faults: faults.slice(0, MAX_AUDITED_FAULTS) };

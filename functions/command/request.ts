@@ -10,6 +10,7 @@ import { mayAsk, type OperationDefinition } from '#shared/operations/definition.
 import { describeIssue } from '#shared/plain-issue.ts';
 import { isRoleAtLeast, roleNeededFor } from '#shared/role.ts';
 import type { Deps } from '../deps.ts';
+import { HttpFault } from '../http/fault.ts';
 import { appendAudit } from '../store/audit.ts';
 import {
   findByIdempotencyKey,
@@ -57,8 +58,8 @@ function parseParams(definition: OperationDefinition, params: unknown): Record<s
   const faults = parsed.error.issues.map(
     (issue) => `${issue.path.join('.') || 'params'}: ${describeIssue(issue)}`,
   );
-  throw new LamplighterError('invalid-input', `ask for ${definition.name}: ${faults.join('; ')}`, {
-    details: { errors: faults },
+  throw new HttpFault('invalid-input', `ask for ${definition.name}: ${faults.join('; ')}`, {
+    errors: faults,
   });
 }
 
@@ -71,10 +72,10 @@ function checkRole(definition: OperationDefinition, { actor, params }: CommandOr
   const isNoWebhooks = actor.kind === 'webhook' && !mayAsk(definition, 'webhook');
   if (isRoleAtLeast(actor.role, needed) && !isNoWebhooks) return;
   const detail = { role: actor.role, needed, params: shownParams(params) };
-  const who = isNoWebhooks ? 'no webhook may' : `role ${actor.role} may not`;
-  throw new LamplighterError('not-allowed', `ask for ${definition.name}: ${who}`, {
-    hint: isNoWebhooks ? NO_WEBHOOK : `It takes the role ${needed}.`,
-    details: { denial: { actor: `${actor.kind}:${actor.name}`, subject: definition.name, detail } },
+  const who = isNoWebhooks ? 'webhooks are not allowed' : `role ${actor.role} is not allowed`;
+  throw new HttpFault('not-allowed', `ask for ${definition.name}: ${who}`, {
+    hint: isNoWebhooks ? NO_WEBHOOK : `Requires the role ${needed}.`,
+    denial: { actor: `${actor.kind}:${actor.name}`, subject: definition.name, detail },
   });
 }
 
@@ -87,13 +88,9 @@ async function checkScope(
   const token = actor.kind === 'token' ? await findTokenByName(deps.db, actor.name, deps.clock()) : undefined;
   const fault = token && scopeFault(token, asked);
   if (fault === undefined) return;
-  throw new LamplighterError(
-    'not-allowed',
-    `ask for ${asked.operation}: token ${actor.name} may not, ${fault}`,
-    {
-      details: { denial: { actor: `${actor.kind}:${actor.name}`, subject: asked.operation, detail: asked } },
-    },
-  );
+  throw new HttpFault('not-allowed', `ask for ${asked.operation}: token ${actor.name} may not, ${fault}`, {
+    denial: { actor: `${actor.kind}:${actor.name}`, subject: asked.operation, detail: asked },
+  });
 }
 
 /**

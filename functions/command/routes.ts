@@ -1,9 +1,10 @@
 // Commands: ask for one, list them, follow one.
+
 import { ROUTES } from '#shared/api/routes.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import { isOffered } from '#shared/operations/definition.ts';
 import type { Deps } from '../deps.ts';
+import { HttpFault } from '../http/fault.ts';
 import { type Served, serve } from '../http/route.ts';
 import { listCommands, toCommandView } from '../store/commands.ts';
 import type { CommandListener } from '../store/listen.ts';
@@ -15,8 +16,8 @@ import { waitForNews } from './wait.ts';
 function refuseInternal(operation: string): void {
   const definition = lookUpOperation(operation);
   if (!definition || isOffered(definition)) return;
-  throw new LamplighterError('not-allowed', `ask for ${operation}: only the control plane itself does`, {
-    details: { denial: { subject: operation } },
+  throw new HttpFault('not-allowed', `ask for ${operation}: only the control plane itself does`, {
+    denial: { subject: operation },
   });
 }
 

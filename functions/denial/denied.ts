@@ -1,26 +1,16 @@
 // From what was thrown and who asked to a denial; http.ts asks here for every refusal that becomes an answer.
+
 import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
-import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { factsOf } from '../http/fault.ts';
 import type { Denial } from './recorder.ts';
-
-/** What an error says about the denial that it is, under `details.denial`. */
-const Facts = z.lazy(() =>
-  z.object({
-    subject: z.string(),
-    detail: z.record(z.string(), z.unknown()).default({}),
-    /** Who was denied, proven, where the handler does not know: `webhook:deploy`. */
-    actor: z.string().optional(),
-    /** Another action than the error's code stands for. */
-    action: z.string().optional(),
-  }),
-);
 
 const TOO_MANY = 429;
 
-function actionOf({ code, details }: LamplighterError): string | undefined {
-  if (details.status === TOO_MANY) return 'rate_limited';
+function actionOf(thrown: LamplighterError): string | undefined {
+  const { code } = thrown;
+  if (factsOf(thrown).status === TOO_MANY) return 'rate_limited';
   if (code === 'unauthenticated') return 'auth_denied';
   return code === 'not-allowed' ? 'rbac_denied' : undefined;
 }
@@ -47,7 +37,7 @@ export function denialOf(
   { actor, address }: { actor: string | undefined; address: string },
 ): Denial | undefined {
   if (!(thrown instanceof LamplighterError)) return undefined;
-  const facts = Facts.safeParse(thrown.details.denial).data;
+  const facts = factsOf(thrown).denial;
   const action = facts?.action ?? actionOf(thrown);
   if (action === undefined) return undefined;
   const proven = actor ?? facts?.actor;

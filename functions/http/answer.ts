@@ -1,11 +1,11 @@
 // Answers of all functions: security headers, problem details, one log line per request.
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request as ExpressRequest, Response } from 'express';
-import * as z from 'zod';
-import { LamplighterError } from '#shared/errors.ts';
 import { denialOf } from '../denial/denied.ts';
 import type { DenialRecorder } from '../denial/recorder.ts';
 import type { Log } from '../log.ts';
+import { factsOf, HttpFault } from './fault.ts';
 import { toProblem } from './problem.ts';
 
 /** The framework's request: Express's with the bytes of the body, which front-door.ts read. */
@@ -34,9 +34,7 @@ const SECURITY_HEADERS = {
 export function bodyOf(req: Request, maxBytes = Number.POSITIVE_INFINITY): Buffer {
   const body = req.rawBody ?? Buffer.alloc(0);
   if (body.byteLength <= maxBytes) return body;
-  throw new LamplighterError('invalid-input', `read body: larger than ${maxBytes} bytes`, {
-    details: { status: 413 },
-  });
+  throw new HttpFault('invalid-input', `read body: larger than ${maxBytes} bytes`, { status: 413 });
 }
 
 /** The path without its query, which may hold a ticket. */
@@ -60,18 +58,13 @@ function send(res: ServerResponse, answer: Answer): void {
   res.end(prepareAnswer(res, answer));
 }
 
-function retryAfterS(thrown: unknown): number {
-  const details = thrown instanceof LamplighterError ? thrown.details : {};
-  return z.number().safeParse(details.retryAfterS).data ?? 1;
-}
-
 /** The problem details of what was thrown. */
 export function failureAnswer(thrown: unknown): Answer {
   const problem = toProblem(thrown);
   const headers: Record<string, string> = {};
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer';
   if (problem.status === 503) headers['retry-after'] = '1';
-  if (problem.status === 429) headers['retry-after'] = String(retryAfterS(thrown));
+  if (problem.status === 429) headers['retry-after'] = String(factsOf(thrown).retryAfterS ?? 1);
   return { status: problem.status, body: problem, type: 'application/problem+json', headers };
 }
 

@@ -1,6 +1,7 @@
 // Stands before the functions framework on every entry point: what is too large, packed, or too slow is refused at the
 // socket, and the framework gets requests whose bodies were already read, which its own parsers leave alone. index.ts
 // puts it there.
+
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
 import * as z from 'zod';
@@ -8,6 +9,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import { type Answer, type Answering, answering, failureAnswer, pathOf, prepareAnswer } from './answer.ts';
 import type { BodyLimits } from './body-limits.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
+import { HttpFault } from './fault.ts';
 import { readBody } from './read-body.ts';
 
 /** A refused sender that still sends would not see the answer: so much of its body is thrown away first. */
@@ -24,7 +26,7 @@ function asOurs(error: unknown): unknown {
   if (!refusal) return error;
   const fault =
     error instanceof URIError ? 'read path: it has a malformed escape' : 'read request: it is malformed';
-  return new LamplighterError('invalid-input', fault, { cause: error, details: { status: refusal.status } });
+  return new HttpFault('invalid-input', fault, { cause: error, status: refusal.status });
 }
 
 type Listener = (req: IncomingMessage, res: ServerResponse) => unknown;

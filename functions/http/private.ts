@@ -1,18 +1,18 @@
 // Entry points that only Google's services and our own functions call: POST, with an identity token.
+
 import type { IncomingMessage } from 'node:http';
 import { LamplighterError } from '#shared/errors.ts';
 import { type PushMessage, parsePush } from '../cloud/push.ts';
 import type { Deps } from '../deps.ts';
 import { type Answer, answering, bodyOf, failureAnswer, type Handler, type Request } from './answer.ts';
+import { factsOf, HttpFault } from './fault.ts';
 import { parseJson } from './json-body.ts';
 
 type PrivateDeps = Pick<Deps, 'verifyCaller' | 'log' | 'denials' | 'addressOf'>;
 
 async function admit(req: Request, deps: PrivateDeps): Promise<Buffer> {
   if (req.method !== 'POST') {
-    throw new LamplighterError('invalid-input', 'call function: only POST is answered', {
-      details: { status: 405 },
-    });
+    throw new HttpFault('invalid-input', 'call function: only POST is answered', { status: 405 });
   }
   await deps.verifyCaller(req.headers);
   return bodyOf(req);
@@ -33,11 +33,12 @@ export function privateHandler(
 async function takeUnacceptable(
   { denials }: Pick<Deps, 'denials'>,
   subject: 'unreadable-body' | 'malformed-push',
-  { message: reason, details }: LamplighterError,
+  fault: LamplighterError,
 ): Promise<Answer> {
   // Whoever published it is not known: Google's push brings it.
   const source = { source: 'unknown', isProven: false };
-  const detail = { reason, ...(details.bytes === undefined ? {} : { bytes: details.bytes }) };
+  const { bytes } = factsOf(fault);
+  const detail = { reason: fault.message, ...(bytes === undefined ? {} : { bytes }) };
   const isNoted = await denials.note({ ...source, action: 'message.refused', subject, detail });
   if (isNoted) return {};
   // It comes again, so that it leaves a trace.
@@ -49,8 +50,8 @@ async function takeUnacceptable(
 }
 
 /** A body that will be the same when it comes again; one that came too slowly, or for which there was no room, may be read then. */
-function isFinal(error: unknown): error is LamplighterError {
-  return error instanceof LamplighterError && (error.details.status === 413 || error.details.status === 415);
+function isFinal(error: unknown): error is HttpFault {
+  return error instanceof HttpFault && (error.facts.status === 413 || error.facts.status === 415);
 }
 
 /**

@@ -1,7 +1,9 @@
 // From an error to RFC 9457 problem details.
+
 import * as z from 'zod';
 import type { Problem } from '#shared/api/views.ts';
 import { type ErrorCode, LamplighterError } from '#shared/errors.ts';
+import { factsOf } from './fault.ts';
 
 const STATUS: Record<ErrorCode, number> = {
   'invalid-input': 400,
@@ -47,10 +49,8 @@ const INTERNAL: Problem = {
 export function toProblem(thrown: unknown): Problem {
   if (thrown instanceof z.ZodError) return INTERNAL;
   if (!(thrown instanceof LamplighterError)) return INTERNAL;
-  const named = z.int().safeParse(thrown.details.status).data;
-  const status = named ?? STATUS[thrown.code];
+  const { status = STATUS[thrown.code], errors } = factsOf(thrown);
   if (status === 500) return INTERNAL;
-  const errors = z.array(z.unknown()).safeParse(thrown.details.errors).data;
   return {
     type: 'about:blank',
     title: TITLES[status] ?? 'Error',
@@ -58,6 +58,6 @@ export function toProblem(thrown: unknown): Problem {
     code: thrown.code,
     ...(thrown.code === 'unavailable' ? {} : { detail: thrown.message }),
     ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
-    ...(errors === undefined ? {} : { errors }),
+    ...(errors === undefined ? {} : { errors: [...errors] }),
   };
 }

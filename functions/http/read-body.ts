@@ -1,8 +1,10 @@
 // Reads a request's body before the functions framework can: its parsers would take up to 1 GB, unpack it, and parse it as
 // JSON before anybody has said who asks.
+
 import type { IncomingMessage } from 'node:http';
 import { LamplighterError } from '#shared/errors.ts';
 import type { BodyAccount, ByteBudget } from './byte-budget.ts';
+import { HttpFault } from './fault.ts';
 
 export interface BodyTerms {
   maxBytes: number;
@@ -14,8 +16,9 @@ export interface BodyTerms {
 }
 
 function refusal(status: number, fault: string, hint?: string, bytes?: number): LamplighterError {
-  return new LamplighterError('invalid-input', `read body: ${fault}`, {
-    details: { status, bytes },
+  return new HttpFault('invalid-input', `read body: ${fault}`, {
+    status,
+    bytes,
     ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -1,13 +1,14 @@
 // How a route of the table (shared/api/routes.ts) is answered, as each subject declares it in `<subject>/routes.ts`. The
 // router (router.ts) authenticates and checks the role before a route's handler is called.
+
 import type { IncomingHttpHeaders } from 'node:http';
 import type * as z from 'zod';
 import type { PathParams, RouteDefinition } from '#shared/api/route.ts';
 import type { Actor } from '#shared/command/envelope.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { describeIssue } from '#shared/plain-issue.ts';
 import type { Role } from '#shared/role.ts';
 import type { TokenScope } from '../token/scope.ts';
+import { HttpFault } from './fault.ts';
 import { parseJson } from './json-body.ts';
 
 /** A request to a public route: nobody has said yet who asks. */
@@ -104,7 +105,7 @@ export function parseInput<T extends z.ZodType>(schema: T, value: unknown, what:
   const faults = parsed.error.issues.map((issue) =>
     issue.path.length === 0 ? describeIssue(issue) : `${issue.path.join('.')}: ${describeIssue(issue)}`,
   );
-  throw new LamplighterError('invalid-input', `read ${what}: ${faults.join('; ')}`, {
-    details: { errors: faults },
+  throw new HttpFault('invalid-input', `read ${what}: ${faults.join('; ')}`, {
+    errors: faults,
   });
 }

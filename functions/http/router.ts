@@ -1,4 +1,5 @@
 // From a request to its route. Whoever has no token gets nowhere, unless the path is on the list of public routes.
+
 import type { RouteDefinition } from '#shared/api/route.ts';
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
@@ -9,6 +10,7 @@ import { useToken } from '../store/tokens.ts';
 import { createKnownTokens, type KnownTokens } from '../token/known.ts';
 import { isScoped, type TokenScope } from '../token/scope.ts';
 import { type Answer, answering, bodyOf, type Handler, type Request } from './answer.ts';
+import { HttpFault } from './fault.ts';
 import { createRequestLimits, type RequestLimits } from './request-limits.ts';
 import type { PublicContext, PublicServed, Served } from './route.ts';
 
@@ -65,9 +67,8 @@ function findRoute<S extends { route: RouteDefinition }>(
 function noSuchRoute(all: readonly { route: RouteDefinition }[], path: string): LamplighterError {
   const methods = all.filter(({ route }) => matchRoute(route, path)).map(({ route }) => route.method);
   if (methods.length === 0) return new LamplighterError('not-found', 'find route: there is no such path');
-  return new LamplighterError('invalid-input', `find route: this path answers ${methods.join(', ')} only`, {
-    details: { status: 405 },
-  });
+  const answered = `find route: this path answers ${methods.join(', ')} only`;
+  return new HttpFault('invalid-input', answered, { status: 405 });
 }
 
 interface Caller {
@@ -101,19 +102,15 @@ function requireRole(
 ): void {
   if (needed === 'public') return;
   if (isScoped(scope) && needed !== 'viewer' && !isScopeChecked) {
-    throw new LamplighterError(
-      'not-allowed',
-      `${action}: token ${actor.name} is limited to hosts or operations`,
-      {
-        hint: 'It takes a token that is not.',
-        details: { denial: { subject: action, detail: { role: actor.role, needed, isScoped: true } } },
-      },
-    );
+    throw new HttpFault('not-allowed', `${action}: token ${actor.name} is limited to hosts or operations`, {
+      hint: 'Use a token without such limits.',
+      denial: { subject: action, detail: { role: actor.role, needed, isScoped: true } },
+    });
   }
   if (isRoleAtLeast(actor.role, needed)) return;
-  throw new LamplighterError('not-allowed', `${action}: role ${actor.role} may not`, {
-    hint: `It takes the role ${needed}.`,
-    details: { denial: { subject: action, detail: { role: actor.role, needed } } },
+  throw new HttpFault('not-allowed', `${action}: role ${actor.role} is not allowed`, {
+    hint: `Requires the role ${needed}.`,
+    denial: { subject: action, detail: { role: actor.role, needed } },
   });
 }
 

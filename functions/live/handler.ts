@@ -1,9 +1,10 @@
 // Entry point `live`: a WebSocket relay. Upgrades reach it beside the framework (listening.ts); plain requests
 // only learn that this is one.
-import { LamplighterError } from '#shared/errors.ts';
+
 import type { Deps } from '../deps.ts';
 import { type Answering, answering, type Handler } from '../http/answer.ts';
 import { createBuckets } from '../http/bucket.ts';
+import { HttpFault } from '../http/fault.ts';
 import { FAILURES } from '../http/request-limits.ts';
 import { claimLiveTicket } from '../store/live-tickets.ts';
 import { createRelay, type Relay } from './relay.ts';
@@ -13,9 +14,9 @@ import { type UpgradeGate, type UpgradeHandler, upgradeHandler } from './upgrade
 export function handleLive(deps: Answering): Handler {
   return answering(deps, () =>
     Promise.reject(
-      new LamplighterError('invalid-input', 'reach relay: this address speaks WebSocket only', {
+      new HttpFault('invalid-input', 'reach relay: this address speaks WebSocket only', {
         hint: 'Use `lamp logs SERVICE -f`.',
-        details: { status: 426 },
+        status: 426,
       }),
     ),
   );

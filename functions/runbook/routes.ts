@@ -1,12 +1,13 @@
 // The runbook: read it, check one, put one in force.
+
 import { createHash } from 'node:crypto';
 import { ROUTES } from '#shared/api/routes.ts';
 import type { Actor } from '#shared/command/envelope.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import type { RunbookError } from '#shared/runbook/parse.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import type { Deps } from '../deps.ts';
+import { HttpFault } from '../http/fault.ts';
 import { type Served, serve } from '../http/route.ts';
 import { appendAudit } from '../store/audit.ts';
 import { writeDocument } from '../store/runbook-document.ts';
@@ -28,9 +29,9 @@ async function checkText(text: string): Promise<CheckedRunbook> {
   if (outcome.ok && !text.includes('\0')) return { text, ...outcome };
   const errors = outcome.ok ? [] : outcome.errors;
   const count = errors.length === 1 ? '1 fault' : `${errors.length} faults`;
-  throw new LamplighterError('refused', `read runbook: ${count}`, {
+  throw new HttpFault('refused', `read runbook: ${count}`, {
     hint: 'Each fault is named with its line and column; nothing was applied.',
-    details: { errors },
+    errors,
   });
 }
 

@@ -1,5 +1,6 @@
 // Webhooks for manual actions: a POST with an HMAC over time stamp and body, bound in the runbook to one operation and
 // the parameters that may be chosen.
+
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import { ROUTES } from '#shared/api/routes.ts';
@@ -9,6 +10,7 @@ import type { Webhook } from '#shared/runbook/schema.ts';
 import type { Secret } from '#shared/secret.ts';
 import { requestCommand } from '../command/request.ts';
 import type { Deps } from '../deps.ts';
+import { HttpFault } from '../http/fault.ts';
 import { parseJson } from '../http/json-body.ts';
 import { type PublicContext, parseBody } from '../http/route.ts';
 import { findRunbook } from '../store/runbooks.ts';
@@ -107,8 +109,8 @@ async function authenticateCall(deps: WebhookDeps, context: PublicContext): Prom
 /** Why a call that was signed rightly does nothing. */
 function refuseCall(name: string, code: 'conflict' | 'not-allowed', reason: string): LamplighterError {
   const action = code === 'conflict' ? { action: 'webhook.replayed' } : {};
-  return new LamplighterError(code, `call webhook ${name}: ${reason}`, {
-    details: { denial: { actor: `webhook:${name}`, subject: `webhook ${name}`, ...action } },
+  return new HttpFault(code, `call webhook ${name}: ${reason}`, {
+    denial: { actor: `webhook:${name}`, subject: `webhook ${name}`, ...action },
   });
 }
 

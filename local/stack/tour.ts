@@ -82,9 +82,7 @@ async function runToSuccess(
   const began = Date.now();
   const command = await client.runCommand({ operation, params });
   if (command.state !== 'succeeded') {
-    throw new LamplighterError('failed', `run ${operation}: ${command.state}: ${command.message ?? ''}`, {
-      details: { output: command.output },
-    });
+    throw new LamplighterError('failed', `run ${operation}: ${command.state}: ${command.message ?? ''}`);
   }
   return (Date.now() - began) / 1000;
 }

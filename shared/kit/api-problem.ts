@@ -1,6 +1,6 @@
 // From an HTTP failure (RFC 9457 problem, or whatever a proxy answers) to an error.
 import { Problem } from '../api/views.ts';
-import { type ErrorCode, LamplighterError } from '../errors.ts';
+import { type ErrorCode, type ErrorOptions, LamplighterError } from '../errors.ts';
 
 const GATEWAY_STATUSES = new Set([429, 502, 503, 504]);
 
@@ -37,11 +37,20 @@ function foreignAnswer(status: number, base: string): LamplighterError {
   return new LamplighterError('unavailable', `ask ${base}: it answered HTTP ${status}, not as the API does`, {
     retryable: GATEWAY_STATUSES.has(status),
     hint: `Is ${base} the address of a Lamplighter API (LAMP_URL)?`,
-    details: { status },
   });
 }
 
-/** The error of a response that is not 2xx; `details.errors` carries the problem's own list, if any. */
+/** What the API refused, with the problem's own list of faults. Thrown by the client of the API. */
+export class ApiFault extends LamplighterError {
+  readonly errors: readonly unknown[];
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions & { errors: readonly unknown[] }) {
+    super(code, message, options);
+    this.errors = options.errors;
+  }
+}
+
+/** The error of a response that is not 2xx. */
 export function problemToError(status: number, text: string, base: string): LamplighterError {
   const problem = parseProblem(text);
   if (!problem && isForeign(status)) return foreignAnswer(status, base);
@@ -52,9 +61,9 @@ export function problemToError(status: number, text: string, base: string): Lamp
   const message =
     problem?.detail ??
     (problem ? `ask ${base}: ${problem.title}` : `ask ${base}: it answered HTTP ${status}`);
-  return new LamplighterError(code, message, {
+  return new ApiFault(code, message, {
     retryable: GATEWAY_STATUSES.has(status),
     ...(hint === undefined ? {} : { hint }),
-    details: { status, ...(problem?.errors ? { errors: problem.errors } : {}) },
+    errors: problem?.errors ?? [],
   });
 }

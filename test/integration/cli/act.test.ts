@@ -331,11 +331,11 @@ describe('a control plane that says no or nothing', () => {
   test.each([
     [problem(401, 'unauthenticated', 'read token: it is unknown'), 3, 'check LAMP_TOKEN'],
     [
-      problem(403, 'not-allowed', 'ask for service.stop: role viewer may not', {
-        hint: 'It takes the role operator.',
+      problem(403, 'not-allowed', 'ask for service.stop: role viewer is not allowed', {
+        hint: 'Requires the role operator.',
       }),
       3,
-      'hint:  It takes the role operator.',
+      'hint:  Requires the role operator.',
     ],
     [
       problem(404, 'not-found', 'find service wbe', { hint: 'Did you mean "web"?' }),

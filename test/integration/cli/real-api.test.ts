@@ -83,7 +83,7 @@ test('an unknown token, a role too small and a misspelt service each say what to
   const wrong = await run(['status'], 'wrong');
   expect(wrong.code).toBe(3);
   const denied = await run(['stop', 'web'], 'viewer');
-  expect(denied).toMatchObject({ code: 3, err: expect.stringContaining('It takes the role operator.') });
+  expect(denied).toMatchObject({ code: 3, err: expect.stringContaining('Requires the role operator.') });
   const misspelt = await run(['restart', 'wbe']);
   expect(misspelt).toMatchObject({ code: 2, err: expect.stringContaining('Did you mean "web"?') });
   expect((await run(['logs', 'wbe', '-f'])).err).toContain('Did you mean "web"?');
@@ -110,7 +110,7 @@ describe('tokens', () => {
     const listed = JSON.parse((await run(['tokens', '--json'])).out) as { name: string }[];
     expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['ada', 'vic', 'robot']));
     const denied = await run(['tokens'], 'viewer');
-    expect(denied).toMatchObject({ code: 3, err: expect.stringContaining('It takes the role admin.') });
+    expect(denied).toMatchObject({ code: 3, err: expect.stringContaining('Requires the role admin.') });
   });
 
   test('one that is revoked is refused from then on, listed as such, and in the trail', async () => {

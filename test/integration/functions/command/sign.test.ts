@@ -109,7 +109,7 @@ describe('role against risk', () => {
       return;
     }
     const denial = { actor: `token:${actor.name}`, subject: SAMPLES[risk].operation };
-    await expect(asked).rejects.toMatchObject({ code: 'not-allowed', details: { denial } });
+    await expect(asked).rejects.toMatchObject({ code: 'not-allowed', facts: { denial } });
     expect(deps.published).toEqual([]);
   });
 });

@@ -1,11 +1,12 @@
 // A message is acknowledged only when its denial is written down; and no server is left without the front door.
+
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
 import { bodyLimitsOf } from '#functions/http/body-limits.ts';
+import { HttpFault } from '#functions/http/fault.ts';
 import { openFrontDoor } from '#functions/http/front-door.ts';
 import { acknowledgeUnreadable, pushHandler } from '#functions/http/private.ts';
 import { createLog } from '#functions/log.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { serveHandler } from '#test/fixtures/function-server.ts';
 
 const log = createLog(() => undefined);
@@ -30,9 +31,7 @@ test.each([
   [true, undefined],
   [false, 503],
 ])('a body that is too large, its denial written down: %s', async (isNoted, status) => {
-  const tooLarge = new LamplighterError('invalid-input', 'read body: too large', {
-    details: { status: 413 },
-  });
+  const tooLarge = new HttpFault('invalid-input', 'read body: too large', { status: 413 });
   const req = { headers: {} } as Parameters<ReturnType<typeof acknowledgeUnreadable>>[0];
   const answer = await acknowledgeUnreadable(depsWith(isNoted))(req, tooLarge);
   expect(answer?.status).toBe(status);
