@@ -161,6 +161,6 @@ test('a webhook gets no destructive operation, whatever its role', async () => {
   };
   await expect(requestCommand(deps, order)).rejects.toMatchObject({
     code: 'not-allowed',
-    message: 'ask for restore.run: no webhook may',
+    message: 'ask for restore.run: webhooks are not allowed',
   });
 });
