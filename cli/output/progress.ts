@@ -76,7 +76,7 @@ function describeEvent(event: CommandEvent, command: CommandView, paint: Palette
   if (event.state === 'sent') return `sent to ${host}`;
   if (event.state === 'accepted') return `accepted by ${host}`;
   // The others are said by the steps and by the last line.
-  return event.state === 'awaiting-approval' ? paint.yellow('waits for approval') : undefined;
+  return undefined;
 }
 
 function describeStep(event: CommandEvent, detail: string, paint: Palette): string {

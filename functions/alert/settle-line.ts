@@ -1,7 +1,7 @@
 // The end of a line's command decides its delivery: ended well, the line is delivered; any other end, and another command
 // is asked for, a few times. Called with each report of such a command's end and, for ends that no host reports, with
 // every tick. Both may see the same end.
-import { CommandState, isSettled } from '#shared/command/state.ts';
+import { END_STATES, isSettled } from '#shared/command/state.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { alertAppend } from '#shared/operations/alert.ts';
 import type { Deps } from '../deps.ts';
@@ -24,7 +24,6 @@ type LineDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
 
 /** The wait before each further command. A command itself waits up to a day for its host. */
 const RETRY_AFTER_MS = [60_000, 5 * 60_000, 30 * 60_000, 2 * 60 * 60_000] as const;
-const SETTLED = CommandState.options.filter(isSettled);
 const BATCH = 100;
 
 /** Settles what waits for this command, if it has ended. */
@@ -63,7 +62,7 @@ async function settleLost(
 
 /** Settles deliveries whose commands have ended; gives how many. */
 export async function settleEndedLines(deps: LineDeps): Promise<number> {
-  const ids = await listEndedCommandsOfDeliveries(deps.db, SETTLED, BATCH);
+  const ids = await listEndedCommandsOfDeliveries(deps.db, END_STATES, BATCH);
   for (const id of ids) {
     const command = await findCommand(deps.db, id);
     if (command) await settleLine(deps, command);

@@ -8,10 +8,11 @@ import { minuteOf } from '../denial/recorder.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit, isReportAudited } from '../store/audit.ts';
 import { addRefusedEvent, addStepEvent, releaseSteps } from '../store/command-events.ts';
-import { advanceCommand, announceCommand, type CommandRecord, lockCommand } from '../store/commands.ts';
+import { announceCommand, type CommandRecord, lockCommand } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
 import { countDenials, markTold } from '../store/denials.ts';
 import { type HostKeyRole, saveHeartbeat } from '../store/hosts.ts';
+import { advanceCommand } from './advance.ts';
 import { authenticateReport } from './authenticate-report.ts';
 import { recordEnd } from './record-end.ts';
 
@@ -133,7 +134,7 @@ async function recordCommandReport(
   if (!record.isSigned) return refusalOf(report, 'never-signed', 'the command was never signed');
   switch (report.type) {
     case 'command.accepted':
-      return await advanceCommand(tx, record, { state: 'accepted', at: deps.clock() });
+      return (await advanceCommand(tx, record, { news: 'accepted', at: deps.clock() })) !== 'refused';
     case 'command.progress':
       return await recordProgress(deps, tx, record, report);
     case 'command.finished':
@@ -148,8 +149,8 @@ async function recordProgress(
   report: ProgressReport,
 ): Promise<boolean> {
   const isNew = await addStepEvent(tx, report);
-  const isMoved = await advanceCommand(tx, record, { state: 'running', at: deps.clock() });
-  if (!isNew) return isMoved;
+  const state = await advanceCommand(tx, record, { news: 'progress', at: deps.clock() });
+  if (!isNew) return state !== 'refused';
   await releaseSteps(tx, record.id, isSettled(record.state));
   await announceCommand(tx, record.id);
   return true;

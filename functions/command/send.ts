@@ -11,7 +11,6 @@ import type { Deps } from '../deps.ts';
 import { putAgentHalf } from '../live/agent-half.ts';
 import { appendAudit, findIntactAudit } from '../store/audit.ts';
 import {
-  advanceCommand,
   type CommandRecord,
   findSignedBytes,
   lockCommand,
@@ -20,6 +19,7 @@ import {
 } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
 import { requireRunbook } from '../store/runbooks.ts';
+import { advanceCommand } from './advance.ts';
 import { commandDigest } from './digest.ts';
 import { judgeStanding } from './standing.ts';
 
@@ -45,8 +45,8 @@ export async function sendCommand(deps: SendDeps, id: string): Promise<CommandSt
   return await deps.db.transaction(async (tx) => {
     const current = await lockCommand(tx, id);
     if (!current) return 'sent';
-    const isMoved = await advanceCommand(tx, current, { state: 'sent', at: deps.clock() });
-    return isMoved ? 'sent' : current.state;
+    const state = await advanceCommand(tx, current, { news: 'published', at: deps.clock() });
+    return state === 'refused' ? current.state : state;
   });
 }
 
@@ -81,7 +81,8 @@ async function signEnvelope(signer: Signer, envelope: CommandEnvelope): Promise<
 
 async function expire(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Decision> {
   const message = `could not be sent before ${record.expiresAt.toISOString()}`;
-  await advanceCommand(tx, record, { state: 'expired', at: deps.clock(), code: 'expired', message });
+  const at = deps.clock();
+  await advanceCommand(tx, record, { news: 'not-signed', end: 'expired', at, code: 'expired', message });
   return { send: false, state: 'expired' };
 }
 
@@ -92,7 +93,12 @@ async function refuse(
   reason: string,
 ): Promise<Decision> {
   const at = deps.clock();
-  await advanceCommand(tx, record, { state: 'rejected', at, message: `not signed: ${reason}` });
+  await advanceCommand(tx, record, {
+    news: 'not-signed',
+    end: 'rejected',
+    at,
+    message: `not signed: ${reason}`,
+  });
   await appendAudit(tx, {
     at,
     actor: `${record.actor.kind}:${record.actor.name}`,

@@ -1,12 +1,13 @@
 // Holds a reader until a command has something new to tell.
 import type { CommandDetail } from '#shared/api/views.ts';
-import { type CommandState, isSettled } from '#shared/command/state.ts';
+import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
 import { readContact } from '../host/contact.ts';
 import { listCommandEvents } from '../store/command-events.ts';
 import { findCommand, toCommandView } from '../store/commands.ts';
 import type { CommandListener } from '../store/listen.ts';
+import { isTaken } from './state.ts';
 
 export interface WaitTerms {
   /** Number of the last event that the reader knows. */
@@ -17,9 +18,6 @@ export interface WaitTerms {
 
 /** Looks by itself this often, should no notification come. */
 const POLL_MS = 1000;
-
-/** The host has not taken it so far. */
-const WAITING: ReadonlySet<CommandState> = new Set(['requested', 'awaiting-approval', 'sent']);
 
 async function readDetail(
   deps: Pick<Deps, 'db'>,
@@ -37,7 +35,7 @@ async function withContact(
   detail: Omit<CommandDetail, 'contact'>,
 ): Promise<CommandDetail> {
   const { host, state } = detail.command;
-  return { ...detail, contact: WAITING.has(state) ? await readContact(db, host, clock()) : null };
+  return { ...detail, contact: isTaken(state) ? null : await readContact(db, host, clock()) };
 }
 
 /** The command with its events after `after`, as soon as there is one, it is settled, or the time is up. */

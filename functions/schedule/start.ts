@@ -1,6 +1,6 @@
 // Starts the runbook's scheduled jobs, each at most once per scheduled time however often the tick comes, and raises an
 // alert when one fails.
-import { CommandState, isSettled } from '#shared/command/state.ts';
+import { END_STATES } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
@@ -26,7 +26,6 @@ type RunKey = Pick<ScheduleRun, 'job' | 'scheduledFor' | 'host'>;
 
 /** Longer than asking for a command takes; after a kill the next tick takes over. */
 const LEASE_MS = 60_000;
-const END_STATES = CommandState.options.filter(isSettled);
 
 /** Starts what is due and what another tick began and left; gives the commands' ids. */
 export async function startDueJobs(

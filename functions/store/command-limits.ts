@@ -1,6 +1,7 @@
 // Counts of commands, for limits.
 import * as z from 'zod';
 import type { Actor } from '#shared/command/envelope.ts';
+import { COMMAND_MOVES } from '../command/state.ts';
 import { type Queryable, queryRow } from './database.ts';
 
 /** One transaction at a time asks as this actor, and one for this host; always in this order. */
@@ -27,7 +28,7 @@ export async function nthNewestRequest(
   return row?.at;
 }
 
-/** Commands of these operations that a host has, or may still take. */
+/** Commands of these operations that a host has taken, or that wait for it and have not expired. */
 export async function countOpenCommands(
   db: Queryable,
   host: string,
@@ -39,8 +40,8 @@ export async function countOpenCommands(
     z.object({ open: z.number() }),
     `SELECT count(*)::int AS open FROM commands
      WHERE host = $1 AND operation = ANY($2)
-       AND (state IN ('accepted', 'running') OR (state IN ('requested', 'sent') AND expires_at > $3))`,
-    [host, operations, now],
+       AND (state = ANY($4) OR (state = ANY($5) AND expires_at > $3))`,
+    [host, operations, now, COMMAND_MOVES['fell-silent'].from, COMMAND_MOVES.lapsed.from],
   );
   return row?.open ?? 0;
 }

@@ -3,9 +3,9 @@ import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { Actor } from '#shared/command/envelope.ts';
 import { OutcomeCode, StepRecord } from '#shared/command/report.ts';
-import { advanceState, CommandState, EndSigner, isEndReplaced, isSettled } from '#shared/command/state.ts';
+import { CommandState, EndSigner } from '#shared/command/state.ts';
 import { CommandId } from '#shared/names.ts';
-import { addStateEvent, releaseSteps } from './command-events.ts';
+import { addStateEvent } from './command-events.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { asStored, toJson } from './json.ts';
 
@@ -195,63 +195,41 @@ export async function saveSigningKey(tx: Queryable, id: string, keyId: string): 
   await tx.query('UPDATE commands SET key_id = $2 WHERE id = $1', [id, keyId]);
 }
 
-export interface Advance {
-  state: CommandState;
-  at: Date;
+/** What of a row changes when a command moves on. */
+export type StageRow = Pick<
+  CommandRecord,
+  'state' | 'swept' | 'endedBy' | 'sentAt' | 'acceptedAt' | 'finishedAt'
+> & {
   code?: OutcomeCode | undefined;
   message?: string | undefined;
-  /** What the operator does next. */
   hint?: string | undefined;
   result?: unknown;
   steps?: readonly StepRecord[] | undefined;
   output?: readonly string[] | undefined;
-  /** The word of our own clock, not of the host. */
-  isSwept?: boolean;
-  /** Whose key signed the report of this end. */
-  endedBy?: EndSigner;
-}
+};
 
-/** False when the command already stands there or further, and its end is not to be replaced. */
-function isNews(record: CommandRecord, change: Advance): boolean {
-  if (isEndReplaced(record, change.endedBy ?? null)) return true;
-  // An expiry that only our clock decided gives way to the host's word.
-  const standing = record.swept && !change.isSwept ? 'unknown' : record.state;
-  return advanceState(standing, change.state) !== standing;
-}
-
-/** Moves a locked command forward; false when that is no news. */
-export async function advanceCommand(
-  tx: Queryable,
-  record: CommandRecord,
-  change: Advance,
-): Promise<boolean> {
-  if (!isNews(record, change)) return false;
+/** Writes the stage of a locked command down, with what was said of it. */
+export async function writeStage(tx: Queryable, id: string, row: StageRow): Promise<void> {
   await tx.query(
-    `UPDATE commands SET state = $2, code = $3, message = $4, result = $5, steps = $6, output = $7, swept = $8,
-       hint = $11, ended_by = $12,
-       sent_at = CASE WHEN $2 = 'sent' THEN $9 ELSE sent_at END,
-       accepted_at = CASE WHEN $2 IN ('accepted', 'running') THEN coalesce(accepted_at, $9) ELSE accepted_at END,
-       finished_at = CASE WHEN $10 THEN $9::timestamptz ELSE NULL END
+    `UPDATE commands SET state = $2, swept = $3, ended_by = $4, sent_at = $5, accepted_at = $6, finished_at = $7,
+       code = $8, message = $9, hint = $10, result = $11, steps = $12, output = $13
      WHERE id = $1`,
     [
-      record.id,
-      change.state,
-      change.code ?? null,
-      change.message === undefined ? null : asStored(change.message),
-      change.result === undefined ? null : toJson(change.result),
-      toJson(change.steps ?? []),
-      toJson(change.output ?? []),
-      change.isSwept ?? false,
-      change.at,
-      isSettled(change.state),
-      change.hint === undefined ? null : asStored(change.hint),
-      change.endedBy ?? null,
+      id,
+      row.state,
+      row.swept,
+      row.endedBy,
+      row.sentAt,
+      row.acceptedAt,
+      row.finishedAt,
+      row.code ?? null,
+      asStored(row.message ?? null),
+      asStored(row.hint ?? null),
+      row.result === undefined ? null : toJson(row.result),
+      toJson(row.steps ?? []),
+      toJson(row.output ?? []),
     ],
   );
-  await addStateEvent(tx, record.id, { state: change.state, at: change.at, detail: change.message });
-  if (isSettled(change.state)) await releaseSteps(tx, record.id, true);
-  await announceCommand(tx, record.id);
-  return true;
 }
 
 /** Wakes those who wait for the command, when the transaction commits. */

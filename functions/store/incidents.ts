@@ -1,6 +1,8 @@
 // Incidents, at most one open per host, and their timelines.
 import * as z from 'zod';
+import { IncidentState } from '#shared/api/views.ts';
 import { Severity } from '#shared/severity.ts';
+import { INCIDENT_MOVES } from '../incident/state.ts';
 import type { AlertKey } from './alerts.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
@@ -9,7 +11,7 @@ export const Incident = z.lazy(() =>
     number: z.number(),
     host: z.string(),
     severity: Severity,
-    state: z.enum(['open', 'acknowledged', 'resolved']),
+    state: IncidentState,
     title: z.string(),
     openedAt: z.date(),
     respondBy: z.date(),
@@ -23,13 +25,15 @@ export type Incident = z.infer<typeof Incident>;
 const COLUMNS = `number, host, severity, state, title, opened_at AS "openedAt", respond_by AS "respondBy",
   acknowledged_at AS "acknowledgedAt", acknowledged_by AS "acknowledgedBy", resolved_at AS "resolvedAt"`;
 
-/** A host's incident that is not over, locked. */
+const UNRESOLVED: readonly IncidentState[] = INCIDENT_MOVES.calm.from;
+
+/** A host's incident that is not resolved, locked. */
 export async function lockOpenIncident(tx: Queryable, host: string): Promise<Incident | undefined> {
   return await queryRow(
     tx,
     Incident,
-    `SELECT ${COLUMNS} FROM incidents WHERE host = $1 AND state <> 'resolved' FOR UPDATE`,
-    [host],
+    `SELECT ${COLUMNS} FROM incidents WHERE host = $1 AND state = ANY ($2) FOR UPDATE`,
+    [host, UNRESOLVED],
   );
 }
 
@@ -90,19 +94,21 @@ export async function markAcknowledged(
   number: number,
   by: { at: Date; name: string },
 ): Promise<boolean> {
+  const { from, to } = INCIDENT_MOVES.acknowledged;
   const { rowCount } = await tx.query(
-    `UPDATE incidents SET state = 'acknowledged', acknowledged_at = $2, acknowledged_by = $3
-     WHERE number = $1 AND state = 'open'`,
-    [number, by.at, by.name],
+    `UPDATE incidents SET state = $5, acknowledged_at = $2, acknowledged_by = $3
+     WHERE number = $1 AND state = ANY ($4)`,
+    [number, by.at, by.name, from, to],
   );
   return rowCount > 0;
 }
 
 /** Marks an incident as resolved; true when this call did it. */
 export async function markResolved(tx: Queryable, number: number, at: Date): Promise<boolean> {
+  const { from, to } = INCIDENT_MOVES.calm;
   const { rowCount } = await tx.query(
-    `UPDATE incidents SET state = 'resolved', resolved_at = $2 WHERE number = $1 AND state <> 'resolved'`,
-    [number, at],
+    'UPDATE incidents SET state = $4, resolved_at = $2 WHERE number = $1 AND state = ANY ($3)',
+    [number, at, from, to],
   );
   return rowCount > 0;
 }
@@ -178,14 +184,18 @@ export interface IncidentFilter {
   limit: number;
 }
 
+function statesOf(state: IncidentFilter['state']): readonly IncidentState[] {
+  if (state === undefined) return IncidentState.options;
+  return state === 'unresolved' ? UNRESOLVED : [state];
+}
+
 /** The newest incidents first. */
 export async function listIncidents(db: Queryable, { state, limit }: IncidentFilter): Promise<Incident[]> {
   return await queryRows(
     db,
     Incident,
     `SELECT ${COLUMNS} FROM incidents
-     WHERE $1::text IS NULL OR state = $1 OR ($1 = 'unresolved' AND state <> 'resolved')
-     ORDER BY number DESC LIMIT $2`,
-    [state ?? null, limit],
+     WHERE state = ANY ($1) ORDER BY number DESC LIMIT $2`,
+    [statesOf(state), limit],
   );
 }

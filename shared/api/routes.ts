@@ -16,6 +16,7 @@ import {
   CommandRequested,
   CommandView,
   EnrolledHost,
+  IncidentState,
   IncidentView,
   LiveTicket,
   OperationView,
@@ -147,7 +148,7 @@ export const ROUTES = {
     query: z.lazy(() =>
       z.strictObject({
         /** `unresolved`: open or acknowledged. */
-        state: z.enum(['open', 'acknowledged', 'resolved', 'unresolved']).optional(),
+        state: z.enum([...IncidentState.options, 'unresolved']).optional(),
         limit: limitParameter(50),
       }),
     ),

@@ -112,6 +112,10 @@ export const CheckView = z.lazy(() =>
 );
 export type CheckView = z.infer<typeof CheckView>;
 
+/** `sent`: handed to a host, which has not said yet that the line is written. */
+export const DeliveryState = z.enum(['pending', 'sent', 'delivered', 'failed']);
+export type DeliveryState = z.infer<typeof DeliveryState>;
+
 export const AlertView = z.lazy(() =>
   z.object({
     id: z.uuid(),
@@ -135,8 +139,7 @@ export const AlertView = z.lazy(() =>
         /** A mail address; null for a channel that has only itself. */
         recipient: z.string().nullable(),
         event: z.enum(['firing', 'resolved', 'undelivered']),
-        /** `sent`: handed to a host, which has not said yet that the line is written. */
-        state: z.enum(['pending', 'sent', 'delivered', 'failed']),
+        state: DeliveryState,
         attempts: z.int(),
         deliveredAt: Timestamp.nullable(),
         lastError: z.string().nullable(),
@@ -146,12 +149,15 @@ export const AlertView = z.lazy(() =>
 );
 export type AlertView = z.infer<typeof AlertView>;
 
+export const IncidentState = z.enum(['open', 'acknowledged', 'resolved']);
+export type IncidentState = z.infer<typeof IncidentState>;
+
 export const IncidentView = z.lazy(() =>
   z.object({
     /** Short, for people: `INC-12`. */
     id: z.string(),
     severity: Severity,
-    state: z.enum(['open', 'acknowledged', 'resolved']),
+    state: IncidentState,
     title: z.string(),
     openedAt: Timestamp,
     acknowledgedAt: Timestamp.nullable(),

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { CommandId, HostName, Timestamp, UnitName } from '../names.ts';
 import { RefusalReason } from './admit.ts';
+import { EndState } from './state.ts';
 
 export const UnitStatus = z.lazy(() =>
   z.strictObject({
@@ -130,7 +131,7 @@ export const FinishedReport = z.lazy(() =>
     ...head,
     type: z.literal('command.finished'),
     commandId: CommandId,
-    state: z.enum(['succeeded', 'failed', 'timed-out', 'expired', 'rejected', 'cancelled', 'unknown']),
+    state: EndState,
     code: OutcomeCode.optional(),
     message: z.string().max(4000).optional(),
     /** What the operator does next. */

@@ -1,64 +1,27 @@
-// The states of a command. They only move forward, with one exception, in whatever order messages come in.
+// The states of a command, as everybody sees them. How one leads to another: functions/command/state.ts.
 import * as z from 'zod';
 
-export const CommandState = z.enum([
-  'requested',
-  'awaiting-approval',
-  'sent',
-  'accepted',
-  'running',
-  'succeeded',
-  'failed',
-  'timed-out',
-  'expired',
-  'rejected',
-  'cancelled',
-  'unknown',
-]);
+/** Somebody works on the command, or will. */
+export const OPEN_STATES = ['requested', 'sent', 'accepted', 'running'] as const;
+/** How a command can end. `unknown`: nobody can tell; a later report may still say. */
+export const END_STATES = ['succeeded', 'failed', 'timed-out', 'expired', 'rejected', 'unknown'] as const;
+
+export const CommandState = z.enum([...OPEN_STATES, ...END_STATES]);
 export type CommandState = z.infer<typeof CommandState>;
 
-const RANK: Record<CommandState, number> = {
-  requested: 0,
-  'awaiting-approval': 1,
-  sent: 2,
-  accepted: 3,
-  running: 4,
-  // `unknown` may still be decided by a later probe or a result that comes late.
-  unknown: 5,
-  succeeded: 6,
-  failed: 6,
-  'timed-out': 6,
-  expired: 6,
-  rejected: 6,
-  cancelled: 6,
-};
+export const EndState = z.enum(END_STATES);
+export type EndState = z.infer<typeof EndState>;
 
-/** True for a state that no message can change any more. */
+/** True for a state in which nobody is working on the command. */
+export function isSettled(state: CommandState): state is EndState {
+  return EndState.safeParse(state).success;
+}
+
+/** True for an end that says how the command went: every one but `unknown`. */
 export function isFinal(state: CommandState): boolean {
-  return RANK[state] === 6;
-}
-
-/** True for a state in which nobody is working on the command: final, or `unknown`. */
-export function isSettled(state: CommandState): boolean {
-  return RANK[state] >= 5;
-}
-
-/** The state after `reported` arrives while the record says `current`: the later of the two; the first final state stays. */
-export function advanceState(current: CommandState, reported: CommandState): CommandState {
-  return RANK[reported] > RANK[current] ? reported : current;
+  return isSettled(state) && state !== 'unknown';
 }
 
 /** Whose key signed the report of an end. */
 export const EndSigner = z.enum(['agent', 'runner']);
 export type EndSigner = z.infer<typeof EndSigner>;
-
-/**
- * The one exception to "forward only": an end signed by the runner replaces one that the agent made, since a stolen agent
- * could lie about what root did.
- */
-export function isEndReplaced(
-  current: { state: CommandState; endedBy: EndSigner | null },
-  signer: EndSigner | null,
-): boolean {
-  return isSettled(current.state) && current.endedBy === 'agent' && signer === 'runner';
-}

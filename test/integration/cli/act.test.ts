@@ -80,7 +80,6 @@ describe('a verb that is short for an operation', () => {
   test.each([
     ['timed-out', 'timed-out', 1],
     ['expired', 'expired', 1],
-    ['cancelled', null, 1],
     ['unknown', null, 1],
     ['failed', 'unknown-unit', 1],
     ['rejected', 'busy', 1],

@@ -1,7 +1,8 @@
 // A backup that is whole on its host, while the bucket does not have it.
 import { expect, test } from 'vitest';
 import { latestBackupView, listBackupViews } from '#functions/backup/view.ts';
-import { advanceCommand, findCommand, insertCommand } from '#functions/store/commands.ts';
+import { advanceCommand } from '#functions/command/advance.ts';
+import { findCommand, insertCommand } from '#functions/store/commands.ts';
 import type { BackupView } from '#shared/api/views.ts';
 import { storeBackup } from '#test/fixtures/stored-backup.ts';
 import { HOST, useBackupWorld } from './world.ts';
@@ -27,7 +28,7 @@ async function endCommand(code: 'not-uploaded' | 'step-failed', result: unknown)
       timeoutMs: 1000,
     });
     const record = await findCommand(tx, id);
-    await advanceCommand(tx, record!, { state: 'failed', code, result, at: deps.now, endedBy: 'runner' });
+    await advanceCommand(tx, record!, { news: 'runner-end', end: 'failed', code, result, at: deps.now });
   });
 }
 

@@ -1,0 +1,113 @@
+// The life of a command: what has happened to it, and by whose word. Reports come twice, late and out of order, so most
+// events count in several stages and are refused in all that lie behind them. Pure; advance.ts writes what this says.
+import {
+  type CommandState,
+  type EndSigner,
+  type EndState,
+  isSettled,
+  OPEN_STATES,
+} from '#shared/command/state.ts';
+import { type Moves, nextState } from '../state-machine.ts';
+
+/**
+ * `lapsed`, `silent`: our own clock gave the command up, before or after its host took it; the host's word still counts.
+ * `unsigned`: `sign` did not let it go. Of ends that a host reported, the stage says whose key signed the report and
+ * whether the report knows the outcome.
+ */
+export const COMMAND_STAGES = [
+  ...OPEN_STATES,
+  'lapsed',
+  'silent',
+  'unsigned',
+  'agent-unknown',
+  'agent-ended',
+  'runner-unknown',
+  'runner-ended',
+] as const;
+export type CommandStage = (typeof COMMAND_STAGES)[number];
+
+/**
+ * `never-begun`: the agent says that a procedure was rejected or had expired before its first step. `agent-claims`: the
+ * agent says how a procedure ended, which is the runner's to say. `agent-end`, `agent-unknown` are of reads, which the
+ * agent carries out itself.
+ */
+export type CommandNews =
+  | 'published'
+  | 'not-signed'
+  | 'lapsed'
+  | 'fell-silent'
+  | 'accepted'
+  | 'progress'
+  | 'never-begun'
+  | 'agent-claims'
+  | 'agent-end'
+  | 'agent-unknown'
+  | 'runner-end'
+  | 'runner-unknown';
+
+/** An agent that was taken over could lie about what root did: an end that it signed gives way to the runner's. */
+const BY_AGENT = ['agent-unknown', 'agent-ended'] as const;
+
+export const COMMAND_MOVES = {
+  published: { from: ['requested'], to: 'sent' },
+  'not-signed': { from: ['requested'], to: 'unsigned' },
+  lapsed: { from: ['requested', 'sent'], to: 'lapsed' },
+  'fell-silent': { from: ['accepted', 'running'], to: 'silent' },
+  accepted: { from: ['requested', 'sent'], to: 'accepted' },
+  progress: { from: ['requested', 'sent', 'accepted'], to: 'running' },
+  'never-begun': { from: ['requested', 'sent', 'accepted', 'lapsed'], to: 'agent-ended' },
+  'agent-claims': { from: [], to: 'agent-ended' },
+  'agent-end': {
+    from: [...OPEN_STATES, 'lapsed', 'silent', 'agent-unknown', 'runner-unknown'],
+    to: 'agent-ended',
+  },
+  'agent-unknown': { from: OPEN_STATES, to: 'agent-unknown' },
+  'runner-end': {
+    from: [...OPEN_STATES, 'lapsed', 'silent', ...BY_AGENT, 'runner-unknown'],
+    to: 'runner-ended',
+  },
+  'runner-unknown': { from: [...OPEN_STATES, ...BY_AGENT], to: 'runner-unknown' },
+} as const satisfies Moves<CommandStage, CommandNews>;
+
+/** True once its host took it, or it is settled. */
+export function isTaken(state: CommandState): boolean {
+  return !COMMAND_MOVES.lapsed.from.some((untaken) => untaken === state);
+}
+
+export function nextStage(stage: CommandStage, news: CommandNews): CommandStage | 'refused' {
+  return nextState<CommandStage, CommandNews>(COMMAND_MOVES, stage, news);
+}
+
+/** What of a command's row says its stage. */
+export interface StoredStage {
+  state: CommandState;
+  /** Our own clock ended it. */
+  swept: boolean;
+  endedBy: EndSigner | null;
+}
+
+export function stageOf({ state, swept, endedBy }: StoredStage): CommandStage {
+  if (!isSettled(state)) return state;
+  if (swept) return state === 'unknown' ? 'silent' : 'lapsed';
+  if (endedBy === null) return 'unsigned';
+  return state === 'unknown' ? `${endedBy}-unknown` : `${endedBy}-ended`;
+}
+
+const ROWS: Readonly<Record<CommandStage, Partial<StoredStage>>> = {
+  requested: { state: 'requested' },
+  sent: { state: 'sent' },
+  accepted: { state: 'accepted' },
+  running: { state: 'running' },
+  lapsed: { state: 'expired', swept: true },
+  silent: { state: 'unknown', swept: true },
+  unsigned: {},
+  'agent-unknown': { state: 'unknown', endedBy: 'agent' },
+  'agent-ended': { endedBy: 'agent' },
+  'runner-unknown': { state: 'unknown', endedBy: 'runner' },
+  'runner-ended': { endedBy: 'runner' },
+};
+
+/** The stage as it stands in the row; `end` is what was said of an end. */
+export function storedStage(stage: CommandStage, end: EndState = 'unknown'): StoredStage {
+  return { state: end, swept: false, endedBy: null, ...ROWS[stage] };
+}
