@@ -39,22 +39,22 @@ const publicKeys = () =>
     try {
       if (pems.length > 0) return pems.map(parsePublicKey);
     } catch {
-      // Told below.
+      // Reported below.
     }
     context.addIssue('not one or more Ed25519 public keys in PEM');
     return z.NEVER;
   });
 
-/** Each is made when it is read: an entry point has a few of them. */
+/** Each schema is made when its variable is read: an entry point has only a few of them. */
 const VARIABLES = {
   GOOGLE_CLOUD_PROJECT: () => z.string().min(1),
   DATABASE_URL: secret,
   DATABASE_CA: () => z.string().includes('BEGIN CERTIFICATE', 'it is not a certificate in PEM'),
-  /** The schema's owner, for migrations and tokens alone; DATABASE_URL is the login of the functions. */
+  /** The login of the schema's owner, for migrations and tokens only; DATABASE_URL is the login of the functions. */
   OWNER_DATABASE_URL: secret,
   SIGN_URL: () => z.url(),
   SIGNING_KEY: () => z.string().min(1),
-  /** Of the signing key in force and of those before it. */
+  /** Of the current signing key and its predecessors. */
   SIGNING_PUBLIC_KEYS: publicKeys,
   OIDC_AUDIENCE: () => z.url(),
   OIDC_CALLERS: list,
@@ -73,7 +73,7 @@ type Variables = typeof VARIABLES;
 export type VariableName = keyof Variables;
 
 export interface Config {
-  /** The variable's value. Throws `internal` when it is not set or not well formed; its text is not in the message. */
+  /** The variable's value. Throws `internal` when it is not set or malformed; the message does not contain the value. */
   get<N extends VariableName>(name: N): z.infer<ReturnType<Variables[N]>>;
   /** As `get`, for a variable that may be missing. */
   find<N extends VariableName>(name: N): z.infer<ReturnType<Variables[N]>> | undefined;
@@ -99,7 +99,7 @@ function find<N extends VariableName>(
   return parsed.data as z.infer<ReturnType<Variables[N]>>;
 }
 
-/** Reads variables as they are asked for. */
+/** Parses each variable when it is read. */
 export function readConfig(env: Environment): Config {
   return {
     get: (name) => {
@@ -111,7 +111,7 @@ export function readConfig(env: Environment): Config {
   };
 }
 
-/** Throws with all variables that an entry point needs and that are missing or malformed, before its first request. */
+/** Throws `internal` with all missing and malformed variables that an entry point needs. Runs before its first request. */
 export function checkConfig(entryPoint: EntryPointName, env: Environment): void {
   const needed = findEntryPoint(entryPoint).variables;
   const config = readConfig(env);

@@ -1,4 +1,4 @@
-// What handlers work with: made once per process, each part at its first use, so that a function starts fast.
+// The dependencies of handlers, made once per process, each at its first use so that a function starts fast.
 
 import type { IncomingMessage } from 'node:http';
 import type { Signer } from '#shared/signing/dsse.ts';
@@ -21,21 +21,21 @@ export interface Deps {
   publisher: Publisher;
   /** Opens a Cloud Storage bucket by name. */
   openBucket: BucketOpener;
-  /** Asks the entry point `sign` to sign and publish a command. Throws `unavailable` when it could not be asked. */
+  /** Asks the entry point `sign` to sign and publish a command. Throws `unavailable` when `sign` can't be reached. */
   signCommand: (commandId: string) => Promise<void>;
   /** Asks the entry point `sign` to anchor the audit trail's head. Throws as `signCommand`. */
   anchorAudit: () => Promise<void>;
-  /** The signing key; only `sign` has the variable and the right for it. */
+  /** The signing key; only `sign` has its variable and the right to use it. */
   loadSigner: () => Promise<Signer>;
-  /** Checks who calls a private function. */
+  /** Verifies the caller of a private function. */
   verifyCaller: CallerVerifier;
-  /** Writes down who was denied what. */
+  /** Records denials. */
   denials: DenialRecorder;
   /** The address that a request came from. */
   addressOf: (req: IncomingMessage) => string;
 }
 
-/** Keeps the first outcome that is not a failure. */
+/** Keeps the first successful outcome. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -71,7 +71,7 @@ function lazily<T>(make: () => T): () => T {
   };
 }
 
-/** The real collaborators of an entry point, from the environment. */
+/** The dependencies of an entry point, from the environment. */
 export function createDeps(
   env: Readonly<Record<string, string | undefined>>,
   entryPoint: EntryPointName,

@@ -39,7 +39,7 @@ function lazyHandler(name: EntryPointName): Handler {
     try {
       await (await loading)(req, res);
     } catch (error) {
-      // Handlers answer for themselves: only starting one can fail here, and may work the next time.
+      // A handler answers its own errors: only starting it can fail here, and the next request tries again.
       loading = undefined;
       createLog().error('function did not start', error, { entryPoint: name });
       if (res.headersSent) return;
@@ -58,7 +58,7 @@ function isPushed(name: EntryPointName): boolean {
   return findEntryPoint(name).callers.includes('push');
 }
 
-/** The relay answers upgrades, which the framework does not hand to functions. */
+/** Passes upgrades to the relay: the framework does not pass them to functions. */
 function answerUpgrades(server: Server): void {
   let loading: Promise<UpgradeHandler> | undefined;
   const load = async (): Promise<UpgradeHandler> => {
@@ -67,7 +67,7 @@ function answerUpgrades(server: Server): void {
     return createLiveUpgrades(createDeps(process.env, 'live')).onUpgrade;
   };
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Nobody else listens while the function starts, and an error that nobody hears ends the process.
+    // Nothing else listens while the function starts, and an error without a listener ends the process.
     socket.on('error', () => socket.destroy());
     loading ??= load();
     loading.then(

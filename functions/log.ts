@@ -4,7 +4,7 @@ import { LamplighterError } from '#shared/errors.ts';
 export interface Log {
   info(message: string, fields?: Record<string, unknown>): void;
   warning(message: string, fields?: Record<string, unknown>): void;
-  /** With what was thrown: its message, code, causes and stack are logged, never its payloads. */
+  /** Logs the error's message, code, causes and stack, never its payloads. */
   error(message: string, thrown: unknown, fields?: Record<string, unknown>): void;
 }
 

@@ -1,4 +1,4 @@
-// Google's auth library, alone in a module that is imported at the first call of another function.
+// Google's auth library in a module of its own, which is imported when another function is called for the first time.
 import { GoogleAuth, type IdTokenClient } from 'google-auth-library';
 
 export async function openIdTokenClient(audience: string): Promise<IdTokenClient> {

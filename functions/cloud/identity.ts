@@ -20,7 +20,7 @@ export function createFunctionCaller(): FunctionCaller {
     if (known) return known;
     const client = import('./id-token-client.ts').then(({ openIdTokenClient }) => openIdTokenClient(url));
     clients.set(url, client);
-    // A metadata server that was not there must be asked again.
+    // The next call asks the metadata server again.
     client.catch(() => clients.delete(url));
     return client;
   };

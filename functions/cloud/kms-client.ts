@@ -1,4 +1,4 @@
-// Cloud KMS's client, alone in a module that is imported where something is signed with it.
+// Cloud KMS's client in a module of its own, which is imported only where something is signed.
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import type { KmsClient } from './signer.ts';
 

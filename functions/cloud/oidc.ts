@@ -1,4 +1,4 @@
-// Who calls a private function: a Google-signed identity token, checked in the code besides IAM's invoker role.
+// Verifies the caller of a private function by its Google-signed identity token, in addition to IAM's invoker role.
 import { OAuth2Client } from 'google-auth-library';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -18,19 +18,22 @@ export interface CallerTerms {
   nowMs?: () => number;
 }
 
-/** The headers that tell who calls. */
+/** The headers that identify the caller. */
 export interface CallerHeaders {
   authorization?: string | undefined;
   'x-serverless-authorization'?: string | string[] | undefined;
 }
 
-/** Checks a request's identity token; gives the caller's e-mail. Throws `unauthenticated`, `not-allowed`, or `unavailable` without certificates. */
+/**
+ * Checks a request's identity token and returns the caller's e-mail address. Throws `unauthenticated`, `not-allowed`, or
+ * `unavailable` when the certificates can't be fetched.
+ */
 export type CallerVerifier = (headers: CallerHeaders) => Promise<string>;
 
 const ISSUERS = ['https://accounts.google.com', 'accounts.google.com'];
 /** What Cloud Run puts in place of the signature (cloud.google.com/run/docs/troubleshooting#signature-removed). */
 const REMOVED_SIGNATURE = 'SIGNATURE_REMOVED_BY_GOOGLE';
-/** As far as the library lets clocks differ, and as long as it lets a token live. */
+/** The clock skew and the token lifetime that the library allows. */
 const CLOCK_SKEW_S = 300;
 const MAX_LIFETIME_S = 86_400;
 
@@ -57,9 +60,9 @@ export function createCallerVerifier({
     const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/.exec(headers.authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated('there is no identity token');
     const isStripped = isBehindIam && token.endsWith(`.${REMOVED_SIGNATURE}`);
-    // IAM then checked that header alone, and handed this one on as the caller wrote it.
+    // IAM then checked that header only, and passed this one on as the caller wrote it.
     if (isStripped && headers['x-serverless-authorization'] !== undefined) {
-      throw unauthenticated('the token has no signature, and IAM has checked another');
+      throw unauthenticated('the token has no signature, and IAM checked a different token');
     }
     const payload = isStripped
       ? readStripped(token, audience, nowMs() / 1000)
@@ -85,14 +88,14 @@ async function verify(client: OAuth2Client, idToken: string, audience: string): 
         cause: error,
       });
     }
-    // The library's messages quote the token: they are not passed on.
+    // The library's messages quote the token, so only their first words are passed on.
     throw unauthenticated(reason.split(/[:,]/)[0] ?? 'invalid token');
   }
 }
 
 const Times = z.lazy(() => z.object({ aud: z.string(), iat: z.number(), exp: z.number() }));
 
-/** The claims of a token that IAM has checked and whose signature it took away; all but the signature is checked again. */
+/** The claims of a token that IAM checked and whose signature it removed. Everything but the signature is checked again. */
 function readStripped(token: string, audience: string, nowS: number): unknown {
   const payload = decodePayload(token);
   const times = Times.safeParse(payload);

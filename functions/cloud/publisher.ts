@@ -1,4 +1,4 @@
-// Publishes to Pub/Sub. The client is imported and made at the first message.
+// Publishes to Pub/Sub. The client is imported and created at the first message.
 import type { PubSub, Topic } from '@google-cloud/pubsub';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { WireMessage } from '#shared/signing/message.ts';
@@ -9,7 +9,7 @@ export interface Publisher {
   close(): Promise<void>;
 }
 
-/** The client by itself would go on trying for ten minutes. */
+/** Without it the client would retry for ten minutes. */
 const PUBLISH_TIMEOUT_MS = 15_000;
 
 /** A publisher of a project; PUBSUB_EMULATOR_HOST is the client's own variable. */
@@ -23,7 +23,7 @@ export function createPublisher(projectId: string): Publisher {
     if (known) return known;
     const topic = pubsub.topic(name, {
       messageOrdering: true,
-      // One message at a time matters here, not many: nothing waits for a batch.
+      // A message must not wait for a batch.
       batching: { maxMessages: 1, maxMilliseconds: 1 },
       gaxOpts: { timeout: PUBLISH_TIMEOUT_MS },
     });
@@ -37,7 +37,7 @@ export function createPublisher(projectId: string): Publisher {
         const message = orderingKey === undefined ? { data, attributes } : { data, attributes, orderingKey };
         return await withDeadline(topic.publishMessage(message));
       } catch (error) {
-        // After a failure the client refuses the key's next messages until it is told that order may go on.
+        // After a failure the client refuses further messages of the key until publishing is resumed.
         if (orderingKey !== undefined) topic.resumePublishing(orderingKey);
         throw new LamplighterError('unavailable', `publish to ${name}: ${messageOf(error)}`, {
           retryable: true,

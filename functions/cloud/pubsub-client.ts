@@ -1,4 +1,4 @@
-// Google's Pub/Sub client, alone in a module that is imported when the first message is published.
+// Google's Pub/Sub client in a module of its own, which is imported when the first message is published.
 import { PubSub } from '@google-cloud/pubsub';
 
 export function openPubsub(projectId: string): PubSub {

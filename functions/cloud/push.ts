@@ -17,7 +17,7 @@ const PushBody = z.lazy(() =>
   }),
 );
 
-/** A message as it was pushed. */
+/** A pushed message. */
 export interface PushMessage {
   id: string;
   data: Buffer;
@@ -26,7 +26,7 @@ export interface PushMessage {
   deliveryAttempt: number | undefined;
 }
 
-/** Reads a pushed message. Throws `invalid-input` on anything else. */
+/** Reads a pushed message. Throws `invalid-input` when the body is not a push. */
 export function parsePush(body: unknown): PushMessage {
   const parsed = PushBody.safeParse(body);
   if (!parsed.success) throw new LamplighterError('invalid-input', 'read push: not a Pub/Sub push body');

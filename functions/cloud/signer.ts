@@ -1,4 +1,4 @@
-// The control plane's signing key: a key file locally, Cloud KMS in the cloud, which the key can't leave.
+// The control plane's signing key: a key file locally; in the cloud a key of Cloud KMS, which can't be exported.
 import { createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
@@ -19,7 +19,10 @@ export interface KmsClient {
   }): Promise<readonly unknown[]>;
 }
 
-/** `file:/path/key.pem` or a KMS key version's resource name, to a signer. Throws `internal` when neither, `unavailable` when KMS fails. */
+/**
+ * A signer for `file:/path/key.pem` or for a KMS key version's resource name. Throws `internal` when it is neither,
+ * `unavailable` when KMS fails.
+ */
 export async function loadSigner(
   signingKey: string,
   openKms: () => Promise<KmsClient> = openKmsClient,
@@ -77,7 +80,7 @@ async function kmsSigner(name: string, client: KmsClient): Promise<Signer> {
   };
 }
 
-/** Holds an answer against corruption on the way, as cloud.google.com/kms/docs/data-integrity-guidelines asks. */
+/** Checks an answer for corruption in transit (cloud.google.com/kms/docs/data-integrity-guidelines). */
 async function checkSigned(name: string, answer: unknown): Promise<Uint8Array> {
   const signed = Signed.safeParse(answer);
   const isIntact =
@@ -85,7 +88,7 @@ async function checkSigned(name: string, answer: unknown): Promise<Uint8Array> {
     signed.data.name === name &&
     Number(signed.data.signatureCrc32c.value) === (await crc32cOf(signed.data.signature));
   if (isIntact) return signed.data.signature;
-  throw new LamplighterError('corrupt', `sign with ${name}: the answer was damaged on its way`, {
+  throw new LamplighterError('corrupt', `sign with ${name}: the answer was corrupted in transit`, {
     retryable: true,
   });
 }

@@ -1,4 +1,4 @@
-// Cloud Storage. The client is imported and made at the first use.
+// Cloud Storage. The client is imported and created at its first use.
 import type { Bucket } from '@google-cloud/storage';
 
 /** Opens a bucket by its name. */

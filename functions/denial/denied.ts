@@ -1,4 +1,4 @@
-// From what was thrown and who asked to a denial; http.ts asks here for every refusal that becomes an answer.
+// Turns an error and its caller into a denial; http/answer.ts asks for every request that fails.
 
 import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
@@ -16,8 +16,8 @@ function actionOf(thrown: LamplighterError): string | undefined {
 }
 
 /**
- * The address that a request came from. Behind Google's front end the last entry of x-forwarded-for is what that saw; the
- * ones before it are the sender's own words. Of IPv6, the half that one customer gets.
+ * The address that a request came from. Behind Google's front end it is the last entry of x-forwarded-for, which the front
+ * end adds; the client can set the entries before it. An IPv6 address is cut to the /64 that one customer gets.
  */
 export function addressOf(req: IncomingMessage, isBehindFrontEnd: boolean): string {
   const forwarded = String(req.headers['x-forwarded-for'] ?? '')
@@ -25,13 +25,13 @@ export function addressOf(req: IncomingMessage, isBehindFrontEnd: boolean): stri
     .at(-1)
     ?.trim();
   const address = (isBehindFrontEnd && forwarded ? forwarded : req.socket.remoteAddress) ?? 'unknown';
-  // Node compiles a long expression when `isIPv6` is first called, which a cold start would wait for.
+  // The first call of `isIPv6` compiles a long regular expression, which would slow a cold start down.
   const isLong = address.includes(':') && !address.startsWith('::ffff:') && isIPv6(address);
   if (!isLong) return address.replace('::ffff:', '').slice(0, 64);
   return `${new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')[0]?.split(':').slice(0, 4).join(':')}::/64`;
 }
 
-/** The denial, or undefined when it is none. `actor` is who asked, once that is proven. */
+/** The denial, or undefined when the error is not a denial. `actor` is the caller, once authenticated. */
 export function denialOf(
   thrown: unknown,
   { actor, address }: { actor: string | undefined; address: string },

@@ -1,29 +1,29 @@
-// Every denial leaves a trace: counted by source and minute, so that a flood of them is one row with a count. Of somebody
-// who is known, the first in a minute is in the audit trail at once; the rest comes there with a tick (settle.ts).
+// Records every denial, counted by source and minute, so that a flood of denials is one row with a count. The first denial of
+// an authenticated caller in a minute goes into the audit trail at once; the rest follow with a tick (settle.ts).
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
 import { countDenials, type DenialKey, markTold } from '../store/denials.ts';
 
 export interface Denial {
-  /** `kind:name` of who was denied: proven (a token, a host's key), or the address that it came from. */
+  /** Who was denied: `kind:name` when authenticated (a token, a host's key), else the address. */
   source: string;
   isProven: boolean;
   /** `rbac_denied`, `auth_denied`, `rate_limited`, `report.refused`, `message.refused`. */
   action: string;
-  /** What was asked for, from a list of ours: text of whoever asks would make a row of each. */
+  /** What was denied, from a fixed list: a caller's own text would make a row of each denial. */
   subject: string;
   /** Never a secret. */
   detail: Record<string, unknown>;
 }
 
 export interface DenialRecorder {
-  /** True when the denial is written down; false when it could not be, which is logged. */
+  /** True when the denial was recorded; false when that failed, which is logged. */
   note(denial: Denial): Promise<boolean>;
 }
 
-/** Addresses that a process tells apart in a minute; whoever has more is counted as one. */
+/** Addresses that a process tells apart in a minute; all further addresses are counted as one. */
 export const MAX_ADDRESSES = 20;
-/** The source of all addresses beyond those that are told apart. */
+/** The source of all further addresses. */
 export const OTHER_ADDRESSES = 'address:others';
 const MAX_TEXT_LENGTH = 300;
 const MINUTE_MS = 60_000;
@@ -43,12 +43,12 @@ function clip(detail: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
-/** The minute that a moment is in. */
+/** The start of the minute of `at`. */
 export function minuteOf(at: Date): Date {
   return new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS);
 }
 
-/** A recorder of this process. What comes while it writes is written together: one write at a time. */
+/** The recorder of this process. It has one write at a time; denials that arrive meanwhile are written together. */
 export function createDenialRecorder(
   deps: Pick<Deps, 'db' | 'clock' | 'log'>,
   entryPoint: string,
@@ -69,7 +69,7 @@ export function createDenialRecorder(
     const batch = waiting;
     waiting = new Map();
     next = undefined;
-    // One order for all processes: no two wait for each other.
+    // All processes write in the same order, so that no two deadlock.
     const counted = [...batch.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1));
     try {
       await deps.db.transaction(async (tx) => {

@@ -1,13 +1,13 @@
-// Puts the denials of minutes that are over into the audit trail, each source's with its count; called with every tick.
+// Copies the denials of past minutes into the audit trail, one entry for each source with its count. Runs with every tick.
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
 import { type DenialRow, takeDenialsBefore } from '../store/denials.ts';
 import { MAX_ADDRESSES, minuteOf, OTHER_ADDRESSES } from './recorder.ts';
 
-/** More wait for the next tick. Several processes may each have told apart as many addresses as they may. */
+/** Further rows wait for the next tick. Several processes may each have told MAX_ADDRESSES addresses apart. */
 const MAX_A_TICK = 2000;
 
-/** Gives how many rows were written. The trail has one writer at a time: many addresses must not keep it. */
+/** Returns how many entries were written. The trail has one writer at a time, which many addresses must not block. */
 export async function settleDenials(deps: Pick<Deps, 'db' | 'clock'>): Promise<number> {
   return await deps.db.transaction(async (tx) => {
     const rows = await takeDenialsBefore(tx, minuteOf(deps.clock()), MAX_A_TICK);
@@ -25,8 +25,8 @@ function isAddress({ source }: DenialRow): boolean {
 }
 
 /**
- * Whoever is proven first, then so many rows of addresses a minute, those with the most denials; the other addresses of a
- * minute are one row for each thing that was denied.
+ * Rows of authenticated callers come first, then for each minute the MAX_ADDRESSES addresses with the most denials. The other
+ * addresses of a minute become one row for each action and subject.
  */
 export function boundAddresses(rows: readonly DenialRow[]): DenialRow[] {
   const others = rows.filter((row) => row.source === OTHER_ADDRESSES);

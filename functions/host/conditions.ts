@@ -1,4 +1,4 @@
-// What can be wrong with a host's agent: it is silent, or it says something else than the runner.
+// What can be wrong with a host's agent: it is silent, or it contradicts the runner.
 import * as z from 'zod';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { defineCondition } from '../alert/condition.ts';
@@ -22,7 +22,7 @@ export const agentSilent = defineCondition({
   isStillMeant: isHostKnown,
 });
 
-/** Of each command that the agent lies about; all end when the host is enrolled anew. */
+/** One alert for each command about which the agent contradicted the runner. All end when the host is enrolled anew. */
 export const agentContradiction = defineCondition({
   id: 'agent-contradiction',
   kind: 'agent',
@@ -31,7 +31,10 @@ export const agentContradiction = defineCondition({
   mostFiring: 5,
   title: () => 'agent contradicts the runner',
   nextSteps: () => [
-    { command: 'lamp audit --action command.contradicted', purpose: 'see what the two said' },
+    {
+      command: 'lamp audit --action command.contradicted',
+      purpose: 'see what the agent and the runner reported',
+    },
     {
       command: 'systemctl stop lamplighter-agent',
       purpose:

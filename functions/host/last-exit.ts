@@ -1,8 +1,8 @@
-// What the agent knows of a unit that a failing check is about: how its main process ended, if that was just now. Pure.
+// How the main process of a unit ended, if that was just before its check failed. Pure.
 import type { UnitStatus } from '#shared/command/report.ts';
 import { durationText } from '../alert/text.ts';
 
-/** What ended longer ago has nothing to do with a check that fails now. */
+/** An exit longer ago has nothing to do with a check that fails now. */
 const MAX_AGE_MS = 10 * 60_000;
 /** The host's clock may be ahead of ours by this much. */
 const MAX_AHEAD_MS = 60_000;
@@ -10,13 +10,13 @@ const MAX_AHEAD_MS = 60_000;
 function howText({ how, status }: NonNullable<UnitStatus['lastExit']>): string | undefined {
   if (how === 'killed') return `was killed, signal ${status}`;
   if (how === 'dumped') return `crashed, signal ${status}, core dumped`;
-  // A unit that was stopped on purpose ends with 0, and so does one that should not have ended: neither is a cause.
+  // Status 0 says nothing: a unit that was stopped on purpose ends with 0, too.
   return status === 0 ? undefined : `ended with status ${status}`;
 }
 
 /**
- * `app-web.service was killed, signal 9, 7 s before`, or undefined when the unit runs, has not ended lately, ended as it
- * should, or the agent does not know.
+ * `app-web.service was killed, signal 9, 7 s before`. Undefined when the unit runs, ended too long ago, ended without an error,
+ * or the agent does not know.
  */
 export function lastExitText(unit: UnitStatus | undefined, now: Date): string | undefined {
   if (!unit?.lastExit || unit.result === 'success') return undefined;

@@ -1,4 +1,5 @@
-// The agents' dead-man's switch: a host that says nothing for too long raises an alert, and its next word ends it.
+// The dead-man's switch of the agents: a host without a heartbeat for too long raises an alert, and its next heartbeat
+// resolves it.
 import type { Runbook, RunbookHost } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
@@ -9,8 +10,8 @@ import { agentSilent } from './conditions.ts';
 export type HeartbeatVerdict = 'heard' | 'silent' | 'too-early';
 
 /**
- * Silence counts from when the host was last heard of or enrolled, but never from before the watcher itself came back:
- * after a gap of ours every host first gets its time to speak.
+ * Silence counts from the host's last heartbeat or its enrolment, but never from before the watcher itself resumed: after the
+ * watcher was down, every host first gets its full timeout.
  */
 export function judgeSilence(
   { enrolledAt, heardAt }: Omit<LastHeard, 'host'>,
@@ -24,7 +25,7 @@ export function judgeSilence(
   return now.getTime() - from < timeoutMs ? 'too-early' : 'silent';
 }
 
-/** Looks at every enrolled host of the runbook. */
+/** Checks every enrolled host of the runbook. */
 export async function watchHeartbeats(
   deps: AlertDeps,
   runbook: Runbook,

@@ -1,11 +1,11 @@
-// Hosts and services: what the runbook names, joined with what the hosts said last.
+// Hosts and services of the runbook, with the state from each host's last heartbeat.
 import type { HostView, ServiceView } from '#shared/api/views.ts';
 import type { UnitStatus } from '#shared/command/report.ts';
 import type { Runbook, RunbookHost, RunbookService } from '#shared/runbook/schema.ts';
 import type { HostState } from '../store/hosts.ts';
 import { isOnline } from './contact.ts';
 
-/** A host, by the runbook and by its last heartbeat. */
+/** A host of the runbook with its last heartbeat. */
 function viewHost(name: string, host: RunbookHost, state: HostState | undefined, now: Date): HostView {
   const { units: _units, ...vitals } = state?.vitals ?? { units: [] };
   return {
@@ -18,7 +18,7 @@ function viewHost(name: string, host: RunbookHost, state: HostState | undefined,
   };
 }
 
-/** A service, by the runbook and by what its host said of the unit; `unit` is undefined when it said nothing lately. */
+/** A service of the runbook; `unit` is its state in the host's last heartbeat, or undefined when that is too old. */
 function viewService(name: string, service: RunbookService, unit: UnitStatus | undefined): ServiceView {
   return {
     name,
@@ -32,7 +32,7 @@ function viewService(name: string, service: RunbookService, unit: UnitStatus | u
   };
 }
 
-/** All hosts and services of the runbook; a service of a host that is silent is `unknown`. */
+/** All hosts and services of the runbook; the services of a silent host are `unknown`. */
 export function viewPlatform(
   runbook: Runbook | undefined,
   states: readonly HostState[],

@@ -14,7 +14,7 @@ export type { Response };
 /** An entry point as the functions framework calls it. */
 export type Handler = (req: Request, res: Response) => Promise<void>;
 
-/** What a handler answers; `body` is written as JSON unless it is a text of another `type`; none gives 204. */
+/** What a handler answers; `body` is written as JSON unless it is a text of another `type`; an answer without a body is 204. */
 export interface Answer {
   status?: number;
   body?: unknown;
@@ -53,12 +53,12 @@ export function prepareAnswer(res: ServerResponse, answer: Answer): string {
 }
 
 function send(res: ServerResponse, answer: Answer): void {
-  // The one who waits may have gone.
+  // The client may have disconnected.
   if (res.headersSent || res.destroyed) return;
   res.end(prepareAnswer(res, answer));
 }
 
-/** The problem details of what was thrown. */
+/** An error as problem details. */
 export function failureAnswer(thrown: unknown): Answer {
   const problem = toProblem(thrown);
   const headers: Record<string, string> = {};
@@ -76,8 +76,8 @@ export interface Answering {
 }
 
 /**
- * Wraps work into a handler: whatever is thrown becomes a problem, every denial is written down, and every request is one
- * log line. `fields.actor` is who asks (`kind:name`), set once that is proven.
+ * Wraps work into a handler: an error becomes problem details, each denial is recorded, and each request writes one log
+ * line. `fields.actor` is the caller (`kind:name`), set once the caller is authenticated.
  */
 export function answering(
   { log, denials, addressOf }: Answering,

@@ -1,16 +1,16 @@
-// The largest body that each entry point takes, and how long it may take to come; what is larger or slower is refused
-// before anybody has asked who sends it.
+// The largest body that each entry point takes, and how long it may take to arrive. A larger or slower body is refused
+// before its sender is authenticated.
 import type { IncomingMessage } from 'node:http';
 import { type EntryPointName, findEntryPoint, MAX_REPORT_BYTES } from '#shared/topology.ts';
 
-/** What stands around a message's data in a push: ids, times, attributes. */
+/** A push body without its message data: ids, times, attributes. */
 const PUSH_ENVELOPE_BYTES = 16 * 1024;
-/** An object's metadata, of which 8 KiB may be anybody's, in base64; orders and ticks are far smaller. */
+/** An object's metadata in base64, up to 8 KiB of which its uploader chooses; orders and ticks are far smaller. */
 const SMALL_BYTES = 16 * 1024;
 
 /** Bytes, by entry point. */
 export const MAX_BODY_BYTES: Record<EntryPointName, number> = {
-  // A runbook of 1 MiB, and room for whoever escapes it.
+  // A runbook of 1 MiB, and room for a client that escapes its text.
   api: 2 * 1024 * 1024,
   // Pub/Sub pushes a message's data in base64.
   report: Math.ceil(MAX_REPORT_BYTES / 3) * 4 + PUSH_ENVELOPE_BYTES,
@@ -23,19 +23,19 @@ export const MAX_BODY_BYTES: Record<EntryPointName, number> = {
   admin: SMALL_BYTES,
 };
 
-/** Everything that is sent to `api` but a runbook: parameters of a command, a note, a webhook's call. */
+/** Bodies sent to `api` other than a runbook: parameters of a command, a note, a webhook's call. */
 export const MAX_ORDINARY_BYTES = 64 * 1024;
 const ORDINARY_TIMEOUT_MS = 10_000;
 const LARGE_TIMEOUT_MS = 30_000;
 
-/** All bodies of a process together: a function has 512 MiB, and what is parsed takes several times its text. */
+/** All bodies that a process holds. A function has 512 MiB, and a parsed value takes several times the size of its text. */
 const MAX_HELD_BYTES = 48 * 1024 * 1024;
-/** Of that for one address: four runbooks at once. Behind IAM all addresses are Google's, so there all of it. */
+/** The share of one address: four runbooks at once. Behind IAM all requests come from Google's addresses, which get all of it. */
 const MAX_HELD_BYTES_PER_ADDRESS = 8 * 1024 * 1024;
 
 export interface BodyLimit {
   maxBytes: number;
-  /** A sender that is not done within this is cut off. */
+  /** A request whose body takes longer is refused. */
   timeoutMs: number;
 }
 

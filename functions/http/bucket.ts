@@ -1,22 +1,22 @@
-// Token buckets in this process: how often one source may ask at all, before the database is asked anything. Every instance
-// has its own, so the limit of a deployment is up to `max_instance_count` times as high; what commands cost a host is
-// limited in the store (command/limits.ts).
+// Token buckets in this process: how many requests one source may send, checked before the database is queried. Each
+// instance has its own buckets, so the limit of a deployment is up to `max_instance_count` times as high. The store limits
+// the commands for a host (command/limits.ts).
 
 export interface BucketTerms {
-  /** So many at once. */
+  /** Requests allowed at once. */
   burst: number;
-  /** So many are added each minute. */
+  /** Requests added each minute. */
   perMinute: number;
 }
 
 export interface Buckets {
-  /** Takes one and gives 0, or gives after how many seconds there is one again. */
+  /** Takes a token and returns 0; without a token, returns the seconds until there is one. */
   take(source: string, nowMs: number): number;
-  /** As `take`, but takes nothing. */
+  /** The same answer as `take`, without taking a token. */
   waitS(source: string, nowMs: number): number;
 }
 
-/** Sources that are kept apart; beyond that the one that was quiet longest is forgotten, and has a full bucket again. */
+/** Sources with a bucket of their own. Beyond them the least recently seen source is forgotten: its bucket is full again. */
 const MAX_SOURCES = 10_000;
 
 /** Buckets by source. */
@@ -33,7 +33,7 @@ export function createBuckets({ burst, perMinute }: BucketTerms): Buckets {
     waitS: (source, nowMs) => waitOf(tokensOf(source, nowMs)),
     take: (source, nowMs) => {
       const tokens = tokensOf(source, nowMs);
-      // Put last, so that the first is the one that was quiet longest.
+      // Inserted last, so that the first entry is the least recently seen source.
       buckets.delete(source);
       buckets.set(source, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
       const [oldest] = buckets.keys();

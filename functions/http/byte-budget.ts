@@ -1,28 +1,28 @@
-// Memory for the bodies of requests that one process holds at a time. Whoever is slow must not keep others out: an address
-// has a share of it, and a body that has been coming for long is cut off when another needs its room.
+// Memory for the request bodies that one process holds at a time. A slow sender must not keep others out: each address
+// has a share, and a slow body is refused when another body needs its room.
 
 /** One body's part of the budget. */
 export interface BodyAccount {
-  /** Takes bytes; false when there is no room for them. */
+  /** Reserves bytes; false when there is no room for them. */
   take(bytes: number): boolean;
-  /** The body is whole: from now on it is worked on, and never cut off. */
+  /** The body is complete: from now on it keeps its room. */
   finish(): void;
-  /** Gives everything back. */
+  /** Returns all reserved bytes. */
   close(): void;
 }
 
 export interface ByteBudget {
-  /** Opens an account for a body of this address. `cutOff` is called when others need its room; it must close the account. */
+  /** Opens an account for a body of this address. `cutOff`, called when another body needs the room, must close it. */
   open(address: string, cutOff: () => void): BodyAccount;
 }
 
 export interface BudgetTerms {
   totalBytes: number;
-  /** What the bodies of one address hold together at most. */
+  /** Limit for all bodies of one address together. */
   bytesPerAddress: number;
-  /** A body that is not whole after this long is slow. */
+  /** A body that is not complete after this time is slow. */
   slowAfterMs: number;
-  /** A clock that never goes back. */
+  /** A monotonic clock. */
   nowMs: () => number;
 }
 
@@ -41,7 +41,7 @@ export function createByteBudget({
   slowAfterMs,
   nowMs,
 }: BudgetTerms): ByteBudget {
-  // In the order in which they were opened: the first one that is still coming is the slowest.
+  // In the order of opening: the first incomplete body is the slowest.
   const accounts = new Set<Account>();
 
   function heldBy(isCounted: (account: Account) => boolean): number {
@@ -50,7 +50,7 @@ export function createByteBudget({
     return sum;
   }
 
-  /** Cuts off slow bodies until there is room in `limitBytes`; false when there are not enough of them. */
+  /** Refuses slow bodies until there is room in `limitBytes`; false when that does not free enough. */
   function makeRoom(
     asking: Account,
     bytes: number,

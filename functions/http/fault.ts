@@ -1,30 +1,30 @@
-// Failures of a request that say more than their code does.
+// The error of a refused request, with more than its code.
 import { type ErrorCode, type ErrorOptions, LamplighterError } from '#shared/errors.ts';
 
-/** What is written down about a denial, besides who asked and what for. */
+/** What is recorded about a denial besides the caller and the action. */
 export interface DenialFacts {
   subject: string;
   detail?: Record<string, unknown>;
-  /** Who was denied, proven, where the handler does not know: `webhook:deploy`. */
+  /** The authenticated caller, where the handler does not know it: `webhook:deploy`. */
   actor?: string;
-  /** Another action than the error's code stands for. */
+  /** Replaces the action that the error's code implies. */
   action?: string;
 }
 
 export interface FaultOptions extends ErrorOptions {
-  /** Where the code's own status (problem.ts) does not fit. */
+  /** Replaces the code's own status (problem.ts). */
   status?: number;
-  /** Seconds until it is worth asking again. */
+  /** Seconds until a retry can succeed. */
   retryAfterS?: number;
-  /** Every fault of what was sent, for the problem's `errors`. */
+  /** Every fault of the input, for the problem's `errors`. */
   errors?: readonly unknown[];
-  /** It is a denial, whatever its code. */
+  /** Set when the error is a denial, whatever its code. */
   denial?: DenialFacts;
-  /** The length of a body that was announced. */
+  /** The announced length of the body. */
   bytes?: number | undefined;
 }
 
-/** Thrown where a request is refused; answer.ts makes the problem details of it and writes a denial down. */
+/** Thrown where a request is refused. answer.ts turns it into problem details and records a denial. */
 export class HttpFault extends LamplighterError {
   readonly facts: Readonly<Omit<FaultOptions, keyof ErrorOptions>>;
 

@@ -1,6 +1,6 @@
-// Stands before the functions framework on every entry point: what is too large, packed, or too slow is refused at the
-// socket, and the framework gets requests whose bodies were already read, which its own parsers leave alone. index.ts
-// puts it there.
+// Reads each request's body before the functions framework does. A body that is too large, compressed or too slow is
+// refused at the socket; the framework gets requests whose bodies were already read, which its own parsers skip. index.ts
+// installs it on every entry point.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
@@ -12,13 +12,13 @@ import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { HttpFault } from './fault.ts';
 import { readBody } from './read-body.ts';
 
-/** A refused sender that still sends would not see the answer: so much of its body is thrown away first. */
+/** A sender reads the answer only when it has sent its body, so up to this much of a refused body is read and discarded. */
 const MAX_DISCARDED_BYTES = 32 * 1024 * 1024;
 const DISCARD_TIMEOUT_MS = 2000;
-/** A body of some kilobytes comes within this over any connection that people work with. */
+/** A body of some kilobytes arrives within this time over any usual connection. */
 const SLOW_AFTER_MS = 1000;
 
-/** What Express throws by itself: after the body was read, only a malformed path is left. */
+/** The errors that Express itself throws. Since the body was already read, only a malformed path is left. */
 const Refusal = z.lazy(() => z.object({ status: z.int().min(400).max(499) }));
 
 function asOurs(error: unknown): unknown {
@@ -57,7 +57,7 @@ async function discardRest(req: IncomingMessage): Promise<void> {
   });
 }
 
-/** What is answered when a body was refused: the fault, unless the entry point knows better. */
+/** The answer to a refused body: the entry point's own, or else the fault. */
 async function refusalAnswer(req: IncomingMessage, error: unknown, terms: FrontDoorTerms): Promise<Answer> {
   const answer = (await terms.answerUnreadable?.(req, error)) ?? failureAnswer(error);
   const reason = error instanceof Error ? error.message : '';
@@ -83,9 +83,9 @@ async function refuse(
 
 export interface FrontDoorTerms {
   limits: BodyLimits;
-  /** For what is refused here. */
+  /** Logs and answers a refused request. */
   answeringWith: Answering;
-  /** Another answer than the fault for a body that can't be read, where there is one. */
+  /** An entry point's own answer to a body that can't be read; undefined answers with the fault. */
   answerUnreadable?: (req: IncomingMessage, error: unknown) => Promise<Answer | undefined>;
 }
 
@@ -107,7 +107,10 @@ async function admit(
   }
 }
 
-/** Puts the front door before the framework's Express on this server. Throws when there is none: nothing would be limited. */
+/**
+ * Installs the front door before the framework's Express on this server. Throws `internal` when the server has no Express
+ * listener, since bodies would then have no limit.
+ */
 export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
   const { maxHeldBytes, maxHeldBytesPerAddress } = terms.limits;
   const budget = createByteBudget({
@@ -117,12 +120,12 @@ export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
     nowMs: () => performance.now(),
   });
   const onError: ErrorRequestHandler = (error: unknown, req, res, _next) =>
-    // Express knows a handler of errors by its four parameters.
+    // Express recognises an error handler by its four parameters.
     answering(terms.answeringWith, () => Promise.reject(asOurs(error)))(req, res);
   const frameworks = server.listeners('request').filter(isExpress);
   if (frameworks.length === 0) {
     throw new LamplighterError('internal', 'open front door: no listener of the server is the framework', {
-      hint: 'Another version of the functions framework may wrap its application: hold functions/http/front-door.ts against it.',
+      hint: 'Another version of the functions framework may wrap its application: compare functions/http/front-door.ts with it.',
     });
   }
   for (const framework of frameworks) {

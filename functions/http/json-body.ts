@@ -1,8 +1,8 @@
-// A request's JSON, from its bytes: handlers never look at what the framework's parser made of them.
+// Parses a request's JSON from its bytes. Handlers never use the framework's parsed body.
 import { LamplighterError } from '#shared/errors.ts';
 import { extentOf, MAX_VALUES } from '#shared/json-extent.ts';
 
-/** Nothing of ours is nested half as deep; what walks a value recursively must not run out of stack on one from outside. */
+/** Our own bodies are nested less than half as deep. A recursive walk over a value from outside must not exhaust the stack. */
 const MAX_DEPTH = 64;
 function refuse(fault: string, cause?: unknown): LamplighterError {
   return new LamplighterError('invalid-input', `read body: ${fault}`, { cause });
@@ -16,7 +16,7 @@ function decode(body: Uint8Array): string {
   }
 }
 
-/** Parses a JSON body; of a key given twice the last one counts. Throws `invalid-input`. */
+/** Parses a JSON body; when a key is given twice, the last value counts. Throws `invalid-input`. */
 export function parseJson(body: Uint8Array): unknown {
   if (body.byteLength === 0) throw refuse('it is empty');
   const text = decode(body);

@@ -18,7 +18,7 @@ async function admit(req: Request, deps: PrivateDeps): Promise<Buffer> {
   return bodyOf(req);
 }
 
-/** A private entry point: `run` gets the parsed JSON body (`{}` when empty) after the caller was checked, and gives what is answered. */
+/** A private entry point. Once the caller is verified, `run` gets the JSON body (`{}` when empty) and returns the answer. */
 export function privateHandler(
   deps: PrivateDeps,
   run: (body: unknown, req: Request) => Promise<Answer | undefined>,
@@ -29,19 +29,19 @@ export function privateHandler(
   });
 }
 
-/** A message that can never be accepted is taken, so that it does not come again and again, and written down as a denial. */
+/** Acknowledges a message that can never be accepted, so that Pub/Sub does not redeliver it, and records a denial. */
 async function takeUnacceptable(
   { denials }: Pick<Deps, 'denials'>,
   subject: 'unreadable-body' | 'malformed-push',
   fault: LamplighterError,
 ): Promise<Answer> {
-  // Whoever published it is not known: Google's push brings it.
+  // The publisher is not known: the push comes from Google.
   const source = { source: 'unknown', isProven: false };
   const { bytes } = factsOf(fault);
   const detail = { reason: fault.message, ...(bytes === undefined ? {} : { bytes }) };
   const isNoted = await denials.note({ ...source, action: 'message.refused', subject, detail });
   if (isNoted) return {};
-  // It comes again, so that it leaves a trace.
+  // Pub/Sub redelivers the message, so that the denial is recorded then.
   return failureAnswer(
     new LamplighterError('unavailable', 'take message: its denial could not be written down', {
       retryable: true,
@@ -49,14 +49,14 @@ async function takeUnacceptable(
   );
 }
 
-/** A body that will be the same when it comes again; one that came too slowly, or for which there was no room, may be read then. */
+/** True for a body that a redelivery can't make readable. A body that was too slow, or had no room, may be read on redelivery. */
 function isFinal(error: unknown): error is HttpFault {
   return error instanceof HttpFault && (error.facts.status === 413 || error.facts.status === 415);
 }
 
 /**
- * For the front door of a push entry point: takes a message whose body can't be read, if its sender may push. Gives nothing
- * where the fault is the answer.
+ * For the front door of a push entry point: acknowledges a message whose body can't be read, if the caller may push. Returns
+ * undefined where the fault is the answer.
  */
 export function acknowledgeUnreadable(deps: PrivateDeps) {
   return async ({ headers }: IncomingMessage, error: unknown): Promise<Answer | undefined> => {
@@ -69,7 +69,7 @@ export function acknowledgeUnreadable(deps: PrivateDeps) {
   };
 }
 
-/** What a body says, or why it says nothing that we understand and never will. */
+/** The parsed body, or why it can never be parsed. */
 function parseBody<T>(
   body: Buffer,
   parse: (value: unknown) => T,
@@ -82,7 +82,7 @@ function parseBody<T>(
   }
 }
 
-/** A private entry point that Pub/Sub pushes to. As `privateHandler`, but a body that `parse` refuses with `invalid-input` is taken. */
+/** A `privateHandler` for Pub/Sub pushes: a body that `parse` refuses with `invalid-input` is acknowledged. */
 export function pushedHandler<T>(
   deps: PrivateDeps,
   parse: (body: unknown) => T,
@@ -97,8 +97,8 @@ export function pushedHandler<T>(
 }
 
 /**
- * A Pub/Sub push entry point. What `run` returns is logged as the outcome and acknowledges the message; whatever it
- * throws sends the message again. So a permanent fault must be recorded and returned.
+ * A Pub/Sub push entry point. What `run` returns is logged as the outcome and acknowledges the message; an error
+ * makes Pub/Sub redeliver the message. So a permanent fault must be recorded and returned.
  */
 export function pushHandler(deps: PrivateDeps, run: (message: PushMessage) => Promise<string>): Handler {
   return pushedHandler(deps, parsePush, async (message, fields) => {

@@ -45,7 +45,7 @@ const INTERNAL: Problem = {
   hint: "The function's log says more.",
 };
 
-/** Says what may be said outside: what went wrong inside a function stays in its log. */
+/** An error as it may be shown to a client. The details of an internal error stay in the function's log. */
 export function toProblem(thrown: unknown): Problem {
   if (thrown instanceof z.ZodError) return INTERNAL;
   if (!(thrown instanceof LamplighterError)) return INTERNAL;

@@ -1,5 +1,5 @@
-// Reads a request's body before the functions framework can: its parsers would take up to 1 GB, unpack it, and parse it as
-// JSON before anybody has said who asks.
+// Reads a request's body before the functions framework can: its parsers would take up to 1 GB, decompress it, and parse it
+// as JSON before the caller is authenticated.
 
 import type { IncomingMessage } from 'node:http';
 import { LamplighterError } from '#shared/errors.ts';
@@ -8,10 +8,10 @@ import { HttpFault } from './fault.ts';
 
 export interface BodyTerms {
   maxBytes: number;
-  /** The whole body must be there after this long. */
+  /** Time in which the whole body must arrive. */
   timeoutMs: number;
   budget: ByteBudget;
-  /** Where the request came from. */
+  /** The address of the request's sender. */
   address: string;
 }
 
@@ -30,7 +30,7 @@ function tooLarge(maxBytes: number, announced?: number): LamplighterError {
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]+)/i;
 const KNOWN_CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii']);
 
-/** What the headers alone say against a body, or undefined. */
+/** Why the headers alone make a body unacceptable, or undefined. */
 export function faultOfHead(
   headers: IncomingMessage['headers'],
   maxBytes: number,
@@ -47,16 +47,16 @@ export function faultOfHead(
   return announced > maxBytes ? tooLarge(maxBytes, announced) : undefined;
 }
 
-/** A body that is there as a whole. */
+/** A complete body. */
 export interface WholeBody {
   bytes: Buffer;
-  /** Gives its bytes back to the budget. */
+  /** Returns the body's bytes to the budget. */
   release(): void;
 }
 
 /**
- * The body's bytes, counted as they come, whatever the headers say. They stay in the budget until they are released.
- * Throws `invalid-input` (408, 413, 415) or `unavailable` (the budget is used up, or the sender has gone).
+ * Reads the body and counts its bytes as they arrive, whatever the headers say. The bytes stay in the budget until they are
+ * released. Throws `invalid-input` (408, 413, 415) or `unavailable` (the budget is used up, or the sender disconnected).
  */
 export async function readBody(req: IncomingMessage, terms: BodyTerms): Promise<WholeBody> {
   const { maxBytes, timeoutMs, budget, address } = terms;
@@ -87,8 +87,8 @@ export async function readBody(req: IncomingMessage, terms: BodyTerms): Promise<
 }
 
 /**
- * Bytes in one buffer that doubles. A list of the pieces would cost some hundred bytes for each, and whoever sends decides
- * how many there are: one byte may be a piece.
+ * Bytes in one buffer that doubles. A list of the pieces would cost some hundred bytes for each piece, and the sender decides
+ * how many pieces there are: a piece may be one byte.
  */
 function createGrowingBytes(maxBytes: number, account: BodyAccount) {
   let held = Buffer.alloc(0);
@@ -100,7 +100,7 @@ function createGrowingBytes(maxBytes: number, account: BodyAccount) {
       if (needed > held.byteLength) {
         const capacity = Math.min(maxBytes, Math.max(needed, held.byteLength * 2));
         if (!account.take(capacity - held.byteLength)) return 'busy';
-        // Never of the pool that small buffers share, which would hold more than is counted.
+        // Not from the pool that small buffers share, which would hold more memory than is counted.
         const grown = Buffer.alloc(capacity);
         held.copy(grown, 0, 0, length);
         held = grown;

@@ -1,21 +1,21 @@
-// How often one source may ask the API at all.
+// How many requests one source may send to the API.
 import type { IncomingMessage } from 'node:http';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
 import { createBuckets } from './bucket.ts';
 import { tooMany } from './too-many.ts';
 
-/** Requests of one token or one webhook's key, on one instance. A waiting reader asks twice a minute. */
+/** Requests of one token or one webhook's key, on one instance. A client that waits for a command sends two a minute. */
 export const REQUESTS = { burst: 240, perMinute: 600 };
 /** Requests of one address without a valid token or signature, on one instance. */
 export const FAILURES = { burst: 30, perMinute: 30 };
 
 export interface RequestLimits {
-  /** Throws `busy` (429) when the actor asks too often. */
+  /** Throws `busy` (429) when the actor sends too many requests. */
   admitActor(actor: string): void;
   /**
-   * Runs what authenticates, which may ask the database. After too many failures of an address throws `busy` (429) without
-   * running it, unless the one who asks `isKnown` to be valid without the database.
+   * Runs `work`, which authenticates the caller and may query the database. After too many failures from an address it throws
+   * `busy` (429) without running `work`, unless the caller `isKnown` to be valid without the database.
    */
   authenticating<T>(req: IncomingMessage, isKnown: boolean, work: () => Promise<T>): Promise<T>;
 }

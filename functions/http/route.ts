@@ -11,24 +11,24 @@ import type { TokenScope } from '../token/scope.ts';
 import { HttpFault } from './fault.ts';
 import { parseJson } from './json-body.ts';
 
-/** A request to a public route: nobody has said yet who asks. */
+/** A request to a public route, before its caller is authenticated. */
 export interface PublicContext {
   /** The values of `:name` in the path, decoded. */
   params: Readonly<Record<string, string>>;
   query: URLSearchParams;
   headers: IncomingHttpHeaders;
   body: Buffer;
-  /** Aborted when the one who asked has gone. */
+  /** Aborted when the client disconnects. */
   signal: AbortSignal;
 }
 
-/** Who asks, and what they may. */
+/** The caller and its rights. */
 interface Asker {
   /** The token's name and its role now. */
   actor: Actor;
-  /** What its token is limited to. */
+  /** The hosts and operations that its token is limited to. */
   scope: TokenScope;
-  /** Throws `not-allowed` when the actor's role is less. */
+  /** Throws `not-allowed` when the actor's role is lower. */
   requireRole(role: Role, action: string): void;
 }
 
@@ -40,7 +40,7 @@ export interface Call<P extends string, Q extends z.ZodType, B extends z.ZodType
   params: PathParams<P>;
   query: z.infer<Q>;
   body: z.infer<B>;
-  /** Aborted when the one who asked has gone. */
+  /** Aborted when the client disconnects. */
   signal: AbortSignal;
 }
 
@@ -50,7 +50,7 @@ export interface Served {
   handle(context: RouteContext): Promise<unknown>;
 }
 
-/** Answers a route: `handle` gets what the route's schemas made of the request, and gives what its answer's schema takes. */
+/** Answers a route: `handle` gets the request as parsed by the route's schemas, and returns what the answer's schema accepts. */
 export function serve<P extends string, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType>(
   route: RouteDefinition<P, Q, B, A>,
   handle: (call: Call<P, Q, B>) => Promise<z.input<A>>,
@@ -75,7 +75,7 @@ function parseIf<T extends z.ZodType>(schema: T | undefined, read: () => unknown
   return schema === undefined ? (undefined as z.infer<T>) : parseInput(schema, read(), what);
 }
 
-/** The JSON body of a public route, whose handler reads it once the request is proven. Throws `invalid-input`. */
+/** Parses the JSON body of a public route; its handler calls this once the request is authenticated. Throws `invalid-input`. */
 export function parseBody<B extends z.ZodType>(
   { body }: RouteDefinition<string, z.ZodType, B>,
   value: unknown,
@@ -87,18 +87,18 @@ function readBody({ contentType }: RouteDefinition, body: Buffer): unknown {
   return contentType === undefined ? parseJson(body) : body.toString('utf8');
 }
 
-/** `actor` is who is limited (`kind:name`); none where no proof is needed. */
+/** `actor` (`kind:name`) is the caller whose requests are limited; it is absent where no proof is needed. */
 export type Proof = { isProven: false } | { isProven: true; actor?: string };
 
-/** A public route and its answer: it authenticates by itself, or needs no proof. */
+/** A public route and its answer: its handler authenticates the caller, or needs no proof. */
 export interface PublicServed {
   route: RouteDefinition;
-  /** Who sent it, as far as the request itself proves it without the database. */
+  /** The caller, as far as the request itself proves it without the database. */
   proofOf(context: PublicContext): Proof;
   handle(context: PublicContext): Promise<unknown>;
 }
 
-/** Parses what came from outside. Throws `invalid-input` that names each fault with its path. */
+/** Parses a value from outside. Throws `invalid-input`, which names each fault with its path. */
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

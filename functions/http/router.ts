@@ -1,4 +1,4 @@
-// From a request to its route. Whoever has no token gets nowhere, unless the path is on the list of public routes.
+// Finds a request's route and checks the caller. Every route needs a token, except those on the list of public routes.
 
 import type { RouteDefinition } from '#shared/api/route.ts';
 import type { Actor } from '#shared/command/envelope.ts';
@@ -16,10 +16,10 @@ import type { PublicContext, PublicServed, Served } from './route.ts';
 
 type RouterDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'denials' | 'addressOf'>;
 
-/** A runbook is the largest body there is. */
+/** A runbook is the largest body. */
 const MAX_BODY_BYTES = MAX_RUNBOOK_BYTES + 1024;
 
-/** The values of a path's `:name` segments, or undefined when the path is another. Throws `invalid-input` on bad escapes. */
+/** The values of a path's `:name` segments, or undefined when the path does not match. Throws `invalid-input` on bad escapes. */
 export function matchPath(pattern: string, path: string): Record<string, string> | undefined {
   const wanted = pattern.split('/');
   const given = path.split('/');
@@ -73,7 +73,7 @@ function noSuchRoute(all: readonly { route: RouteDefinition }[], path: string): 
 
 interface Caller {
   actor: Actor;
-  /** Limited to hosts or operations a token only reads, whatever its role, except for the commands that it covers. */
+  /** A token that is limited to hosts or operations only reads, whatever its role, except for the commands that it covers. */
   scope: TokenScope;
 }
 
@@ -114,7 +114,7 @@ function requireRole(
   });
 }
 
-/** Aborts when the connection closes, or the answer is done. */
+/** Aborts when the connection closes or the answer was sent. */
 function goneSignal(req: Request): AbortSignal {
   const gone = new AbortController();
   req.res?.once('close', () => gone.abort());
@@ -145,7 +145,7 @@ async function answerPublic(
 ): Promise<Answer> {
   const context = { ...readRequest(req), params };
   const proof = served.proofOf(context);
-  // Whichever webhook it calls: a key that was stolen has one limit.
+  // By key and not by webhook, so that a stolen key has one limit.
   if (proof.isProven && proof.actor !== undefined) limits.admitActor(proof.actor);
   const body = await limits.authenticating(req, proof.isProven, () => served.handle(context));
   return answerOf(served.route, body);

@@ -1,4 +1,4 @@
-// The one refusal of whoever asks too often.
+// The refusal of a caller that sends too many requests.
 import { HttpFault } from './fault.ts';
 
 /** 429 with retry-after. */

@@ -1,5 +1,5 @@
-// Entry point `live`: a WebSocket relay. Upgrades reach it beside the framework (listening.ts); plain requests
-// only learn that this is one.
+// Entry point `live`: a WebSocket relay. Upgrades reach it without the framework (listening.ts); a plain request
+// is answered with 426.
 
 import type { Deps } from '../deps.ts';
 import { type Answering, answering, type Handler } from '../http/answer.ts';
@@ -22,7 +22,7 @@ export function handleLive(deps: Answering): Handler {
   );
 }
 
-/** Counts failures by address, as `api` does, and writes them down. */
+/** Counts failures by address, as `api` does, and records them. */
 function createGate({
   clock,
   denials,

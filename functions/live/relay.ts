@@ -1,4 +1,4 @@
-// All live sessions of this instance: lets a side in by its half of a ticket, or back in by its resume key.
+// All live sessions of this instance. A side joins with its half of a ticket and rejoins with its resume key.
 import { createHash } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import type { KeyUse, LiveSide } from '#shared/live/frames.ts';
@@ -8,7 +8,7 @@ import { LiveSession, SESSION_LIMITS, type SessionLimits } from './session.ts';
 import { newKey } from './ticket.ts';
 
 export interface RelayDeps {
-  /** Uses up a half of a ticket; undefined when it does not open this side now. */
+  /** Uses up a half of a ticket; undefined when the half is not valid for this side now. */
   claim(side: LiveSide, key: string): Promise<ClaimedTicket | undefined>;
   nowMs(): number;
   onEnded(facts: {
@@ -20,7 +20,7 @@ export interface RelayDeps {
   }): void;
 }
 
-/** Whether a side may come in; when it may not, the HTTP status that says why. */
+/** Whether a side may join; if not, the HTTP status that says why. */
 export type RelayAnswer =
   | { admitted: true; join(socket: WebSocket, next?: number): void }
   | { admitted: false; status: 401 | 410 | 503; reason: string };
@@ -88,7 +88,7 @@ export function createRelay(deps: RelayDeps, limits: SessionLimits = SESSION_LIM
   };
 }
 
-/** Looked up by digest, so that the time a lookup takes says nothing about the key. */
+/** Keys are looked up by digest, so that the time of a lookup reveals nothing about the key. */
 function digestOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }

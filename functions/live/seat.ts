@@ -1,16 +1,16 @@
-// One side's place in a session: the socket that is there now, kept honest by pings.
+// One side's place in a session: its current socket, checked by pings.
 import type { WebSocket } from 'ws';
 
-/** How a side went: it said so, or the connection broke. */
+/** How a side left: it closed the connection, or the connection broke. */
 export type Departure = 'left' | 'dropped';
 
 export interface Seat {
-  /** Sends a frame; `onSent` runs when it has left this process. */
+  /** Sends a frame; `onSent` runs when the frame was handed to the network. */
   send(frame: object, onSent?: () => void): void;
-  /** Bytes that wait for the network. */
+  /** Bytes that are waiting for the network. */
   bufferedBytes(): number;
   isOpen(): boolean;
-  /** Ends politely: a close frame, and soon after the connection. */
+  /** Sends a close frame and closes the connection soon afterwards. */
   close(): void;
   /** Breaks the connection at once. */
   terminate(): void;
@@ -23,11 +23,11 @@ export interface SeatTerms {
 }
 
 const NORMAL_CLOSURE = 1000;
-/** A browser tab that was closed. */
+/** The code of a browser tab that was closed. */
 const GOING_AWAY = 1001;
 const CLOSE_TIMEOUT_MS = 2000;
 
-/** Takes a socket into a seat. `onGone` is called once. */
+/** Seats a socket. `onGone` is called once. */
 export function takeSeat(socket: WebSocket, terms: SeatTerms): Seat {
   let heard = true;
   const heartbeat = setInterval(() => {
@@ -38,7 +38,7 @@ export function takeSeat(socket: WebSocket, terms: SeatTerms): Seat {
     heard = false;
     socket.ping();
   }, terms.pingEveryMs);
-  // One buffer per message, instead of ws's choice of three shapes.
+  // Each message as one buffer; ws would choose among three types.
   socket.binaryType = 'nodebuffer';
   socket.on('pong', () => {
     heard = true;
@@ -47,7 +47,7 @@ export function takeSeat(socket: WebSocket, terms: SeatTerms): Seat {
     heard = true;
     if (Buffer.isBuffer(data)) terms.onMessage(data.toString('utf8'));
   });
-  // A 'close' follows every error; unheard, the error would end the process.
+  // A 'close' follows every error. An error without a listener would end the process.
   socket.on('error', () => undefined);
   socket.once('close', (code) => {
     clearInterval(heartbeat);

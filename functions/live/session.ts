@@ -1,5 +1,5 @@
-// One person watching one agent: lines go through a bounded ring, so a slow or cut-off viewer loses lines visibly
-// instead of costing memory, and either side's leaving ends both.
+// One viewer following one agent's lines. The lines go through a bounded ring: a viewer that is slow or disconnected is told
+// how many lines it lost, and memory stays bounded. When one side leaves, the session ends for both.
 import type { WebSocket } from 'ws';
 import {
   AgentFrame,
@@ -15,15 +15,15 @@ import { createLineRing, type LineRing } from '#shared/live/line-ring.ts';
 import { type Departure, type Seat, takeSeat } from './seat.ts';
 
 export interface SessionLimits {
-  /** A session ends after this long, whatever happens. */
+  /** The longest a session lasts. */
   lifetimeMs: number;
-  /** How long a side may be away. */
+  /** How long a side may be disconnected. */
   graceMs: number;
   pingEveryMs: number;
-  /** Lines and characters kept for a viewer that is slow or away. */
+  /** Lines and characters kept for a viewer that is slow or disconnected. */
   ringLines: number;
   ringCharacters: number;
-  /** No more is handed to the viewer's socket while this much waits in it. */
+  /** While this much waits in the viewer's socket, no more is written to it. */
   highWaterBytes: number;
 }
 
@@ -38,23 +38,23 @@ export const SESSION_LIMITS: SessionLimits = {
 
 export interface SessionTerms {
   limits: SessionLimits;
-  /** What each side resumes with. */
+  /** The key with which each side rejoins. */
   resumeKeys: Record<LiveSide, string>;
-  /** How long the second side may take to come. */
+  /** How long to wait for the second side. */
   pairWithinMs: number;
   onEnded(reason: EndFrame['reason']): void;
 }
 
-/** A session that waits for both sides. */
+/** A session; it starts when both sides have joined. */
 export class LiveSession {
   readonly #terms: SessionTerms;
   readonly #ring: LineRing;
   readonly #seats: Partial<Record<LiveSide, Seat>> = {};
   readonly #grace: Partial<Record<LiveSide, NodeJS.Timeout>> = {};
   readonly #lifetime: NodeJS.Timeout;
-  /** Number of the line that the viewer gets next. */
+  /** Number of the next line for the viewer. */
   #cursor = 1;
-  /** The agent is done with this; it is said when the viewer has all that came before. */
+  /** The agent's last frame, sent to the viewer after all lines before it. */
   #lastWord: EndFrame | undefined;
   #isEnded = false;
 
@@ -63,7 +63,7 @@ export class LiveSession {
     this.#terms = terms;
     this.#ring = createLineRing(limits.ringLines, limits.ringCharacters);
     this.#lifetime = setTimeout(() => this.end('time-limit'), limits.lifetimeMs);
-    // Each side has the ticket's time to come at all, then the grace to come back.
+    // Each side has the ticket's lifetime to join, and later the grace period to rejoin.
     this.#grace.viewer = setTimeout(() => this.end('viewer-missing'), pairWithinMs);
     this.#grace.agent = setTimeout(() => this.end('agent-missing'), pairWithinMs);
   }
@@ -91,7 +91,7 @@ export class LiveSession {
     this.#pump();
   }
 
-  /** Tells both sides and lets them go. */
+  /** Sends the end frame to both sides and closes their connections. */
   end(reason: EndFrame['reason'], detail?: string): void {
     this.#finish({ type: 'end', reason, ...(detail === undefined ? {} : { detail }) });
   }
@@ -107,7 +107,7 @@ export class LiveSession {
     this.#terms.onEnded(frame.reason);
   }
 
-  /** The agent is done: what it sent still goes to the viewer. */
+  /** The agent has finished: the viewer still gets the lines that it sent. */
   #drain(frame: EndFrame): void {
     this.#lastWord ??= frame;
     clearTimeout(this.#grace.agent);
@@ -130,14 +130,14 @@ export class LiveSession {
     const frame = parseFrame(AgentFrame, text);
     if (frame?.type === 'end') this.#drain(frame);
     else if (frame) this.#takeLines(frame);
-    // A peer that does not speak the protocol gets no second try.
-    else this.end('follow-failed', 'the agent sent a frame that is none');
+    // A peer that breaks the protocol gets no second try.
+    else this.end('follow-failed', 'the agent sent a malformed frame');
   }
 
   #takeLines(frame: LinesFrame | DroppedFrame): void {
     const ring = this.#ring;
     if (frame.from > ring.next()) ring.skip(frame.from - ring.next());
-    // Lines that came before the connection broke come again after it.
+    // After a reconnection the agent sends some lines again.
     const known = ring.next() - frame.from;
     if (frame.type === 'dropped' && frame.count > known) ring.skip(frame.count - known);
     if (frame.type === 'lines') for (const line of frame.lines.slice(known)) ring.append(line);

@@ -1,4 +1,4 @@
-// Opens a live stream: a ticket of two halves, one for who asked; the other is made when the command to the agent is signed
+// Opens a live stream: a ticket of two halves. The viewer gets one; the other is made when the command to the agent is signed
 // (agent-half.ts).
 import { randomBytes } from 'node:crypto';
 import type { LiveTicket } from '#shared/api/views.ts';
@@ -8,7 +8,7 @@ import { CommandId } from '#shared/names.ts';
 import type { Queryable } from '../store/database.ts';
 import { deleteLiveTicket, insertLiveTicket, linkLiveTicket, ticketIdOf } from '../store/live-tickets.ts';
 
-/** Unused, a ticket is good for this long. */
+/** How long an unused ticket is valid. */
 export const TICKET_LIFETIME_MS = 60_000;
 
 export interface TicketDeps {
@@ -16,11 +16,11 @@ export interface TicketDeps {
   now(): Date;
   /** Base address of the relay, `ws://` or `wss://`. */
   liveUrl: string;
-  /** Asks for `service.follow` as the actor; throws what the role or the runbook forbid. */
+  /** Requests `service.follow` as the actor; throws when the role or the runbook does not allow it. */
   requestFollow(params: Record<string, unknown>, actor: Actor): Promise<{ id: string; host: string }>;
 }
 
-/** Makes a ticket and the command that makes the agent dial in. */
+/** Makes a ticket and the command that makes the agent connect to the relay. */
 export async function openLiveTicket(
   deps: TicketDeps,
   { service, lines }: LiveRequest,

@@ -1,4 +1,4 @@
-// From an HTTP upgrade request to a seat in a session, or to a refusal that says why.
+// Answers an HTTP upgrade request: with a seat in a session, or with a refusal.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
@@ -17,19 +17,19 @@ const STATUS_TEXT: Record<number, string> = {
   503: 'Service Unavailable',
 };
 
-/** How long a refused side may take to read its refusal. */
+/** How long a refused client may take to read the refusal. */
 const REFUSAL_TIMEOUT_MS = 2000;
 
-/** Who may try, before anything is asked of the database. */
+/** Which clients may try to join, decided before the database is queried. */
 export interface UpgradeGate {
   isOpenTo(request: IncomingMessage): boolean;
-  /** Hears of whoever had no valid ticket. */
+  /** Called for a client without a valid ticket. */
   onDenied(request: IncomingMessage, reason: string): void;
 }
 
 const NO_GATE: UpgradeGate = { isOpenTo: () => true, onDenied: () => undefined };
 
-/** Answers upgrade requests for `…/viewer` and `…/agent`. `onError` hears what went wrong on our side. */
+/** Answers upgrade requests for `…/viewer` and `…/agent`. `onError` gets the relay's own errors. */
 export function upgradeHandler(
   relay: Relay,
   onError: (error: unknown) => void,
@@ -42,7 +42,7 @@ export function upgradeHandler(
     handleProtocols: () => LIVE_PROTOCOL,
   });
   return async (request, socket, head) => {
-    // Until ws takes it over nobody else listens for the socket's errors.
+    // Until ws takes the socket over, nothing else listens for its errors.
     const ignore = (): undefined => undefined;
     socket.on('error', ignore);
     if (!gate.isOpenTo(request)) {
@@ -90,8 +90,8 @@ function nextOf(request: IncomingMessage): number | undefined {
 }
 
 /**
- * The same few words for every refusal: a stranger learns nothing from them. The other side may never close its half, and
- * never read ours: neither keeps the socket.
+ * Every refusal has only a status, so that a stranger learns nothing more. The socket is destroyed even if the client never
+ * closes its half or never reads ours.
  */
 function refuse(socket: Duplex, status: number): void {
   const timer = setTimeout(() => socket.destroy(), REFUSAL_TIMEOUT_MS);

@@ -1,4 +1,4 @@
-// The runbook: read it, check one, put one in force.
+// Reads the runbook, checks a new one, and applies it.
 
 import { createHash } from 'node:crypto';
 import { ROUTES } from '#shared/api/routes.ts';
@@ -16,14 +16,14 @@ import { insertRunbook, requireRunbook, toRunbookView } from '../store/runbooks.
 interface CheckedRunbook {
   text: string;
   runbook: Runbook;
-  /** What YAML read. */
+  /** The parsed YAML. */
   document: unknown;
   warnings: RunbookError[];
 }
 
 /** A valid runbook. Throws `refused` (422) with every fault. */
 async function checkText(text: string): Promise<CheckedRunbook> {
-  // YAML and all rules, which most requests have no use for.
+  // Loaded here, since most requests do not need YAML and the rules.
   const { parseRunbook } = await import('#shared/runbook/parse.ts');
   const outcome = parseRunbook(text, CATALOGUE);
   if (outcome.ok && !text.includes('\0')) return { text, ...outcome };

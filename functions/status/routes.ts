@@ -1,9 +1,9 @@
-// The quick look.
+// The route of `lamp status`.
 import { ROUTES } from '#shared/api/routes.ts';
 import type { Deps } from '../deps.ts';
 import { type Served, serve } from '../http/route.ts';
 
-/** The route of the quick look. */
+/** The route of the status. */
 export function statusRoutes(deps: Pick<Deps, 'db' | 'clock'>): Served[] {
   return [
     serve(ROUTES.readStatus, async ({ actor, scope }) => {

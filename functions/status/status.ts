@@ -1,4 +1,4 @@
-// The quick look: everything that matters now, in one answer.
+// The current state of everything, in one answer.
 import type { StatusView } from '#shared/api/views.ts';
 import type { Role } from '#shared/role.ts';
 import { listAlertViews } from '../alert/view.ts';
@@ -16,7 +16,7 @@ import type { TokenScope } from '../token/scope.ts';
 const RECENT_COMMANDS = 10;
 const MOST_LISTED = 50;
 
-/** Everything at once, as far as the role and the token's scope let it be seen. */
+/** The status, as far as the role and the token's scope allow. */
 export async function readStatus(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
   role: Role,

@@ -1,8 +1,8 @@
-// Tokens that were valid lately on this instance, as hashes. It decides nothing: a token is looked up at every request. Whoever
-// uses a valid one is only not kept waiting for the failures of others behind the same address.
+// Hashes of tokens that were recently valid on this instance. They do not authenticate: each request looks its token up in
+// the database. They only exempt a caller with a valid token from the limit on failures of its address.
 import { createHash } from 'node:crypto';
 
-/** Beyond that the one that was not used longest is forgotten. */
+/** Beyond this number, the least recently used token is forgotten. */
 const MAX_KNOWN = 1000;
 
 export interface KnownTokens {
@@ -15,14 +15,14 @@ function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('base64');
 }
 
-/** None yet. */
+/** An empty set of known tokens. */
 export function createKnownTokens(): KnownTokens {
   const known = new Set<string>();
   return {
     has: (token) => known.has(hashOf(token)),
     remember: (token) => {
       const hash = hashOf(token);
-      // Put last, so that the first is the one that was not used longest.
+      // Inserted last, so that the first entry is the least recently used token.
       known.delete(hash);
       known.add(hash);
       const [oldest] = known;

@@ -1,5 +1,5 @@
-// Tokens: see them, end one. They are made with the database's own credentials alone (admin/): a stolen token must not
-// be able to make its successor.
+// Lists and revokes tokens. Only the database's own credentials make tokens (admin/): a stolen token must not be able to make
+// another.
 import { ROUTES } from '#shared/api/routes.ts';
 import type { Deps } from '../deps.ts';
 import { type Served, serve } from '../http/route.ts';

@@ -1,4 +1,4 @@
-// What a token is limited to. Pure.
+// The hosts and operations that a token is limited to. Pure.
 import { OPERATION_NAMES } from '#shared/operations/catalogue.ts';
 
 export interface TokenScope {
@@ -8,7 +8,7 @@ export interface TokenScope {
   operations: readonly string[] | null;
 }
 
-/** Good for everything that its role may. */
+/** A token without limits besides its role. */
 export const UNLIMITED: TokenScope = { hosts: null, operations: null };
 
 const FAMILY_SUFFIX = '.*';
@@ -22,12 +22,12 @@ export function isOperationScope(entry: string): boolean {
   return OPERATION_NAMES.some((name) => covers(entry, name));
 }
 
-/** True when the token is not good for everything. */
+/** True when the token is limited to hosts or operations. */
 export function isScoped({ hosts, operations }: TokenScope): boolean {
   return hosts !== null || operations !== null;
 }
 
-/** Why the token does not cover this, or undefined when it does. */
+/** Why the token does not allow the operation on the host, or undefined when it does. */
 export function scopeFault(
   { hosts, operations }: TokenScope,
   asked: { operation: string; host: string },

@@ -1,4 +1,4 @@
-// What a webhook's caller may choose: parameters from the runbook's lists and no others.
+// The parameters that a webhook's caller may choose: only values from the runbook's lists.
 import type { Webhook } from '#shared/runbook/schema.ts';
 import { canonicalJson } from '../store/json.ts';
 
@@ -8,7 +8,7 @@ function isChoice(choices: readonly unknown[] | undefined, value: unknown): bool
   return choices?.some((choice) => choice === value) ?? false;
 }
 
-/** The whole parameters of a call: the fixed ones and the chosen ones, each held against its list. */
+/** All parameters of a call: the fixed ones, and the chosen ones, each checked against its list. */
 export function chooseWebhookParams(
   webhook: Webhook,
   chosen: Record<string, unknown>,
@@ -23,7 +23,7 @@ export function chooseWebhookParams(
   return { ok: true, params: { ...chosen, ...webhook.params } };
 }
 
-/** Whether stored parameters are still such as the webhook could have been called with. */
+/** Whether a call of the webhook could still have these stored parameters. */
 export function matchWebhookParams(webhook: Webhook, params: Record<string, unknown>): ParamsMatch {
   for (const [name, value] of Object.entries(params)) {
     const isFixed =

@@ -37,7 +37,7 @@ export function webhookSignature(key: string, timestamp: string, body: Uint8Arra
 }
 
 function unauthenticated(): LamplighterError {
-  // One answer for an unknown name and for a bad signature: names are not to be guessed.
+  // The same answer for an unknown name and a bad signature, so that names can't be guessed.
   return new LamplighterError('unauthenticated', 'check webhook: there is no valid signature', {
     hint: `Send ${TIMESTAMP_HEADER} (unix seconds) and ${SIGNATURE_HEADER}: v1=HMAC-SHA256("TIMESTAMP.BODY") in hex.`,
   });
@@ -51,20 +51,24 @@ interface Call {
 
 interface Claim {
   timestamp: string;
-  /** `v1=…`, as it was sent. */
+  /** `v1=…`, as sent. */
   given: string;
 }
 
-/** What a call says of itself, well formed and of now. Throws `unauthenticated`. */
+/** The call's time stamp and signature headers. Throws `unauthenticated` when they are malformed or not recent. */
 function readClaim({ clock }: Pick<Deps, 'clock'>, { headers }: PublicContext): Claim {
   const parsed = Headers.safeParse(headers);
   if (!parsed.success) throw unauthenticated();
   const { [TIMESTAMP_HEADER]: timestamp, [SIGNATURE_HEADER]: given } = parsed.data;
   const ageS = clock().getTime() / 1000 - Number(timestamp);
   if (Math.abs(ageS) > TOLERANCE_S) {
-    throw new LamplighterError('unauthenticated', 'check webhook: its time stamp is too far from now', {
-      hint: 'Sign each call anew, with a clock that is right.',
-    });
+    throw new LamplighterError(
+      'unauthenticated',
+      `check webhook: its time stamp is more than ${TOLERANCE_S} s from now`,
+      {
+        hint: 'Sign each call when it is sent, and check the clock of the sender.',
+      },
+    );
   }
   return { timestamp, given };
 }
@@ -74,7 +78,7 @@ function isSignedWith(key: Secret, { timestamp, given }: Claim, body: Uint8Array
   return timingSafeEqual(Buffer.from(`v1=${signature}`), Buffer.from(given));
 }
 
-/** The name of the key that signed the call, of whatever webhook: so much is known without the database. */
+/** The name of the key that signed the call, whichever webhook it is for: this needs no database. */
 export function findSigningKey(
   deps: Pick<WebhookDeps, 'config' | 'clock'>,
   context: PublicContext,
@@ -106,7 +110,7 @@ async function authenticateCall(deps: WebhookDeps, context: PublicContext): Prom
   return { name, webhook, signature: claim.given.slice('v1='.length) };
 }
 
-/** Why a call that was signed rightly does nothing. */
+/** The refusal of a call with a valid signature. */
 function refuseCall(name: string, code: 'conflict' | 'not-allowed', reason: string): LamplighterError {
   const action = code === 'conflict' ? { action: 'webhook.replayed' } : {};
   return new HttpFault(code, `call webhook ${name}: ${reason}`, {
@@ -126,10 +130,10 @@ export async function handleWebhook(deps: WebhookDeps, context: PublicContext): 
     params: chosen.params,
     actor: { kind: 'webhook', name, role: webhook.role },
     dryRun: false,
-    // A call that led to no command is not used up: whoever sent it may send it again.
+    // A call that led to no command may be sent again.
     alongside: async (tx) => {
       if (await claimWebhookCall(tx, name, signature, deps.clock())) return;
-      throw refuseCall(name, 'conflict', 'this very call was already taken');
+      throw refuseCall(name, 'conflict', 'this call was already accepted');
     },
   });
 }
