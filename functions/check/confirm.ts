@@ -1,12 +1,14 @@
-// When a check's state changes: enough findings in a row that speak against it. Pure.
+// The states of a check, and when one leads to another: enough verdicts in a row that speak against it. Pure.
+import type { CheckState } from '#shared/states.ts';
 import type { Verdict } from './kinds/verdict.ts';
 
-type ConfirmedState = 'passing' | 'failing' | 'unknown';
-
 /** What is held of a check between looks. */
-export interface Standing {
-  state: ConfirmedState;
-  /** Findings in a row that speak against `state`. */
+export interface Confirmation {
+  /** `unknown`: nothing was confirmed yet, or nobody could tell at the last look. */
+  state: CheckState;
+  /** What was confirmed last, also while the state is unknown; null before the first time. */
+  confirmed: Exclude<CheckState, 'unknown'> | null;
+  /** Verdicts in a row that speak against `confirmed`. */
   streak: number;
 }
 
@@ -16,25 +18,28 @@ export interface Thresholds {
 }
 
 /** `isSettled`: another look now would not be needed. */
-export interface Judgement extends Standing {
+export interface Judgement extends Confirmation {
   isSettled: boolean;
 }
 
 /**
- * The standing after one more finding. A first good one makes an unknown check pass at once: there is nothing to
- * recover from. An unknown finding changes nothing and ends the run, since looking again would be as blind.
+ * What is held after one more verdict. A first good one makes a check pass at once: there is nothing to recover from. An
+ * unknown verdict confirms nothing and ends the run, since looking again would be as blind.
  */
-export function judge(standing: Standing, verdict: Verdict, terms: Thresholds): Judgement {
-  if (verdict === 'unknown') return { ...standing, isSettled: true };
+export function judge({ confirmed, streak }: Confirmation, verdict: Verdict, terms: Thresholds): Judgement {
+  if (verdict === 'unknown') return { state: 'unknown', confirmed, streak, isSettled: true };
   const reached = verdict === 'good' ? 'passing' : 'failing';
-  if (standing.state === reached) return { state: reached, streak: 0, isSettled: true };
-  const needed = neededFor(standing.state, verdict, terms);
-  const streak = standing.streak + 1;
-  if (streak >= needed) return { state: reached, streak: 0, isSettled: true };
-  return { state: standing.state, streak, isSettled: false };
+  const against = confirmed === reached ? 0 : streak + 1;
+  if (against === 0 || against >= neededFor(confirmed, verdict, terms)) {
+    return { state: reached, confirmed: reached, streak: 0, isSettled: true };
+  }
+  return { state: confirmed ?? 'unknown', confirmed, streak: against, isSettled: false };
 }
 
-function neededFor(state: ConfirmedState, verdict: 'good' | 'bad', terms: Thresholds): number {
+function neededFor(confirmed: Confirmation['confirmed'], verdict: 'good' | 'bad', terms: Thresholds): number {
   if (verdict === 'bad') return terms.failureThreshold;
-  return state === 'unknown' ? 1 : terms.successThreshold;
+  return confirmed === null ? 1 : terms.successThreshold;
 }
+
+/** Looked at again soon, as is a check with verdicts that speak against its state. */
+export const TROUBLED_STATES: readonly CheckState[] = ['failing', 'unknown'];

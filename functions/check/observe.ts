@@ -1,7 +1,7 @@
 // Looks at one check's target until the finding is settled or the run has no time left for another look.
 import type { Check } from '#shared/runbook/schema.ts';
 import type { CheckResult } from '../store/checks.ts';
-import { judge, type Standing } from './confirm.ts';
+import { type Confirmation, judge } from './confirm.ts';
 import type { Probe } from './kinds/probe.ts';
 
 /** What is left of a run's time. */
@@ -18,7 +18,7 @@ export interface ObserveDeps {
 export interface Target {
   check: Check;
   address: string;
-  standing: Standing;
+  confirmation: Confirmation;
 }
 
 /** One look: `isPerhapsOurs` as in a finding. */
@@ -32,12 +32,12 @@ export const MAX_LOOK_MS = 40_000;
 /** Gives all looks, at least one. */
 export async function observe(
   { probe, clock, sleep }: ObserveDeps,
-  { check, address, standing }: Target,
+  { check, address, confirmation }: Target,
   budget: Budget,
 ): Promise<Look[]> {
   const timeoutMs = Math.min(check.timeoutMs, MAX_LOOK_MS);
   const looks: Look[] = [];
-  for (let current = standing; ; ) {
+  for (let current = confirmation; ; ) {
     const { verdict, reason, latencyMs, isPerhapsOurs = false } = await probe(check, address, timeoutMs);
     looks.push({ at: clock(), verdict, reason, latencyMs, isPerhapsOurs });
     const judgement = judge(current, verdict, check);
@@ -58,16 +58,11 @@ export function withDoubtResolved(looks: readonly Look[], isBlind: boolean): Che
   }));
 }
 
-/** The standing after these results. */
-export function standingAfter(
-  standing: Standing,
+/** What is held of a check after these results. */
+export function confirmationAfter(
+  before: Confirmation,
   results: readonly CheckResult[],
   check: Pick<Check, 'failureThreshold' | 'successThreshold'>,
-): Standing {
-  let current = standing;
-  for (const { verdict } of results) {
-    const { state, streak } = judge(current, verdict, check);
-    current = { state, streak };
-  }
-  return current;
+): Confirmation {
+  return results.reduce<Confirmation>((current, { verdict }) => judge(current, verdict, check), before);
 }

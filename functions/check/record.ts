@@ -6,15 +6,15 @@ import { lastExitText } from '../host/last-exit.ts';
 import { lockHostAlerts } from '../store/alerts.ts';
 import {
   type CheckResult,
-  type CheckState,
   insertCheckResults,
   lockHeldCheck,
+  type StoredCheck,
   settleCheck,
 } from '../store/checks.ts';
 import { findUnitStatus } from '../store/hosts.ts';
 import { checkFailing, checkUnjudged } from './conditions.ts';
 import { listEvidence } from './evidence.ts';
-import { standingAfter } from './observe.ts';
+import { confirmationAfter } from './observe.ts';
 import { raiseFailing } from './unjudged.ts';
 
 export interface CheckRun {
@@ -40,27 +40,22 @@ export async function recordRun(deps: AlertDeps, run: CheckRun, runbook: Runbook
   });
 }
 
-function stateAfter(before: CheckState, run: CheckRun, last: CheckResult): CheckState {
-  const { state, streak } = standingAfter(before, run.results, run.check);
-  const isBlind = last.verdict === 'unknown';
-  return {
-    ...before,
-    state,
-    streak,
-    since: state === before.state ? before.since : last.at,
-    blindSince: isBlind ? (before.blindSince ?? last.at) : null,
-    latencyMs: last.latencyMs,
-    detail: last.reason,
-  };
+function stateAfter(before: StoredCheck, run: CheckRun, last: CheckResult): StoredCheck {
+  const { state, confirmed, streak } = confirmationAfter(before, run.results, run.check);
+  const confirmedSince = confirmed === before.confirmed ? before.confirmedSince : last.at;
+  const unknownSince = (before.state === 'unknown' ? before.since : null) ?? last.at;
+  const since = state === 'unknown' ? unknownSince : confirmedSince;
+  const { latencyMs, reason: detail } = last;
+  return { ...before, state, since, confirmed, confirmedSince, streak, latencyMs, detail };
 }
 
 /** Looks at the alert after every run, not only at a change: whatever was missed is mended. */
 async function followState(
   alerts: AlertChanges,
   { name, check }: CheckRun,
-  { state, detail, blindSince }: CheckState,
+  { state, detail }: StoredCheck,
 ): Promise<void> {
-  if (blindSince !== null || state === 'unknown') return;
+  if (state === 'unknown') return;
   const about = { check: name, service: check.service };
   const failing = checkFailing.on(check.host, about);
   if (state === 'passing') {

@@ -59,7 +59,7 @@ export async function runDueChecks(
       await releaseCheck(deps.db, job.state, runId);
       return;
     }
-    const looks = await observe(deps, { ...job, standing: job.state }, budget);
+    const looks = await observe(deps, { ...job, confirmation: job.state }, budget);
     hasSeen ||= looks.some(({ verdict }) => verdict === 'good');
     if (looks.some(({ isPerhapsOurs }) => isPerhapsOurs)) doubtful.push({ job, looks });
     else await record(job, looks, false);

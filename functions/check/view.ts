@@ -1,7 +1,7 @@
 // Checks as the API shows them: what was confirmed, or unknown when nobody could look lately.
 import type { CheckView } from '#shared/api/views.ts';
 import type { Check } from '#shared/runbook/schema.ts';
-import { type CheckState, listCheckStates } from '../store/checks.ts';
+import { listCheckStates, type StoredCheck } from '../store/checks.ts';
 import type { Queryable } from '../store/database.ts';
 import { findRunbook } from '../store/runbooks.ts';
 
@@ -9,7 +9,7 @@ import { findRunbook } from '../store/runbooks.ts';
 const MISSED_PERIODS = 3;
 const GRACE_MS = 120_000;
 
-function viewOf(name: string, check: Check, state: CheckState | undefined, now: Date): CheckView {
+function viewOf(name: string, check: Check, state: StoredCheck | undefined, now: Date): CheckView {
   const base = { name, host: check.host, service: check.service ?? null };
   // Of a check that moved, the old host's state says nothing.
   if (!state?.lastRunAt || state.host !== check.host) {
@@ -19,9 +19,6 @@ function viewOf(name: string, check: Check, state: CheckState | undefined, now: 
   const staleAfterMs = check.everyS * 1000 * MISSED_PERIODS + GRACE_MS;
   if (now.getTime() - state.lastRunAt.getTime() > staleAfterMs) {
     return { ...ran, state: 'unknown', since: ran.lastRunAt, detail: `no result since ${ran.lastRunAt}` };
-  }
-  if (state.blindSince) {
-    return { ...ran, state: 'unknown', since: state.blindSince.toISOString(), detail: state.detail };
   }
   return { ...ran, state: state.state, since: state.since?.toISOString() ?? null, detail: state.detail };
 }

@@ -1,5 +1,5 @@
 // The states of an incident. Pure.
-import type { IncidentState } from '#shared/api/views.ts';
+import type { IncidentState } from '#shared/states.ts';
 import { type Moves, nextState } from '../state-machine.ts';
 
 /** `calm`: its last alert has ended. */

@@ -1,31 +1,35 @@
 // States and results of checks. A run takes a check under a lease, so that ticks at the same time split the checks.
 import * as z from 'zod';
+import { CheckState } from '#shared/states.ts';
+import { TROUBLED_STATES } from '../check/confirm.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
-export const CheckState = z.lazy(() =>
+export const StoredCheck = z.lazy(() =>
   z.object({
     check: z.string(),
     host: z.string(),
-    state: z.enum(['passing', 'failing', 'unknown']),
+    state: CheckState,
+    /** Since when the state holds. */
     since: z.date().nullable(),
+    confirmed: CheckState.exclude(['unknown']).nullable(),
+    confirmedSince: z.date().nullable(),
     streak: z.number(),
-    blindSince: z.date().nullable(),
     lastRunAt: z.date().nullable(),
     latencyMs: z.number().nullable(),
     detail: z.string().nullable(),
   }),
 );
-export type CheckState = z.infer<typeof CheckState>;
+export type StoredCheck = z.infer<typeof StoredCheck>;
 
-const STATE_COLUMNS = `s.check_name AS "check", s.host, s.state, s.since, s.streak, s.blind_since AS "blindSince",
-  s.last_run_at AS "lastRunAt", s.latency_ms AS "latencyMs", s.detail`;
+const STATE_COLUMNS = `s.check_name AS "check", s.host, s.state, s.since, s.confirmed, s.confirmed_since AS "confirmedSince",
+  s.streak, s.last_run_at AS "lastRunAt", s.latency_ms AS "latencyMs", s.detail`;
 
 /** A check that a run wants, and the last run at or before which it is due. */
 export interface WantedCheck {
   check: string;
   host: string;
   dueBefore: Date;
-  /** The same while it fails, is not settled, or could not be seen. */
+  /** The same for a check in trouble: TROUBLED_STATES. */
   dueBeforeTroubled: Date;
 }
 
@@ -35,7 +39,7 @@ export interface CheckLease {
   leasedUntil: Date;
 }
 
-const ClaimedCheck = z.lazy(() => CheckState.unwrap().extend({ previousRunAt: z.date().nullable() }));
+const ClaimedCheck = z.lazy(() => StoredCheck.unwrap().extend({ previousRunAt: z.date().nullable() }));
 export type ClaimedCheck = z.infer<typeof ClaimedCheck>;
 
 /**
@@ -57,8 +61,9 @@ export async function claimChecks(
   );
   // A check that was moved to another host begins anew.
   await db.query(
-    `UPDATE check_states s SET host = w.host, state = 'unknown', since = NULL, streak = 0, blind_since = NULL,
-       last_run_at = NULL, latency_ms = NULL, detail = NULL, run_id = NULL, leased_until = NULL
+    `UPDATE check_states s SET host = w.host, state = DEFAULT, since = DEFAULT, confirmed = DEFAULT,
+       confirmed_since = DEFAULT, streak = DEFAULT, last_run_at = DEFAULT, latency_ms = DEFAULT, detail = DEFAULT,
+       run_id = DEFAULT, leased_until = DEFAULT
      FROM unnest($1::text[], $2::text[]) AS w (check_name, host)
      WHERE s.check_name = w.check_name AND s.host <> w.host`,
     [names, hosts],
@@ -73,8 +78,7 @@ export async function claimChecks(
        JOIN check_states c USING (check_name)
        WHERE (c.leased_until IS NULL OR c.leased_until <= $5)
          AND (c.last_run_at IS NULL OR c.run_id IS NOT NULL OR c.last_run_at <=
-              CASE WHEN c.state = 'failing' OR c.streak > 0 OR c.blind_since IS NOT NULL
-                   THEN w.due_troubled ELSE w.due END)
+              CASE WHEN c.state = ANY ($7) OR c.streak > 0 THEN w.due_troubled ELSE w.due END)
        ORDER BY c.check_name
        FOR UPDATE OF c SKIP LOCKED
      ) AS due
@@ -87,6 +91,7 @@ export async function claimChecks(
       runId,
       now,
       leasedUntil,
+      TROUBLED_STATES,
     ],
   );
 }
@@ -109,22 +114,31 @@ export async function lockHeldCheck(
   tx: Queryable,
   check: string,
   runId: string,
-): Promise<CheckState | undefined> {
+): Promise<StoredCheck | undefined> {
   return await queryRow(
     tx,
-    CheckState,
+    StoredCheck,
     `SELECT ${STATE_COLUMNS} FROM check_states s WHERE s.check_name = $1 AND s.run_id = $2 FOR UPDATE`,
     [check, runId],
   );
 }
 
 /** Writes a check's state down and gives the lease back. */
-export async function settleCheck(tx: Queryable, state: Omit<CheckState, 'lastRunAt'>): Promise<void> {
+export async function settleCheck(tx: Queryable, check: Omit<StoredCheck, 'lastRunAt'>): Promise<void> {
   await tx.query(
-    `UPDATE check_states SET state = $2, since = $3, streak = $4, blind_since = $5, latency_ms = $6, detail = $7,
-       run_id = NULL, leased_until = NULL
+    `UPDATE check_states SET state = $2, since = $3, confirmed = $4, confirmed_since = $5, streak = $6, latency_ms = $7,
+       detail = $8, run_id = NULL, leased_until = NULL
      WHERE check_name = $1`,
-    [state.check, state.state, state.since, state.streak, state.blindSince, state.latencyMs, state.detail],
+    [
+      check.check,
+      check.state,
+      check.since,
+      check.confirmed,
+      check.confirmedSince,
+      check.streak,
+      check.latencyMs,
+      check.detail,
+    ],
   );
 }
 
@@ -190,8 +204,12 @@ export async function listUnjudgedChecks(
 }
 
 /** The states of all checks that ever ran. */
-export async function listCheckStates(db: Queryable): Promise<CheckState[]> {
-  return await queryRows(db, CheckState, `SELECT ${STATE_COLUMNS} FROM check_states s ORDER BY s.check_name`);
+export async function listCheckStates(db: Queryable): Promise<StoredCheck[]> {
+  return await queryRows(
+    db,
+    StoredCheck,
+    `SELECT ${STATE_COLUMNS} FROM check_states s ORDER BY s.check_name`,
+  );
 }
 
 /** Of these checks, the ones that some run holds now. */

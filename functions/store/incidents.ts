@@ -1,7 +1,7 @@
 // Incidents, at most one open per host, and their timelines.
 import * as z from 'zod';
-import { IncidentState } from '#shared/api/views.ts';
 import { Severity } from '#shared/severity.ts';
+import { IncidentState } from '#shared/states.ts';
 import { INCIDENT_MOVES } from '../incident/state.ts';
 import type { AlertKey } from './alerts.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';

@@ -4,6 +4,7 @@ import { LiveRequest } from '../live/frames.ts';
 import { serviceFollow } from '../operations/service.ts';
 import { roleNeededFor } from '../role.ts';
 import { DsseEnvelope } from '../signing/dsse.ts';
+import { IncidentState } from '../states.ts';
 import { defineRoute, limitParameter } from './route.ts';
 import { RunbookFindings, RunbookVersionView } from './runbook-views.ts';
 import {
@@ -16,7 +17,6 @@ import {
   CommandRequested,
   CommandView,
   EnrolledHost,
-  IncidentState,
   IncidentView,
   LiveTicket,
   OperationView,

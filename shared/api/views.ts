@@ -6,6 +6,7 @@ import { BackupId, CommandId, HostName, Timestamp } from '../names.ts';
 import { Risk, Role } from '../role.ts';
 import { AlertKind } from '../runbook/schema.ts';
 import { AlertLevel, Severity } from '../severity.ts';
+import { CheckState, DeliveryState, IncidentState } from '../states.ts';
 
 /** RFC 9457 problem details; `hint` says what to do next. */
 export const Problem = z.lazy(() =>
@@ -102,7 +103,7 @@ export const CheckView = z.lazy(() =>
     name: z.string(),
     host: z.string(),
     service: z.string().nullable(),
-    state: z.enum(['passing', 'failing', 'unknown']),
+    state: CheckState,
     /** Since when the state holds. */
     since: Timestamp.nullable(),
     lastRunAt: Timestamp.nullable(),
@@ -111,10 +112,6 @@ export const CheckView = z.lazy(() =>
   }),
 );
 export type CheckView = z.infer<typeof CheckView>;
-
-/** `sent`: handed to a host, which has not said yet that the line is written. */
-export const DeliveryState = z.enum(['pending', 'sent', 'delivered', 'failed']);
-export type DeliveryState = z.infer<typeof DeliveryState>;
 
 export const AlertView = z.lazy(() =>
   z.object({
@@ -148,9 +145,6 @@ export const AlertView = z.lazy(() =>
   }),
 );
 export type AlertView = z.infer<typeof AlertView>;
-
-export const IncidentState = z.enum(['open', 'acknowledged', 'resolved']);
-export type IncidentState = z.infer<typeof IncidentState>;
 
 export const IncidentView = z.lazy(() =>
   z.object({

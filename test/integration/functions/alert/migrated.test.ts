@@ -1,6 +1,3 @@
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { changeAlerts, raiseAlert } from '#functions/alert/change.ts';
 import type { Occurrence } from '#functions/alert/condition.ts';
@@ -23,24 +20,14 @@ import { migrate } from '#functions/store/migrate.ts';
 import { requireRunbook } from '#functions/store/runbooks.ts';
 import { applyTestRunbook } from '#test/fixtures/control-plane.ts';
 import { createTestDeps } from '#test/fixtures/deps.ts';
-import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
-
-const MIGRATIONS = join(import.meta.dirname, '../../../../functions/store/migrations');
-const BEFORE = '019-';
+import { createDatabaseBefore } from '#test/fixtures/migrated-database.ts';
+import type { TestDatabase } from '#test/fixtures/postgres.ts';
 
 let database: TestDatabase;
-let dir: string;
 beforeEach(async () => {
-  database = await createTestDatabase('empty');
-  dir = mkdtempSync(join(tmpdir(), 'lamplighter-migrations-'));
-  for (const name of readdirSync(MIGRATIONS).filter((file) => file < BEFORE))
-    copyFileSync(join(MIGRATIONS, name), join(dir, name));
-  await migrate(database.db, dir);
+  database = await createDatabaseBefore('019');
 });
-afterEach(async () => {
-  rmSync(dir, { recursive: true });
-  await database.drop();
-});
+afterEach(() => database.drop());
 
 const COMMAND = '7a6b5c4d-3e2f-4a1b-8c9d-0e1f2a3b4c5d';
 const BACKUP = '20261123T020000Z-1f3a9c';

@@ -101,10 +101,17 @@ test('two runs in the same second raise one alert', async () => {
 
 test('a blind watcher makes a check unknown, never good, and leaves its alert firing', async () => {
   await run({ api: BAD });
+  const failedAt = (await view('api'))?.since;
   world.pass(60);
-  await run({ api: BLIND });
-  expect(await view('api')).toMatchObject({ state: 'unknown', detail: BLIND.reason });
-  expect(await alerts()).toMatchObject([{ state: 'firing' }]);
+  const blindAt = world.now().toISOString();
+  for (const _look of [1, 2]) {
+    await run({ api: BLIND });
+    expect(await view('api')).toMatchObject({ state: 'unknown', since: blindAt, detail: BLIND.reason });
+    expect(await alerts()).toMatchObject([{ state: 'firing' }]);
+    world.pass(60);
+  }
+  await run({ api: BAD });
+  expect(await view('api')).toMatchObject({ state: 'failing', since: failedAt });
   world.pass(60);
   await run({ api: GOOD });
   expect(await alerts()).toMatchObject([{ state: 'resolved' }]);

@@ -1,8 +1,8 @@
 // The states that the database takes are those of the code's state machines: a state that only one of the two has would be
 // refused at the first write, or never reached.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { IncidentState } from '#shared/api/views.ts';
 import { CommandState } from '#shared/command/state.ts';
+import { CheckState, IncidentState } from '#shared/states.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 let database: TestDatabase;
@@ -13,6 +13,7 @@ afterAll(() => database.drop());
 
 test.each([
   ['commands', CommandState.options],
+  ['check_states', CheckState.options],
   ['incidents', IncidentState.options],
 ])('the states of %s', async (table, states) => {
   const { rows } = await database.db.query(

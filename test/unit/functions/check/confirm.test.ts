@@ -1,34 +1,53 @@
-import { expect, test } from 'vitest';
-import { judge, type Standing } from '#functions/check/confirm.ts';
+import { describe, expect, test } from 'vitest';
+import { type Confirmation, judge, TROUBLED_STATES } from '#functions/check/confirm.ts';
 import type { Verdict } from '#functions/check/kinds/verdict.ts';
+import { CheckState } from '#shared/states.ts';
+import { cellsOf } from '#test/fixtures/state-table.ts';
 
 const TERMS = { failureThreshold: 3, successThreshold: 2 };
 
-/** g, b and u stand for good, bad and unknown. */
-const VERDICTS: Record<string, Verdict> = { g: 'good', b: 'bad', u: 'unknown' };
-
-function after(state: Standing['state'], letters: string) {
-  let current = { state, streak: 0, isSettled: false };
-  for (const letter of letters) current = judge(current, VERDICTS[letter]!, TERMS);
-  return current;
+/** `passing+2`: passing, with two verdicts against it; `unknown/passing`: was confirmed as passing, and nobody can tell now. */
+function parse(text: string): Confirmation {
+  const [, state, confirmed = state, streak = '0'] = /^(\w+)(?:\/(\w+))?(?:\+(\d))?$/.exec(text) ?? [];
+  return {
+    state: CheckState.parse(state),
+    confirmed: confirmed === 'passing' || confirmed === 'failing' ? confirmed : null,
+    streak: Number(streak),
+  };
 }
 
-test.each([
-  ['unknown', 'g', 'passing', 0, true],
-  ['unknown', 'b', 'unknown', 1, false],
-  ['unknown', 'bb', 'unknown', 2, false],
-  ['unknown', 'bbb', 'failing', 0, true],
-  ['unknown', 'bbg', 'passing', 0, true],
-  ['passing', 'g', 'passing', 0, true],
-  ['passing', 'bbb', 'failing', 0, true],
-  ['passing', 'bbgbb', 'passing', 2, false],
-  ['failing', 'b', 'failing', 0, true],
-  ['failing', 'g', 'failing', 1, false],
-  ['failing', 'gg', 'passing', 0, true],
-  ['failing', 'gbg', 'failing', 1, false],
-  ['passing', 'u', 'passing', 0, true],
-  ['passing', 'bbu', 'passing', 2, true],
-  ['failing', 'gu', 'failing', 1, true],
-] as const)('from %s, %s leads to %s', (from, letters, state, streak, isSettled) => {
-  expect(after(from, letters)).toEqual({ state, streak, isSettled });
+describe('each state with each verdict', () => {
+  const cells = cellsOf(`
+                      good       bad        unknown
+    unknown           passing    unknown+1  unknown
+    unknown+1         passing    unknown+2  unknown+1
+    unknown+2         passing    failing    unknown+2
+    passing           passing    passing+1  unknown/passing
+    passing+1         passing    passing+2  unknown/passing+1
+    passing+2         passing    failing    unknown/passing+2
+    failing           failing+1  failing    unknown/failing
+    failing+1         passing    failing    unknown/failing+1
+    unknown/passing   passing    passing+1  unknown/passing
+    unknown/passing+1 passing    passing+2  unknown/passing+1
+    unknown/passing+2 passing    failing    unknown/passing+2
+    unknown/failing   failing+1  failing    unknown/failing
+    unknown/failing+1 passing    failing    unknown/failing+1
+  `) as [string, Verdict, string][];
+
+  test.each(cells)('%s, then %s: %s', (before, verdict, after) => {
+    const { isSettled, ...held } = judge(parse(before), verdict, TERMS);
+    expect(held).toEqual(parse(after));
+    // Another look helps where the verdict speaks against what is held, and the watcher can see.
+    expect(isSettled).toBe(verdict === 'unknown' || held.streak === 0);
+  });
+
+  test('with thresholds of one, one verdict is enough', () => {
+    const terms = { failureThreshold: 1, successThreshold: 1 };
+    expect(judge(parse('passing'), 'bad', terms)).toEqual({ ...parse('failing'), isSettled: true });
+    expect(judge(parse('unknown/failing'), 'good', terms)).toEqual({ ...parse('passing'), isSettled: true });
+  });
+});
+
+test('all but passing checks are looked at again soon', () => {
+  expect([...TROUBLED_STATES, 'passing'].toSorted()).toEqual(CheckState.options.toSorted());
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { INCIDENT_MOVES, type IncidentNews, nextIncidentState } from '#functions/incident/state.ts';
-import { IncidentState } from '#shared/api/views.ts';
+import { IncidentState } from '#shared/states.ts';
 import { cellsOf } from '#test/fixtures/state-table.ts';
 
 const CELLS = cellsOf(`
