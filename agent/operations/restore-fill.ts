@@ -218,7 +218,7 @@ function finalOwners(entries: readonly ListingEntry[], absent: ReadonlySet<numbe
  * Gives everything to its owners with the rights that it had, fills what is filled as its owner, and makes event triggers
  * last. Afterwards nothing in the database belongs to the roles of the restore.
  */
-export async function handOver(
+export async function giveToOwners(
   { filling, plan }: Restoration,
   before: readonly Refused[],
 ): Promise<Refused[]> {

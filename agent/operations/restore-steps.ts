@@ -7,7 +7,7 @@ import { withinReserves } from '../host/disk-reserve.ts';
 import { defineStep, type Step, type StepContext } from '../runner/step.ts';
 import { adviseOnRestore } from './restore-advice.ts';
 import { compareRows } from './restore-count.ts';
-import { fillDatabase, handOver, openRestoration } from './restore-fill.ts';
+import { fillDatabase, giveToOwners, openRestoration } from './restore-fill.ts';
 import { isUncheckedKey } from './restore-joins.ts';
 import { nameEntry, type Refused } from './restore-refused.ts';
 import { dropRestoreRoles } from './restore-role.ts';
@@ -20,7 +20,7 @@ const Filled = z.object({
 });
 type Filled = z.infer<typeof Filled>;
 const Compared = z.object({ rows: z.int(), refused: z.array(RefusedEntry) });
-const HandedOver = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z.string()) });
+const Owned = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z.string()) });
 
 /** More are counted, not told. */
 const MAX_REFUSED = 50;
@@ -103,13 +103,14 @@ function absentTables(
   return new Set(gone.map(({ dumpId }) => dumpId));
 }
 
-function handOverStep(terms: RestoreTerms, fill: Step<Filled>) {
+function ownersStep(terms: RestoreTerms, fill: Step<Filled>) {
   const { cluster, names } = terms;
   return defineStep({
+    // Records on disk and reports have this name.
     name: 'hand-over',
     describe: () =>
       `give everything in ${names.fresh} to its owners, with its rights; drop the roles of the restore`,
-    output: HandedOver,
+    output: Owned,
     run: async (context) => {
       const { refused: before } = context.outputOf(fill);
       // Materialized views are filled here.
@@ -118,7 +119,7 @@ function handOverStep(terms: RestoreTerms, fill: Step<Filled>) {
         context.signal,
         async (signal) => {
           const restoration = await open(terms, signal);
-          return [await handOver(restoration, before), restoration.plan] as const;
+          return [await giveToOwners(restoration, before), restoration.plan] as const;
         },
       );
       await dropRestoreRoles(cluster);
@@ -138,16 +139,16 @@ function handOverStep(terms: RestoreTerms, fill: Step<Filled>) {
 /** The steps between the new database and the swap, in this order. */
 export function fillSteps(terms: RestoreTerms) {
   const fill = fillStep(terms);
-  return { fill, compare: compareStep(terms, fill), handOver: handOverStep(terms, fill) };
+  return { fill, compare: compareStep(terms, fill), owners: ownersStep(terms, fill) };
 }
 
 /** What the result tells of them. */
 export function readOutcome(
-  { fill, compare, handOver: give }: ReturnType<typeof fillSteps>,
+  { fill, compare, owners }: ReturnType<typeof fillSteps>,
   { outputOf }: StepContext,
 ) {
   const { rows, refused: less } = outputOf(compare);
-  const { refused: late, leftOut } = outputOf(give);
+  const { refused: late, leftOut } = outputOf(owners);
   const refused = [...outputOf(fill).refused, ...less, ...late];
   return {
     rows,

@@ -251,7 +251,7 @@ function planRestoration(terms: RestoreTerms): Procedure<z.input<typeof restoreR
       stopStep(terms),
       filling.fill,
       filling.compare,
-      filling.handOver,
+      filling.owners,
       swapStep(terms, check),
       startStep(terms, check),
       cleanUpStep(terms),
