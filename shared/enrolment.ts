@@ -3,7 +3,14 @@
 import type { KeyObject } from 'node:crypto';
 import * as z from 'zod';
 import { HostName } from './names.ts';
-import { DsseEnvelope, isSignatureValid, keyIdOf, PAYLOAD_TYPES, parsePublicKey } from './signing/dsse.ts';
+import {
+  type DsseEnvelope,
+  decodeDsse,
+  isSignatureValid,
+  keyIdOf,
+  PAYLOAD_TYPES,
+  parsePublicKey,
+} from './signing/dsse.ts';
 
 /** A private key in PEM would be taken for its public one, and then stored. */
 const PublicKey = z.string().max(1000).startsWith('-----BEGIN PUBLIC KEY-----');
@@ -33,9 +40,9 @@ function refuse(reason: string): EnrolmentFinding {
   return { proven: false, reason };
 }
 
-function parseStatement(payload: Buffer): HostEnrolment | undefined {
+function parseStatement(payload: Uint8Array): HostEnrolment | undefined {
   try {
-    return HostEnrolment.safeParse(JSON.parse(payload.toString('utf8'))).data;
+    return HostEnrolment.safeParse(JSON.parse(Buffer.from(payload).toString('utf8'))).data;
   } catch {
     return undefined;
   }
@@ -47,10 +54,10 @@ function readKey(role: EnrolmentKey['role'], pem: string): EnrolmentKey & { key:
 }
 
 /** The host and the keys that a document proves, or why it proves nothing: every key must have signed it. */
-export function openEnrolment({ payloadType, payload, signatures }: DsseEnvelope): EnrolmentFinding {
-  if (payloadType !== PAYLOAD_TYPES.enrolment) return refuse('it is not a signed enrolment');
-  const bytes = Buffer.from(payload, 'base64');
-  const statement = parseStatement(bytes);
+export function openEnrolment(document: DsseEnvelope): EnrolmentFinding {
+  if (document.payloadType !== PAYLOAD_TYPES.enrolment) return refuse('it is not a signed enrolment');
+  const signatures = decodeDsse(document);
+  const statement = signatures[0] && parseStatement(signatures[0].payload);
   if (!statement) return refuse('it does not name a host and its keys');
   const { host, agentKeys, runnerKeys } = statement;
   let keys: ReturnType<typeof readKey>[];
@@ -67,14 +74,7 @@ export function openEnrolment({ payloadType, payload, signatures }: DsseEnvelope
   const isShared = keys.some((a) => keys.some((b) => a.role !== b.role && a.keyId === b.keyId));
   if (isShared) return refuse('agent and runner share a key');
   const unproven = keys.find(
-    ({ key }) =>
-      !signatures.some(({ keyid, sig }) =>
-        isSignatureValid(
-          'enrolment',
-          { payload: bytes, signature: Buffer.from(sig, 'base64'), keyId: keyid },
-          [key],
-        ),
-      ),
+    ({ key }) => !signatures.some((signed) => isSignatureValid('enrolment', signed, [key])),
   );
   if (unproven) return refuse(`the ${unproven.role}'s key ${unproven.keyId} did not sign it`);
   return { proven: true, host, keys: keys.map(({ role, keyId, pem }) => ({ role, keyId, pem })) };

@@ -8,7 +8,7 @@ import { AnswerLine, writeHandover } from '../runner/handover.ts';
 const ANSWER_DEADLINE_MS = 30_000;
 
 /** Hands signed bytes to the runner and returns its answer. Throws `unavailable` when none came: then nobody knows, and the run's folder tells. */
-export function handOver(socketPath: string, signed: SignedBytes): Promise<z.infer<typeof AnswerLine>> {
+export function askRunner(socketPath: string, signed: SignedBytes): Promise<z.infer<typeof AnswerLine>> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(socketPath);
     let text = '';

@@ -10,9 +10,9 @@ import { findRead } from '../operations/registry.ts';
 import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { runDir } from '../runner/step-record.ts';
+import { askRunner } from './ask-runner.ts';
 import { carryRead, type Finish, tell } from './carry-read.ts';
 import { type FollowOptions, followRun } from './follow-run.ts';
-import { handOver } from './hand-over.ts';
 import { createReadGate, READ_LIMITS, type ReadGate } from './read-gate.ts';
 
 export interface DispatchOptions extends FollowOptions {
@@ -140,7 +140,7 @@ async function handToRunner(
 ): Promise<Finish | undefined> {
   for (;;) {
     try {
-      const answer = await handOver(options.socketPath, signed);
+      const answer = await askRunner(options.socketPath, signed);
       if (answer.accepted || answer.reason === 'replayed') return undefined;
       if (answer.reason === 'expired') return { state: 'expired', code: 'expired', message: answer.detail };
       return {

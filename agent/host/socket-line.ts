@@ -7,7 +7,7 @@ const DEADLINE_MS = 10_000;
 export function readLine(socket: Socket, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const late = (): void => settle(() => reject(new Error('no hand-over came')));
+    const late = (): void => settle(() => reject(new Error('no handover came')));
     const timer = setTimeout(late, DEADLINE_MS);
     const settle = (act: () => void): void => {
       clearTimeout(timer);
@@ -19,9 +19,9 @@ export function readLine(socket: Socket, maxBytes: number): Promise<string> {
       text += chunk;
       const end = text.indexOf('\n');
       if (end >= 0) settle(() => resolve(text.slice(0, end)));
-      else if (text.length > maxBytes) settle(() => reject(new Error('the hand-over is too large')));
+      else if (text.length > maxBytes) settle(() => reject(new Error('the handover is too large')));
     });
-    socket.once('end', () => settle(() => reject(new Error('the hand-over ended early'))));
+    socket.once('end', () => settle(() => reject(new Error('the handover ended early'))));
     socket.on('error', (error) => settle(() => reject(error)));
   });
 }

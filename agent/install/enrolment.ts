@@ -2,7 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import type { HostEnrolment } from '#shared/enrolment.ts';
 import type { HostName } from '#shared/names.ts';
-import { type DsseEnvelope, PAYLOAD_TYPES } from '#shared/signing/dsse.ts';
+import { type DsseEnvelope, signDsse } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 
 export interface PrivateKeys {
@@ -23,14 +23,5 @@ export async function writeEnrolment(host: HostName, { agent, runner }: PrivateK
     runnerKeys: [publicPem(runner)],
   };
   const payload = Buffer.from(JSON.stringify(statement), 'utf8');
-  const sign = async (pem: string) => {
-    const signer = keySigner(pem);
-    const signature = await signer.sign('enrolment', payload);
-    return { keyid: signer.keyId, sig: Buffer.from(signature).toString('base64') };
-  };
-  return {
-    payloadType: PAYLOAD_TYPES.enrolment,
-    payload: payload.toString('base64'),
-    signatures: [await sign(agent), await sign(runner)],
-  };
+  return await signDsse('enrolment', payload, [keySigner(agent), keySigner(runner)]);
 }

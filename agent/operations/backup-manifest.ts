@@ -10,13 +10,13 @@ import {
 import { BackupId } from '#shared/names.ts';
 import type { BackupSummary } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
-import { encodeDsse } from '#shared/signing/dsse.ts';
+import { signDsse } from '#shared/signing/dsse.ts';
 import type { Cluster } from '../host/postgres.ts';
 import { DatabaseFacts } from '../host/postgres-properties.ts';
 import { defineStep, type Step, type StepContext } from '../runner/step.ts';
 import type { DumpResult } from './backup-dump.ts';
 import { isPublished, publishLocally, writeUnpublished } from './backup-store.ts';
-import { readLocalManifest } from './backup-upload.ts';
+import { readLocalManifest } from './read-manifest.ts';
 
 /** What one backup is made from. */
 export interface BackupTerms {
@@ -81,13 +81,8 @@ export function manifestStep(terms: BackupTerms, steps: BackupSteps): Step<undef
     run: async (context) => {
       const manifest = composeManifest(terms, steps, context);
       const payload = Buffer.from(JSON.stringify(manifest));
-      const { signer } = context;
-      const text = encodeDsse('manifest', {
-        payload,
-        signature: await signer.sign('manifest', payload),
-        keyId: signer.keyId,
-      });
-      writeUnpublished(localDir, manifest.backupId, text);
+      const signed = await signDsse('manifest', payload, [context.signer]);
+      writeUnpublished(localDir, manifest.backupId, JSON.stringify(signed));
       publishLocally(localDir, manifest.backupId);
       return {};
     },

@@ -7,7 +7,7 @@ import type { BackupId } from '#shared/names.ts';
 import { defineStep, type Step } from '../runner/step.ts';
 import type { BackupTerms } from './backup-manifest.ts';
 import { type LocalBackup, listLocalBackups, localBackupDir, removeLocalBackup } from './backup-store.ts';
-import { readLocalManifest } from './backup-upload.ts';
+import { readLocalManifest } from './read-manifest.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -1,7 +1,7 @@
 // How large a dump will be, before it is made.
 import { messageOf } from '#shared/errors.ts';
 import { listLocalBackups } from './backup-store.ts';
-import { readLocalManifest } from './backup-upload.ts';
+import { readLocalManifest } from './read-manifest.ts';
 
 /** Of a database's size, when nothing is known of its earlier backups. */
 const EXPECTED_SHARE = 0.25;

@@ -3,7 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  BackupManifest,
+  type BackupManifest,
   backupObject,
   isDumpEncrypted,
   MANIFEST_FILE,
@@ -14,12 +14,12 @@ import { createObjectMeter, type Measures } from '#shared/kit/meter.ts';
 import { lookUp } from '#shared/look-up.ts';
 import type { BackupId } from '#shared/names.ts';
 import type { Policy } from '#shared/policy/policy.ts';
-import { DsseEnvelope } from '#shared/signing/dsse.ts';
 import type { FileToUpload } from '../backup-stream/protocol.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { mustHaveEndedWell } from '../host/joined.ts';
-import { listLocalBackups, localBackupDir, readPublished } from './backup-store.ts';
+import { listLocalBackups, localBackupDir } from './backup-store.ts';
+import { readLocalManifest } from './read-manifest.ts';
 import { clearMark, countFailure, isUploadDue } from './upload-mark.ts';
 
 export interface UploadPlace {
@@ -60,19 +60,6 @@ async function uploadFiles(
   } finally {
     for (const fd of opened) closeSync(fd);
   }
-}
-
-/** The manifest of a whole local backup, and its text. */
-export function readLocalManifest(
-  localDir: string,
-  backupId: BackupId,
-): { manifest: BackupManifest; text: string } {
-  const text = readPublished(localDir, backupId);
-  const { payload } = DsseEnvelope.parse(JSON.parse(text));
-  return {
-    manifest: BackupManifest.parse(JSON.parse(Buffer.from(payload, 'base64').toString('utf8'))),
-    text,
-  };
 }
 
 /** Uploads a whole local backup, its manifest last; again does no harm. Throws `unavailable` with what the bucket said. */

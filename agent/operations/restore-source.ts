@@ -1,11 +1,10 @@
 // Where a restore takes a backup from: the local copy when it is whole, else the bucket; believed only when its manifest
 // carries this host's own signature and every byte is as the manifest says.
 
-import type { KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  BackupManifest,
+  type BackupManifest,
   type BackupPart,
   backupObject,
   MANIFEST_FILE,
@@ -14,12 +13,10 @@ import {
 import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { BackupId } from '#shared/names.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
-import { openDsse, parsePublicKey } from '#shared/signing/dsse.ts';
-import { PATHS } from '../config/paths.ts';
 import { isNotFound } from '../host/joined.ts';
 import { fetchText, fetchToFile } from './backup-fetch.ts';
 import { localBackupDir } from './backup-store.ts';
+import { corruptBackup, readManifest, readRunnerKeys } from './read-manifest.ts';
 import { type CheckedFile, type OpenDump, openChecked, openDump } from './restore-dump.ts';
 import { openEncryptedDump } from './restore-open.ts';
 import { needRoom } from './restore-room.ts';
@@ -37,57 +34,15 @@ export interface Wanted {
   signal: AbortSignal;
 }
 
-function corrupt(backupId: string, why: string, hint?: string): OperationFailure {
-  const options = hint === undefined ? {} : { hint };
-  return new OperationFailure('corrupt-backup', 'corrupt', `check backup ${backupId}: ${why}`, options);
-}
-
-/** This host's runner key, and those that root put beside it: of the machine that this one replaces. */
-function readRunnerKeys(): KeyObject[] {
-  const former = existsSync(PATHS.formerRunnerKeys) ? readdirSync(PATHS.formerRunnerKeys) : [];
-  const files = former
-    .filter((name) => name.endsWith('.pem'))
-    .map((name) => join(PATHS.formerRunnerKeys, name));
-  return [PATHS.runnerPublicKey, ...files].map((file) => parsePublicKey(readFileSync(file, 'utf8')));
-}
-
-/** Reads a manifest that this host's runner signed for this very backup. Throws `corrupt`. */
-export function readManifest(
-  text: string,
-  wanted: Pick<Wanted, 'host' | 'database' | 'backupId'>,
-): BackupManifest {
-  const payload = openDsse('manifest', text, readRunnerKeys());
-  if (!payload)
-    throw corrupt(
-      wanted.backupId,
-      "its manifest is not signed by this host's runner",
-      `If the host was installed anew, put its former runner's public key into ${PATHS.formerRunnerKeys}.`,
-    );
-  const manifest = parseManifest(Buffer.from(payload).toString('utf8'), wanted.backupId);
-  if (manifest.host !== wanted.host || manifest.backupId !== wanted.backupId) {
-    throw corrupt(
-      wanted.backupId,
-      `its manifest is of ${manifest.backupId}, ${manifest.database} on ${manifest.host}`,
-    );
-  }
-  if (manifest.database === wanted.database) return manifest;
+/** Reads a manifest that this host's runner signed for this very backup. Throws `corrupt`, or `other-database`. */
+function readWanted(text: string, { host, database, backupId }: Wanted): BackupManifest {
+  const manifest = readManifest(text, backupId, { host, keys: readRunnerKeys() });
+  if (manifest.database === database) return manifest;
   throw new OperationFailure(
     'other-database',
     'refused',
-    `check backup ${wanted.backupId}: it is a backup of database ${manifest.database}, not of ${wanted.database}`,
-    { hint: `Choose a backup of ${wanted.database}: lamp backups lists them with their databases.` },
-  );
-}
-
-/** Signed, and yet it may be of a form that this version does not know. */
-function parseManifest(text: string, backupId: string): BackupManifest {
-  const parsed = BackupManifest.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
-  const fault = describeIssues(parsed.error.issues.slice(0, 1), 'the document');
-  throw corrupt(
-    backupId,
-    `its manifest has another form than this version of Lamplighter reads: ${fault}`,
-    'Restore it with the version of Lamplighter that made it, or update the agent on this host.',
+    `check backup ${backupId}: it is a backup of database ${manifest.database}, not of ${database}`,
+    { hint: `Choose a backup of ${database}: lamp backups lists them with their databases.` },
   );
 }
 
@@ -107,7 +62,7 @@ export interface Found {
 export function databasePart({ parts, backupId }: BackupManifest): BackupPart {
   const part = parts.find(({ name }) => name === 'database');
   if (part) return part;
-  throw corrupt(backupId, 'its manifest names no database');
+  throw corruptBackup(backupId, 'its manifest names no database');
 }
 
 interface Stored {
@@ -125,7 +80,7 @@ async function findLocal(wanted: Wanted): Promise<Stored | string> {
   const manifestFile = join(dir, MANIFEST_FILE);
   if (!existsSync(manifestFile)) return 'there is no local copy';
   try {
-    const manifest = readManifest(readFileSync(manifestFile, 'utf8'), wanted);
+    const manifest = readWanted(readFileSync(manifestFile, 'utf8'), wanted);
     const part = databasePart(manifest);
     const path = join(dir, partFile(part));
     if (!existsSync(path)) return 'there is no local copy';
@@ -147,7 +102,7 @@ async function findInBucket(wanted: Wanted): Promise<Stored> {
     );
   const text = await fetchText(place(MANIFEST_FILE));
   if (text === undefined) throw missing(MANIFEST_FILE);
-  const manifest = readManifest(text, wanted);
+  const manifest = readWanted(text, wanted);
   const part = databasePart(manifest);
   mkdirSync(workDir, { recursive: true, mode: 0o700 });
   needRoom([{ path: workDir, bytes: part.bytes }], `fetch backup ${backupId}`);

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { fitReport } from '#shared/command/fit-report.ts';
 import { Report, reportEventType } from '#shared/command/report.ts';
-import type { Signer } from '#shared/signing/dsse.ts';
+import { type Signer, signBytes } from '#shared/signing/dsse.ts';
 import type { OutgoingReport } from '../journal/journal.ts';
 
 type Body = Report extends infer R ? (R extends Report ? Omit<R, 'v' | 'id' | 'host' | 'at'> : never) : never;
@@ -20,9 +20,8 @@ export function createReportWriter(host: string, signer: Signer, clock: () => Da
         Report.parse({ v: 1, id: randomUUID(), host, at: clock().toISOString(), ...body }),
       );
       const payload = Buffer.from(JSON.stringify(report));
-      const signed = { payload, signature: await signer.sign('report', payload), keyId: signer.keyId };
       return {
-        signed,
+        signed: await signBytes(signer, 'report', payload),
         eventId: report.id,
         eventType: reportEventType(report.type),
         subject: subjectOf(report),

@@ -5,7 +5,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { encodeDsse, openDsse, type Signer } from '#shared/signing/dsse.ts';
+import { DsseEnvelope, openDsse, type Signer, signDsse } from '#shared/signing/dsse.ts';
 
 /** A file of an archive by its path in it: one folder deep at most, no link. */
 const ReleaseFile = z.strictObject({
@@ -59,8 +59,8 @@ export async function writeManifest(
   );
   writeFileSync(join(dir, LIST_FILE), payload);
   if (signer) {
-    const signed = { payload, signature: await signer.sign('release', payload), keyId: signer.keyId };
-    writeFileSync(join(dir, SIGNATURE_FILE), encodeDsse('release', signed));
+    const signed = await signDsse('release', payload, [signer]);
+    writeFileSync(join(dir, SIGNATURE_FILE), JSON.stringify(signed));
   }
   return hashOf(payload);
 }
@@ -78,7 +78,7 @@ function readList(dir: string, releaseKeys: readonly KeyObject[]): Uint8Array {
   if (releaseKeys.length === 0) return list;
   const file = join(dir, SIGNATURE_FILE);
   if (!existsSync(file)) refuse('its list of files is not signed, and this host has a release key');
-  const signed = openDsse('release', readFileSync(file, 'utf8'), releaseKeys);
+  const signed = openDsse('release', DsseEnvelope.parse(JSON.parse(readFileSync(file, 'utf8'))), releaseKeys);
   if (!signed || Buffer.compare(signed, list) !== 0)
     refuse('the signature of its list of files does not hold');
   return list;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
 import { fitReport } from '#shared/command/fit-report.ts';
 import { FinishedReport } from '#shared/command/report.ts';
-import type { Signer } from '#shared/signing/dsse.ts';
+import { type Signer, signBytes } from '#shared/signing/dsse.ts';
 import { readSteps, summariseSteps, writeReport } from './step-record.ts';
 import type { Ending } from './steps.ts';
 
@@ -29,9 +29,5 @@ export async function finishRun(
     ...ending,
   });
   const payload = Buffer.from(JSON.stringify(fitReport(whole)));
-  writeReport(runsDir, envelope.id, {
-    payload,
-    signature: await signer.sign('report', payload),
-    keyId: signer.keyId,
-  });
+  writeReport(runsDir, envelope.id, await signBytes(signer, 'report', payload));
 }

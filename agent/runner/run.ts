@@ -31,12 +31,12 @@ export interface Runner {
   onStuck(step: string): void;
 }
 
-/** The runner's answer to a hand-over. `replayed`: this id was here before, its folder says what became of it. */
+/** The runner's answer to a handover. `replayed`: this id was here before, its folder says what became of it. */
 export type HandoverAnswer =
   | { accepted: true }
   | { accepted: false; reason: RefusalReason | 'replayed'; detail: string };
 
-/** Verifies a hand-over and, when it holds, makes the command's record. */
+/** Verifies a handover and, when it holds, makes the command's record. */
 export function admitHandover(
   runner: Runner,
   signed: SignedBytes,

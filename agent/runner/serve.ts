@@ -1,4 +1,4 @@
-// One hand-over on one connection: read, answered, carried out. The connection is systemd's (stdin) on a host.
+// One handover on one connection: read, answered, carried out. The connection is systemd's (stdin) on a host.
 import type { Socket } from 'node:net';
 import { readLine } from '../host/socket-line.ts';
 import { MAX_HANDOVER_BYTES, parseHandover } from './handover.ts';
@@ -16,7 +16,7 @@ export async function serveHandover(socket: Socket, owner: string, openRunner: (
 
 async function serve(socket: Socket, owner: string, openRunner: () => Runner): Promise<void> {
   const signed = parseHandover(await readLine(socket, MAX_HANDOVER_BYTES));
-  if (!signed) return answer(socket, { accepted: false, reason: 'malformed', detail: 'not a hand-over' });
+  if (!signed) return answer(socket, { accepted: false, reason: 'malformed', detail: 'not a handover' });
   const runner = openRunner();
   const { answer: line, envelope } = admitHandover(runner, signed, owner);
   // The agent follows the record, not the socket: it may die without taking the command with it.

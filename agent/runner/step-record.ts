@@ -7,6 +7,7 @@ import { StepPhase, type StepRecord } from '#shared/command/report.ts';
 import { CommandId, Timestamp } from '#shared/names.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 import { appendDurably, renameDurably, writeDurably } from './durable.ts';
+import { decodeSigned, encodeSigned, SignedText } from './signed-text.ts';
 
 /** One line of steps.ndjson. */
 export const StepEntry = z.strictObject({
@@ -24,12 +25,7 @@ export const StepEntry = z.strictObject({
 });
 export type StepEntry = z.infer<typeof StepEntry>;
 
-const Handover = z.strictObject({
-  payload: z.base64(),
-  signature: z.base64(),
-  keyId: z.string(),
-  owner: z.string(),
-});
+const Handover = SignedText.extend({ owner: z.string() });
 
 // The agent's group reads, nobody else does.
 const DIRECTORY_MODE = 0o750;
@@ -58,23 +54,12 @@ export function createRun(runsDir: string, id: CommandId, signed: SignedBytes, o
   }
 }
 
-function encodeSigned({ payload, signature, keyId }: SignedBytes) {
-  return {
-    payload: Buffer.from(payload).toString('base64'),
-    signature: Buffer.from(signature).toString('base64'),
-    keyId,
-  };
-}
-
 /** The command of a run as it was handed over, and which runner instance has it; undefined when the folder is not whole. */
 export function readRun(runsDir: string, id: CommandId): { signed: SignedBytes; owner: string } | undefined {
   const file = join(runDir(runsDir, id), 'command.json');
   if (!existsSync(file)) return undefined;
-  const { payload, signature, keyId, owner } = Handover.parse(JSON.parse(readFileSync(file, 'utf8')));
-  return {
-    signed: { payload: Buffer.from(payload, 'base64'), signature: Buffer.from(signature, 'base64'), keyId },
-    owner,
-  };
+  const { owner, ...signed } = Handover.parse(JSON.parse(readFileSync(file, 'utf8')));
+  return { signed: decodeSigned(signed), owner };
 }
 
 /** Reads the step entries; a line that a crash cut short is left out. */
@@ -131,10 +116,7 @@ export function hasReport(runsDir: string, id: CommandId): boolean {
 export function readReport(runsDir: string, id: CommandId): SignedBytes | undefined {
   const file = join(runDir(runsDir, id), 'report.json');
   if (!existsSync(file)) return undefined;
-  const { payload, signature, keyId } = Handover.omit({ owner: true }).parse(
-    JSON.parse(readFileSync(file, 'utf8')),
-  );
-  return { payload: Buffer.from(payload, 'base64'), signature: Buffer.from(signature, 'base64'), keyId };
+  return decodeSigned(SignedText.parse(JSON.parse(readFileSync(file, 'utf8'))));
 }
 
 /** What became of each step that began, for the report. */

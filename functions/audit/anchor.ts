@@ -3,7 +3,7 @@
 import type { Bucket } from '@google-cloud/storage';
 import { type AuditAnchor, anchorObject } from '#shared/audit/anchor.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { encodeDsse } from '#shared/signing/dsse.ts';
+import { signDsse } from '#shared/signing/dsse.ts';
 import type { Deps } from '../deps.ts';
 import { findAuditHead, findLastAnchor, noteAnchor } from '../store/audit-anchor.ts';
 import { isAnchorDue } from './due.ts';
@@ -27,8 +27,7 @@ export async function anchorAudit(deps: AnchorDeps): Promise<number | null> {
   };
   const signer = await deps.loadSigner();
   const payload = Buffer.from(JSON.stringify(anchor), 'utf8');
-  const signature = await signer.sign('anchor', payload);
-  const text = encodeDsse('anchor', { payload, signature, keyId: signer.keyId });
+  const text = JSON.stringify(await signDsse('anchor', payload, [signer]));
   const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
   await createObject(bucket, anchorObject(anchor), text);
   await noteAnchor(db, { ...head, anchoredAt: now });

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Bucket, File } from '@google-cloud/storage';
 import { ANCHOR_PREFIX, AuditAnchor } from '#shared/audit/anchor.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { openDsse } from '#shared/signing/dsse.ts';
+import { DsseEnvelope, openDsse } from '#shared/signing/dsse.ts';
 
 export interface AnchorFindings {
   /** Ordered by entry, then by time. */
@@ -45,7 +45,7 @@ async function readAnchor(file: File, keys: readonly KeyObject[]): Promise<Audit
     return `of ${file.metadata.size} bytes, which no anchor has`;
   const [bytes] = await file.download();
   try {
-    const payload = openDsse('anchor', bytes.toString('utf8'), keys);
+    const payload = openDsse('anchor', DsseEnvelope.parse(JSON.parse(bytes.toString('utf8'))), keys);
     if (!payload) return 'not signed by the control plane';
     return AuditAnchor.parse(JSON.parse(Buffer.from(payload).toString('utf8')));
   } catch {

@@ -4,7 +4,7 @@ import { COMMAND_EVENT_TYPE, CommandEnvelope } from '#shared/command/envelope.ts
 import type { CommandState } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
-import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
+import { type SignedBytes, type Signer, signBytes } from '#shared/signing/dsse.ts';
 import { toWire } from '#shared/signing/message.ts';
 import { commandsTopic } from '#shared/topology.ts';
 import type { Deps } from '../deps.ts';
@@ -76,7 +76,7 @@ async function decide(deps: SendDeps, tx: Queryable, id: string): Promise<Decisi
 
 async function signEnvelope(signer: Signer, envelope: CommandEnvelope): Promise<SignedBytes> {
   const payload = Buffer.from(JSON.stringify(envelope), 'utf8');
-  return { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+  return await signBytes(signer, 'command', payload);
 }
 
 async function expire(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Decision> {

@@ -29,6 +29,15 @@ export interface Signer {
   sign(kind: PayloadKind, payload: Uint8Array): Promise<Uint8Array>;
 }
 
+/** Signs bytes; the same signer signs the same bytes alike. */
+export async function signBytes(
+  signer: Signer,
+  kind: PayloadKind,
+  payload: Uint8Array,
+): Promise<SignedBytes> {
+  return { payload, signature: await signer.sign(kind, payload), keyId: signer.keyId };
+}
+
 /** DSSE PAE: `DSSEv1 SP len(type) SP type SP len(payload) SP payload`. */
 export function preAuthEncode(kind: PayloadKind, payload: Uint8Array): Buffer {
   const type = PAYLOAD_TYPES[kind];
@@ -73,27 +82,40 @@ export const DsseEnvelope = z.lazy(() =>
 );
 export type DsseEnvelope = z.infer<typeof DsseEnvelope>;
 
-/** Writes signed bytes as a DSSE JSON document. */
-export function encodeDsse(kind: PayloadKind, signed: SignedBytes): string {
-  const envelope: DsseEnvelope = {
+/** Signs bytes with each signer, as a DSSE document. */
+export async function signDsse(
+  kind: PayloadKind,
+  payload: Uint8Array,
+  signers: readonly Signer[],
+): Promise<DsseEnvelope> {
+  const signed = await Promise.all(signers.map((signer) => signBytes(signer, kind, payload)));
+  return {
     payloadType: PAYLOAD_TYPES[kind],
-    payload: Buffer.from(signed.payload).toString('base64'),
-    signatures: [{ keyid: signed.keyId, sig: Buffer.from(signed.signature).toString('base64') }],
+    payload: toBase64(payload),
+    signatures: signed.map(({ keyId, signature }) => ({ keyid: keyId, sig: toBase64(signature) })),
   };
-  return JSON.stringify(envelope);
 }
 
-/** Reads a DSSE JSON document and returns its bytes when a signature of `keys` holds, else undefined. Throws on a malformed document. */
+/** The bytes of a document beside each of its signatures; none of them is checked. */
+export function decodeDsse({ payload, signatures }: DsseEnvelope): SignedBytes[] {
+  const bytes = Buffer.from(payload, 'base64');
+  return signatures.map(({ keyid, sig }) => ({
+    payload: bytes,
+    signature: Buffer.from(sig, 'base64'),
+    keyId: keyid,
+  }));
+}
+
+/** The bytes of a document when a signature of `keys` holds, else undefined. */
 export function openDsse(
   kind: PayloadKind,
-  text: string,
+  document: DsseEnvelope,
   keys: readonly KeyObject[],
 ): Uint8Array | undefined {
-  const envelope = DsseEnvelope.parse(JSON.parse(text));
-  if (envelope.payloadType !== PAYLOAD_TYPES[kind]) return undefined;
-  const payload = Buffer.from(envelope.payload, 'base64');
-  const isSigned = envelope.signatures.some((s) =>
-    isSignatureValid(kind, { payload, signature: Buffer.from(s.sig, 'base64'), keyId: s.keyid }, keys),
-  );
-  return isSigned ? payload : undefined;
+  if (document.payloadType !== PAYLOAD_TYPES[kind]) return undefined;
+  return decodeDsse(document).find((signed) => isSignatureValid(kind, signed, keys))?.payload;
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }

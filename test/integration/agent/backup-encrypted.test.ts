@@ -21,7 +21,7 @@ import { checkPart } from '#functions/backup/check-part.ts';
 import { BackupManifest, backupObject } from '#shared/backup/manifest.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
-import { openDsse } from '#shared/signing/dsse.ts';
+import { DsseEnvelope, openDsse } from '#shared/signing/dsse.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 import { findOwnProcess } from '#test/fixtures/own-processes.ts';
 
@@ -70,7 +70,9 @@ describe.skipIf(!canLab)('a dump that is encrypted (needs root on Linux)', { tim
 
   async function readManifest(backupId: string): Promise<BackupManifest> {
     const [text] = await lab.bucket.file(backupObject('web-1', backupId, 'manifest.json')).download();
-    const payload = openDsse('manifest', text.toString(), [lab.runner.publicKey]);
+    const payload = openDsse('manifest', DsseEnvelope.parse(JSON.parse(text.toString())), [
+      lab.runner.publicKey,
+    ]);
     return BackupManifest.parse(JSON.parse(Buffer.from(payload!).toString()));
   }
 

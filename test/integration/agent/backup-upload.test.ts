@@ -16,7 +16,7 @@ import { markNotUploaded } from '#agent/operations/upload-mark.ts';
 import { checkPart } from '#functions/backup/check-part.ts';
 import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { BackupManifest } from '#shared/backup/manifest.ts';
-import { openDsse } from '#shared/signing/dsse.ts';
+import { DsseEnvelope, openDsse } from '#shared/signing/dsse.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 
 const BACKUP = { database: 'shop', localRetentionDays: 30 };
@@ -108,7 +108,11 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
     told.length = 0;
     expect(await lab.uploadDue()).toContain(left);
     const [manifestFile, ...parts] = (await lab.bucket.getFiles())[0].toReversed();
-    const payload = openDsse('manifest', String((await manifestFile!.download())[0]), [lab.runner.publicKey]);
+    const payload = openDsse(
+      'manifest',
+      DsseEnvelope.parse(JSON.parse(String((await manifestFile!.download())[0]))),
+      [lab.runner.publicKey],
+    );
     const manifest = BackupManifest.parse(JSON.parse(Buffer.from(payload!).toString()));
     expect(parts).toHaveLength(manifest.parts.length);
     for (const part of manifest.parts)

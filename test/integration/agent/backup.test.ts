@@ -7,7 +7,7 @@ import { SOURCE_FD } from '#agent/backup-unpack/protocol.ts';
 import { checkPart } from '#functions/backup/check-part.ts';
 import { BackupManifest, backupObject, partFile } from '#shared/backup/manifest.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
-import { openDsse } from '#shared/signing/dsse.ts';
+import { DsseEnvelope, openDsse } from '#shared/signing/dsse.ts';
 import { AWKWARD_ROWS, createAwkwardDatabase } from '#test/fixtures/awkward-database.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
 import { findOwnProcess } from '#test/fixtures/own-processes.ts';
@@ -48,7 +48,9 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
   async function readManifest({ backupId }: BackupSummary): Promise<BackupManifest> {
     const [text] = await lab.bucket.file(backupObject('web-1', backupId, 'manifest.json')).download();
     expect(readFileSync(join(lab.localDir, backupId, 'manifest.json'), 'utf8')).toBe(text.toString());
-    const payload = openDsse('manifest', text.toString(), [lab.runner.publicKey]);
+    const payload = openDsse('manifest', DsseEnvelope.parse(JSON.parse(text.toString())), [
+      lab.runner.publicKey,
+    ]);
     return BackupManifest.parse(JSON.parse(Buffer.from(payload!).toString()));
   }
 

@@ -34,8 +34,8 @@ const neverOpened = (): never => {
 };
 
 test.each([
-  ['too much without an end', 'x'.repeat(MAX_HANDOVER_BYTES + 1), 'the hand-over is too large'],
-  ['a line that is no hand-over', 'hello\n', undefined],
+  ['too much without an end', 'x'.repeat(MAX_HANDOVER_BYTES + 1), 'the handover is too large'],
+  ['a line that is no handover', 'hello\n', undefined],
 ])('%s: the connection is closed though the peer stays, and no more is read', async (_case, sent, fault) => {
   const closed = once(served, 'close');
   const serving = serveHandover(served, 'test', neverOpened);

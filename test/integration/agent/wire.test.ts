@@ -112,7 +112,7 @@ describe.each(SERVERS.filter(({ isThere }) => isThere))('$name', ({ start }) => 
   });
 });
 
-describe('the hand-over', () => {
+describe('the handover', () => {
   let server: { address: string; close(): Promise<void> };
 
   beforeAll(async () => {
@@ -132,7 +132,7 @@ describe('the hand-over', () => {
       handovers += 1;
       const [line] = await once(socket, 'data');
       const signed = parseHandover(String(line).trim());
-      if (!signed) throw new Error('no hand-over');
+      if (!signed) throw new Error('no handover');
       const { envelope } = admitHandover(world.runner, signed, 'test');
       socket.destroy();
       if (envelope) await carryOut(world.runner, envelope);

@@ -18,7 +18,7 @@ import { openLocks } from '#agent/runner/locks.ts';
 import type { Runner } from '#agent/runner/run.ts';
 import { serveHandover } from '#agent/runner/serve.ts';
 import { Report } from '#shared/command/report.ts';
-import { keyIdOf } from '#shared/signing/dsse.ts';
+import { keyIdOf, signBytes } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { KEY_ID_ATTRIBUTE, toWire, type WireMessage } from '#shared/signing/message.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
@@ -163,7 +163,7 @@ export async function openWorld(address: string): Promise<World> {
     sign: async (change = {}) => {
       const id = uuidv7();
       const payload = Buffer.from(JSON.stringify({ ...envelopeOf(id, paths.alertLog), ...change }));
-      const signed = { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+      const signed = await signBytes(signer, 'command', payload);
       const head = { id, source: 'test', type: 'test', time: new Date().toISOString() };
       return { id, message: toWire('command', signed, head) };
     },

@@ -10,7 +10,7 @@ import { appendAudit, listAudit } from '#functions/store/audit.ts';
 import { runTick } from '#functions/tick/tick.ts';
 import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { ANCHOR_PREFIX, anchorObject } from '#shared/audit/anchor.ts';
-import { encodeDsse } from '#shared/signing/dsse.ts';
+import { signDsse } from '#shared/signing/dsse.ts';
 import { createTestDeps, type TestDeps } from '#test/fixtures/deps.ts';
 import { createWorld, type World } from '../tick/world.ts';
 
@@ -199,11 +199,7 @@ async function saveAnchor(at: Date, seq = 1): Promise<void> {
   const hash = (rows[0] as { hash: Buffer }).hash.toString('hex');
   const signer = await deps.loadSigner();
   const payload = Buffer.from(JSON.stringify({ v: 1, seq, hash, at: at.toISOString() }));
-  const text = encodeDsse('anchor', {
-    payload,
-    signature: await signer.sign('anchor', payload),
-    keyId: signer.keyId,
-  });
+  const text = JSON.stringify(await signDsse('anchor', payload, [signer]));
   await bucket.file(anchorObject({ at: at.toISOString(), seq })).save(text, { resumable: false });
 }
 

@@ -13,7 +13,7 @@ import { type Database, openDatabase } from '#functions/store/database.ts';
 import { functionsUrl, letFunctionsIn } from '#functions/store/functions-role.ts';
 import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { ANCHOR_PREFIX, type AuditAnchor, anchorObject } from '#shared/audit/anchor.ts';
-import { encodeDsse, type PayloadKind } from '#shared/signing/dsse.ts';
+import { type PayloadKind, signDsse } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { createTestDeps, makeKey, type TestDeps, type TestKey } from '#test/fixtures/deps.ts';
 import { createTestDatabase, FUNCTIONS_PASSWORD, type TestDatabase } from '#test/fixtures/postgres.ts';
@@ -165,8 +165,8 @@ describe('the trail is held against its anchors', () => {
     await grow(1, 3);
     const signer = keySigner(key === 'ours' ? deps.signingKey.privatePem : key.privatePem);
     const payload = Buffer.from(JSON.stringify({ ...(content as object), at: deps.now.toISOString() }));
-    const signed = { payload, signature: await signer.sign(kind, payload), keyId: signer.keyId };
-    await bucket.file(`${ANCHOR_PREFIX}x.json`).save(encodeDsse(kind, signed), { resumable: false });
+    const text = JSON.stringify(await signDsse(kind, payload, [signer]));
+    await bucket.file(`${ANCHOR_PREFIX}x.json`).save(text, { resumable: false });
     expect(await check()).toMatchObject({ intact: false, fault: expect.stringMatching(fault) });
   });
 

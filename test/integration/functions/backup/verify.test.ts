@@ -13,6 +13,7 @@ import { keyIdOf } from '#shared/signing/dsse.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
 import {
   type BackupPlan,
+  LOCAL_MANIFEST,
   makeDump,
   signManifest,
   storeBackup,
@@ -130,7 +131,7 @@ describe('an encrypted dump that was bent is corrupt', () => {
     [
       'a dump that is called encrypted and says nothing of its encryption',
       bent((part) => delete part.encryption),
-      /not a manifest of a known form/,
+      /not a manifest of a form that this version of Lamplighter reads: parts\.0: /,
     ],
     [
       'a size inside that the file can not have',
@@ -207,6 +208,11 @@ describe('a backup that was bent after it was taken is corrupt, alerted and audi
       'manifest of something else',
       replace('manifest.json', () => signManifest({ v: 1 }, world.keys.runner)),
       /not a manifest/,
+    ],
+    [
+      'manifest of another form',
+      replace('manifest.json', () => signManifest({ ...LOCAL_MANIFEST, v: 2 }, world.keys.runner)),
+      /^manifest\.json: not a manifest of a form that this version of Lamplighter reads: v: it must be 1$/,
     ],
   ])('%s', async (_name, bend, fault) => {
     await storeBackup(world.bucket, world.plan);

@@ -6,6 +6,7 @@ import { listAudit } from '#functions/store/audit.ts';
 import { listCommandEvents } from '#functions/store/command-events.ts';
 import { findCommand } from '#functions/store/commands.ts';
 import { MAX_PROGRESS_REPORTS, Report } from '#shared/command/report.ts';
+import { signBytes } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { toWire } from '#shared/signing/message.ts';
 import { enrolTestHost, pushedReport } from '#test/fixtures/control-plane.ts';
@@ -122,7 +123,7 @@ describe('refuses', () => {
   async function deliverText(text: string): Promise<string> {
     const signer = keySigner(host.keys.agent.privatePem);
     const payload = Buffer.from(text);
-    const signed = { payload, signature: await signer.sign('report', payload), keyId: signer.keyId };
+    const signed = await signBytes(signer, 'report', payload);
     const pushed = await pushedReport(host.accepted(await host.sentCommand()), host.keys.agent);
     const head = { id: '1', source: 's', type: 't', time: host.deps.now.toISOString() };
     return (await recordReport(host.deps, { ...pushed, ...toWire('report', signed, head) })).outcome;

@@ -9,6 +9,7 @@ import { createReportWriter } from '#agent/outbox/write-report.ts';
 import { commandTimeMs } from '#shared/command/envelope.ts';
 import { Report } from '#shared/command/report.ts';
 import { CommandId } from '#shared/names.ts';
+import { signBytes } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { KEY_ID_ATTRIBUTE, SIGNATURE_ATTRIBUTE, toWire, type WireMessage } from '#shared/signing/message.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
@@ -33,7 +34,7 @@ const ENVELOPE = {
 
 async function sign(envelope: object): Promise<WireMessage> {
   const payload = Buffer.from(JSON.stringify(envelope));
-  const signed = { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+  const signed = await signBytes(signer, 'command', payload);
   return toWire('command', signed, { id: 'e', source: 's', type: 't', time: ENVELOPE.issuedAt });
 }
 

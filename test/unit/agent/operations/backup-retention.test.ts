@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Candidate, chooseExpired, listCandidates } from '#agent/operations/backup-retention.ts';
 import { BackupId } from '#shared/names.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
-import { PROPERTIES, signManifest } from '#test/fixtures/stored-backup.ts';
+import { LOCAL_MANIFEST, signManifest } from '#test/fixtures/stored-backup.ts';
 
 const NOW = Date.parse('2026-11-23T10:00:00Z');
 
@@ -14,33 +14,7 @@ function local(day: string, change: Partial<Candidate> = {}): Candidate {
   return { backupId, bytes: 1, isWhole: true, isUploaded: true, database: 'shop', ...change };
 }
 
-const BACKUP_ID = '20261121T020000Z-abcdef';
-const MANIFEST = {
-  v: 1,
-  backupId: BACKUP_ID,
-  commandId: '0197c2aa-0000-7000-8000-000000abcdef',
-  host: 'web-1',
-  database: 'shop',
-  serverVersion: '15.18',
-  pgDumpVersion: 'pg_dump (PostgreSQL) 15.18',
-  databaseBytes: 8_000_000,
-  properties: PROPERTIES,
-  startedAt: '2026-11-21T01:58:00.000Z',
-  finishedAt: '2026-11-21T02:00:00.000Z',
-  parts: [
-    {
-      name: 'database',
-      object: `hosts/web-1/${BACKUP_ID}/database.dump.zst`,
-      encoding: 'pg_dump-custom+zstd',
-      bytes: 3,
-      sha256: 'a'.repeat(64),
-      crc32c: 'AAAAAA==',
-      contentBytes: 9,
-      contentSha256: 'b'.repeat(64),
-    },
-  ],
-  tables: [],
-};
+const BACKUP_ID = LOCAL_MANIFEST.backupId;
 
 const TORN = { isWhole: false, database: undefined };
 const DAMAGED = { database: undefined };
@@ -84,6 +58,6 @@ test.each([
   const dir = join(localDir, BACKUP_ID);
   mkdirSync(dir);
   writeFileSync(join(dir, 'database.dump.zst'), 'x'.repeat(bytes));
-  writeFileSync(join(dir, 'manifest.json'), text ?? (await signManifest(MANIFEST, makeKey())));
+  writeFileSync(join(dir, 'manifest.json'), text ?? (await signManifest(LOCAL_MANIFEST, makeKey())));
   expect(listCandidates(localDir)).toMatchObject([{ isWhole: true, database }]);
 });

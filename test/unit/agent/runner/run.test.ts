@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { handOver } from '#agent/dispatch/hand-over.ts';
+import { askRunner } from '#agent/dispatch/ask-runner.ts';
 import { pruneRuns, unfinishedRuns } from '#agent/runner/left-over.ts';
 import { openLocks } from '#agent/runner/locks.ts';
 import { admitHandover, carryOut, type Runner, recover } from '#agent/runner/run.ts';
@@ -24,7 +24,7 @@ import { createRun, openStepWriter, readReport, readSteps, runDir } from '#agent
 import { CommandEnvelope, commandTimeMs } from '#shared/command/envelope.ts';
 import { FinishedReport } from '#shared/command/report.ts';
 import { CommandId } from '#shared/names.ts';
-import { isSignatureValid, type SignedBytes } from '#shared/signing/dsse.ts';
+import { isSignatureValid, type SignedBytes, signBytes } from '#shared/signing/dsse.ts';
 import { keySigner } from '#shared/signing/key-signer.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
 
@@ -103,7 +103,7 @@ function envelopeOf(change: object = {}): object {
 async function sign(envelope: object, pem = controlPlane.privatePem): Promise<SignedBytes> {
   const signer = keySigner(pem);
   const payload = Buffer.from(JSON.stringify(envelope));
-  return { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+  return await signBytes(signer, 'command', payload);
 }
 
 test('what is secret is read for a command that holds, and not for bytes that nobody signed', async () => {
@@ -111,11 +111,11 @@ test('what is secret is read for a command that holds, and not for bytes that no
   const open = (): Runner => ({ ...runner, hideSecrets: () => void timesRead++ });
   const server = createServer((socket) => void serveHandover(socket, 'one', open)).listen(join(dir, 'sock'));
   await once(server, 'listening');
-  expect(await handOver(join(dir, 'sock'), await sign(envelopeOf(), makeKey().privatePem))).toMatchObject({
+  expect(await askRunner(join(dir, 'sock'), await sign(envelopeOf(), makeKey().privatePem))).toMatchObject({
     accepted: false,
   });
   expect(timesRead).toBe(0);
-  expect(await handOver(join(dir, 'sock'), await sign(envelopeOf()))).toEqual({ accepted: true });
+  expect(await askRunner(join(dir, 'sock'), await sign(envelopeOf()))).toEqual({ accepted: true });
   await expect.poll(() => readReport(runner.runsDir, ID)).toBeDefined();
   expect(timesRead).toBe(1);
   server.close();
@@ -138,7 +138,7 @@ async function run(change: object = {}): Promise<FinishedReport> {
   return report();
 }
 
-describe('hand-over', () => {
+describe('handover', () => {
   test('is taken once: the record is there before the answer', async () => {
     const signed = await sign(envelopeOf());
     expect(admitHandover(runner, signed, 'me')).toMatchObject({ answer: { accepted: true } });

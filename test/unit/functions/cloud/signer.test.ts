@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type KmsClient, loadSigner } from '#functions/cloud/signer.ts';
 import { createCrc32c } from '#shared/kit/crc32c.ts';
-import { isSignatureValid } from '#shared/signing/dsse.ts';
+import { isSignatureValid, signBytes } from '#shared/signing/dsse.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
 const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
@@ -43,7 +43,7 @@ test('a key file signs what its public key accepts', async () => {
     const file = join(dir, 'key.pem');
     writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const signer = await loadSigner(`file:${file}`);
-    const signed = { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+    const signed = await signBytes(signer, 'command', payload);
     expect(isSignatureValid('command', signed, [publicKey])).toBe(true);
     expect(isSignatureValid('report', signed, [publicKey])).toBe(false);
   } finally {
@@ -53,7 +53,7 @@ test('a key file signs what its public key accepts', async () => {
 
 test('Cloud KMS signs what its public key accepts', async () => {
   const signer = await loadSigner(NAME, () => Promise.resolve(fakeKms()));
-  const signed = { payload, signature: await signer.sign('command', payload), keyId: signer.keyId };
+  const signed = await signBytes(signer, 'command', payload);
   expect(isSignatureValid('command', signed, [publicKey])).toBe(true);
 });
 
