@@ -22,6 +22,7 @@ import { findIncident } from '../store/incidents.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import type { SendOutcome } from './channels/channel.ts';
 import { type ChannelDeps, sendToChannel } from './channels/send.ts';
+import { nextDeliveryState } from './delivery-state.ts';
 import { publishDeliveries } from './outbox.ts';
 import { tellNext } from './tell-next.ts';
 
@@ -72,7 +73,8 @@ async function settle(
 async function sayWhyNot({ db }: DeliverDeps, id: string): Promise<string> {
   const delivery = await findDelivery(db, id);
   if (!delivery) return 'ignored: there is no such delivery';
-  if (delivery.state !== 'pending') return `ignored: already ${delivery.state}`;
+  if (nextDeliveryState(delivery.state, 'attempted') === 'refused')
+    return `ignored: already ${delivery.state}`;
   // Whoever holds it may have been killed: the message must come again.
   throw new HttpFault('busy', `deliver ${id}: another instance is sending it`, {
     retryable: true,

@@ -13,7 +13,7 @@ import {
   listEndedCommandsOfDeliveries,
   lockDeliveryOfCommand,
   markDelivered,
-  settleLostCommand,
+  markLost,
 } from '../store/deliveries.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import { auditFailure } from './deliver.ts';
@@ -52,7 +52,7 @@ async function settleLost(
   const error = oneLine(`command ${id} ${state}${message === null ? '' : `: ${message}`}`);
   const waitMs = RETRY_AFTER_MS[delivery.lostCommands];
   const retryAt = waitMs === undefined ? undefined : new Date(now.getTime() + waitMs);
-  await settleLostCommand(tx, delivery.id, { error, retryAt });
+  await markLost(tx, delivery.id, { error, retryAt });
   if (retryAt) return [];
   await auditFailure(tx, delivery, error, now);
   const { runbook } = await requireRunbook(tx);

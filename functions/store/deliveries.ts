@@ -2,6 +2,8 @@
 // line on a host is `sent` while its command runs.
 import * as z from 'zod';
 import { CommandId } from '#shared/names.ts';
+import { DeliveryState } from '#shared/states.ts';
+import { DELIVERY_MOVES } from '../alert/delivery-state.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
 /** `undelivered`: the alert, told to another recipient since the one it was meant for could not be reached. */
@@ -17,7 +19,7 @@ export const Delivery = z.lazy(() =>
     /** A mail address; empty for a channel that has only itself. */
     recipient: z.string(),
     note: z.string().nullable(),
-    state: z.enum(['pending', 'sent', 'delivered', 'failed']),
+    state: DeliveryState,
     attempts: z.number(),
     /** Commands that ended without having delivered it. */
     lostCommands: z.number(),
@@ -65,9 +67,10 @@ export async function insertDelivery(tx: Queryable, delivery: NewDelivery): Prom
 
 /** Says when a delivery's message goes out again, should it still be pending then. */
 export async function postponePublishing(db: Queryable, id: string, nextPublishAt: Date): Promise<void> {
-  await db.query(`UPDATE deliveries SET next_publish_at = $2 WHERE id = $1 AND state = 'pending'`, [
+  await db.query('UPDATE deliveries SET next_publish_at = $2 WHERE id = $1 AND state = ANY ($3)', [
     id,
     nextPublishAt,
+    DELIVERY_MOVES.attempted.from,
   ]);
 }
 
@@ -81,10 +84,10 @@ export async function claimOverdueDeliveries(
     z.object({ id: z.string() }),
     `UPDATE deliveries SET next_publish_at = $2
      WHERE id IN (
-       SELECT id FROM deliveries WHERE state = 'pending' AND next_publish_at <= $1
+       SELECT id FROM deliveries WHERE state = ANY ($4) AND next_publish_at <= $1
        ORDER BY next_publish_at LIMIT $3 FOR UPDATE SKIP LOCKED)
      RETURNING id`,
-    [terms.now, terms.nextPublishAt, terms.limit],
+    [terms.now, terms.nextPublishAt, terms.limit, DELIVERY_MOVES.attempted.from],
   );
   return rows.map(({ id }) => id);
 }
@@ -99,9 +102,9 @@ export async function leaseDelivery(
     db,
     Delivery,
     `UPDATE deliveries SET lease_id = $2, leased_until = $4, attempts = attempts + 1
-     WHERE id = $1 AND state = 'pending' AND (leased_until IS NULL OR leased_until <= $3)
+     WHERE id = $1 AND state = ANY ($5) AND (leased_until IS NULL OR leased_until <= $3)
      RETURNING ${COLUMNS}`,
-    [id, lease.leaseId, lease.now, lease.leasedUntil],
+    [id, lease.leaseId, lease.now, lease.leasedUntil, DELIVERY_MOVES.attempted.from],
   );
 }
 
@@ -115,11 +118,12 @@ export async function markDelivered(
   id: string,
   outcome: { deliveredAt: Date; receipt: string },
 ): Promise<void> {
+  const { from, to } = DELIVERY_MOVES.delivered;
   await db.query(
-    `UPDATE deliveries SET state = 'delivered', delivered_at = $2, receipt = $3, last_error = NULL,
+    `UPDATE deliveries SET state = $5, delivered_at = $2, receipt = $3, last_error = NULL,
        command_id = NULL, lease_id = NULL, leased_until = NULL
-     WHERE id = $1 AND state <> 'delivered'`,
-    [id, outcome.deliveredAt, outcome.receipt],
+     WHERE id = $1 AND state = ANY ($4)`,
+    [id, outcome.deliveredAt, outcome.receipt, from, to],
   );
 }
 
@@ -130,10 +134,11 @@ export async function markFailed(
   leaseId: string,
   error: string,
 ): Promise<boolean> {
+  const { from, to } = DELIVERY_MOVES['given-up'];
   const { rowCount } = await tx.query(
-    `UPDATE deliveries SET state = 'failed', last_error = $3, lease_id = NULL, leased_until = NULL
-     WHERE id = $1 AND lease_id = $2 AND state = 'pending'`,
-    [id, leaseId, error],
+    `UPDATE deliveries SET state = $5, last_error = $3, lease_id = NULL, leased_until = NULL
+     WHERE id = $1 AND lease_id = $2 AND state = ANY ($4)`,
+    [id, leaseId, error, from, to],
   );
   return rowCount > 0;
 }
@@ -147,8 +152,8 @@ export async function releaseDelivery(
 ): Promise<void> {
   await db.query(
     `UPDATE deliveries SET last_error = $3, lease_id = NULL, leased_until = NULL
-     WHERE id = $1 AND lease_id = $2 AND state = 'pending'`,
-    [id, leaseId, error],
+     WHERE id = $1 AND lease_id = $2 AND state = ANY ($4)`,
+    [id, leaseId, error, DELIVERY_MOVES.attempted.from],
   );
 }
 
@@ -159,10 +164,11 @@ export async function markSent(
   leaseId: string,
   handed: { commandId: CommandId; receipt: string },
 ): Promise<boolean> {
+  const { from, to } = DELIVERY_MOVES['handed-over'];
   const { rowCount } = await db.query(
-    `UPDATE deliveries SET state = 'sent', command_id = $3, receipt = $4, lease_id = NULL, leased_until = NULL
-     WHERE id = $1 AND lease_id = $2 AND state = 'pending'`,
-    [id, leaseId, handed.commandId, handed.receipt],
+    `UPDATE deliveries SET state = $6, command_id = $3, receipt = $4, lease_id = NULL, leased_until = NULL
+     WHERE id = $1 AND lease_id = $2 AND state = ANY ($5)`,
+    [id, leaseId, handed.commandId, handed.receipt, from, to],
   );
   return rowCount === 1;
 }
@@ -177,8 +183,8 @@ export async function listEndedCommandsOfDeliveries(
     db,
     z.object({ id: CommandId }),
     `SELECT c.id FROM deliveries d JOIN commands c ON c.id = d.command_id
-     WHERE d.state = 'sent' AND c.state = ANY ($1) ORDER BY d.created_at LIMIT $2`,
-    [settled, limit],
+     WHERE d.state = ANY ($3) AND c.state = ANY ($1) ORDER BY d.created_at LIMIT $2`,
+    [settled, limit, DELIVERY_MOVES.lost.from],
   );
   return rows.map(({ id }) => id);
 }
@@ -191,23 +197,23 @@ export async function lockDeliveryOfCommand(
   return await queryRow(
     tx,
     Delivery,
-    `SELECT ${COLUMNS} FROM deliveries WHERE command_id = $1 AND state = 'sent' FOR UPDATE`,
-    [commandId],
+    `SELECT ${COLUMNS} FROM deliveries WHERE command_id = $1 AND state = ANY ($2) FOR UPDATE`,
+    [commandId, DELIVERY_MOVES.lost.from],
   );
 }
 
-/** Settles a locked delivery whose command did not do it: another command at a later time, or given up. */
-export async function settleLostCommand(
+/** Marks a locked delivery whose command did not do it: sent again at `retryAt`, or given up when there is none. */
+export async function markLost(
   tx: Queryable,
   id: string,
-  outcome: { error: string; retryAt: Date | undefined },
+  { error, retryAt }: { error: string; retryAt: Date | undefined },
 ): Promise<void> {
+  const { from, to } = DELIVERY_MOVES[retryAt ? 'retried' : 'lost'];
   await tx.query(
     `UPDATE deliveries SET lost_commands = lost_commands + 1, last_error = $2, command_id = NULL, receipt = NULL,
-       state = CASE WHEN $3::timestamptz IS NULL THEN 'failed' ELSE 'pending' END,
-       next_publish_at = coalesce($3, next_publish_at)
-     WHERE id = $1 AND state = 'sent'`,
-    [id, outcome.error, outcome.retryAt ?? null],
+       next_publish_at = coalesce($3, next_publish_at), state = $5
+     WHERE id = $1 AND state = ANY ($4)`,
+    [id, error, retryAt ?? null, from, to],
   );
 }
 

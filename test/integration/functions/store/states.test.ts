@@ -2,7 +2,7 @@
 // refused at the first write, or never reached.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CommandState } from '#shared/command/state.ts';
-import { CheckState, IncidentState } from '#shared/states.ts';
+import { CheckState, DeliveryState, IncidentState } from '#shared/states.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
 let database: TestDatabase;
@@ -14,6 +14,7 @@ afterAll(() => database.drop());
 test.each([
   ['commands', CommandState.options],
   ['check_states', CheckState.options],
+  ['deliveries', DeliveryState.options],
   ['incidents', IncidentState.options],
 ])('the states of %s', async (table, states) => {
   const { rows } = await database.db.query(
