@@ -31,5 +31,5 @@ export async function recordBackup(
     rows,
   });
   const known = await findBackup(deps.db, { host: host.data, id: backupId });
-  if (known?.isRoundOpen) await orderVerification(deps, { host: host.data, backupId });
+  if (known?.verificationState === 'due') await orderVerification(deps, { host: host.data, backupId });
 }

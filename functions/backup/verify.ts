@@ -7,19 +7,13 @@ import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
 import { appendAudit } from '../store/audit.ts';
 import { listPartProofs, savePartProof } from '../store/backup-parts.ts';
-import {
-  findBackup,
-  insertBackup,
-  type NewBackup,
-  type Proof,
-  type StoredBackup,
-  saveProof,
-} from '../store/backups.ts';
+import { closeRound, findBackup, insertBackup, type NewBackup, type StoredBackup } from '../store/backups.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { checkPart } from './check-part.ts';
 import { withLease } from './lease.ts';
 import { type ManifestFinding, readManifest } from './read-manifest.ts';
 import type { VerificationOrder } from './request.ts';
+import type { Proof } from './state.ts';
 import { alertCorruptBackup } from './watch.ts';
 
 export type VerifyDeps = Pick<Deps, 'db' | 'clock' | 'publisher'> & {
@@ -42,14 +36,14 @@ export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): 
   const key = { host: order.host, id: order.backupId };
   const known = await findBackup(deps.db, key);
   if (!known) return await refuseUnknown(deps, order, finding.found ? [] : finding.faults);
-  if (!known.isRoundOpen) return 'proven before';
+  if (known.verificationState !== 'due') return 'proven before';
   return await withLease(deps, key, async (owner) => {
     // Between the look and the lease another may have closed the round.
     const backup = await findBackup(deps.db, key);
-    if (!backup?.isRoundOpen) return 'proven before';
+    if (backup?.verificationState !== 'due') return 'proven before';
     const faults = finding.found ? await checkParts(deps, backup, finding) : finding.faults;
-    const state = stateOf(faults, finding);
-    return await conclude(deps, backup, { owner, state, faults, manifestSha256: finding.sha256 });
+    const proof = proofOf(faults, finding);
+    return await conclude(deps, backup, { owner, proof, faults, manifestSha256: finding.sha256 });
   });
 }
 
@@ -100,14 +94,14 @@ async function checkParts(
 }
 
 /** Whoever has no identity proves of an encrypted dump only that it is the file that the host signed. */
-function stateOf(faults: readonly string[], finding: ManifestFinding): Proof['state'] {
+function proofOf(faults: readonly string[], finding: ManifestFinding): Proof {
   if (faults.length > 0 || !finding.found) return 'corrupt';
   return isDumpEncrypted(finding.manifest) ? 'intact' : 'verified';
 }
 
 interface Conclusion {
   owner: string;
-  state: Proof['state'];
+  proof: Proof;
   faults: readonly string[];
   manifestSha256: string | null;
 }
@@ -115,23 +109,23 @@ interface Conclusion {
 async function conclude(
   deps: VerifyDeps,
   { host, id, round }: StoredBackup,
-  { owner, state, faults: all, manifestSha256 }: Conclusion,
+  { owner, proof, faults: all, manifestSha256 }: Conclusion,
 ): Promise<string> {
   const faults = all.slice(0, MAX_FAULTS);
   // The alert first: killed between the two, the round is still open and the alert is raised only once.
-  if (state === 'corrupt') await alert(deps, { host, backupId: id }, faults);
+  if (proof === 'corrupt') await alert(deps, { host, backupId: id }, faults);
   const at = deps.clock();
   await deps.db.transaction(async (tx) => {
-    if (!(await saveProof(tx, { host, id, owner, round, state, at, faults, manifestSha256 }))) {
+    if (!(await closeRound(tx, { host, id, owner, round, proof, at, faults, manifestSha256 }))) {
       throw new HttpFault('busy', `verify backup ${id}: the lease was lost`, {
         retryable: true,
         status: 503,
       });
     }
     const detail = { host, round, faults: faults.slice(0, MAX_AUDITED_FAULTS) };
-    await appendAudit(tx, { at, actor: 'function:verify', action: `backup.${state}`, target: id, detail });
+    await appendAudit(tx, { at, actor: 'function:verify', action: `backup.${proof}`, target: id, detail });
   });
-  return state;
+  return proof;
 }
 
 async function alert(

@@ -1,6 +1,7 @@
 // What each part of a backup was found to be, kept as soon as it was gone through: a round that is cut short goes on there.
 import * as z from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
+import { AT_LEAST } from '../backup/state.ts';
 import { type Queryable, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 
@@ -83,9 +84,9 @@ export async function listProvenObjects(
     ProvenObject,
     `SELECT p.host, p.backup_id AS id, p.object, p.generation
      FROM backup_part_proofs p JOIN backups b ON b.host = p.host AND b.id = p.backup_id
-     WHERE b.proof_state IN ('intact', 'verified') AND p.generation IS NOT NULL
+     WHERE b.proof_state = ANY ($3) AND p.generation IS NOT NULL
        AND CASE WHEN p.kept_until IS NULL THEN b.finished_at > $2 ELSE p.kept_until > $1 END
      ORDER BY p.host, p.backup_id, p.part`,
-    [now, since],
+    [now, since, AT_LEAST.intact],
   );
 }

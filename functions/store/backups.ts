@@ -1,12 +1,11 @@
-// Backups and what is proven of them. A verification is a round: open while `round` is ahead of `proven_round`.
+// Backups and what is proven of them, by rounds of verification (backup/state.ts).
 import * as z from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
 import { BackupSummary, backupRun } from '#shared/operations/backup.ts';
+import { ProofState } from '#shared/states.ts';
+import { AT_LEAST, type Proof, VERIFICATION_MOVES, VERIFICATION_STATES } from '../backup/state.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
-
-/** `intact`: the stored bytes are those that the host signed; the dump is encrypted, so nobody here knows what it holds. */
-const ProofState = z.enum(['pending', 'intact', 'verified', 'corrupt']);
 
 export const StoredBackup = z.lazy(() =>
   z.object({
@@ -21,14 +20,15 @@ export const StoredBackup = z.lazy(() =>
     proofState: ProofState,
     proofAt: z.date().nullable(),
     faults: z.array(z.string()),
+    /** The number of the round that was opened last. */
     round: z.number(),
-    isRoundOpen: z.boolean(),
+    verificationState: z.enum(VERIFICATION_STATES),
   }),
 );
 export type StoredBackup = z.infer<typeof StoredBackup>;
 
 const COLUMNS = `host, id, database, started_at AS "startedAt", finished_at AS "finishedAt", bytes, tables, rows,
-  proof_state AS "proofState", proof_at AS "proofAt", faults, round, round > proven_round AS "isRoundOpen"`;
+  proof_state AS "proofState", proof_at AS "proofAt", faults, round, verification_state AS "verificationState"`;
 
 export interface NewBackup {
   host: string;
@@ -113,14 +113,13 @@ export async function findBackup(db: Queryable, { host, id }: BackupKey): Promis
 export async function latestProvenBackup(
   db: Queryable,
   host: string,
-  least: 'intact' | 'verified',
+  least: keyof typeof AT_LEAST,
 ): Promise<StoredBackup | undefined> {
-  const enough = least === 'intact' ? ['intact', 'verified'] : ['verified'];
   return await queryRow(
     db,
     StoredBackup,
     `SELECT ${COLUMNS} FROM backups WHERE host = $1 AND proof_state = ANY($2) ORDER BY finished_at DESC LIMIT 1`,
-    [host, enough],
+    [host, AT_LEAST[least]],
   );
 }
 
@@ -129,18 +128,20 @@ export async function listDueBackups(db: Queryable): Promise<StoredBackup[]> {
   return await queryRows(
     db,
     StoredBackup,
-    `SELECT ${COLUMNS} FROM backups b WHERE round > proven_round
+    `SELECT ${COLUMNS} FROM backups b WHERE verification_state = $1
        OR id = (SELECT n.id FROM backups n WHERE n.host = b.host ORDER BY n.finished_at DESC, n.id DESC LIMIT 1)
      ORDER BY host, id`,
+    [VERIFICATION_MOVES.ordered.to],
   );
 }
 
 /** Opens a round unless one is open. */
 export async function openRound(db: Queryable, { host, id }: BackupKey, now: Date): Promise<void> {
+  const { from, to } = VERIFICATION_MOVES.ordered;
   await db.query(
-    `UPDATE backups SET round = round + 1, ordered_at = $3
-     WHERE host = $1 AND id = $2 AND round = proven_round`,
-    [host, id, now],
+    `UPDATE backups SET round = round + 1, ordered_at = $3, verification_state = $5
+     WHERE host = $1 AND id = $2 AND verification_state = ANY ($4)`,
+    [host, id, now, from, to],
   );
 }
 
@@ -156,10 +157,10 @@ export async function claimOverdueBackups(
     db,
     StoredBackup,
     `UPDATE backups SET ordered_at = $1
-     WHERE round > proven_round AND (lease_until IS NULL OR lease_until < $1)
+     WHERE verification_state = $3 AND (lease_until IS NULL OR lease_until < $1)
        AND (coalesce(ordered_at, finished_at) <= $2 OR coalesce(ordered_at, finished_at) > $1)
      RETURNING ${COLUMNS}`,
-    [now, orderedBefore],
+    [now, orderedBefore, VERIFICATION_MOVES.ordered.to],
   );
 }
 
@@ -190,29 +191,31 @@ export async function releaseLease(
   );
 }
 
-export interface Proof extends BackupKey {
+export interface RoundFinding extends BackupKey {
   owner: string;
   round: number;
-  state: 'intact' | 'verified' | 'corrupt';
+  proof: Proof;
   at: Date;
   faults: readonly string[];
   manifestSha256: string | null;
 }
 
 /** Closes a round with what it found; false when the lease was lost or the round was closed meanwhile. */
-export async function saveProof(db: Queryable, proof: Proof): Promise<boolean> {
+export async function closeRound(db: Queryable, found: RoundFinding): Promise<boolean> {
+  const { from, to } = VERIFICATION_MOVES[`found-${found.proof}`];
   const { rowCount } = await db.query(
-    `UPDATE backups SET proof_state = $5, proof_at = $6, faults = $7, manifest_sha256 = $8, proven_round = $4
-     WHERE host = $1 AND id = $2 AND lease_owner = $3 AND round = $4 AND proven_round < $4`,
+    `UPDATE backups SET verification_state = $5, proof_state = $5, proof_at = $6, faults = $7, manifest_sha256 = $8
+     WHERE host = $1 AND id = $2 AND lease_owner = $3 AND round = $4 AND verification_state = ANY ($9)`,
     [
-      proof.host,
-      proof.id,
-      proof.owner,
-      proof.round,
-      proof.state,
-      proof.at,
-      toJson(proof.faults),
-      proof.manifestSha256,
+      found.host,
+      found.id,
+      found.owner,
+      found.round,
+      to,
+      found.at,
+      toJson(found.faults),
+      found.manifestSha256,
+      from,
     ],
   );
   return rowCount === 1;

@@ -6,7 +6,7 @@ import { BackupId, CommandId, HostName, Timestamp } from '../names.ts';
 import { Risk, Role } from '../role.ts';
 import { AlertKind } from '../runbook/schema.ts';
 import { AlertLevel, Severity } from '../severity.ts';
-import { CheckState, DeliveryState, IncidentState } from '../states.ts';
+import { CheckState, DeliveryState, IncidentState, ProofState } from '../states.ts';
 
 /** RFC 9457 problem details; `hint` says what to do next. */
 export const Problem = z.lazy(() =>
@@ -177,8 +177,7 @@ export const BackupView = z.lazy(() =>
     rows: z.int(),
     proof: z.object({
       /** `not-uploaded`: whole on its host, which goes on trying; the bucket does not have it yet. */
-      /** `intact`: of an encrypted dump, less than `verified`: its bytes are those that the host signed, its content unknown. */
-      state: z.enum(['not-uploaded', 'pending', 'intact', 'verified', 'corrupt']),
+      state: z.enum(['not-uploaded', ...ProofState.options]),
       at: Timestamp.nullable(),
       /** One line per fault that was found; empty when verified or intact. */
       faults: z.array(z.string()),

@@ -1,6 +1,7 @@
 // The states that the database takes are those of the code's state machines: a state that only one of the two has would be
 // refused at the first write, or never reached.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { VERIFICATION_STATES } from '#functions/backup/state.ts';
 import { CommandState } from '#shared/command/state.ts';
 import { CheckState, DeliveryState, IncidentState } from '#shared/states.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
@@ -15,6 +16,7 @@ test.each([
   ['commands', CommandState.options],
   ['check_states', CheckState.options],
   ['deliveries', DeliveryState.options],
+  ['verification', VERIFICATION_STATES],
   ['incidents', IncidentState.options],
 ])('the states of %s', async (table, states) => {
   const { rows } = await database.db.query(
