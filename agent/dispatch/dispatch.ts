@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandEnvelope } from '#shared/command/envelope.ts';
 import { messageOf } from '#shared/errors.ts';
+import { pause } from '#shared/kit/backoff.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 import type { JournalledCommand } from '../journal/journal.ts';
 import { findRead } from '../operations/registry.ts';
@@ -75,7 +76,7 @@ async function carryUntilSettled(
       return await carry(envelope, signed, seen, options);
     } catch (error) {
       options.onTrouble(`command ${envelope.id}: ${messageOf(error)}`);
-      await sleep(RETRY_MS, undefined, { signal: options.signal }).catch(() => undefined);
+      await pause(RETRY_MS, options.signal);
     }
   }
 }

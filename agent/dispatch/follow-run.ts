@@ -1,8 +1,8 @@
 // Follows a command's record in the runner's folder until its signed report is there, and says on what it sees. Depends
 // on files only, so it begins again after a restart of the agent as if nothing had happened.
 import { existsSync, type FSWatcher, watch } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FinishedReport, MAX_PROGRESS_REPORTS, reportEventType } from '#shared/command/report.ts';
+import { createBell } from '#shared/kit/bell.ts';
 import type { CommandId } from '#shared/names.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ReportWriter } from '../outbox/write-report.ts';
@@ -24,14 +24,11 @@ const POLL_MS = 1000;
 export async function followRun(id: CommandId, seen: number, options: FollowOptions): Promise<void> {
   const { runsDir, journal, reports, clock, onQueued, signal } = options;
   let last = seen;
-  let wake = (): void => undefined;
+  const changed = createBell();
   let watcher: FSWatcher | undefined;
   try {
     while (!signal.aborted) {
-      const awake = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      watcher ??= watchFolder(runDir(runsDir, id), () => wake());
+      watcher ??= watchFolder(runDir(runsDir, id), changed.ring);
       // Looked for before the steps are read: when it is there, all steps are.
       const report = readReport(runsDir, id);
       for (const entry of readSteps(runsDir, id)) {
@@ -58,7 +55,7 @@ export async function followRun(id: CommandId, seen: number, options: FollowOpti
         onQueued();
         return;
       }
-      await Promise.race([awake, sleep(POLL_MS, undefined, { signal }).catch(() => undefined)]);
+      await changed.wait(signal, POLL_MS);
     }
   } finally {
     watcher?.close();

@@ -1,6 +1,6 @@
 // Room on a disk that is left alone: PostgreSQL may live on the same one, and a full disk stops it.
-import { statfsSync } from 'node:fs';
 import { LamplighterError } from '#shared/errors.ts';
+import { readRoom } from '#shared/kit/disk-room.ts';
 
 const MAX_RESERVE_BYTES = 1024 ** 3;
 const RESERVE_SHARE = 0.1;
@@ -25,8 +25,8 @@ function megabytes(bytes: number): string {
 /** The reserve of the file system that holds a path; `purpose` begins the error's message. */
 export function openReserve(path: string, purpose: string): DiskReserve {
   const look = (): { freeBytes: number; reserveBytes: number } => {
-    const { bavail, blocks, bsize } = statfsSync(path);
-    return { freeBytes: bavail * bsize, reserveBytes: reserveOf(blocks * bsize) };
+    const { freeBytes, totalBytes } = readRoom(path);
+    return { freeBytes, reserveBytes: reserveOf(totalBytes) };
   };
   return {
     roomBytes: () => {

@@ -1,8 +1,9 @@
 // Watches a program's session for locks: whom it waits for, and who waits for it. Read from the catalogue's views of
 // sessions; what the sessions run is not read, since a statement may hold a secret.
-import { setTimeout as sleep } from 'node:timers/promises';
+
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { pause } from '#shared/kit/backoff.ts';
 import { type Cluster, quoteText } from './postgres.ts';
 import { openSession, type SqlSession } from './postgres-session.ts';
 
@@ -119,7 +120,7 @@ export async function watchLocks(cluster: Cluster, application: string): Promise
         await session.query(endSessionsSql(application));
         throw new LockHindrance(hindrance);
       }
-      await sleep(LOOK_EVERY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+      await pause(LOOK_EVERY_MS, stopped.signal);
     }
   };
   const watched = watch();

@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { writeDurably } from '#shared/kit/durable-file.ts';
 import { keyIdOf, parsePublicKey } from '#shared/signing/dsse.ts';
 import { commandsTopic } from '#shared/topology.ts';
 import { PATHS } from '../config/paths.ts';
@@ -24,7 +25,6 @@ import { requireTrustedPath } from '../host/trusted-path.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { CheckedFile } from '../release/manifest.ts';
 import type { PrivateKeys } from './enrolment.ts';
-import { writeOwned } from './owned-file.ts';
 import { UNITS, withGoogleCredentials } from './units.ts';
 
 /** Makes directories with exactly this mode, whatever the umask. */
@@ -54,8 +54,8 @@ export function installPrograms(files: readonly CheckedFile[]): void {
   chmodSync(PATHS.program, 0o755);
   for (const { path, bytes } of files) {
     const mode = path.startsWith('bin/') ? 0o755 : 0o644;
-    if (path === 'VERSION') writeOwned(join(PATHS.program, path), bytes, mode);
-    else if (path.includes('/')) writeOwned(join(fresh, path), bytes, mode);
+    if (path === 'VERSION') writeDurably(join(PATHS.program, path), bytes, mode);
+    else if (path.includes('/')) writeDurably(join(fresh, path), bytes, mode);
   }
   for (const part of PROGRAM_PARTS) {
     const old = join(PATHS.program, `.old-${part}`);
@@ -77,7 +77,7 @@ export function readReleaseKeys(given: string | undefined): KeyObject[] {
 
 /** Pins the key that must have signed what is installed from now on. */
 export function pinReleaseKey(file: string): void {
-  writeOwned(PATHS.releaseKey, readFileSync(file, 'utf8'), 0o644);
+  writeDurably(PATHS.releaseKey, readFileSync(file, 'utf8'), 0o644);
 }
 
 /** Directories of agent and runner. */
@@ -99,8 +99,8 @@ export interface Settings {
 
 /** Writes agent.yaml and, when there is any, agent.env. */
 export function writeSettings({ host, projectId, environment }: Settings): void {
-  writeOwned(PATHS.config, stringify({ host, projectId, subscription: commandsTopic(host) }), 0o644);
-  if (environment.length > 0) writeOwned(PATHS.environment, `${environment.join('\n')}\n`, 0o644);
+  writeDurably(PATHS.config, stringify({ host, projectId, subscription: commandsTopic(host) }), 0o644);
+  if (environment.length > 0) writeDurably(PATHS.environment, `${environment.join('\n')}\n`, 0o644);
   else rmSync(PATHS.environment, { force: true });
 }
 
@@ -110,14 +110,14 @@ export function pinKeys(files: readonly string[]): void {
   const names = keys.map((pem) => `${keyIdOf(parsePublicKey(pem))}.pem`);
   rmSync(PATHS.pinnedKeys, { recursive: true, force: true });
   makeDirectory(PATHS.pinnedKeys, 0o755);
-  for (const [i, name] of names.entries()) writeOwned(join(PATHS.pinnedKeys, name), keys[i] ?? '', 0o644);
+  for (const [i, name] of names.entries()) writeDurably(join(PATHS.pinnedKeys, name), keys[i] ?? '', 0o644);
 }
 
 /** Installs the policy after checking it; without `file`, the one in place must hold. */
 export function installPolicy(file: string | undefined, host: string): void {
   loadPolicy(file ?? PATHS.policy, host);
   if (file !== undefined && file !== PATHS.policy)
-    writeOwned(PATHS.policy, readFileSync(file, 'utf8'), 0o644);
+    writeDurably(PATHS.policy, readFileSync(file, 'utf8'), 0o644);
 }
 
 const GoogleCredentials = z.looseObject({ type: z.enum(['service_account', 'external_account']) });
@@ -136,7 +136,7 @@ export function installGoogleCredentials(file: string, uploadGid: number): void 
       hint: "It is the JSON of a service account's key, or of workload identity federation (external_account).",
     });
   }
-  writeOwned(PATHS.googleCredentials, text, 0o600);
+  writeDurably(PATHS.googleCredentials, text, 0o600);
   chownSync(PATHS.googleCredentials, ownAccount().uid, uploadGid);
   chmodSync(PATHS.googleCredentials, 0o640);
 }
@@ -144,7 +144,7 @@ export function installGoogleCredentials(file: string, uploadGid: number): void 
 function ensureKey(file: string): string {
   if (!existsSync(file)) {
     const { privateKey } = generateKeyPairSync('ed25519');
-    writeOwned(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600);
+    writeDurably(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600);
   }
   chmodSync(file, 0o600);
   return readFileSync(file, 'utf8');
@@ -154,7 +154,7 @@ function ensureKey(file: string): string {
 export function ensureKeys(): PrivateKeys {
   const [agent, runner] = [ensureKey(PATHS.agentKey), ensureKey(PATHS.runnerKey)];
   const runnerPublic = createPublicKey(runner).export({ type: 'spki', format: 'pem' }).toString();
-  writeOwned(PATHS.runnerPublicKey, runnerPublic, 0o644);
+  writeDurably(PATHS.runnerPublicKey, runnerPublic, 0o644);
   return { agent, runner };
 }
 
@@ -164,7 +164,7 @@ export function writeUnits(): void {
   for (const [name, text] of Object.entries(UNITS)) {
     const isAgent = name === 'lamplighter-agent.service';
     const unit = isAgent && hasCredentials ? withGoogleCredentials(text) : text;
-    writeOwned(join(PATHS.units, name), unit, 0o644);
+    writeDurably(join(PATHS.units, name), unit, 0o644);
   }
 }
 

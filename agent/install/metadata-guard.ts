@@ -3,10 +3,10 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
+import { writeDurably } from '#shared/kit/durable-file.ts';
 import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, findAccount, uploadAccount } from '../host/accounts.ts';
 import { type Account, runChecked, runProgram } from '../host/process.ts';
-import { writeOwned } from './owned-file.ts';
 
 const TIMEOUT_MS = 60_000;
 const NFT = { file: PATHS.nft, timeoutMs: TIMEOUT_MS };
@@ -104,8 +104,8 @@ export async function requireGuardTools(): Promise<void> {
 export async function setGuard(): Promise<void> {
   const rules = writeGuardRules([await findAccount(AGENT_ACCOUNT), await uploadAccount()]);
   await runChecked({ ...NFT, args: ['--check', '--file', '-'], input: rules });
-  writeOwned(PATHS.metadataGuard, rules, 0o644);
-  writeOwned(join(PATHS.units, GUARD_UNIT), UNIT, 0o644);
+  writeDurably(PATHS.metadataGuard, rules, 0o644);
+  writeDurably(join(PATHS.units, GUARD_UNIT), UNIT, 0o644);
   await systemctl('daemon-reload');
   await systemctl('enable', '--quiet', GUARD_UNIT);
   await systemctl('restart', GUARD_UNIT);

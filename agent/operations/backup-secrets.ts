@@ -2,6 +2,7 @@
 // network never sees them.
 import { createHash } from 'node:crypto';
 import type { BackupPart } from '#shared/backup/manifest.ts';
+import { writeDurably } from '#shared/kit/durable-file.ts';
 import { mustHaveEndedWell } from '../host/joined.ts';
 import {
   type Cluster,
@@ -11,7 +12,6 @@ import {
   programsFor,
 } from '../host/postgres.ts';
 import type { startProgram } from '../host/process.ts';
-import { writeDurably } from '../runner/durable.ts';
 import { collectOutput } from './backup-output.ts';
 import { measure } from './backup-upload.ts';
 

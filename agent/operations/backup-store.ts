@@ -14,10 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { MANIFEST_FILE } from '#shared/backup/manifest.ts';
+import { renameDurably, writeDurably } from '#shared/kit/durable-file.ts';
 import { BackupId } from '#shared/names.ts';
 import { ownAccount } from '../host/accounts.ts';
 import { requireTrustedPath } from '../host/trusted-path.ts';
-import { renameDurably, writeDurably } from '../runner/durable.ts';
 import { isNotUploaded, markNotUploaded } from './upload-mark.ts';
 
 // The agent's group may see which backups there are, not read them.

@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { writeDurably } from '#shared/kit/durable-file.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { DatabaseName, Timestamp } from '#shared/names.ts';
 import { restoreForget, restoreKept } from '#shared/operations/backup.ts';
 import { PATHS } from '../config/paths.ts';
 import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
-import { writeDurably } from '../runner/durable.ts';
 import { defineStep, type Step } from '../runner/step.ts';
 import { dropDatabase, type RestoreNames } from './restore-database.ts';
 import { defineProcedure, defineRead } from './twin.ts';

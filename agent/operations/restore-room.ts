@@ -1,7 +1,8 @@
 // Room on the disk: what is needed, what there is, and a reserve that is left alone, since PostgreSQL lives there too.
-import { statfsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
+import { readRoom } from '#shared/kit/disk-room.ts';
 import { type DiskReserve, openReserve, reserveOf } from '../host/disk-reserve.ts';
 import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
 
@@ -37,9 +38,8 @@ function tellParts(parts: readonly Need[]): string {
  */
 export function needRoom(needs: readonly Need[], purpose: string): void {
   for (const { path, bytes, parts } of byFileSystem(needs)) {
-    const { bavail, bsize, blocks } = statfsSync(path);
-    const free = bavail * bsize;
-    const reserve = reserveOf(blocks * bsize);
+    const { freeBytes: free, totalBytes } = readRoom(path);
+    const reserve = reserveOf(totalBytes);
     if (free >= bytes + reserve) continue;
     throw new LamplighterError(
       'unavailable',

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import * as z from 'zod';
 import { messageOf } from '#shared/errors.ts';
+import { writeDurably } from '#shared/kit/durable-file.ts';
 import { AbsolutePath, CommandId } from '#shared/names.ts';
-import { writeDurably } from '../runner/durable.ts';
 
 const Work = z.strictObject({
   // Root removes it with all that is in it.

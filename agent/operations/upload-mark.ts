@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { writeDurably } from '../runner/durable.ts';
+import { writeDurably } from '#shared/kit/durable-file.ts';
 
 const MARK_FILE = 'not-uploaded';
 const FILE_MODE = 0o600;

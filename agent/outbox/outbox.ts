@@ -1,7 +1,8 @@
 // Sends what the journal has to say, oldest first, until Pub/Sub has taken it; a broken connection only delays it.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#shared/errors.ts';
 import { createBackoff } from '#shared/kit/backoff.ts';
+import { createBell } from '#shared/kit/bell.ts';
+import { withinMs } from '#shared/kit/deadline.ts';
 import { toWire, type WireMessage } from '#shared/signing/message.ts';
 import type { Journal, OutgoingReport, QueuedReport } from '../journal/journal.ts';
 
@@ -39,7 +40,7 @@ function dress(host: string, report: OutgoingReport): WireMessage {
 /** Starts sending. */
 export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions): Outbox {
   const stop = new AbortController();
-  let wake = (): void => undefined;
+  const queued = createBell();
   const sendInOrder = async (reports: readonly QueuedReport[]): Promise<void> => {
     for (const report of reports) {
       await publish(dress(host, report));
@@ -58,11 +59,8 @@ export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions
   const run = async (): Promise<void> => {
     const backoff = createBackoff(MIN_BACKOFF_MS, MAX_BACKOFF_MS);
     while (!stop.signal.aborted) {
-      const awake = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
       try {
-        if (!(await sendBatch())) await awake;
+        if (!(await sendBatch())) await queued.wait(stop.signal);
         backoff.reset();
       } catch (error) {
         onTrouble(`send reports: ${messageOf(error)}`);
@@ -72,12 +70,11 @@ export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions
   };
   const running = run();
   return {
-    wake: () => wake(),
+    wake: queued.ring,
     sendOnce: (report) => publish(dress(host, report)),
     close: async () => {
       stop.abort();
-      wake();
-      await Promise.race([running, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+      await withinMs(CLOSE_WITHIN_MS, running).catch(() => undefined);
     },
   };
 }

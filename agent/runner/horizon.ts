@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { writeDurably } from './durable.ts';
+import { writeDurably } from '#shared/kit/durable-file.ts';
 
 const Horizon = z.strictObject({ issuedMs: z.int().nonnegative() });
 const FILE_MODE = 0o640;

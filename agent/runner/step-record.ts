@@ -4,9 +4,9 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'nod
 import { join } from 'node:path';
 import * as z from 'zod';
 import { StepPhase, type StepRecord } from '#shared/command/report.ts';
+import { appendDurably, renameDurably, writeDurably } from '#shared/kit/durable-file.ts';
 import { CommandId, Timestamp } from '#shared/names.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
-import { appendDurably, renameDurably, writeDurably } from './durable.ts';
 import { decodeSigned, encodeSigned, SignedText } from './signed-text.ts';
 
 /** One line of steps.ndjson. */

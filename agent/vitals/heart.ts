@@ -1,7 +1,7 @@
 // When heartbeats are sent: regularly, when somebody wakes the heart, and when a unit has ended.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { UnitStatus } from '#shared/command/report.ts';
 import { messageOf } from '#shared/errors.ts';
+import { createBell } from '#shared/kit/bell.ts';
 import type { EndWatch } from './unit-ends.ts';
 
 const LOOK_EVERY_MS = 1000;
@@ -25,8 +25,7 @@ export interface Heart {
 
 /** Makes a heart that does not beat yet. */
 export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartTerms): Heart {
-  let woken = Promise.withResolvers<void>();
-  const wake = (): void => woken.resolve();
+  const bell = createBell();
   const sendOne = async (): Promise<void> => {
     try {
       // A heartbeat that was lost has told nobody: the end of a unit that it named must be sent again.
@@ -37,18 +36,14 @@ export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartTer
   };
   const beat = async (): Promise<void> => {
     const look = setInterval(() => {
-      if (ends.isHeartbeatDue()) wake();
+      if (ends.isHeartbeatDue()) bell.ring();
     }, LOOK_EVERY_MS);
     while (!signal.aborted) {
-      // Made before the sending: what happens during it may be missing in this heartbeat, and wakes the heart again.
-      woken = Promise.withResolvers();
       await sendOne();
-      const enough = new AbortController();
-      const pause = sleep(everyMs, undefined, { signal: AbortSignal.any([signal, enough.signal]) });
-      await Promise.race([woken.promise, pause.catch(() => undefined)]);
-      enough.abort();
+      // A ring during the sending counts: what happened then may be missing in that heartbeat.
+      await bell.wait(signal, everyMs);
     }
     clearInterval(look);
   };
-  return { wake, beat };
+  return { wake: bell.ring, beat };
 }

@@ -1,9 +1,9 @@
 // How the host is: load, memory, disks, and the units that its policy names. Everything from /proc, statfs and one call
 // of systemctl.
 import { existsSync, readFileSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { freemem, loadavg, totalmem, uptime } from 'node:os';
 import type { Vitals } from '#shared/command/report.ts';
+import { askRoom } from '#shared/kit/disk-room.ts';
 import { onHost } from '../config/paths.ts';
 import { readUnits } from '../host/unit-status.ts';
 
@@ -11,11 +11,6 @@ import { readUnits } from '../host/unit-status.ts';
 export function parseMemory(text: string, field: string): number {
   const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1];
   return Number(kib ?? 0) * 1024;
-}
-
-async function readDisk(mount: string): Promise<Vitals['disks'][number]> {
-  const { blocks, bavail, bsize } = await statfs(mount);
-  return { mount, totalBytes: blocks * bsize, freeBytes: bavail * bsize };
 }
 
 function readBootId(): string {
@@ -63,7 +58,14 @@ function unescapeMount(mount: string): string {
 
 /** Reads the host's vitals; a unit or mount that can't be read is left out. */
 export async function readVitals(units: readonly string[]): Promise<Vitals> {
-  const disks = await Promise.all(readMounts().map((mount) => readDisk(mount).catch(() => undefined)));
+  const disks = await Promise.all(
+    readMounts().map((mount) =>
+      askRoom(mount).then(
+        (room) => ({ mount, ...room }),
+        () => undefined,
+      ),
+    ),
+  );
   const [one = 0, five = 0, fifteen = 0] = loadavg();
   return {
     bootId: readBootId(),

@@ -1,13 +1,9 @@
 // Looks at one check's target until the finding is settled or the run has no time left for another look.
+import type { Budget } from '#shared/kit/deadline.ts';
 import type { Check } from '#shared/runbook/schema.ts';
 import type { CheckResult } from '../store/checks.ts';
 import { type Confirmation, judge } from './confirm.ts';
 import type { Probe } from './kinds/probe.ts';
-
-/** What is left of a run's time. */
-export interface Budget {
-  remainingMs(): number;
-}
 
 export interface ObserveDeps {
   probe: Probe;

@@ -1,8 +1,8 @@
 // Looks at every check because somebody asked, besides the schedule.
 import type { CheckView } from '#shared/api/views.ts';
+import { createBudget } from '#shared/kit/deadline.ts';
 import { listLeasedChecks } from '../store/checks.ts';
 import { requireRunbook } from '../store/runbooks.ts';
-import { createBudget } from '../tick/time.ts';
 import { type RunDeps, runDueChecks } from './run.ts';
 import { listCheckViews } from './view.ts';
 

@@ -1,19 +1,13 @@
 // One run of the checks: takes what is due, looks at all of it at the same time, records each as soon as it is settled.
 
 import { randomUUID } from 'node:crypto';
+import type { Budget } from '#shared/kit/deadline.ts';
 import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
 import type { AlertDeps } from '../alert/change.ts';
 import { type ClaimedCheck, claimChecks, releaseCheck, type WantedCheck } from '../store/checks.ts';
 import { dueBefore } from './due.ts';
-import {
-  type Budget,
-  type Look,
-  MAX_LOOK_MS,
-  type ObserveDeps,
-  observe,
-  withDoubtResolved,
-} from './observe.ts';
+import { type Look, MAX_LOOK_MS, type ObserveDeps, observe, withDoubtResolved } from './observe.ts';
 import { recordRun } from './record.ts';
 
 export type RunDeps = AlertDeps & ObserveDeps;

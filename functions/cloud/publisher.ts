@@ -1,6 +1,7 @@
 // Publishes to Pub/Sub. The client is imported and created at the first message.
 import type { PubSub, Topic } from '@google-cloud/pubsub';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { withinMs } from '#shared/kit/deadline.ts';
 import type { WireMessage } from '#shared/signing/message.ts';
 
 export interface Publisher {
@@ -35,7 +36,7 @@ export function createPublisher(projectId: string): Publisher {
       const topic = await openTopic(name);
       try {
         const message = orderingKey === undefined ? { data, attributes } : { data, attributes, orderingKey };
-        return await withDeadline(topic.publishMessage(message));
+        return await withinMs(PUBLISH_TIMEOUT_MS, topic.publishMessage(message));
       } catch (error) {
         // After a failure the client refuses further messages of the key until publishing is resumed.
         if (orderingKey !== undefined) topic.resumePublishing(orderingKey);
@@ -49,19 +50,4 @@ export function createPublisher(projectId: string): Publisher {
       if (client) await (await client).close();
     },
   };
-}
-
-async function withDeadline<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`no answer within ${PUBLISH_TIMEOUT_MS} ms`)),
-      PUBLISH_TIMEOUT_MS,
-    );
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,6 +1,7 @@
 // Wakes those who wait for a command, by PostgreSQL's LISTEN on one connection. Only a shortcut: whoever waits also
 // looks by himself now and then, so a lost connection costs a moment and nothing else.
 import type { Client } from 'pg';
+import { type Bell, createBell } from '#shared/kit/bell.ts';
 import { COMMAND_CHANNEL } from './commands.ts';
 import type { Database } from './database.ts';
 
@@ -16,16 +17,11 @@ export interface CommandListener {
   close(): Promise<void>;
 }
 
-interface Ear {
-  isRung: boolean;
-  ring(): void;
-}
-
 const RECONNECT_DELAY_MS = 1000;
 
 /** A listener that connects when the first one waits. */
 export function createCommandListener(db: Pick<Database, 'dedicatedClient'>): CommandListener {
-  const ears = new Map<string, Set<Ear>>();
+  const bells = new Map<string, Set<Bell>>();
   let client: Client | undefined;
   let retryAtMs = 0;
 
@@ -40,7 +36,7 @@ export function createCommandListener(db: Pick<Database, 'dedicatedClient'>): Co
     const fresh = db.dedicatedClient();
     client = fresh;
     fresh.on('notification', ({ payload }) => {
-      for (const ear of ears.get(payload ?? '') ?? []) ear.ring();
+      for (const bell of bells.get(payload ?? '') ?? []) bell.ring();
     });
     fresh.on('error', () => forget(fresh));
     fresh.on('end', () => forget(fresh));
@@ -56,17 +52,14 @@ export function createCommandListener(db: Pick<Database, 'dedicatedClient'>): Co
   return {
     watch: (id) => {
       connect();
-      const ear: Ear = { isRung: false, ring: () => undefined };
-      ear.ring = () => {
-        ear.isRung = true;
-      };
-      const group = ears.get(id) ?? new Set();
-      ears.set(id, group.add(ear));
+      const bell = createBell();
+      const group = bells.get(id) ?? new Set();
+      bells.set(id, group.add(bell));
       return {
-        next: (timeoutMs, signal) => waitForRing(ear, timeoutMs, signal),
+        next: (timeoutMs, signal) => bell.wait(signal, timeoutMs),
         stop: () => {
-          group.delete(ear);
-          if (group.size === 0 && ears.get(id) === group) ears.delete(id);
+          group.delete(bell);
+          if (group.size === 0 && bells.get(id) === group) bells.delete(id);
         },
       };
     },
@@ -77,23 +70,4 @@ export function createCommandListener(db: Pick<Database, 'dedicatedClient'>): Co
       await open?.end();
     },
   };
-}
-
-async function waitForRing(ear: Ear, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  if (!ear.isRung && !signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, timeoutMs);
-      function done(): void {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-      signal.addEventListener('abort', done);
-      ear.ring = () => {
-        ear.isRung = true;
-        done();
-      };
-    });
-  }
-  ear.isRung = false;
 }

@@ -1,6 +1,8 @@
 // What one call of the scheduler does. The parts don't depend on each other: one that fails is told at the end, and the
 // others are done all the same. Calls at the same time, twice, or after a kill do no harm: whatever changes something
 // takes its own lease or lock.
+
+import { createBudget, withinMs } from '#shared/kit/deadline.ts';
 import { publishOverdue } from '../alert/outbox.ts';
 import { retireAlerts } from '../alert/retire.ts';
 import { settleEndedLines } from '../alert/settle-line.ts';
@@ -19,7 +21,6 @@ import { watchHeartbeats } from '../host/silence.ts';
 import { settleEndedRuns, startDueJobs } from '../schedule/start.ts';
 import { type CurrentRunbook, findRunbook } from '../store/runbooks.ts';
 import { noteTick } from '../store/watching.ts';
-import { createBudget, withinMs } from './time.ts';
 
 export type TickDeps = RequestDeps &
   RunDeps &
@@ -49,7 +50,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   const budget = createBudget(TICK_DEADLINE_MS);
   const run = async ({ name, run: work }: Part): Promise<void> => {
     try {
-      report.did[name] = await withinMs(name, Math.max(0, budget.remainingMs()), work());
+      report.did[name] = await withinMs(Math.max(0, budget.remainingMs()), work());
     } catch (error) {
       report.failures.push({ part: name, error });
     }

@@ -1,8 +1,9 @@
 // The buckets on the disk: one directory each, with `bucket.json`, `objects/` (metadata) and `content/` (bytes).
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncDirectory } from '#shared/kit/durable-file.ts';
 import { BucketRecord } from './bucket-schema.ts';
-import { readJsonFiles, syncDirectory, writeJson } from './disk.ts';
+import { readJsonFiles, writeJson } from './disk.ts';
 import { StorageFault } from './fault.ts';
 import { ObjectRecord } from './object-schema.ts';
 

@@ -1,38 +1,17 @@
 // Files that are either there whole, durably, or not at all.
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { v4 as uuid } from 'uuid';
 import type * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
+import { createDurableFile, moveDurably } from '#shared/kit/durable-file.ts';
 
 /** A file that a kill left here half-written; swept at start. */
 export const PARTIAL_SUFFIX = '.partial';
 
 export async function writeJson(path: string, value: unknown): Promise<void> {
   const partial = `${path}.${uuid()}${PARTIAL_SUFFIX}`;
-  const file = await open(partial, 'wx', 0o600);
-  try {
-    await file.writeFile(JSON.stringify(value));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await createDurableFile(partial, JSON.stringify(value));
   await moveDurably(partial, path);
-}
-
-/** Replaces `to`; the file's bytes must be on the disk already. */
-export async function moveDurably(from: string, to: string): Promise<void> {
-  await rename(from, to);
-  await syncDirectory(dirname(to));
-}
-
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 /** Every `*.json` of a directory, parsed; what a kill left half-written is removed on the way. */

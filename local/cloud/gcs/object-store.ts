@@ -3,9 +3,10 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncDirectory } from '#shared/kit/durable-file.ts';
 import type { Bucket } from './bucket-store.ts';
 import type { Checksums } from './checksum.ts';
-import { syncDirectory, writeJson } from './disk.ts';
+import { writeJson } from './disk.ts';
 import type { EventQueue } from './event-queue.ts';
 import { objectNotFound, StorageFault } from './fault.ts';
 import { createKeyedLock } from './keyed-lock.ts';

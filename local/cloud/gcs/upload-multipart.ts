@@ -1,7 +1,8 @@
 // Uploads in one request: a multipart/related body (RFC 2387) as Google's Node client writes it, the metadata part, then the
 // media part. Google advises it for small objects; larger ones are resumable.
 // cloud.google.com/storage/docs/uploading-objects#uploading-an-object
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { createDurableFile } from '#shared/kit/durable-file.ts';
 import { createChecksummer } from './checksum.ts';
 import { invalid } from './fault.ts';
 import { type Exchange, parseInput, parseJson, readBody, sendJson } from './http-input.ts';
@@ -72,7 +73,7 @@ export async function uploadMultipart(
   assertObjectName(name);
   const path = storage.stagingPath();
   try {
-    await writeDurably(path, media);
+    await createDurableFile(path, media);
     const checksummer = await createChecksummer();
     checksummer.update(media);
     const record = await storage.objects.commit({
@@ -85,15 +86,5 @@ export async function uploadMultipart(
     sendJson(response, 200, toObjectResource(record, bucket.record, baseUrl));
   } finally {
     await rm(path, { force: true });
-  }
-}
-
-async function writeDurably(path: string, bytes: Buffer): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }

@@ -3,7 +3,7 @@ import { runDueChecks } from '#functions/check/run.ts';
 import { runChecksNow } from '#functions/check/run-now.ts';
 import { listCheckViews } from '#functions/check/view.ts';
 import { findRunbook } from '#functions/store/runbooks.ts';
-import { createBudget } from '#functions/tick/time.ts';
+import { createBudget } from '#shared/kit/deadline.ts';
 import { BAD, BLIND, createWorld, GOOD, NO_ROUTE, type Script, type World } from '../tick/world.ts';
 
 let world: World;
