@@ -1,7 +1,7 @@
 // The environment of the functions, parsed. An entry point has only the variables that shared/topology.ts gives it.
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
+import { describeFault } from '#shared/plain-issue.ts';
 import { Secret } from '#shared/secret.ts';
 import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { type EntryPointName, findEntryPoint } from '#shared/topology.ts';
@@ -94,8 +94,7 @@ function find<N extends VariableName>(
   const text = env[name];
   if (text === undefined || text === '') return undefined;
   const parsed = VARIABLES[name]().safeParse(text);
-  const [issue] = parsed.error?.issues ?? [];
-  if (issue) throw fault(name, describeIssue(issue));
+  if (parsed.error) throw fault(name, describeFault(parsed.error));
   return parsed.data as z.infer<ReturnType<Variables[N]>>;
 }
 

@@ -1,5 +1,6 @@
 // What zod found wrong with a value, in words for people: its own texts never reach them.
-import type * as z from 'zod';
+import * as z from 'zod';
+import { messageOf } from './errors.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'a text',
@@ -24,12 +25,30 @@ const ANY_FORM = 'it is not in the form that it must have';
 
 const MOST_TOLD = 10;
 
-/** The first issues, each with its place: `heartbeatEveryMs: it must be a whole number; the file: unknown "hots"`. */
-export function describeIssues(issues: readonly z.core.$ZodIssue[], whole: string): string {
-  return issues
-    .slice(0, MOST_TOLD)
-    .map((issue) => `${issue.path.join('.') || whole}: ${describeIssue(issue)}`)
-    .join('; ');
+/** What zod found: a `ZodError`, or some of one's issues. */
+type Found = Pick<z.ZodError, 'issues'>;
+
+/** Each fault with its place: `heartbeatEveryMs: it must be a whole number`. A fault of the value itself has `whole`, if any. */
+export function listFaults({ issues }: Found, whole = ''): string[] {
+  return issues.map((issue) => {
+    const place = issue.path.join('.') || whole;
+    return place === '' ? describeIssue(issue) : `${place}: ${describeIssue(issue)}`;
+  });
+}
+
+/** The first faults as one text: `heartbeatEveryMs: it must be a whole number; the file: unknown "hots"`. */
+export function describeFaults({ issues }: Found, whole?: string): string {
+  return listFaults({ issues: issues.slice(0, MOST_TOLD) }, whole).join('; ');
+}
+
+/** The first fault alone. */
+export function describeFault({ issues }: Found, whole?: string): string {
+  return describeFaults({ issues: issues.slice(0, 1) }, whole);
+}
+
+/** The faults when zod threw them, else the message: for what reads and parses in one go. */
+export function describeThrown(thrown: unknown, whole: string): string {
+  return thrown instanceof z.ZodError ? describeFaults(thrown, whole) : messageOf(thrown);
 }
 
 /** One issue as the end of a sentence: `it is missing`, `it must be a whole number`. */

@@ -5,9 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import * as z from 'zod';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeThrown } from '#shared/plain-issue.ts';
 import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { REPORTS_TOPIC } from '#shared/topology.ts';
 
@@ -25,8 +25,9 @@ export function readConfig(file: string): AgentConfig {
   try {
     return AgentConfig.parse(parse(readFileSync(file, 'utf8')));
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? describeIssues(cause.issues, 'the file') : messageOf(cause);
-    throw new LamplighterError('invalid-input', `read ${file}: ${detail}`, { cause });
+    throw new LamplighterError('invalid-input', `read ${file}: ${describeThrown(cause, 'the file')}`, {
+      cause,
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import { parseOptions } from '#shared/options.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeFaults } from '#shared/plain-issue.ts';
 import { HAS_ACCOUNTS, PATHS } from '../config/paths.ts';
 import { AGENT_ACCOUNT, ensureAccounts, findAccount, uploadAccount } from '../host/accounts.ts';
 import { MIN_SERVER_MAJOR } from '../host/postgres-programs.ts';
@@ -116,7 +116,7 @@ function readHostName(given: string): HostName {
   if (parsed.success) return parsed.data;
   throw new LamplighterError(
     'invalid-input',
-    `install agent: ${describeIssues(parsed.error.issues, `--host ${given}`)}`,
+    `install agent: ${describeFaults(parsed.error, `--host ${given}`)}`,
   );
 }
 

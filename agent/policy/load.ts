@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import * as z from 'zod';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import { UnitName } from '#shared/names.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeThrown } from '#shared/plain-issue.ts';
 import { Policy } from '#shared/policy/policy.ts';
 import { PATHS } from '../config/paths.ts';
 import { findPathFault, findServiceDirectoryFault } from '../host/trusted-path.ts';
@@ -45,8 +45,7 @@ export function loadPolicy(file: string, host: string): LoadedPolicy {
     refuseIdentityElsewhere(policy);
     return { policy, hash: createHash('sha256').update(bytes).digest('hex') };
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? describeIssues(cause.issues, 'the file') : messageOf(cause);
-    throw new LamplighterError('refused', `read policy ${file}: ${detail}`, {
+    throw new LamplighterError('refused', `read policy ${file}: ${describeThrown(cause, 'the file')}`, {
       hint: `Nothing is allowed on this host until root mends ${file}.`,
       cause,
     });

@@ -2,7 +2,7 @@
 import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { type FinishedReport, OutcomeCode } from '#shared/command/report.ts';
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeFaults } from '#shared/plain-issue.ts';
 import { redact, redactLines } from '../host/redact.ts';
 import type { Procedure, Shortfall, Step, StepContext } from './step.ts';
 import type { StepEntry, StepWriter } from './step-record.ts';
@@ -71,7 +71,7 @@ function isGoodEnd({ phase, ok }: StepEntry): boolean {
 function recall({ output }: Step, { data }: StepEntry): Kept {
   const parsed = output?.safeParse(data);
   if (!parsed?.error) return { data: parsed?.data };
-  return { fault: describeIssues(parsed.error.issues, 'the record') };
+  return { fault: describeFaults(parsed.error, 'the record') };
 }
 
 function outputsOf(kept: ReadonlyMap<Step, Kept>): Outputs {

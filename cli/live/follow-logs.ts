@@ -12,7 +12,7 @@ import {
   RESUME_GRACE_MS,
   ToViewerFrame,
 } from '#shared/live/frames.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
+import { describeFault } from '#shared/plain-issue.ts';
 import { EXIT } from '../exit.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { toJsonLine } from '../output/json.ts';
@@ -54,9 +54,7 @@ export async function followLogs(
 ): Promise<number> {
   const request = LiveRequest.safeParse({ service, ...(lines === undefined ? {} : { lines }) });
   if (!request.success) {
-    const fault = request.error.issues[0];
-    const why = fault ? `${fault.path.join('.')}: ${describeIssue(fault)}` : 'malformed';
-    throw new LamplighterError('invalid-input', `follow logs: ${why}`);
+    throw new LamplighterError('invalid-input', `follow logs: ${describeFault(request.error)}`);
   }
   const client = session.client();
   const ticket = await client.call(ROUTES.followLogs, { body: request.data });

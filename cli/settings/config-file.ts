@@ -3,7 +3,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
+import { describeFault } from '#shared/plain-issue.ts';
 import { Secret } from '#shared/secret.ts';
 
 export const ConfigFile = z.object({
@@ -34,10 +34,9 @@ export function readConfig(path: string): Config {
   const text = readPrivateFile(path, 'config file');
   const parsed = ConfigFile.safeParse(parseJson(text));
   if (!parsed.success) {
-    const fault = parsed.error.issues[0];
     throw new LamplighterError(
       'invalid-input',
-      `read config file ${path}: ${fault?.path.join('.') || 'document'}: ${fault ? describeIssue(fault) : 'malformed'}`,
+      `read config file ${path}: ${describeFault(parsed.error, 'document')}`,
       { hint: 'It holds {"url": "https://…", "token": "…"}.' },
     );
   }

@@ -3,7 +3,7 @@
 import type { TokenView } from '#shared/api/views.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { parseOptions } from '#shared/options.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeFaults } from '#shared/plain-issue.ts';
 import { Role } from '#shared/role.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Database, openDatabase } from '../store/database.ts';
@@ -44,7 +44,7 @@ function parseCommand(args: string[]): AdminCommand {
     Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   );
   if (parsed.success) return parsed.data;
-  const faults = describeIssues(parsed.error.issues, 'command');
+  const faults = describeFaults(parsed.error, 'command');
   throw new LamplighterError('invalid-input', `run admin: ${faults}`, { hint: USAGE });
 }
 

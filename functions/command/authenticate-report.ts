@@ -1,7 +1,7 @@
 // Who said it: a report counts only under a key that its host is enrolled with, and some only under the runner's.
 import { Report } from '#shared/command/report.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeFault } from '#shared/plain-issue.ts';
 import { isSignatureValid, parsePublicKey, type SignedBytes } from '#shared/signing/dsse.ts';
 import { fromWire } from '#shared/signing/message.ts';
 import type { PushMessage } from '../cloud/push.ts';
@@ -43,7 +43,7 @@ function parseReport(payload: Uint8Array): { report: Report } | { fault: string 
     // As the database takes it: a value that can't be stored would send the report again and again.
     const parsed = Report.safeParse(asStored(parseJson(payload)));
     if (parsed.success) return { report: parsed.data };
-    return { fault: describeIssues(parsed.error.issues.slice(0, 1), 'the report') };
+    return { fault: describeFault(parsed.error, 'the report') };
   } catch (error) {
     if (error instanceof LamplighterError && error.code === 'invalid-input') return { fault: error.message };
     throw error;

@@ -7,7 +7,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { findOperation } from '#shared/operations/catalogue.ts';
 import { mayAsk, type OperationDefinition } from '#shared/operations/definition.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
+import { listFaults } from '#shared/plain-issue.ts';
 import { isRoleAtLeast, roleNeededFor } from '#shared/role.ts';
 import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
@@ -55,9 +55,7 @@ function lifetimeMs({ startWithinMs, risk }: OperationDefinition, actor: Actor):
 function parseParams(definition: OperationDefinition, params: unknown): Record<string, unknown> {
   const parsed = definition.params.safeParse(params);
   if (parsed.success) return parsed.data as Record<string, unknown>;
-  const faults = parsed.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'params'}: ${describeIssue(issue)}`,
-  );
+  const faults = listFaults(parsed.error, 'params');
   throw new HttpFault('invalid-input', `ask for ${definition.name}: ${faults.join('; ')}`, {
     errors: faults,
   });

@@ -1,7 +1,7 @@
 // What a report says a command returned, held against what its operation returns. Pure.
 import * as z from 'zod';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
+import { describeFault } from '#shared/plain-issue.ts';
 import { oneLine } from '../one-line.ts';
 import type { CommandRecord } from '../store/commands.ts';
 
@@ -44,15 +44,9 @@ export function understandResult(
   const strict = schema.safeParse(result);
   if (strict.success) return { understood: true, result: strict.data };
   const { issues } = strict.error;
-  const [issue] = issues.filter(({ code }) => code !== 'unrecognized_keys');
-  if (issue) return { understood: false, fault: describeFault(issue) };
+  const faults = issues.filter(({ code }) => code !== 'unrecognized_keys');
+  if (faults.length > 0) return { understood: false, fault: oneLine(describeFault({ issues: faults })) };
   const parsed = schema.safeParse(withoutUnknownKeys(result, issues));
   if (parsed.success) return { understood: true, result: parsed.data };
-  return { understood: false, fault: describeFault(parsed.error.issues[0]) };
-}
-
-function describeFault(issue: z.core.$ZodIssue | undefined): string {
-  const said = issue ? describeIssue(issue) : 'of another form';
-  const path = issue?.path.join('.') ?? '';
-  return oneLine(path === '' ? said : `${path}: ${said}`);
+  return { understood: false, fault: oneLine(describeFault(parsed.error)) };
 }

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type * as z from 'zod';
 import type { PathParams, RouteDefinition } from '#shared/api/route.ts';
 import type { Actor } from '#shared/command/envelope.ts';
-import { describeIssue } from '#shared/plain-issue.ts';
+import { listFaults } from '#shared/plain-issue.ts';
 import type { Role } from '#shared/role.ts';
 import type { TokenScope } from '../token/scope.ts';
 import { HttpFault } from './fault.ts';
@@ -102,9 +102,7 @@ export interface PublicServed {
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) =>
-    issue.path.length === 0 ? describeIssue(issue) : `${issue.path.join('.')}: ${describeIssue(issue)}`,
-  );
+  const faults = listFaults(parsed.error);
   throw new HttpFault('invalid-input', `read ${what}: ${faults.join('; ')}`, {
     errors: faults,
   });

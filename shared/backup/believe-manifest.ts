@@ -1,7 +1,7 @@
 // Whether a manifest is believed: its document, its signature, its form, and which backup it is of. The host asks before it
 // uploads or restores, the control plane before it verifies.
 import type { KeyObject } from 'node:crypto';
-import { describeIssues } from '../plain-issue.ts';
+import { describeFault } from '../plain-issue.ts';
 import { DsseEnvelope, openDsse } from '../signing/dsse.ts';
 import { BackupManifest, MANIFEST_FILE, PART_FILES } from './manifest.ts';
 
@@ -47,7 +47,7 @@ export function believeManifest(text: string, backupId: string, signer?: Manifes
   }
   const parsed = BackupManifest.safeParse(parseJson(Buffer.from(payload).toString('utf8')));
   if (!parsed.success) {
-    const why = describeIssues(parsed.error.issues.slice(0, 1), 'the document');
+    const why = describeFault(parsed.error, 'the document');
     return doubt('form', `not a manifest of a form that this version of Lamplighter reads: ${why}`);
   }
   return judgeSubject(parsed.data, backupId, signer?.host);

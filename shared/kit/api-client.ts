@@ -2,7 +2,7 @@
 import type * as z from 'zod';
 import { type PreparedRequest, prepareRequest, type RouteDefinition, type RouteInput } from '../api/route.ts';
 import { LamplighterError, messageOf } from '../errors.ts';
-import { describeIssue } from '../plain-issue.ts';
+import { describeFault } from '../plain-issue.ts';
 import type { Secret } from '../secret.ts';
 import { problemToError } from './api-problem.ts';
 
@@ -98,10 +98,9 @@ function parseAnswer<A extends z.ZodType>(
   }
   const parsed = answer.safeParse(value);
   if (parsed.success) return parsed.data;
-  const fault = parsed.error.issues[0];
   throw new LamplighterError(
     'internal',
-    `read answer to ${method} ${path}: ${fault?.path.join('.') || 'document'}: ${fault ? describeIssue(fault) : 'malformed'}`,
+    `read answer to ${method} ${path}: ${describeFault(parsed.error, 'document')}`,
     { hint: 'lamp and the control plane may be of different versions.' },
   );
 }

@@ -1,7 +1,7 @@
 // What comes in over HTTP, bounded and parsed before anything acts on it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as z from 'zod';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeFault } from '#shared/plain-issue.ts';
 import { invalid, StorageFault } from './fault.ts';
 import { MAX_JSON_BYTES } from './limits.ts';
 
@@ -18,7 +18,7 @@ export interface Exchange {
 export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw invalid(`Invalid value for ${describeIssues(parsed.error.issues.slice(0, 1), 'request')}`);
+  throw invalid(`Invalid value for ${describeFault(parsed.error, 'request')}`);
 }
 
 /** Chunks of a body; leaving the loop early does not cut the connection, so that the answer can still be sent. */

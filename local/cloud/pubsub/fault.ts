@@ -1,7 +1,7 @@
 // Refusals as gRPC says them.
 import { status } from '@grpc/grpc-js';
 import type * as z from 'zod';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeFaults } from '#shared/plain-issue.ts';
 
 /** An error with a gRPC status code, in the form grpc-js sends. */
 export class GrpcFault extends Error {
@@ -19,7 +19,7 @@ export function invalidArgument(message: string): GrpcFault {
 
 /** A request, or what is to become of a resource, that is not of the form that it must have. */
 export function notOfForm(error: z.ZodError): GrpcFault {
-  return invalidArgument(describeIssues(error.issues, 'the request'));
+  return invalidArgument(describeFaults(error, 'the request'));
 }
 
 /** What Google has and this server has not: refused, so that nobody takes it for done. */

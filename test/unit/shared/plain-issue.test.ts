@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { HostName } from '#shared/names.ts';
-import { describeIssues } from '#shared/plain-issue.ts';
+import { describeFault, describeFaults, describeThrown, listFaults } from '#shared/plain-issue.ts';
 
 const Sample = z.strictObject({
   host: HostName,
@@ -15,6 +15,12 @@ const Sample = z.strictObject({
     .optional(),
   url: z.url().optional(),
 });
+
+function faultsOf(value: unknown): z.ZodError {
+  const { error } = Sample.safeParse(value);
+  if (!error) throw new Error('it is in order');
+  return error;
+}
 
 test.each<[string, unknown, string]>([
   ['a value is missing', {}, 'host: it is missing'],
@@ -34,7 +40,21 @@ test.each<[string, unknown, string]>([
   ['an address is none', { host: 'a', url: 'x' }, 'url: not an address such as https://example.com'],
   ['all of it is a text', 'x', 'the file: it must be a mapping'],
 ])('%s', (_name, value, told) => {
-  const text = describeIssues(Sample.safeParse(value).error?.issues ?? [], 'the file');
+  const text = describeFaults(faultsOf(value), 'the file');
   expect(text).toBe(told);
   expect(text).not.toMatch(/Invalid|expected|received|Too/);
+});
+
+test('several faults are told in their order, the first alone, or as a list', () => {
+  const faults = faultsOf({ host: 'a', everyMs: 1, hots: 1 });
+  expect(describeFaults(faults, 'the file')).toBe(
+    'everyMs: it must be at least 1000; the file: unknown "hots"',
+  );
+  expect(describeFault(faults, 'the file')).toBe('everyMs: it must be at least 1000');
+  expect(listFaults(faults)).toEqual(['everyMs: it must be at least 1000', 'unknown "hots"']);
+});
+
+test('what was thrown is told in its own words unless zod threw it', () => {
+  expect(describeThrown(faultsOf({}), 'the file')).toBe('host: it is missing');
+  expect(describeThrown(new Error('ENOENT'), 'the file')).toBe('ENOENT');
 });
