@@ -48,10 +48,19 @@ export interface AlertChanges {
 }
 
 /**
- * Raises an alert; gives its id. When it already fires, only its latest reason is noted, and nobody gets a message. When as
+ * Raises an alert. When it already fires, only its latest reason is noted, and nobody gets a message. When as
  * many of its condition fire as may, nothing happens. Takes the host's lock.
  */
-export async function raiseAlert(alerts: AlertChanges, symptom: Symptom): Promise<string | undefined> {
+export async function raiseAlert(alerts: AlertChanges, symptom: Symptom): Promise<void> {
+  const raised = await begin(alerts, symptom);
+  if (raised) await fanOut(alerts, raised, 'firing');
+}
+
+/** Raises an alert without telling anybody; undefined when it does not begin to fire. */
+async function begin(
+  alerts: AlertChanges,
+  symptom: Symptom,
+): Promise<Pick<Alert, 'id' | 'level'> | undefined> {
   const { tx, runbook, now } = alerts;
   await lockHostAlerts(tx, symptom.host);
   const firing = await findFiringAlert(tx, symptom);
@@ -69,8 +78,7 @@ export async function raiseAlert(alerts: AlertChanges, symptom: Symptom): Promis
   const level = levelOf(severity, runbook);
   const service = facts.service ?? null;
   await insertAlert(tx, { ...alert, level, service, evidence: [...evidence], firedAt: now });
-  await fanOut(alerts, { id, level }, 'firing');
-  return id;
+  return { id, level };
 }
 
 /** The reason; the last alert that may fire says so in it. Undefined when too many fire already. */
@@ -113,10 +121,12 @@ export async function replaceAlert(
   symptom: Symptom,
 ): Promise<void> {
   // The other one joins first, or the incident would end in between.
-  const id = await raiseAlert(alerts, symptom);
-  if (id !== undefined && replaced.incident !== null)
-    await renameIncident(alerts.tx, replaced.incident, replaced.id, { id, title: symptom.title });
+  const raised = await begin(alerts, symptom);
+  if (raised && replaced.incident !== null)
+    await renameIncident(alerts.tx, replaced.incident, replaced.id, { id: raised.id, title: symptom.title });
   await end(alerts, replaced, resolution);
+  // Told last: what a recipient reads last is what holds.
+  if (raised) await fanOut(alerts, raised, 'firing');
 }
 
 /** The host's lock is held. */

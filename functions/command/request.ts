@@ -7,7 +7,6 @@ import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
 import { findOperation } from '#shared/operations/catalogue.ts';
 import { mayAsk, type OperationDefinition } from '#shared/operations/definition.ts';
-import { listFaults } from '#shared/plain-issue.ts';
 import { isRoleAtLeast, roleNeededFor } from '#shared/role.ts';
 import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
@@ -20,12 +19,12 @@ import {
   shownParams,
 } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
-import { asStored } from '../store/json.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import { findTokenByName } from '../store/tokens.ts';
 import { scopeFault } from '../token/scope.ts';
 import { commandDigest, orderDigest } from './digest.ts';
 import { checkLimits, lockForLimits } from './limits.ts';
+import { storedParams } from './params.ts';
 
 export type RequestDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>;
 
@@ -49,16 +48,6 @@ function lifetimeMs({ startWithinMs, risk }: OperationDefinition, actor: Actor):
   if (startWithinMs !== undefined) return startWithinMs;
   if (actor.kind === 'schedule') return 6 * HOUR_MS;
   return risk === 'read' ? MINUTE_MS : 5 * MINUTE_MS;
-}
-
-/** Parses an operation's parameters. Throws `invalid-input` that names each fault. */
-function parseParams(definition: OperationDefinition, params: unknown): Record<string, unknown> {
-  const parsed = definition.params.safeParse(params);
-  if (parsed.success) return parsed.data as Record<string, unknown>;
-  const faults = listFaults(parsed.error, 'params');
-  throw new HttpFault('invalid-input', `ask for ${definition.name}: ${faults.join('; ')}`, {
-    errors: faults,
-  });
 }
 
 const NO_WEBHOOK =
@@ -102,11 +91,8 @@ export async function requestCommand(
 ): Promise<{ id: CommandId; host: string }> {
   const definition = findOperation(order.operation);
   checkRole(definition, order);
-  const given = asStored(parseParams(definition, order.params));
   const { runbook } = await requireRunbook(deps.db);
-  const params = definition.canonical
-    ? parseParams(definition, definition.canonical(given, { runbook }))
-    : given;
+  const params = storedParams(definition, order.params, runbook);
   const { host } = definition.resolve(params, { runbook });
   const requestedAt = deps.clock();
   await checkScope(deps, order.actor, { operation: definition.name, host });

@@ -130,9 +130,9 @@ async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Prom
     host: record.host,
     now: deps.clock(),
   };
-  const standing = await judgeStanding(tx, question);
-  if (!standing.allowed) return { refusal: standing.reason };
   try {
+    const standing = await judgeStanding(tx, question);
+    if (!standing.allowed) return { refusal: standing.reason };
     const { host, spec } = definition.resolve(params.data, { runbook });
     if (host !== record.host) return { refusal: `the runbook now names host ${host}` };
     return {

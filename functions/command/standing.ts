@@ -11,6 +11,7 @@ import { canonicalJson } from '../store/json.ts';
 import { findTokenByName } from '../store/tokens.ts';
 import { scopeFault } from '../token/scope.ts';
 import { matchWebhookParams } from '../webhook/params.ts';
+import { storedParams } from './params.ts';
 
 export type Standing = { allowed: true; actor: Actor } | { allowed: false; reason: string };
 
@@ -48,7 +49,7 @@ function webhookStanding(question: StandingQuestion): Standing {
   if (!webhook) return refuse(`the runbook has no webhook ${actor.name}`);
   if (webhook.operation !== definition.name)
     return refuse(`webhook ${actor.name} is bound to ${webhook.operation}`);
-  const match = matchWebhookParams(webhook, params);
+  const match = matchWebhookParams(webhook, params, (call) => storedParams(definition, call, runbook));
   return match.ok ? withRole(webhook.role, question) : refuse(match.reason);
 }
 
@@ -57,7 +58,8 @@ function scheduleStanding(question: StandingQuestion): Standing {
   const { actor, definition, params, runbook } = question;
   const isOwnJob = (definition.jobs?.(runbook) ?? []).some(
     (job) =>
-      job.name === actor.name && canonicalJson(definition.params.parse(job.params)) === canonicalJson(params),
+      job.name === actor.name &&
+      canonicalJson(storedParams(definition, job.params, runbook)) === canonicalJson(params),
   );
   if (isOwnJob) return withRole('operator', question);
   return refuse(`the runbook schedules no such ${definition.name} as ${actor.name}`);

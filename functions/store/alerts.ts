@@ -35,7 +35,7 @@ export type Alert = z.infer<typeof Alert>;
 export interface AlertKey {
   condition: string;
   host: string;
-  /** Which check, job, backup …; null when the condition holds once on a host. */
+  /** Which check, job, backup …; null when the condition has one alert for each host. Rows from before conditions may have a hash. */
   subject: string | null;
 }
 

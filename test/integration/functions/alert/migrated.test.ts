@@ -25,7 +25,7 @@ import type { TestDatabase } from '#test/fixtures/postgres.ts';
 
 let database: TestDatabase;
 beforeEach(async () => {
-  database = await createDatabaseBefore('019');
+  database = await createDatabaseBefore('018-s');
 });
 afterEach(() => database.drop());
 
@@ -135,4 +135,26 @@ test('two alerts of one condition can’t fire for the same subject or for none'
     await insert(subject);
     await expect(insert(subject)).rejects.toThrow('alerts_one_firing');
   }
+});
+
+test('audit alerts from before findings had a hash are migrated, whether they fire or not', async () => {
+  const { db } = database;
+  const subjects: readonly [string, string, string | null][] = [
+    ['trail', 'audit-rewritten', 'trail'],
+    ['foreign', 'audit-foreign-object', 'foreign'],
+    ['coverage', 'audit-uncovered', null],
+  ];
+  for (const state of ['firing', 'resolved']) {
+    for (const [subject] of subjects) {
+      await db.query(
+        `INSERT INTO alerts (id, kind, host, subject, state, severity, level, title, reason, fired_at)
+         VALUES (gen_random_uuid(), 'audit', $1, $2, $3, 'P1', 'CRITICAL', 'x', 'x', now())`,
+        [CONTROL_PLANE, subject, state],
+      );
+    }
+  }
+  await migrate(db);
+  const { rows } = await db.query('SELECT condition, subject FROM alerts ORDER BY fired_at');
+  const expected = subjects.map(([, condition, subject]) => ({ condition, subject }));
+  expect(rows).toEqual([...expected, ...expected]);
 });

@@ -25,6 +25,15 @@ const alerts = () =>
     'SELECT subject, state, severity, title, resolution FROM alerts ORDER BY fired_at, subject, title',
   );
 
+/** The event whose message was published last. */
+async function lastTold(): Promise<unknown> {
+  const told = await world.rows(
+    'SELECT d.id, a.title, d.event FROM deliveries d JOIN alerts a ON a.id = alert_id',
+  );
+  const last = told.find(({ id }) => id === world.published.at(-1));
+  return { title: last?.title, event: last?.event };
+}
+
 test.each([
   [10, 10],
   [60, 10],
@@ -84,6 +93,7 @@ test('when the check turns out to fail, that is an alert of its own', async () =
   expect(await world.rows('SELECT number, state, title FROM incidents')).toEqual([
     { number: 1, state: 'open', title: 'port is failing' },
   ]);
+  expect(await lastTold()).toEqual({ title: 'port is failing', event: 'firing' });
 });
 
 test.each<[string, Finding, object[], object]>([

@@ -28,11 +28,27 @@ test('fixed parameters are added', () => {
   });
 });
 
+/** As an operation reads a call: `wait` has a default, and a service may be given by its unit. */
+function storedOf(call: Record<string, unknown>): Record<string, unknown> {
+  const service = call.service === 'app-web.service' ? 'web' : call.service;
+  return { wait: 10, ...call, ...(service === undefined ? {} : { service }) };
+}
+
 test.each<[Record<string, unknown>, boolean]>([
-  [{ service: 'web', lines: 20 }, true],
-  [{ service: 'web', lines: 21 }, false],
-  [{ service: 'nginx', lines: 20 }, false],
-  [{ service: 'web', since: '2026-11-23T10:00:00Z' }, false],
+  [{ service: 'web', lines: 20, wait: 10 }, true],
+  [{ service: 'orchestrator', lines: 20, wait: 10 }, true],
+  [{ lines: 20, wait: 10 }, true],
+  [{ service: 'web', lines: 20, wait: 11 }, false],
+  [{ service: 'web', lines: 21, wait: 10 }, false],
+  [{ service: 'nginx', lines: 20, wait: 10 }, false],
+  [{ service: 'web', lines: 20, wait: 10, since: '2026-11-23T10:00:00Z' }, false],
 ])('stored parameters %j still match: %s', (params, isAllowed) => {
-  expect(matchWebhookParams(webhook, params).ok).toBe(isAllowed);
+  expect(matchWebhookParams(webhook, params, storedOf).ok).toBe(isAllowed);
+});
+
+test.each<[string, Webhook]>([
+  ['fixed', { ...webhook, params: { lines: 20, service: 'app-web.service' }, choose: {} }],
+  ['chosen', { ...webhook, choose: { service: ['orchestrator', 'app-web.service'] } }],
+])('a %s name that the runbook knows by another is stored by that, and matches', (_how, byUnit) => {
+  expect(matchWebhookParams(byUnit, { service: 'web', lines: 20, wait: 10 }, storedOf)).toEqual({ ok: true });
 });
