@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { isAtLeast } from '#shared/severity.ts';
 import type { Deps } from '../deps.ts';
-import { joinIncident, leaveIncident } from '../incident/join.ts';
+import { type IncidentChanges, joinIncident, leaveIncident } from '../incident/join.ts';
 import { levelOf, severityOf } from '../incident/severity.ts';
 import {
   type Alert,
@@ -38,12 +38,9 @@ export interface AlertChange {
   deliveryIds: string[];
 }
 
-/** A transaction in which alerts change, by the runbook in force. */
-export interface AlertChanges {
-  tx: Queryable;
-  runbook: Runbook;
-  now: Date;
-  /** So far. */
+/** A transaction in which alerts change. */
+export interface AlertChanges extends IncidentChanges {
+  /** What has changed so far. */
   changes: AlertChange[];
 }
 
@@ -65,7 +62,7 @@ async function begin(
   await lockHostAlerts(tx, symptom.host);
   const firing = await findFiringAlert(tx, symptom);
   if (firing) {
-    await renewReason(tx, firing, symptom.reason, now);
+    await renewReason(alerts, firing, symptom.reason);
     return undefined;
   }
   const reason = await reasonAmongOthers(tx, symptom);
@@ -73,7 +70,7 @@ async function begin(
   const { condition, kind, host, subject, facts, title, evidence = [] } = symptom;
   const severity = severityOf(symptom, runbook);
   const id = randomUUID();
-  const incident = await joinIncident(tx, { alert: id, host, severity, title, reason }, runbook, now);
+  const incident = await joinIncident(alerts, { alert: id, host, severity, title, reason });
   const alert = { id, condition, kind, host, subject, facts, severity, title, reason, incident };
   const level = levelOf(severity, runbook);
   const service = facts.service ?? null;
@@ -133,7 +130,7 @@ export async function replaceAlert(
 async function end(alerts: AlertChanges, alert: Alert, resolution: string): Promise<void> {
   const { tx, now } = alerts;
   await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
-  if (alert.incident !== null) await leaveIncident(tx, alert.incident, resolution, now);
+  if (alert.incident !== null) await leaveIncident(alerts, alert.incident, resolution);
   await fanOut(alerts, alert, 'resolved');
 }
 

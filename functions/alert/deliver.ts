@@ -110,7 +110,7 @@ async function putBack(
     await releaseDelivery(tx, delivery.id, leaseId, reason);
     if (delivery.event !== 'firing' || ageMs(deps, delivery) < LATE_MS) return [];
     const { runbook } = await requireRunbook(tx);
-    return await tellNext(tx, { delivery, reason, isFinal: false }, runbook, deps.clock());
+    return await tellNext({ tx, runbook, now: deps.clock() }, { delivery, reason, isFinal: false });
   });
   await publishDeliveries(deps, told);
 }
@@ -137,7 +137,7 @@ async function giveUp(
     // Who took a recipient out of the runbook does not want it told.
     if (state === 'withdrawn') return [];
     const { runbook } = await requireRunbook(tx);
-    return await tellNext(tx, { delivery, reason, isFinal: true }, runbook, deps.clock());
+    return await tellNext({ tx, runbook, now: deps.clock() }, { delivery, reason, isFinal: true });
   });
   await publishDeliveries(deps, told);
   return `failed for good: ${reason}`;

@@ -57,7 +57,7 @@ async function settleLost(
   await auditFailure(tx, delivery, error, now);
   const { runbook } = await requireRunbook(tx);
   const isWanted = lookUp(runbook.channels, delivery.channel) !== undefined;
-  return isWanted ? await tellNext(tx, { delivery, reason: error, isFinal: true }, runbook, now) : [];
+  return isWanted ? await tellNext({ tx, runbook, now }, { delivery, reason: error, isFinal: true }) : [];
 }
 
 /** Settles deliveries whose commands have ended; gives how many. */

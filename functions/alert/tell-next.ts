@@ -1,7 +1,6 @@
 // When somebody can't be told of an alert, the next one is: the other recipients of the channel, then the channels after
 // it in the runbook, round to those before it; those that reach people come before logs. Nobody is told twice.
-import type { Runbook } from '#shared/runbook/schema.ts';
-import type { Queryable } from '../store/database.ts';
+import type { IncidentChanges } from '../incident/join.ts';
 import { type Delivery, listDeliveries } from '../store/deliveries.ts';
 import { addDeliveries } from './outbox.ts';
 import { allTargets, isSameTarget, nameOf, type Target } from './target.ts';
@@ -44,12 +43,7 @@ function nextTargets(
 }
 
 /** Adds the deliveries that tell the next ones; they are to be published after the commit. */
-export async function tellNext(
-  tx: Queryable,
-  failure: Failure,
-  runbook: Runbook,
-  now: Date,
-): Promise<string[]> {
+export async function tellNext({ tx, runbook, now }: IncidentChanges, failure: Failure): Promise<string[]> {
   const { delivery, reason, isFinal } = failure;
   if (delivery.event === 'resolved') return [];
   const siblings = await listDeliveries(tx, [delivery.alertId]);

@@ -70,7 +70,7 @@ async function raise(alerts: AlertChanges, { name, check }: Suspect): Promise<vo
   const reason = `no look at it gave a result for ${durationText(patienceMs(check))}, so nobody knows how it is`;
   const about = { check: name, service: check.service };
   const failing = await findFiringAlert(alerts.tx, checkFailing.on(check.host, about));
-  if (failing) return await renewReason(alerts.tx, failing, reason, alerts.now);
+  if (failing) return await renewReason(alerts, failing, reason);
   const evidence = await listEvidence(alerts.tx, name);
   await raiseAlert(alerts, { ...checkUnjudged.on(check.host, about), reason, evidence });
 }

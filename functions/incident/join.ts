@@ -1,5 +1,5 @@
-// How alerts make incidents: the first opens one, others on the same host join it, the last one's end resolves it.
-// Called within the transaction that changes the alert, which holds the host's lock.
+// How alerts make incidents: the first alert of a host opens an incident, others on the same host join it, and the end of the
+// last one resolves it. Called in the transaction that changes the alert, which holds the host's lock.
 import type { Runbook } from '#shared/runbook/schema.ts';
 import type { Severity } from '#shared/severity.ts';
 import { type Alert, countFiringAlerts } from '../store/alerts.ts';
@@ -25,97 +25,81 @@ export interface IncidentCause {
   reason: string;
 }
 
-/** Opens an incident for an alert or joins the host's open one; gives its number. */
-export async function joinIncident(
-  tx: Queryable,
-  cause: IncidentCause,
-  runbook: Runbook,
-  now: Date,
-): Promise<number> {
-  const open = await lockOpenIncident(tx, cause.host);
-  const number = open ? open.number : await openIncident(tx, cause, runbook, now);
-  await appendIncidentEvent(tx, number, {
-    at: now,
-    kind: 'alert-firing',
-    text: `${cause.title}: ${cause.reason}`,
-    actor: null,
-    alert: cause.alert,
-  });
-  if (open && isWorse(cause.severity, open.severity)) await raise(tx, open, cause, runbook, now);
+/** A transaction that changes alerts and incidents, by the runbook in force. */
+export interface IncidentChanges {
+  tx: Queryable;
+  runbook: Runbook;
+  now: Date;
+}
+
+/** Adds a line to an incident's timeline; `alert` is the alert that the line is about. */
+async function addLine(
+  { tx, now: at }: IncidentChanges,
+  incident: number,
+  line: { kind: string; text: string; alert?: string },
+): Promise<void> {
+  await appendIncidentEvent(tx, incident, { ...line, at, actor: null });
+}
+
+/** Opens an incident for an alert, or joins the host's open one; returns its number. */
+export async function joinIncident(changes: IncidentChanges, cause: IncidentCause): Promise<number> {
+  const open = await lockOpenIncident(changes.tx, cause.host);
+  const number = open ? open.number : await openIncident(changes, cause);
+  const text = `${cause.title}: ${cause.reason}`;
+  await addLine(changes, number, { kind: 'alert-firing', text, alert: cause.alert });
+  if (open && isWorse(cause.severity, open.severity)) await raise(changes, open, cause);
   return number;
 }
 
 async function openIncident(
-  tx: Queryable,
+  changes: IncidentChanges,
   { alert, host, severity, title }: IncidentCause,
-  runbook: Runbook,
-  now: Date,
 ): Promise<number> {
+  const { tx, runbook, now } = changes;
   const deadline = respondBy(severity, now, runbook);
   const incident = { host, severity, title, openedAt: now, respondBy: deadline, cause: alert };
   const number = await insertIncident(tx, incident);
-  await appendIncidentEvent(tx, number, {
-    at: now,
-    kind: 'opened',
-    text: `opened as ${severity} on ${host}, respond by ${deadline.toISOString()}`,
-    actor: null,
-  });
+  const text = `opened as ${severity} on ${host}, respond by ${deadline.toISOString()}`;
+  await addLine(changes, number, { kind: 'opened', text });
   return number;
 }
 
 async function raise(
-  tx: Queryable,
+  changes: IncidentChanges,
   open: Incident,
   { alert, severity, title }: IncidentCause,
-  runbook: Runbook,
-  now: Date,
 ): Promise<void> {
+  const { tx, runbook, now } = changes;
   const stricter = respondBy(severity, now, runbook);
   const deadline = stricter < open.respondBy ? stricter : open.respondBy;
   await raiseIncident(tx, open.number, { severity, title, respondBy: deadline, cause: alert });
-  await appendIncidentEvent(tx, open.number, {
-    at: now,
-    kind: 'severity',
-    text: `raised from ${open.severity} to ${severity}, respond by ${deadline.toISOString()}`,
-    actor: null,
-  });
+  const text = `raised from ${open.severity} to ${severity}, respond by ${deadline.toISOString()}`;
+  await addLine(changes, open.number, { kind: 'severity', text });
 }
 
-/** So many lines about changed reasons an alert gets in its incident; `lamp alerts` says the latest all the same. */
+/** Most lines about changed reasons that one alert adds to its incident; `lamp alerts` shows the latest reason all the same. */
 const MAX_REASONS = 20;
 
-/** Notes that an alert of the incident fires for another reason, one line for each reason. */
+/** Notes that an alert of the incident fires for another reason: one line for each reason. */
 export async function noteIncidentReason(
-  tx: Queryable,
+  changes: IncidentChanges,
   incident: number,
   alert: Alert,
   reason: string,
   isSame: (a: string, b: string) => boolean,
-  now: Date,
 ): Promise<void> {
-  const told = await listToldReasons(tx, incident, alert);
+  const told = await listToldReasons(changes.tx, incident, alert);
   if (told.filter(({ kind }) => kind === 'alert-reason').length >= MAX_REASONS) return;
   if (told.some((event) => isSame(event.reason, reason))) return;
   const text = `${alert.title}: ${reason}`;
-  await appendIncidentEvent(tx, incident, {
-    at: now,
-    kind: 'alert-reason',
-    text,
-    actor: null,
-    alert: alert.id,
-  });
+  await addLine(changes, incident, { kind: 'alert-reason', text, alert: alert.id });
 }
 
-/** Notes that one of an incident's alerts has ended, and resolves the incident when it was the last. */
-export async function leaveIncident(tx: Queryable, incident: number, text: string, now: Date): Promise<void> {
-  await appendIncidentEvent(tx, incident, { at: now, kind: 'alert-resolved', text, actor: null });
-  if ((await countFiringAlerts(tx, incident)) > 0) return;
-  if (await markResolved(tx, incident, now)) {
-    await appendIncidentEvent(tx, incident, {
-      at: now,
-      kind: 'resolved',
-      text: 'resolved: no alert is firing any more',
-      actor: null,
-    });
+/** Notes that one of an incident's alerts has ended, and resolves the incident when that alert was the last. */
+export async function leaveIncident(changes: IncidentChanges, incident: number, text: string): Promise<void> {
+  await addLine(changes, incident, { kind: 'alert-resolved', text });
+  if ((await countFiringAlerts(changes.tx, incident)) > 0) return;
+  if (await markResolved(changes.tx, incident, changes.now)) {
+    await addLine(changes, incident, { kind: 'resolved', text: 'resolved: no alert is firing any more' });
   }
 }
