@@ -3,7 +3,8 @@ import { incidentName } from '../incident/name.ts';
 import type { Alert } from '../store/alerts.ts';
 import type { AlertEvent } from '../store/deliveries.ts';
 import type { Incident } from '../store/incidents.ts';
-import { nextSteps } from './next-steps.ts';
+import type { NextStep } from './condition.ts';
+import { findCondition } from './conditions.ts';
 import { durationText, subjectOf, summaryOf } from './text.ts';
 
 export interface MailFacts {
@@ -117,4 +118,14 @@ function escapeHtml(text: string): string {
 
 function instant(at: Date): string {
   return `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** The commands with which whoever reads the alert can go on: first acknowledge, then look, then act. */
+export function nextSteps(alert: Alert): NextStep[] {
+  const take =
+    alert.incident === null
+      ? []
+      : [{ command: `lamp ack ${incidentName(alert.incident)}`, purpose: 'say that you are on it' }];
+  const own = findCondition(alert)?.nextSteps(alert) ?? [];
+  return [...take, { command: 'lamp status', purpose: 'see everything at once' }, ...own];
 }

@@ -1,6 +1,6 @@
 // The states of a check, and when one leads to another: enough verdicts in a row that speak against it. Pure.
 import type { CheckState } from '#shared/states.ts';
-import type { Verdict } from './kinds/verdict.ts';
+import type { Verdict } from './kinds/look-result.ts';
 
 /** What is held of a check between looks. */
 export interface Confirmation {
@@ -17,9 +17,9 @@ export interface Thresholds {
   successThreshold: number;
 }
 
-/** `isSettled`: another look now would not be needed. */
+/** `isDecided`: another look now would not be needed. */
 export interface Judgement extends Confirmation {
-  isSettled: boolean;
+  isDecided: boolean;
 }
 
 /**
@@ -27,13 +27,13 @@ export interface Judgement extends Confirmation {
  * unknown verdict confirms nothing and ends the run, since looking again would be as blind.
  */
 export function judge({ confirmed, streak }: Confirmation, verdict: Verdict, terms: Thresholds): Judgement {
-  if (verdict === 'unknown') return { state: 'unknown', confirmed, streak, isSettled: true };
+  if (verdict === 'unknown') return { state: 'unknown', confirmed, streak, isDecided: true };
   const reached = verdict === 'good' ? 'passing' : 'failing';
   const against = confirmed === reached ? 0 : streak + 1;
   if (against === 0 || against >= neededFor(confirmed, verdict, terms)) {
-    return { state: reached, confirmed: reached, streak: 0, isSettled: true };
+    return { state: reached, confirmed: reached, streak: 0, isDecided: true };
   }
-  return { state: confirmed ?? 'unknown', confirmed, streak: against, isSettled: false };
+  return { state: confirmed ?? 'unknown', confirmed, streak: against, isDecided: false };
 }
 
 function neededFor(confirmed: Confirmation['confirmed'], verdict: 'good' | 'bad', terms: Thresholds): number {

@@ -1,12 +1,13 @@
-// Looks at one check's target until the finding is settled or the run has no time left for another look.
+// Looks at one check's target until its state is decided or the run has no time left for another look.
 import type { Budget } from '#shared/kit/deadline.ts';
 import type { Check } from '#shared/runbook/schema.ts';
 import type { CheckResult } from '../store/checks.ts';
 import { type Confirmation, judge } from './confirm.ts';
-import type { Probe } from './kinds/probe.ts';
+import type { LookAtTarget } from './kinds/look.ts';
+import type { LookResult } from './kinds/look-result.ts';
 
 export interface ObserveDeps {
-  probe: Probe;
+  look: LookAtTarget;
   clock: () => Date;
   sleep: (ms: number) => Promise<unknown>;
 }
@@ -17,38 +18,41 @@ export interface Target {
   confirmation: Confirmation;
 }
 
-/** One look: `isPerhapsOurs` as in a finding. */
-export interface Look extends CheckResult {
-  isPerhapsOurs: boolean;
+/** One look, and when it ended. */
+export interface Look extends LookResult {
+  at: Date;
 }
 
 /** No look takes longer, whatever the check allows: the tick must end. */
 export const MAX_LOOK_MS = 40_000;
 
-/** Gives all looks, at least one. */
+/** Returns all looks, at least one. */
 export async function observe(
-  { probe, clock, sleep }: ObserveDeps,
+  { look, clock, sleep }: ObserveDeps,
   { check, address, confirmation }: Target,
   budget: Budget,
 ): Promise<Look[]> {
   const timeoutMs = Math.min(check.timeoutMs, MAX_LOOK_MS);
   const looks: Look[] = [];
   for (let current = confirmation; ; ) {
-    const { verdict, reason, latencyMs, isPerhapsOurs = false } = await probe(check, address, timeoutMs);
-    looks.push({ at: clock(), verdict, reason, latencyMs, isPerhapsOurs });
-    const judgement = judge(current, verdict, check);
-    if (judgement.isSettled) return looks;
+    const result = await look(check, address, timeoutMs);
+    looks.push({ ...result, at: clock() });
+    const judgement = judge(current, result.verdict, check);
+    if (judgement.isDecided) return looks;
     if (budget.remainingMs() < check.recheckDelayMs + timeoutMs) return looks;
     await sleep(check.recheckDelayMs);
     current = judgement;
   }
 }
 
-/** The looks as they count once the whole run is known: when nothing got through, doubtful ones were our own blindness. */
+/**
+ * The results as they count once the whole run is known. When no look of the run got through, a doubtful result says
+ * nothing about the target.
+ */
 export function withDoubtResolved(looks: readonly Look[], isBlind: boolean): CheckResult[] {
   return looks.map(({ at, verdict, reason, latencyMs, isPerhapsOurs }) => ({
     at,
-    verdict: isPerhapsOurs && isBlind ? 'unknown' : verdict,
+    verdict: isPerhapsOurs === true && isBlind ? 'unknown' : verdict,
     reason,
     latencyMs,
   }));

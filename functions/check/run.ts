@@ -6,7 +6,6 @@ import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
 import type { AlertDeps } from '../alert/change.ts';
 import { type ClaimedCheck, claimChecks, releaseCheck, type WantedCheck } from '../store/checks.ts';
-import { dueBefore } from './due.ts';
 import { type Look, MAX_LOOK_MS, type ObserveDeps, observe, withDoubtResolved } from './observe.ts';
 import { recordRun } from './record.ts';
 
@@ -70,6 +69,17 @@ function wantedChecks(runbook: Runbook, now: Date, notSince: Date | undefined): 
     dueBefore: notSince ?? dueBefore(check, false, now),
     dueBeforeTroubled: notSince ?? dueBefore(check, true, now),
   }));
+}
+
+/** A check that fails, or was not settled, is looked at this often even when it is otherwise looked at rarely. */
+const TROUBLED_EVERY_S = 60;
+/** Ticks come a little early or late: without this a check of every minute would now and then wait for two. */
+const MAX_EARLY_MS = 5000;
+
+/** A check that last ran at or before this time is due. */
+export function dueBefore(check: Pick<Check, 'everyS'>, isTroubled: boolean, now: Date): Date {
+  const everyMs = (isTroubled ? Math.min(check.everyS, TROUBLED_EVERY_S) : check.everyS) * 1000;
+  return new Date(now.getTime() - everyMs + Math.min(MAX_EARLY_MS, everyMs / 10));
 }
 
 function toJob(state: ClaimedCheck, runbook: Runbook): Job[] {

@@ -1,8 +1,10 @@
-// Commands: ask for one, list them, follow one.
-
+// Commands: ask for one, list them, follow one; and the catalogue of operations that can be asked for.
+import * as z from 'zod';
 import { ROUTES } from '#shared/api/routes.ts';
-import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import type { OperationView } from '#shared/api/views.ts';
+import { CATALOGUE, lookUpOperation } from '#shared/operations/catalogue.ts';
 import { isOffered } from '#shared/operations/definition.ts';
+import { roleNeededFor } from '#shared/role.ts';
 import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
 import { type Served, serve } from '../http/route.ts';
@@ -45,4 +47,19 @@ export function commandRoutes(
       return { ...detail, command: showCommand(detail.command, actor.role, scope) };
     }),
   ];
+}
+
+function operationViews(): OperationView[] {
+  return CATALOGUE.filter(isOffered).map((definition) => ({
+    name: definition.name,
+    summary: definition.summary,
+    risk: definition.risk,
+    role: roleNeededFor(definition),
+    params: { ...z.toJSONSchema(definition.params, { io: 'input', unrepresentable: 'any' }) },
+  }));
+}
+
+/** The route of the catalogue: the operations that can be asked for, with the JSON Schema of their parameters. */
+export function operationRoutes(): Served[] {
+  return [serve(ROUTES.listOperations, () => Promise.resolve(operationViews()))];
 }

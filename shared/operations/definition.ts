@@ -26,7 +26,7 @@ export interface ScheduledOrder {
   params: Record<string, unknown>;
 }
 
-/** What the control plane does once an operation's end is recorded; functions/command/report-effects.ts has each. */
+/** What the control plane does once an operation's end is recorded; functions/command/report-handler.ts has each. */
 export type ReportEffect = 'record-backup' | 'settle-line';
 
 export type PolicyVerdict =

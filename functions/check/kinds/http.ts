@@ -6,8 +6,7 @@ import { parseJsonPath } from '#shared/runbook/json-path.ts';
 import type { HttpCheck } from '#shared/runbook/schema.ts';
 import { oneLine } from '../../one-line.ts';
 import { parseCodings, unpackBody } from './body-coding.ts';
-import { hasValueAt } from './json-path.ts';
-import { attemptTimeoutMs, type Finding, findingOf, roundMs } from './verdict.ts';
+import { attemptTimeoutMs, failedLook, type LookResult, roundMs } from './look-result.ts';
 
 export interface HttpTarget {
   address: string;
@@ -37,7 +36,7 @@ function urlOf(template: string, address: string): URL | undefined {
 }
 
 /** Asks once. Never rejects. */
-export async function probeHttp({ address, check, timeoutMs }: HttpTarget): Promise<Finding> {
+export async function lookHttp({ address, check, timeoutMs }: HttpTarget): Promise<LookResult> {
   const url = urlOf(check.url, address);
   if (!url) return notAsked(`not a URL: ${oneLine(check.url)}`);
   if (check.jsonPath !== undefined && !parseJsonPath(check.jsonPath)) {
@@ -47,7 +46,7 @@ export async function probeHttp({ address, check, timeoutMs }: HttpTarget): Prom
   return 'verdict' in answer ? answer : judgeAnswer(answer, check);
 }
 
-function notAsked(reason: string): Finding {
+function notAsked(reason: string): LookResult {
   return { verdict: 'unknown', reason: `the check can't be made: ${reason}`, latencyMs: null };
 }
 
@@ -63,14 +62,14 @@ function open(url: URL, timeoutMs: number): ClientRequest {
   return url.protocol === 'https:' ? requestHttps(url, options) : requestHttp(url, options);
 }
 
-/** The answer with its body up to the limit, or a finding when there was none in time. */
-function ask(url: URL, timeoutMs: number): Promise<Answer | Finding> {
+/** The answer with its body up to the limit, or a result without an answer when none came in time. */
+function ask(url: URL, timeoutMs: number): Promise<Answer | LookResult> {
   const target = url.hostname.replace(/^\[|\]$/g, '');
   return new Promise((resolve) => {
     const startedAt = performance.now();
     let missing = 'connection';
     const request = open(url, timeoutMs);
-    const finish = (outcome: Answer | Finding): void => {
+    const finish = (outcome: Answer | LookResult): void => {
       clearTimeout(timer);
       resolve(outcome);
       request.destroy();
@@ -90,7 +89,7 @@ function ask(url: URL, timeoutMs: number): Promise<Answer | Finding> {
       missing = 'end of the answer';
       collect(response, startedAt, finish);
     });
-    request.on('error', (error) => finish(findingOf(error, target)));
+    request.on('error', (error) => finish(failedLook(error, target)));
     request.end();
   });
 }
@@ -98,7 +97,7 @@ function ask(url: URL, timeoutMs: number): Promise<Answer | Finding> {
 function collect(
   response: IncomingMessage,
   startedAt: number,
-  finish: (outcome: Answer | Finding) => void,
+  finish: (outcome: Answer | LookResult) => void,
 ): void {
   const parts: Buffer[] = [];
   let bytes = 0;
@@ -124,7 +123,7 @@ function collect(
 }
 
 /** Holds an answer against the check; the first expectation that fails is the reason. */
-function judgeAnswer(answer: Answer, check: HttpCheck): Finding {
+function judgeAnswer(answer: Answer, check: HttpCheck): LookResult {
   const { status, latencyMs } = answer;
   const fault = statusFault(answer, check) ?? bodyFault(answer, check);
   if (fault !== undefined) return { verdict: 'bad', reason: fault, latencyMs };
@@ -182,4 +181,17 @@ function parseJson(text: string): { value: unknown } | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** True when the value is there and not null. Only own keys of objects and elements of arrays count. */
+export function hasValueAt(value: unknown, steps: readonly (string | number)[]): boolean {
+  let current = value;
+  for (const step of steps) {
+    if (typeof current !== 'object' || current === null) return false;
+    if (typeof step === 'number' && !Array.isArray(current)) return false;
+    const entry = Object.getOwnPropertyDescriptor(current, step);
+    if (!entry) return false;
+    current = entry.value;
+  }
+  return current !== null && current !== undefined;
 }

@@ -1,25 +1,25 @@
-// What one look at a target gave: every kind of check answers with this.
+// The result of one look at a target, for every kind of check.
 
 import { oneLine } from '../../one-line.ts';
 
 /** `unknown`: the watcher itself could not look, which says nothing about the target. */
 export type Verdict = 'good' | 'bad' | 'unknown';
 
-export interface Finding {
+export interface LookResult {
   verdict: Verdict;
   /** Why, for people: `status 502, expected 200`. One line. */
   reason: string;
-  /** From the beginning to the end of the look; null when there was no answer. */
+  /** From the beginning to the end of the look; null without an answer. */
   latencyMs: number | null;
   /**
-   * True for a bad finding that the watcher's own broken network would give too (no route, no DNS). It counts as
-   * unknown unless another check of the same run got through.
+   * True for a bad verdict that the watcher's own broken network would cause too (no route, no DNS). The verdict counts
+   * as unknown unless another check of the same run got through.
    */
   isPerhapsOurs?: boolean;
 }
 
-/** A finding without an answer, from what the network stack threw. */
-export function findingOf(error: unknown, target: string): Finding {
+/** The result of a look that got no answer, from the error of the network stack. */
+export function failedLook(error: unknown, target: string): LookResult {
   const code = codeOf(error);
   if (OWN_FAULTS.has(code)) {
     return { verdict: 'unknown', reason: `the watcher could not look: ${code}`, latencyMs: null };
@@ -41,7 +41,7 @@ const OWN_FAULTS = new Set([
   'EPERM',
 ]);
 
-function perhapsOurs(reason: string): Finding {
+function perhapsOurs(reason: string): LookResult {
   return { verdict: 'bad', reason, latencyMs: null, isPerhapsOurs: true };
 }
 

@@ -1,6 +1,6 @@
 // TCP checks: good when the port takes a connection in time.
 import { connect } from 'node:net';
-import { attemptTimeoutMs, type Finding, findingOf, roundMs } from './verdict.ts';
+import { attemptTimeoutMs, failedLook, type LookResult, roundMs } from './look-result.ts';
 
 export interface TcpTarget {
   address: string;
@@ -9,15 +9,15 @@ export interface TcpTarget {
 }
 
 /** Connects once and hangs up. Never rejects. */
-export function probeTcp({ address, port, timeoutMs }: TcpTarget): Promise<Finding> {
+export function lookTcp({ address, port, timeoutMs }: TcpTarget): Promise<LookResult> {
   return new Promise((resolve) => {
     const startedAt = performance.now();
     const autoSelectFamilyAttemptTimeout = attemptTimeoutMs(timeoutMs);
     const socket = connect({ host: address, port, autoSelectFamilyAttemptTimeout });
-    const finish = (finding: Finding): void => {
+    const finish = (result: LookResult): void => {
       clearTimeout(timer);
       socket.destroy();
-      resolve(finding);
+      resolve(result);
     };
     // The socket's own time-out does not cover the look-up of the name.
     const timer = setTimeout(
@@ -29,6 +29,6 @@ export function probeTcp({ address, port, timeoutMs }: TcpTarget): Promise<Findi
       finish({ verdict: 'good', reason: `connected in ${latencyMs} ms`, latencyMs });
     });
     // Stays after the end: a late error of a destroyed socket must not end the process.
-    socket.on('error', (error) => finish(findingOf(error, address)));
+    socket.on('error', (error) => finish(failedLook(error, address)));
   });
 }

@@ -12,7 +12,7 @@ import {
 } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MAX_UNPACKED_BYTES } from '#functions/check/kinds/body-coding.ts';
-import { probeHttp } from '#functions/check/kinds/http.ts';
+import { lookHttp } from '#functions/check/kinds/http.ts';
 import type { HttpCheck } from '#shared/runbook/schema.ts';
 
 const open: Server[] = [];
@@ -29,7 +29,7 @@ async function listen(server: Server, port = 0): Promise<number> {
 
 async function ask(port: number, expectation: Partial<HttpCheck>) {
   const check = { url: `http://{address}:${port}/`, status: 200, ...expectation };
-  return await probeHttp({ address: '127.0.0.1', check, timeoutMs: 60_000 });
+  return await lookHttp({ address: '127.0.0.1', check, timeoutMs: 60_000 });
 }
 
 const packed =

@@ -5,8 +5,8 @@ import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
-import { MAX_CHECKED_BODY_BYTES, probeHttp } from '#functions/check/kinds/http.ts';
-import { probeTcp } from '#functions/check/kinds/tcp.ts';
+import { lookHttp, MAX_CHECKED_BODY_BYTES } from '#functions/check/kinds/http.ts';
+import { lookTcp } from '#functions/check/kinds/tcp.ts';
 import type { HttpCheck } from '#shared/runbook/schema.ts';
 import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 import { SELF_SIGNED } from './self-signed.ts';
@@ -40,7 +40,7 @@ async function freePort(): Promise<number> {
 type Expectation = Partial<HttpCheck>;
 async function ask(port: number, expectation: Expectation = {}, timeoutMs = PATIENCE_MS, scheme = 'http') {
   const check = { url: `${scheme}://{address}:${port}/api`, status: 200, ...expectation };
-  return await probeHttp({ address: '127.0.0.1', check, timeoutMs });
+  return await lookHttp({ address: '127.0.0.1', check, timeoutMs });
 }
 
 const json =
@@ -135,10 +135,10 @@ describe('an HTTP check', () => {
   test.each(ANSWERS)('tells %s', async (_name, listener, expectation, verdict, reason) => {
     const port = await listen(createHttp(listener));
     const awaitedMs = /within (\d+) ms/.exec(String(reason))?.[1];
-    const finding = await ask(port, expectation, Number(awaitedMs ?? PATIENCE_MS));
-    expect(finding.verdict).toBe(verdict);
-    if (typeof reason === 'string') expect(finding.reason).toBe(reason);
-    else expect(finding.reason).toMatch(reason);
+    const result = await ask(port, expectation, Number(awaitedMs ?? PATIENCE_MS));
+    expect(result.verdict).toBe(verdict);
+    if (typeof reason === 'string') expect(result.reason).toBe(reason);
+    else expect(result.reason).toMatch(reason);
   });
 
   test('tells a refused connection', async () => {
@@ -156,10 +156,10 @@ describe('an HTTP check', () => {
 
   test('tells an unknown name and does not call it the watcher’s fault', async () => {
     const check = { url: 'http://no-such-host.invalid/', status: 200 };
-    const finding = await probeHttp({ address: 'x', check, timeoutMs: PATIENCE_MS });
+    const result = await lookHttp({ address: 'x', check, timeoutMs: PATIENCE_MS });
     // Without any resolver the answer is EAI_AGAIN, which may be the watcher's own trouble.
-    expect(finding.reason).toMatch(/name no-such-host\.invalid (not found|could not be resolved)/);
-    expect(finding.verdict).toBe('bad');
+    expect(result.reason).toMatch(/name no-such-host\.invalid (not found|could not be resolved)/);
+    expect(result.verdict).toBe('bad');
   });
 
   test('reads no more than the limit of a body', async () => {
@@ -191,7 +191,7 @@ describe('an HTTP check', () => {
       await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
       const { port } = server.address() as AddressInfo;
       const check = { url: `http://{address}:${port}/`, status: 200, bodyContains: 'lamplighter-watch' };
-      expect(await probeHttp({ address: '::1', check, timeoutMs: PATIENCE_MS })).toMatchObject({
+      expect(await lookHttp({ address: '::1', check, timeoutMs: PATIENCE_MS })).toMatchObject({
         verdict: 'good',
       });
       expect(calls).toBe(1);
@@ -224,14 +224,14 @@ function isStopped(pid = 0): boolean {
 describe('a TCP check', () => {
   test('is good when the port takes connections', async () => {
     const port = await listen(createTcp(() => undefined));
-    const finding = await probeTcp({ address: '127.0.0.1', port, timeoutMs: PATIENCE_MS });
-    expect(finding).toMatchObject({ verdict: 'good' });
-    expect(finding.latencyMs).toBeGreaterThanOrEqual(0);
+    const result = await lookTcp({ address: '127.0.0.1', port, timeoutMs: PATIENCE_MS });
+    expect(result).toMatchObject({ verdict: 'good' });
+    expect(result.latencyMs).toBeGreaterThanOrEqual(0);
   });
 
   test('tells a refused connection', async () => {
-    const finding = await probeTcp({ address: '127.0.0.1', port: await freePort(), timeoutMs: PATIENCE_MS });
-    expect(finding).toEqual({ verdict: 'bad', reason: 'connect refused', latencyMs: null });
+    const result = await lookTcp({ address: '127.0.0.1', port: await freePort(), timeoutMs: PATIENCE_MS });
+    expect(result).toEqual({ verdict: 'bad', reason: 'connect refused', latencyMs: null });
   });
 
   test('tells a target that swallows packets', async () => {
@@ -247,9 +247,9 @@ describe('a TCP check', () => {
       for (const socket of crowd) socket.on('error', () => undefined);
       // Two are taken into the backlog, the others are dropped.
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const finding = await probeTcp({ address: '127.0.0.1', port, timeoutMs: 300 });
+      const result = await lookTcp({ address: '127.0.0.1', port, timeoutMs: 300 });
       for (const socket of crowd) socket.destroy();
-      expect(finding).toEqual({ verdict: 'bad', reason: 'no connection within 300 ms', latencyMs: null });
+      expect(result).toEqual({ verdict: 'bad', reason: 'no connection within 300 ms', latencyMs: null });
     } finally {
       child.kill('SIGKILL');
     }

@@ -151,7 +151,7 @@ test('a check without time left is given back and stays due', async () => {
 test('a run that was killed leaves its checks to the next once the lease has ended', async () => {
   const stuck = new Promise<never>(() => undefined);
   const current = await findRunbook(world.db);
-  void runDueChecks({ ...world.deps, probe: () => stuck }, current!.runbook, {
+  void runDueChecks({ ...world.deps, look: () => stuck }, current!.runbook, {
     budget: createBudget(45_000),
   });
   await expect
@@ -167,7 +167,7 @@ test('results of a run that lost its lease are dropped', async () => {
   let finish: (() => void) | undefined;
   const current = await findRunbook(world.db);
   const late = runDueChecks(
-    { ...world.deps, probe: () => new Promise((resolve) => (finish = () => resolve(BLIND))) },
+    { ...world.deps, look: () => new Promise((resolve) => (finish = () => resolve(BLIND))) },
     { ...current!.runbook, checks: { port: current!.runbook.checks.port! } },
     { budget: createBudget(45_000) },
   );
@@ -221,7 +221,7 @@ test('run now waits for a run that holds a check', async () => {
   const current = await findRunbook(world.db);
   let release: (() => void) | undefined;
   const holding = runDueChecks(
-    { ...world.deps, probe: () => new Promise((resolve) => (release = () => resolve(GOOD))) },
+    { ...world.deps, look: () => new Promise((resolve) => (release = () => resolve(GOOD))) },
     { ...current!.runbook, checks: { port: current!.runbook.checks.port! } },
     { budget: createBudget(45_000) },
   );

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { changeAlerts, raiseAlert } from '#functions/alert/change.ts';
 import { checkUnjudged } from '#functions/check/conditions.ts';
-import type { Finding } from '#functions/check/kinds/verdict.ts';
+import type { LookResult } from '#functions/check/kinds/look-result.ts';
 import { patienceMs } from '#functions/check/unjudged.ts';
 import { requireRunbook } from '#functions/store/runbooks.ts';
 import { runTick } from '#functions/tick/tick.ts';
@@ -96,7 +96,7 @@ test('when the check turns out to fail, that is an alert of its own', async () =
   expect(await lastTold()).toEqual({ title: 'port is failing', event: 'firing' });
 });
 
-test.each<[string, Finding, object[], object]>([
+test.each<[string, LookResult, object[], object]>([
   [
     'ends with the one that fails',
     BAD,
@@ -114,14 +114,14 @@ test.each<[string, Finding, object[], object]>([
   ],
 ])(
   'an alert that was raised under another wording of its title %s',
-  async (_how, finding, after, incident) => {
+  async (_how, result, after, incident) => {
     const { runbook } = await requireRunbook(world.db);
     const unjudged = checkUnjudged.on('web-1', { check: 'port' });
     const reworded = { ...unjudged, title: 'nobody knows how port is', reason: BLIND.reason };
     await changeAlerts(world.deps, runbook, (alerts) => raiseAlert(alerts, reworded));
     await minutes(12, { port: BLIND });
     expect(await alerts()).toMatchObject([{ state: 'firing', title: reworded.title }]);
-    await minutes(1, { port: finding });
+    await minutes(1, { port: result });
     expect(await alerts()).toMatchObject(after);
     expect(await world.rows('SELECT number, state, title FROM incidents')).toEqual([incident]);
   },
@@ -141,7 +141,7 @@ test('a failure that is known stays what it is while nobody can look, which is i
 
 test('a check that runs never get to is told, one whose runs end halfway too', async () => {
   await minutes(1, {});
-  const ticks = { ...world.deps, probe: () => Promise.reject(new Error('the probe broke')) };
+  const ticks = { ...world.deps, look: () => Promise.reject(new Error('the look broke')) };
   for (let minute = 0; minute < 12; minute++) {
     world.pass(60);
     await runTick(ticks);

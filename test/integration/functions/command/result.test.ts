@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { recordReport } from '#functions/command/record-report.ts';
-import { runReportEffect } from '#functions/command/report-effects.ts';
+import { runReportEffect } from '#functions/command/report-handler.ts';
 import { listAudit } from '#functions/store/audit.ts';
 import { findBackupsById } from '#functions/store/backups.ts';
 import { findCommand } from '#functions/store/commands.ts';

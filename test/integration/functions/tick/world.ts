@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { DeliveryMessage } from '#functions/alert/outbox.ts';
 import { VerificationOrder } from '#functions/backup/request.ts';
-import type { Probe } from '#functions/check/kinds/probe.ts';
-import type { Finding } from '#functions/check/kinds/verdict.ts';
+import type { LookAtTarget } from '#functions/check/kinds/look.ts';
+import type { LookResult } from '#functions/check/kinds/look-result.ts';
 import { createLog } from '#functions/log.ts';
 import { insertRunbook } from '#functions/store/runbooks.ts';
 import type { TickDeps } from '#functions/tick/tick.ts';
@@ -12,10 +12,19 @@ import { createTestDatabase } from '#test/fixtures/postgres.ts';
 
 const START = new Date('2026-11-23T09:00:00.000Z');
 
-export const GOOD: Finding = { verdict: 'good', reason: 'status 200 in 3 ms', latencyMs: 3 };
-export const BAD: Finding = { verdict: 'bad', reason: 'status 502, expected 200', latencyMs: 4 };
-export const BLIND: Finding = { verdict: 'unknown', reason: 'the watcher could not look', latencyMs: null };
-export const NO_ROUTE: Finding = { verdict: 'bad', reason: 'no route', latencyMs: null, isPerhapsOurs: true };
+export const GOOD: LookResult = { verdict: 'good', reason: 'status 200 in 3 ms', latencyMs: 3 };
+export const BAD: LookResult = { verdict: 'bad', reason: 'status 502, expected 200', latencyMs: 4 };
+export const BLIND: LookResult = {
+  verdict: 'unknown',
+  reason: 'the watcher could not look',
+  latencyMs: null,
+};
+export const NO_ROUTE: LookResult = {
+  verdict: 'bad',
+  reason: 'no route',
+  latencyMs: null,
+  isPerhapsOurs: true,
+};
 
 export const RUNBOOK = `
 version: 1
@@ -45,8 +54,8 @@ export const WITH_BACKUP = `${RUNBOOK}
 backup: { host: web-1, database: analytics, schedule: "0 2 * * *", maxAgeHours: 26 }
 `;
 
-/** What the targets answer: one finding for good, or several in turn, the last of them for good. */
-export type Script = Record<string, Finding | Finding[]>;
+/** What the targets answer: one result for good, or several in turn, the last of them for good. */
+export type Script = Record<string, LookResult | LookResult[]>;
 
 export async function createWorld(runbook = RUNBOOK) {
   const database = await createTestDatabase();
@@ -87,7 +96,7 @@ export async function createWorld(runbook = RUNBOOK) {
       ),
     deps: undefined as unknown as TickDeps,
   };
-  const probe: Probe = (check) => {
+  const look: LookAtTarget = (check) => {
     world.looks += 1;
     const name = 'http' in check ? 'api' : 'port';
     const scripted = world.script[name] ?? GOOD;
@@ -116,7 +125,7 @@ export async function createWorld(runbook = RUNBOOK) {
       return Promise.resolve();
     },
     anchorAudit: () => Promise.resolve(),
-    probe,
+    look,
     sleep: () => Promise.resolve(),
     latestProvenBackup: (_db, _host, least) => {
       const [verified, intact] = [world.latestVerified, world.latestIntact];

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { writeMail } from '#functions/alert/mail-text.ts';
-import { nextSteps } from '#functions/alert/next-steps.ts';
+import { nextSteps, writeMail } from '#functions/alert/mail-text.ts';
 import { durationText, latestSummaryOf, summaryOf } from '#functions/alert/text.ts';
 import { checkFailing } from '#functions/check/conditions.ts';
 import type { Alert } from '#functions/store/alerts.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Confirmation, judge, TROUBLED_STATES } from '#functions/check/confirm.ts';
-import type { Verdict } from '#functions/check/kinds/verdict.ts';
+import type { Verdict } from '#functions/check/kinds/look-result.ts';
 import { CheckState } from '#shared/states.ts';
 import { cellsOf } from '#test/fixtures/state-table.ts';
 
@@ -35,16 +35,16 @@ describe('each state with each verdict', () => {
   `) as [string, Verdict, string][];
 
   test.each(cells)('%s, then %s: %s', (before, verdict, after) => {
-    const { isSettled, ...held } = judge(parse(before), verdict, TERMS);
+    const { isDecided, ...held } = judge(parse(before), verdict, TERMS);
     expect(held).toEqual(parse(after));
     // Another look helps where the verdict speaks against what is held, and the watcher can see.
-    expect(isSettled).toBe(verdict === 'unknown' || held.streak === 0);
+    expect(isDecided).toBe(verdict === 'unknown' || held.streak === 0);
   });
 
   test('with thresholds of one, one verdict is enough', () => {
     const terms = { failureThreshold: 1, successThreshold: 1 };
-    expect(judge(parse('passing'), 'bad', terms)).toEqual({ ...parse('failing'), isSettled: true });
-    expect(judge(parse('unknown/failing'), 'good', terms)).toEqual({ ...parse('passing'), isSettled: true });
+    expect(judge(parse('passing'), 'bad', terms)).toEqual({ ...parse('failing'), isDecided: true });
+    expect(judge(parse('unknown/failing'), 'good', terms)).toEqual({ ...parse('passing'), isDecided: true });
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { judgeFreshness } from '#functions/backup/watch.ts';
-import { dueBefore } from '#functions/check/due.ts';
+import { dueBefore } from '#functions/check/run.ts';
 import { judgeSilence } from '#functions/host/silence.ts';
 
 const at = (time: string) => new Date(`2026-11-23T${time}Z`);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasValueAt } from '#functions/check/kinds/json-path.ts';
+import { hasValueAt } from '#functions/check/kinds/http.ts';
 import { parseJsonPath } from '#shared/runbook/json-path.ts';
 
 test.each([

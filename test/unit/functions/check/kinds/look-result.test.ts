@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findingOf } from '#functions/check/kinds/verdict.ts';
+import { failedLook } from '#functions/check/kinds/look-result.ts';
 
 const failure = (code: string, message = 'x') => Object.assign(new Error(message), { code });
 
@@ -14,8 +14,8 @@ test.each([
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'bad', 'TLS certificate is not for web.example', undefined],
   ['ERR_NEW_ONE', 'bad', 'ERR_NEW_ONE: x', undefined],
 ] as const)('%s is %s', (code, verdict, reason, isPerhapsOurs) => {
-  const finding = findingOf(failure(code), 'web.example');
-  expect(finding).toEqual({
+  const result = failedLook(failure(code), 'web.example');
+  expect(result).toEqual({
     verdict,
     reason,
     latencyMs: null,
@@ -24,7 +24,7 @@ test.each([
 });
 
 test('a reason is one bounded line, whatever the library says', () => {
-  const { reason } = findingOf(failure('EPROTO', `a\r\nSubject: b\u001b[2J ${'c'.repeat(500)}`), 'x');
+  const { reason } = failedLook(failure('EPROTO', `a\r\nSubject: b\u001b[2J ${'c'.repeat(500)}`), 'x');
   expect(reason).not.toMatch(/\p{Cc}/u);
   expect(reason.length).toBeLessThan(260);
 });
