@@ -13,7 +13,7 @@ import {
   insertAlert,
   listFiringAlerts,
   lockHostAlerts,
-  resolveAlert,
+  markAlertResolved,
 } from '../store/alerts.ts';
 import type { Queryable } from '../store/database.ts';
 import type { AlertEvent } from '../store/deliveries.ts';
@@ -91,14 +91,14 @@ async function reasonAmongOthers(
 }
 
 /** Ends an alert if it fires; `resolution` says how, e.g. `engines-api is passing again: status 200`. Takes the host's lock. */
-export async function settleAlert(alerts: AlertChanges, key: AlertKey, resolution: string): Promise<void> {
+export async function resolveAlert(alerts: AlertChanges, key: AlertKey, resolution: string): Promise<void> {
   await lockHostAlerts(alerts.tx, key.host);
   const alert = await findFiringAlert(alerts.tx, key);
   if (alert) await end(alerts, alert, resolution);
 }
 
 /** Ends all alerts of a condition on a host, or those of them that `isOver` says. Takes the host's lock. */
-export async function settleAlerts(
+export async function resolveAlerts(
   alerts: AlertChanges,
   { id: condition }: Condition,
   host: string,
@@ -129,7 +129,7 @@ export async function replaceAlert(
 /** The host's lock is held. */
 async function end(alerts: AlertChanges, alert: Alert, resolution: string): Promise<void> {
   const { tx, now } = alerts;
-  await resolveAlert(tx, alert.id, { resolvedAt: now, resolution });
+  await markAlertResolved(tx, alert.id, { resolvedAt: now, resolution });
   if (alert.incident !== null) await leaveIncident(alerts, alert.incident, resolution);
   await fanOut(alerts, alert, 'resolved');
 }

@@ -51,7 +51,7 @@ export interface Occurrence extends AlertKey {
 
 export interface Condition<F = never> {
   id: string;
-  /** The condition on this host, to be raised or settled. */
+  /** The condition on this host, to be raised or resolved. */
   on(host: string, facts: F): Occurrence;
   nextSteps(alert: Pick<Alert, 'facts'>): NextStep[];
   isStillMeant(alert: Pick<Alert, 'host' | 'facts'>, runbook: Runbook): boolean;

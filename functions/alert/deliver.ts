@@ -1,4 +1,5 @@
-// One delivery to one recipient: taken under a lease, sent, settled. However often its message comes, it is sent once.
+// One delivery to one recipient: taken under a lease, sent, and its outcome recorded. However often its
+// message comes, the delivery is sent once.
 
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '#shared/errors.ts';
@@ -39,8 +40,8 @@ const MAX_AGE_MS = 24 * 60 * 60_000;
 const LATE_MS = 15 * 60_000;
 
 /**
- * Sends a delivery unless it is settled already, and says what came of it. Throws `busy` while another sends it, and
- * whatever may work later.
+ * Sends a delivery unless it has ended already; returns the outcome in words. Throws `busy` while another instance sends
+ * the delivery, and every failure that a retry may mend.
  */
 export async function deliver(deps: DeliverDeps, deliveryId: string): Promise<string> {
   const leaseId = randomUUID();
@@ -48,10 +49,10 @@ export async function deliver(deps: DeliverDeps, deliveryId: string): Promise<st
   const leasedUntil = new Date(now.getTime() + LEASE_MS);
   const delivery = await leaseDelivery(deps.db, deliveryId, { leaseId, now, leasedUntil });
   if (!delivery) return await sayWhyNot(deps, deliveryId);
-  return await settle(deps, delivery, leaseId, await attempt(deps, delivery, leaseId));
+  return await conclude(deps, delivery, leaseId, await attempt(deps, delivery, leaseId));
 }
 
-async function settle(
+async function conclude(
   deps: DeliverDeps,
   delivery: Delivery,
   leaseId: string,

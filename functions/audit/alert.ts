@@ -1,7 +1,13 @@
 // Alerts about the audit trail: no anchor could be written for long, or the trail is not what the anchors say.
 import { ANCHOR_PERIOD_MS } from '#shared/audit/anchor.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlerts } from '../alert/change.ts';
+import {
+  type AlertChange,
+  type AlertDeps,
+  changeAlerts,
+  raiseAlert,
+  resolveAlerts,
+} from '../alert/change.ts';
 import type { Condition } from '../alert/condition.ts';
 import {
   findAuditHead,
@@ -90,7 +96,7 @@ export async function alertTrail(
   return await changeAlerts(deps, runbook, async (alerts) => {
     for (const { of, condition, resolution } of FAULT_ALERTS) {
       const reasons = [faults[of] ?? []].flat();
-      if (reasons.length === 0) await settleAlerts(alerts, condition, CONTROL_PLANE, resolution);
+      if (reasons.length === 0) await resolveAlerts(alerts, condition, CONTROL_PLANE, resolution);
       for (const reason of reasons) {
         // What a text says of the trail's length changes with each check and is one fact.
         const occurrence = {
@@ -132,6 +138,6 @@ async function settle(
   runbook: Runbook,
 ): Promise<AlertChange[]> {
   return await changeAlerts(deps, runbook, (alerts) =>
-    settleAlerts(alerts, condition, CONTROL_PLANE, resolution),
+    resolveAlerts(alerts, condition, CONTROL_PLANE, resolution),
   );
 }

@@ -6,7 +6,7 @@ import {
   type AlertDeps,
   changeAlerts,
   raiseAlert,
-  settleAlerts,
+  resolveAlerts,
 } from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
 import type { StoredBackup } from '../store/backups.ts';
@@ -68,8 +68,8 @@ export async function watchBackups(
   return await changeAlerts(deps, runbook, async (alerts) => {
     if (newest && verdict.fresh) {
       const proven = `taken ${newest.finishedAt.toISOString()} and ${provenText(newest)}`;
-      await settleAlerts(alerts, backupStale, host, `backup is fresh again: ${proven}`);
-      await settleCorrupt(alerts, host, newest);
+      await resolveAlerts(alerts, backupStale, host, `backup is fresh again: ${proven}`);
+      await resolveCorrupt(alerts, host, newest);
     }
     if (verdict.fresh) return;
     await raiseAlert(alerts, { ...backupStale.on(host, { database }), reason: verdict.reason });
@@ -95,12 +95,12 @@ export async function alertCorruptBackup(
 }
 
 /** A proven backup that was taken after the alert says that backups work again. */
-async function settleCorrupt(
+async function resolveCorrupt(
   alerts: AlertChanges,
   host: string,
   backup: Pick<StoredBackup, 'finishedAt' | 'proofState'>,
 ): Promise<void> {
   const takenAt = backup.finishedAt;
   const resolution = `a later backup, taken ${takenAt.toISOString()}, was ${provenText(backup)}`;
-  await settleAlerts(alerts, backupCorrupt, host, resolution, ({ firedAt }) => firedAt < takenAt);
+  await resolveAlerts(alerts, backupCorrupt, host, resolution, ({ firedAt }) => firedAt < takenAt);
 }

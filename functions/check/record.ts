@@ -1,7 +1,7 @@
 // Writes a run's results down: the check's state, and its alert with everything that hangs on it, in one transaction.
 import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
-import { type AlertChanges, type AlertDeps, changeAlerts, settleAlert } from '../alert/change.ts';
+import { type AlertChanges, type AlertDeps, changeAlerts, resolveAlert } from '../alert/change.ts';
 import { lastExitText } from '../host/last-exit.ts';
 import { lockHostAlerts } from '../store/alerts.ts';
 import {
@@ -9,7 +9,7 @@ import {
   insertCheckResults,
   lockHeldCheck,
   type StoredCheck,
-  settleCheck,
+  saveCheck,
 } from '../store/checks.ts';
 import { findUnitStatus } from '../store/hosts.ts';
 import { checkFailing, checkUnjudged } from './conditions.ts';
@@ -35,7 +35,7 @@ export async function recordRun(deps: AlertDeps, run: CheckRun, runbook: Runbook
     if (!before || !last) return;
     await insertCheckResults(tx, run.name, run.check.host, run.results);
     const after = stateAfter(before, run, last);
-    await settleCheck(tx, after);
+    await saveCheck(tx, after);
     await followState(alerts, run, after);
   });
 }
@@ -60,8 +60,8 @@ async function followState(
   const failing = checkFailing.on(check.host, about);
   if (state === 'passing') {
     const resolution = `${name} is passing again: ${detail ?? ''}`;
-    await settleAlert(alerts, failing, resolution);
-    await settleAlert(alerts, checkUnjudged.on(check.host, about), resolution);
+    await resolveAlert(alerts, failing, resolution);
+    await resolveAlert(alerts, checkUnjudged.on(check.host, about), resolution);
     return;
   }
   const evidence = await listEvidence(alerts.tx, name);

@@ -1,4 +1,5 @@
-// One run of the checks: takes what is due, looks at all of it at the same time, records each as soon as it is settled.
+// One run of the checks: takes the checks that are due, looks at their targets at the same time, and records each check as soon as its
+// state is decided.
 
 import { randomUUID } from 'node:crypto';
 import type { Budget } from '#shared/kit/deadline.ts';
@@ -71,7 +72,7 @@ function wantedChecks(runbook: Runbook, now: Date, notSince: Date | undefined): 
   }));
 }
 
-/** A check that fails, or was not settled, is looked at this often even when it is otherwise looked at rarely. */
+/** A check in trouble is looked at this often, however rarely the runbook wants it looked at. */
 const TROUBLED_EVERY_S = 60;
 /** Ticks come a little early or late: without this a check of every minute would now and then wait for two. */
 const MAX_EARLY_MS = 5000;

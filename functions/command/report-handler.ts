@@ -27,9 +27,9 @@ const EFFECTS: Record<ReportEffect, Effect> = {
     // The stored result: it was held against the operation's definition.
     await recordBackup(deps, { ...report, result: command.result });
   },
-  'settle-line': async (deps, command) => {
-    const { settleLine } = await import('../alert/settle-line.ts');
-    await settleLine(deps, command);
+  'conclude-line': async (deps, command) => {
+    const { concludeLine } = await import('../alert/conclude-line.ts');
+    await concludeLine(deps, command);
   },
 };
 

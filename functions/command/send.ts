@@ -20,8 +20,8 @@ import {
 import type { Queryable } from '../store/database.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import { advanceCommand } from './advance.ts';
+import { judgeAuthority } from './authority.ts';
 import { commandDigest } from './digest.ts';
-import { judgeStanding } from './standing.ts';
 
 export type SendDeps = Pick<Deps, 'db' | 'clock' | 'loadSigner' | 'publisher'>;
 
@@ -111,7 +111,7 @@ async function refuse(
 
 type Checked = { envelope: CommandEnvelope; isStream: boolean } | { refusal: string };
 
-/** Everything anew: the row against the trail, the actor's standing, the parameters against catalogue and runbook. */
+/** Everything anew: the row against the trail, the actor's authority, the parameters against catalogue and runbook. */
 async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Checked> {
   const requested = await findIntactAudit(tx, 'command.requested', record.id);
   if (requested?.detail.digest !== commandDigest(record)) {
@@ -131,8 +131,8 @@ async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Prom
     now: deps.clock(),
   };
   try {
-    const standing = await judgeStanding(tx, question);
-    if (!standing.allowed) return { refusal: standing.reason };
+    const authority = await judgeAuthority(tx, question);
+    if (!authority.allowed) return { refusal: authority.reason };
     const { host, spec } = definition.resolve(params.data, { runbook });
     if (host !== record.host) return { refusal: `the runbook now names host ${host}` };
     return {
@@ -145,7 +145,7 @@ async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Prom
         params: record.params,
         spec,
         dryRun: record.dryRun,
-        actor: standing.actor,
+        actor: authority.actor,
         runbookVersion: version,
         issuedAt: deps.clock().toISOString(),
         expiresAt: record.expiresAt.toISOString(),

@@ -1,4 +1,5 @@
-// Commands whose end nobody will report: expired before the host took them, or silent long after their time.
+// Ends commands whose end nobody will report: those that expired before the host took them, and those whose host stays
+// silent long after their time-out.
 import { OPEN_STATES } from '#shared/command/state.ts';
 import type { Deps } from '../deps.ts';
 import { appendAudit } from '../store/audit.ts';
@@ -10,7 +11,7 @@ const REPORT_DELAY_MS = 60_000;
 /** How long after a command's time-out its host may stay silent. */
 const SILENCE_MS = 5 * 60_000;
 
-/** What the clock says of a command, or undefined when there is still time. */
+/** How the command ends by our own clock, or undefined while the host still has time. */
 function judgeByClock(record: CommandRecord, now: Date): Advance | undefined {
   const { state, host, timeoutMs } = record;
   const overdueMs = now.getTime() - record.expiresAt.getTime();
@@ -29,12 +30,12 @@ function judgeByClock(record: CommandRecord, now: Date): Advance | undefined {
   return { news: 'fell-silent', at: now, message: `${host} did not say how it ended`, hint };
 }
 
-/** Settles what is overdue and gives how many; called with every tick of the watch. */
+/** Ends the commands that are overdue, and returns how many. Called with every tick of the watch. */
 export async function sweepCommands(deps: Pick<Deps, 'db' | 'clock'>): Promise<number> {
   const ids = await listCommandsIn(deps.db, OPEN_STATES);
-  let settled = 0;
+  let ended = 0;
   for (const id of ids) {
-    const isSettled = await deps.db.transaction(async (tx) => {
+    const isEnded = await deps.db.transaction(async (tx) => {
       const record = await lockCommand(tx, id);
       const change = record && judgeByClock(record, deps.clock());
       const state = record && change && (await advanceCommand(tx, record, change));
@@ -48,7 +49,7 @@ export async function sweepCommands(deps: Pick<Deps, 'db' | 'clock'>): Promise<n
       });
       return true;
     });
-    if (isSettled) settled += 1;
+    if (isEnded) ended += 1;
   }
-  return settled;
+  return ended;
 }

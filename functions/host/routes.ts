@@ -4,7 +4,7 @@ import { openEnrolment } from '#shared/enrolment.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { HostName } from '#shared/names.ts';
 import type { DsseEnvelope } from '#shared/signing/dsse.ts';
-import { settleAlerts } from '../alert/change.ts';
+import { resolveAlerts } from '../alert/change.ts';
 import type { Deps } from '../deps.ts';
 import { parseInput, type Served, serve } from '../http/route.ts';
 import { appendAudit } from '../store/audit.ts';
@@ -35,7 +35,7 @@ export function hostRoutes(deps: Pick<Deps, 'db' | 'clock'>): Served[] {
         if (current) {
           // Published by the next tick of the watch.
           const alerts = { tx, runbook: current.runbook, now: at, changes: [] };
-          await settleAlerts(alerts, agentContradiction, host, 'the host was enrolled anew');
+          await resolveAlerts(alerts, agentContradiction, host, 'the host was enrolled anew');
         }
         await appendAudit(tx, {
           at,

@@ -1,7 +1,7 @@
 // The dead-man's switch of the agents: a host without a heartbeat for too long raises an alert, and its next heartbeat
 // resolves it.
 import type { Runbook, RunbookHost } from '#shared/runbook/schema.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, resolveAlert } from '../alert/change.ts';
 import { durationText } from '../alert/text.ts';
 import { listFiringAlerts } from '../store/alerts.ts';
 import { type LastHeard, listLastHeard } from '../store/watching.ts';
@@ -43,7 +43,7 @@ export async function watchHeartbeats(
       changes.push(...(await raise(deps, runbook, heard, host, now)));
     }
     if (verdict === 'heard' && firing.has(heard.host)) {
-      changes.push(...(await settle(deps, runbook, heard.host)));
+      changes.push(...(await resolveSilence(deps, runbook, heard.host)));
     }
   }
   return changes;
@@ -65,8 +65,8 @@ async function raise(
   return await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 
-async function settle(deps: AlertDeps, runbook: Runbook, host: string): Promise<AlertChange[]> {
+async function resolveSilence(deps: AlertDeps, runbook: Runbook, host: string): Promise<AlertChange[]> {
   return await changeAlerts(deps, runbook, (alerts) =>
-    settleAlert(alerts, agentSilent.on(host, {}), 'agent is heard again'),
+    resolveAlert(alerts, agentSilent.on(host, {}), 'agent is heard again'),
   );
 }

@@ -62,19 +62,22 @@ export async function readBody(req: IncomingMessage, terms: BodyTerms): Promise<
   const { maxBytes, timeoutMs, budget, address } = terms;
   const fault = faultOfHead(req.headers, maxBytes);
   if (fault) throw fault;
-  const settled = Promise.withResolvers<void>();
-  const account = budget.open(address, () => settled.reject(tooSlow('others need its room')));
+  const received = Promise.withResolvers<void>();
+  const account = budget.open(address, () => received.reject(tooSlow('others need its room')));
   const bytes = createGrowingBytes(maxBytes, account);
-  const timer = setTimeout(() => settled.reject(tooSlow(`it is not whole after ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(
+    () => received.reject(tooSlow(`it is not whole after ${timeoutMs} ms`)),
+    timeoutMs,
+  );
   req.on('data', (piece: Buffer) => {
     const outcome = bytes.add(piece);
-    if (outcome !== 'added') settled.reject(outcome === 'busy' ? busy() : tooLarge(maxBytes));
+    if (outcome !== 'added') received.reject(outcome === 'busy' ? busy() : tooLarge(maxBytes));
   });
-  req.once('end', () => settled.resolve());
-  req.once('close', () => settled.reject(gone()));
-  req.once('error', () => settled.reject(gone()));
+  req.once('end', () => received.resolve());
+  req.once('close', () => received.reject(gone()));
+  req.once('error', () => received.reject(gone()));
   try {
-    await settled.promise;
+    await received.promise;
     account.finish();
     return { bytes: bytes.view(), release: account.close };
   } catch (error) {

@@ -82,11 +82,11 @@ async function authenticate(
   token: string | undefined,
   known: KnownTokens,
 ): Promise<Caller> {
-  const standing = token === undefined ? undefined : await useToken(deps.db, token, deps.clock());
-  if (standing && token !== undefined) {
+  const valid = token === undefined ? undefined : await useToken(deps.db, token, deps.clock());
+  if (valid && token !== undefined) {
     known.remember(token);
-    const { name, role } = standing;
-    return { actor: { kind: 'token', name, role }, scope: standing };
+    const { name, role } = valid;
+    return { actor: { kind: 'token', name, role }, scope: valid };
   }
   if (token !== undefined) known.forget(token);
   throw new LamplighterError('unauthenticated', 'identify caller: there is no valid token', {

@@ -3,7 +3,7 @@
 import { END_STATES } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
-import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, settleAlert } from '../alert/change.ts';
+import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, resolveAlert } from '../alert/change.ts';
 import type { RequestCommand } from '../alert/channels/jsonl.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
 import {
@@ -102,7 +102,7 @@ async function endRun(
     const { tx } = alerts;
     if (!(await settleRun(tx, run, outcome)) || (await isOutdatedRun(tx, run))) return;
     if (outcome === 'succeeded') {
-      await settleAlert(alerts, failed, `scheduled ${run.job} succeeded: ${text}`);
+      await resolveAlert(alerts, failed, `scheduled ${run.job} succeeded: ${text}`);
       return;
     }
     const evidence = [`scheduled for ${run.scheduledFor.toISOString()}`, text];

@@ -101,7 +101,7 @@ export async function setLatestReason(tx: Queryable, id: string, reason: string 
 }
 
 /** Ends an alert. */
-export async function resolveAlert(
+export async function markAlertResolved(
   tx: Queryable,
   id: string,
   end: { resolvedAt: Date; resolution: string },

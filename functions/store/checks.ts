@@ -124,7 +124,7 @@ export async function lockHeldCheck(
 }
 
 /** Writes a check's state down and gives the lease back. */
-export async function settleCheck(tx: Queryable, check: Omit<StoredCheck, 'lastRunAt'>): Promise<void> {
+export async function saveCheck(tx: Queryable, check: Omit<StoredCheck, 'lastRunAt'>): Promise<void> {
   await tx.query(
     `UPDATE check_states SET state = $2, since = $3, confirmed = $4, confirmed_since = $5, streak = $6, latency_ms = $7,
        detail = $8, run_id = NULL, leased_until = NULL

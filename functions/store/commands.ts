@@ -61,7 +61,7 @@ const COLUMNS = `id, operation, host, params, dry_run AS "dryRun",
   finished_at AS "finishedAt", swept, ended_by AS "endedBy", key_id IS NOT NULL AS "isSigned"`;
 
 /** Channel of notifications that say which command changed. */
-export const COMMAND_CHANNEL = 'command';
+export const COMMAND_NOTIFICATION = 'command';
 
 /** Writes a new command down; false when its actor already used the idempotency key. */
 export async function insertCommand(tx: Queryable, command: NewCommand): Promise<boolean> {
@@ -234,7 +234,7 @@ export async function writeStage(tx: Queryable, id: string, row: StageRow): Prom
 
 /** Wakes those who wait for the command, when the transaction commits. */
 export async function announceCommand(tx: Queryable, id: string): Promise<void> {
-  await tx.query('SELECT pg_notify($1, $2)', [COMMAND_CHANNEL, id]);
+  await tx.query('SELECT pg_notify($1, $2)', [COMMAND_NOTIFICATION, id]);
 }
 
 /** Parameters without what only the host may know: the agent's half of a live ticket. */

@@ -2,7 +2,7 @@
 // looks by himself now and then, so a lost connection costs a moment and nothing else.
 import type { Client } from 'pg';
 import { type Bell, createBell } from '#shared/kit/bell.ts';
-import { COMMAND_CHANNEL } from './commands.ts';
+import { COMMAND_NOTIFICATION } from './commands.ts';
 import type { Database } from './database.ts';
 
 /** Hears of one command from the moment it was made. */
@@ -42,7 +42,7 @@ export function createCommandListener(db: Pick<Database, 'dedicatedClient'>): Co
     fresh.on('end', () => forget(fresh));
     fresh
       .connect()
-      .then(() => fresh.query(`LISTEN ${COMMAND_CHANNEL}`))
+      .then(() => fresh.query(`LISTEN ${COMMAND_NOTIFICATION}`))
       .catch(() => {
         forget(fresh);
         fresh.end().catch(() => undefined);

@@ -7,8 +7,8 @@ import { Role } from '#shared/role.ts';
 import { appendAudit } from './audit.ts';
 import { type Database, type Queryable, queryRow, queryRows } from './database.ts';
 
-/** A token's standing now. */
-export const TokenStanding = z.lazy(() =>
+/** A token that is neither revoked nor expired. */
+export const ValidToken = z.lazy(() =>
   z.object({
     name: z.string(),
     role: Role,
@@ -16,7 +16,7 @@ export const TokenStanding = z.lazy(() =>
     operations: z.array(z.string()).nullable(),
   }),
 );
-export type TokenStanding = z.infer<typeof TokenStanding>;
+export type ValidToken = z.infer<typeof ValidToken>;
 
 /** A token lives as long unless it is said otherwise, and never longer than the maximum. */
 export const DEFAULT_LIFETIME_DAYS = 90;
@@ -37,7 +37,7 @@ const DAY_MS = 86_400_000;
 /** The last use is written this often at most. */
 const USE_NOTED_EVERY_MS = 5 * 60_000;
 const TokenRow = z.lazy(() =>
-  TokenStanding.unwrap().extend({ hash: z.instanceof(Buffer), lastUsedAt: z.date().nullable() }),
+  ValidToken.unwrap().extend({ hash: z.instanceof(Buffer), lastUsedAt: z.date().nullable() }),
 );
 
 function hashOf(token: string): Buffer {
@@ -69,12 +69,12 @@ export async function createToken(
   return token;
 }
 
-/** The token's standing, or undefined when it is unknown, revoked or expired. Its use is noted now and then. */
+/** The token, or undefined when it is unknown, revoked or expired. Its use is noted now and then. */
 export async function useToken(
   db: Queryable,
   token: string,
   now: Date = new Date(),
-): Promise<TokenStanding | undefined> {
+): Promise<ValidToken | undefined> {
   if (!TOKEN.test(token)) return undefined;
   const hash = hashOf(token);
   const row = await queryRow(
@@ -88,18 +88,18 @@ export async function useToken(
   if (now.getTime() - (row.lastUsedAt?.getTime() ?? 0) >= USE_NOTED_EVERY_MS) {
     await db.query('UPDATE api_tokens SET last_used_at = $2 WHERE name = $1', [row.name, now]);
   }
-  return TokenStanding.parse(row);
+  return ValidToken.parse(row);
 }
 
-/** The standing of the token with this name, or undefined when there is none in force. */
+/** The token with this name, or undefined when no such token is valid. */
 export async function findTokenByName(
   db: Queryable,
   name: string,
   now: Date = new Date(),
-): Promise<TokenStanding | undefined> {
+): Promise<ValidToken | undefined> {
   return await queryRow(
     db,
-    TokenStanding,
+    ValidToken,
     `SELECT name, role, hosts, operations FROM api_tokens
      WHERE name = $1 AND revoked_at IS NULL AND expires_at > $2`,
     [name, now],

@@ -3,9 +3,9 @@
 // takes its own lease or lock.
 
 import { createBudget, withinMs } from '#shared/kit/deadline.ts';
+import { concludeEndedLines } from '../alert/conclude-line.ts';
 import { publishOverdue } from '../alert/outbox.ts';
 import { retireAlerts } from '../alert/retire.ts';
-import { settleEndedLines } from '../alert/settle-line.ts';
 import { watchAnchors, watchTrailCheck } from '../audit/alert.ts';
 import { askForAnchor } from '../audit/ask.ts';
 import { orderOverdueVerifications } from '../backup/overdue.ts';
@@ -83,7 +83,7 @@ function deliveryParts(deps: TickDeps): Part[] {
     { name: 'swept', run: () => sweepCommands(deps) },
     { name: 'denials', run: () => settleDenials(deps) },
     // After the sweep, which ends commands that no host reports.
-    { name: 'linesEnded', run: () => settleEndedLines(deps) },
+    { name: 'linesEnded', run: () => concludeEndedLines(deps) },
     { name: 'verifications', run: () => orderOverdueVerifications(deps) },
   ];
 }

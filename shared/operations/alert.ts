@@ -25,7 +25,7 @@ export const alertAppend = defineOperation({
   startWithinMs: MAX_ENVELOPE_LIFETIME_MS,
   askedBy: ['channel'],
   ownerOf: ({ channel }) => channel,
-  onRecorded: 'settle-line',
+  onRecorded: 'conclude-line',
   resolve: ({ channel, alert }, { runbook }) => {
     const found = lookUp(runbook.channels, channel);
     if (found?.kind !== 'jsonl') {

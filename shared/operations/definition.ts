@@ -27,7 +27,7 @@ export interface ScheduledOrder {
 }
 
 /** What the control plane does once an operation's end is recorded; functions/command/report-handler.ts has each. */
-export type ReportEffect = 'record-backup' | 'settle-line';
+export type ReportEffect = 'record-backup' | 'conclude-line';
 
 export type PolicyVerdict =
   | { allowed: true }

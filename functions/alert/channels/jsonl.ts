@@ -1,5 +1,5 @@
 // A line in the alert log on the host, written by the agent: a signed command like any other. The line is delivered when
-// its command has ended well (settle-line.ts); the host appends each line once, by its id, however many commands ask for it.
+// its command has ended well (conclude-line.ts); the host appends each line once, by its id, however many commands ask for it.
 import type { AlertLine } from '#shared/alert/event.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { type CommandId, HostName } from '#shared/names.ts';

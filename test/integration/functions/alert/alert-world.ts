@@ -1,6 +1,6 @@
 // An alert on its way: the real outbox and the real entry point over a store of its own, and how a test pushes messages.
 import { randomUUID } from 'node:crypto';
-import { changeAlerts, raiseAlert, settleAlert } from '#functions/alert/change.ts';
+import { changeAlerts, raiseAlert, resolveAlert } from '#functions/alert/change.ts';
 import { handleNotify } from '#functions/alert/notify-handler.ts';
 import { listAlertViews } from '#functions/alert/view.ts';
 import { checkFailing } from '#functions/check/conditions.ts';
@@ -61,7 +61,7 @@ export async function createAlertWorld(smtpUrl: string) {
     settle: async (): Promise<void> => {
       const { runbook } = await requireRunbook(deps.db);
       const resolution = 'engines-api is passing again: status 200';
-      await changeAlerts(deps, runbook, (alerts) => settleAlert(alerts, FAILING, resolution));
+      await changeAlerts(deps, runbook, (alerts) => resolveAlert(alerts, FAILING, resolution));
     },
     /** The newest alert's deliveries. */
     deliveries: async () => (await listAlertViews(deps.db, { limit: 1 }))[0]?.deliveries ?? [],

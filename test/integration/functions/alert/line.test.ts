@@ -1,7 +1,7 @@
 // A line in a host's alert log: delivered when its command has ended well, asked for again when it has not.
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { settleEndedLines } from '#functions/alert/settle-line.ts';
+import { concludeEndedLines } from '#functions/alert/conclude-line.ts';
 import { handleReport } from '#functions/command/report-handler.ts';
 import { sweepCommands } from '#functions/command/sweep.ts';
 import { listAudit } from '#functions/store/audit.ts';
@@ -65,7 +65,7 @@ async function report(commandId: string, state: FinishedReport['state']): Promis
 async function tick(afterMs: number): Promise<void> {
   world.deps.advance(afterMs);
   await sweepCommands(world.deps);
-  await settleEndedLines(world.deps);
+  await concludeEndedLines(world.deps);
   const now = world.deps.now;
   const due = await claimOverdueDeliveries(world.deps.db, { now, nextPublishAt: now, limit: 10 });
   for (const deliveryId of due) await world.push({ deliveryId });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { changeAlerts, raiseAlert, type Symptom, settleAlert } from '#functions/alert/change.ts';
+import { changeAlerts, raiseAlert, resolveAlert, type Symptom } from '#functions/alert/change.ts';
 import { listAlertViews } from '#functions/alert/view.ts';
 import { handleApi } from '#functions/api/handler.ts';
 import { checkFailing } from '#functions/check/conditions.ts';
@@ -38,7 +38,7 @@ async function raise(...all: Symptom[]): Promise<void> {
 }
 async function settle(symptom: Symptom): Promise<void> {
   const { runbook } = await requireRunbook(deps.db);
-  await changeAlerts(deps, runbook, (alerts) => settleAlert(alerts, symptom, `${symptom.subject} ok`));
+  await changeAlerts(deps, runbook, (alerts) => resolveAlert(alerts, symptom, `${symptom.subject} ok`));
 }
 const incidents = () => listIncidentViews(deps.db, { limit: 10 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { judgeAuthority } from '#functions/command/authority.ts';
 import { requestCommand } from '#functions/command/request.ts';
-import { judgeStanding } from '#functions/command/standing.ts';
 import { findCommand } from '#functions/store/commands.ts';
 import { requireRunbook } from '#functions/store/runbooks.ts';
 import type { OperationDefinition } from '#shared/operations/definition.ts';
@@ -71,10 +71,12 @@ test('a scheduled job that gives a service by its unit may be signed', async () 
   const { runbook } = await requireRunbook(database.db);
   const question = { definition, runbook, host: 'web-1', now: deps.now };
   const actor = { kind: 'schedule' as const, name: 'nightly', role: 'operator' as const };
-  expect(await judgeStanding(database.db, { ...question, actor, params: { service: 'web' } })).toMatchObject({
-    allowed: true,
-  });
+  expect(await judgeAuthority(database.db, { ...question, actor, params: { service: 'web' } })).toMatchObject(
+    {
+      allowed: true,
+    },
+  );
   expect(
-    await judgeStanding(database.db, { ...question, actor, params: { service: 'nginx' } }),
+    await judgeAuthority(database.db, { ...question, actor, params: { service: 'nginx' } }),
   ).toMatchObject({ allowed: false });
 });

@@ -13,9 +13,9 @@ import { scopeFault } from '../token/scope.ts';
 import { matchWebhookParams } from '../webhook/params.ts';
 import { storedParams } from './params.ts';
 
-export type Standing = { allowed: true; actor: Actor } | { allowed: false; reason: string };
+export type Authority = { allowed: true; actor: Actor } | { allowed: false; reason: string };
 
-export interface StandingQuestion {
+export interface AuthorityQuestion {
   actor: Actor;
   definition: OperationDefinition;
   params: Record<string, unknown>;
@@ -24,18 +24,18 @@ export interface StandingQuestion {
   now: Date;
 }
 
-function refuse(reason: string): Standing {
+function refuse(reason: string): Authority {
   return { allowed: false, reason };
 }
 
 /** Allowed with this role, if the role covers the operation's risk. */
-function withRole(role: Role, { actor, definition }: StandingQuestion): Standing {
+function withRole(role: Role, { actor, definition }: AuthorityQuestion): Authority {
   const needed = roleNeededFor(definition);
   if (!isRoleAtLeast(role, needed)) return refuse(`role ${role} may not ask for ${definition.name}`);
   return { allowed: true, actor: { ...actor, role } };
 }
 
-async function tokenStanding(db: Queryable, question: StandingQuestion): Promise<Standing> {
+async function tokenAuthority(db: Queryable, question: AuthorityQuestion): Promise<Authority> {
   const { actor, definition, host, now } = question;
   const token = await findTokenByName(db, actor.name, now);
   if (!token) return refuse(`token ${actor.name} was revoked or has expired`);
@@ -43,7 +43,7 @@ async function tokenStanding(db: Queryable, question: StandingQuestion): Promise
   return fault === undefined ? withRole(token.role, question) : refuse(`token ${actor.name}: ${fault}`);
 }
 
-function webhookStanding(question: StandingQuestion): Standing {
+function webhookAuthority(question: AuthorityQuestion): Authority {
   const { actor, definition, params, runbook } = question;
   const webhook = lookUp(runbook.webhooks, actor.name);
   if (!webhook) return refuse(`the runbook has no webhook ${actor.name}`);
@@ -54,7 +54,7 @@ function webhookStanding(question: StandingQuestion): Standing {
 }
 
 /** A job of the runbook as it is now, with its own parameters. */
-function scheduleStanding(question: StandingQuestion): Standing {
+function scheduleAuthority(question: AuthorityQuestion): Authority {
   const { actor, definition, params, runbook } = question;
   const isOwnJob = (definition.jobs?.(runbook) ?? []).some(
     (job) =>
@@ -66,18 +66,18 @@ function scheduleStanding(question: StandingQuestion): Standing {
 }
 
 /** What the actor may do now, with the role that it has now. */
-export async function judgeStanding(db: Queryable, question: StandingQuestion): Promise<Standing> {
+export async function judgeAuthority(db: Queryable, question: AuthorityQuestion): Promise<Authority> {
   const { actor, definition, params } = question;
   if (!mayAsk(definition, actor.kind)) return refuse(`no ${actor.kind} may ask for ${definition.name}`);
   const owner = definition.ownerOf?.(params) ?? actor.name;
   if (owner !== actor.name) return refuse(`only ${owner} may ask for this ${definition.name}`);
   switch (actor.kind) {
     case 'token':
-      return await tokenStanding(db, question);
+      return await tokenAuthority(db, question);
     case 'webhook':
-      return webhookStanding(question);
+      return webhookAuthority(question);
     case 'schedule':
-      return scheduleStanding(question);
+      return scheduleAuthority(question);
     case 'channel':
       return withRole('responder', question);
   }

@@ -26,8 +26,8 @@ type LineDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
 const RETRY_AFTER_MS = [60_000, 5 * 60_000, 30 * 60_000, 2 * 60 * 60_000] as const;
 const BATCH = 100;
 
-/** Settles what waits for this command, if it has ended. */
-export async function settleLine(deps: LineDeps, command: CommandRecord): Promise<void> {
+/** Concludes the delivery that waits for this command, if the command has ended. */
+export async function concludeLine(deps: LineDeps, command: CommandRecord): Promise<void> {
   if (!isSettled(command.state)) return;
   if (command.state === 'succeeded') {
     // Also one that was given up or asked for again meanwhile: the line's id is the delivery's.
@@ -38,12 +38,12 @@ export async function settleLine(deps: LineDeps, command: CommandRecord): Promis
   }
   const told = await deps.db.transaction(async (tx) => {
     const delivery = await lockDeliveryOfCommand(tx, command.id);
-    return delivery ? await settleLost(tx, delivery, command, deps.clock()) : [];
+    return delivery ? await concludeLost(tx, delivery, command, deps.clock()) : [];
   });
   await publishDeliveries(deps, told);
 }
 
-async function settleLost(
+async function concludeLost(
   tx: Queryable,
   delivery: Delivery,
   { id, state, message }: CommandRecord,
@@ -60,12 +60,12 @@ async function settleLost(
   return isWanted ? await tellNext({ tx, runbook, now }, { delivery, reason: error, isFinal: true }) : [];
 }
 
-/** Settles deliveries whose commands have ended; gives how many. */
-export async function settleEndedLines(deps: LineDeps): Promise<number> {
+/** Concludes deliveries whose commands have ended; returns how many. */
+export async function concludeEndedLines(deps: LineDeps): Promise<number> {
   const ids = await listEndedCommandsOfDeliveries(deps.db, END_STATES, BATCH);
   for (const id of ids) {
     const command = await findCommand(deps.db, id);
-    if (command) await settleLine(deps, command);
+    if (command) await concludeLine(deps, command);
   }
   return ids.length;
 }
