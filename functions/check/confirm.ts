@@ -26,19 +26,27 @@ export interface Judgement extends Confirmation {
  * What is held after one more verdict. A first good one makes a check pass at once: there is nothing to recover from. An
  * unknown verdict confirms nothing and ends the run, since looking again would be as blind.
  */
-export function judge({ confirmed, streak }: Confirmation, verdict: Verdict, terms: Thresholds): Judgement {
+export function judge(
+  { confirmed, streak }: Confirmation,
+  verdict: Verdict,
+  thresholds: Thresholds,
+): Judgement {
   if (verdict === 'unknown') return { state: 'unknown', confirmed, streak, isDecided: true };
   const reached = verdict === 'good' ? 'passing' : 'failing';
   const against = confirmed === reached ? 0 : streak + 1;
-  if (against === 0 || against >= neededFor(confirmed, verdict, terms)) {
+  if (against === 0 || against >= neededFor(confirmed, verdict, thresholds)) {
     return { state: reached, confirmed: reached, streak: 0, isDecided: true };
   }
   return { state: confirmed ?? 'unknown', confirmed, streak: against, isDecided: false };
 }
 
-function neededFor(confirmed: Confirmation['confirmed'], verdict: 'good' | 'bad', terms: Thresholds): number {
-  if (verdict === 'bad') return terms.failureThreshold;
-  return confirmed === null ? 1 : terms.successThreshold;
+function neededFor(
+  confirmed: Confirmation['confirmed'],
+  verdict: 'good' | 'bad',
+  thresholds: Thresholds,
+): number {
+  if (verdict === 'bad') return thresholds.failureThreshold;
+  return confirmed === null ? 1 : thresholds.successThreshold;
 }
 
 /** Looked at again soon, as is a check with verdicts that speak against its state. */

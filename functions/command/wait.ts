@@ -9,7 +9,7 @@ import { findCommand, toCommandView } from '../store/commands.ts';
 import type { CommandListener } from '../store/listen.ts';
 import { isTaken } from './state.ts';
 
-export interface WaitTerms {
+export interface WaitOptions {
   /** Number of the last event that the reader knows. */
   after: number;
   waitMs: number;
@@ -43,7 +43,7 @@ export async function waitForNews(
   deps: Pick<Deps, 'db' | 'clock'>,
   listener: CommandListener,
   id: string,
-  { after, waitMs, signal }: WaitTerms,
+  { after, waitMs, signal }: WaitOptions,
 ): Promise<CommandDetail> {
   const deadlineMs = performance.now() + waitMs;
   const watch = listener.watch(id);

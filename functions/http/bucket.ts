@@ -2,7 +2,7 @@
 // instance has its own buckets, so the limit of a deployment is up to `max_instance_count` times as high. The store limits
 // the commands for a host (command/limits.ts).
 
-export interface BucketTerms {
+export interface BucketOptions {
   /** Requests allowed at once. */
   burst: number;
   /** Requests added each minute. */
@@ -20,7 +20,7 @@ export interface Buckets {
 const MAX_SOURCES = 10_000;
 
 /** Buckets by source. */
-export function createBuckets({ burst, perMinute }: BucketTerms): Buckets {
+export function createBuckets({ burst, perMinute }: BucketOptions): Buckets {
   const buckets = new Map<string, { tokens: number; atMs: number }>();
   const tokensOf = (source: string, nowMs: number): number => {
     const known = buckets.get(source);

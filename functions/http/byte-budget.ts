@@ -16,7 +16,7 @@ export interface ByteBudget {
   open(address: string, cutOff: () => void): BodyAccount;
 }
 
-export interface BudgetTerms {
+export interface BudgetOptions {
   totalBytes: number;
   /** Limit for all bodies of one address together. */
   bytesPerAddress: number;
@@ -40,7 +40,7 @@ export function createByteBudget({
   bytesPerAddress,
   slowAfterMs,
   nowMs,
-}: BudgetTerms): ByteBudget {
+}: BudgetOptions): ByteBudget {
   // In the order of opening: the first incomplete body is the slowest.
   const accounts = new Set<Account>();
 

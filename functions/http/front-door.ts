@@ -58,11 +58,15 @@ async function discardRest(req: IncomingMessage): Promise<void> {
 }
 
 /** The answer to a refused body: the entry point's own, or else the fault. */
-async function refusalAnswer(req: IncomingMessage, error: unknown, terms: FrontDoorTerms): Promise<Answer> {
-  const answer = (await terms.answerUnreadable?.(req, error)) ?? failureAnswer(error);
+async function refusalAnswer(
+  req: IncomingMessage,
+  error: unknown,
+  options: FrontDoorOptions,
+): Promise<Answer> {
+  const answer = (await options.answerUnreadable?.(req, error)) ?? failureAnswer(error);
   const reason = error instanceof Error ? error.message : '';
   const fields = { method: req.method, path: pathOf(req), status: answer.status ?? 204, reason };
-  terms.answeringWith.log.warning('request refused', fields);
+  options.answeringWith.log.warning('request refused', fields);
   return answer;
 }
 
@@ -70,9 +74,9 @@ async function refuse(
   req: IncomingMessage,
   res: ServerResponse,
   error: unknown,
-  terms: FrontDoorTerms,
+  options: FrontDoorOptions,
 ): Promise<void> {
-  const answer = await refusalAnswer(req, error, terms);
+  const answer = await refusalAnswer(req, error, options);
   if (res.destroyed) return;
   const text = prepareAnswer(res, answer);
   res.setHeader('connection', 'close');
@@ -81,7 +85,7 @@ async function refuse(
   res.end();
 }
 
-export interface FrontDoorTerms {
+export interface FrontDoorOptions {
   limits: BodyLimits;
   /** Logs and answers a refused request. */
   answeringWith: Answering;
@@ -92,17 +96,17 @@ export interface FrontDoorTerms {
 async function admit(
   req: IncomingMessage & { rawBody?: Buffer },
   res: ServerResponse,
-  terms: FrontDoorTerms,
+  options: FrontDoorOptions,
   budget: ByteBudget,
 ): Promise<boolean> {
   try {
-    const address = terms.answeringWith.addressOf(req);
-    const body = await readBody(req, { ...terms.limits.limitOf(req), budget, address });
+    const address = options.answeringWith.addressOf(req);
+    const body = await readBody(req, { ...options.limits.limitOf(req), budget, address });
     res.once('close', body.release);
     req.rawBody = body.bytes;
     return true;
   } catch (error) {
-    await refuse(req, res, error, terms);
+    await refuse(req, res, error, options);
     return false;
   }
 }
@@ -111,8 +115,8 @@ async function admit(
  * Installs the front door before the framework's Express on this server. Throws `internal` when the server has no Express
  * listener, since bodies would then have no limit.
  */
-export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
-  const { maxHeldBytes, maxHeldBytesPerAddress } = terms.limits;
+export function openFrontDoor(server: Server, options: FrontDoorOptions): void {
+  const { maxHeldBytes, maxHeldBytesPerAddress } = options.limits;
   const budget = createByteBudget({
     totalBytes: maxHeldBytes,
     bytesPerAddress: maxHeldBytesPerAddress,
@@ -121,7 +125,7 @@ export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
   });
   const onError: ErrorRequestHandler = (error: unknown, req, res, _next) =>
     // Express recognises an error handler by its four parameters.
-    answering(terms.answeringWith, () => Promise.reject(asOurs(error)))(req, res);
+    answering(options.answeringWith, () => Promise.reject(asOurs(error)))(req, res);
   const frameworks = server.listeners('request').filter(isExpress);
   if (frameworks.length === 0) {
     throw new LamplighterError('internal', 'open front door: no listener of the server is the framework', {
@@ -132,7 +136,7 @@ export function openFrontDoor(server: Server, terms: FrontDoorTerms): void {
     framework.use(onError);
     server.off('request', framework);
     server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-      void admit(req, res, terms, budget).then((isAdmitted) => isAdmitted && framework(req, res));
+      void admit(req, res, options, budget).then((isAdmitted) => isAdmitted && framework(req, res));
     });
   }
 }

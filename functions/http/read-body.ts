@@ -6,7 +6,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import type { BodyAccount, ByteBudget } from './byte-budget.ts';
 import { HttpFault } from './fault.ts';
 
-export interface BodyTerms {
+export interface BodyOptions {
   maxBytes: number;
   /** Time in which the whole body must arrive. */
   timeoutMs: number;
@@ -58,8 +58,8 @@ export interface WholeBody {
  * Reads the body and counts its bytes as they arrive, whatever the headers say. The bytes stay in the budget until they are
  * released. Throws `invalid-input` (408, 413, 415) or `unavailable` (the budget is used up, or the sender disconnected).
  */
-export async function readBody(req: IncomingMessage, terms: BodyTerms): Promise<WholeBody> {
-  const { maxBytes, timeoutMs, budget, address } = terms;
+export async function readBody(req: IncomingMessage, options: BodyOptions): Promise<WholeBody> {
+  const { maxBytes, timeoutMs, budget, address } = options;
   const fault = faultOfHead(req.headers, maxBytes);
   if (fault) throw fault;
   const received = Promise.withResolvers<void>();

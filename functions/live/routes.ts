@@ -10,14 +10,14 @@ import { openLiveTicket } from './ticket.ts';
 export function liveRoutes(deps: RequestDeps & Pick<Deps, 'config'>): Served[] {
   return [
     serve(ROUTES.followLogs, ({ body, actor }) => {
-      const terms = {
+      const options = {
         db: deps.db,
         now: deps.clock,
         liveUrl: deps.config.get('LIVE_URL'),
         requestFollow: (params: Record<string, unknown>) =>
           requestCommand(deps, { operation: serviceFollow.name, params, actor, dryRun: false }),
       };
-      return openLiveTicket(terms, body, actor);
+      return openLiveTicket(options, body, actor);
     }),
   ];
 }

@@ -16,7 +16,7 @@ export interface Seat {
   terminate(): void;
 }
 
-export interface SeatTerms {
+export interface SeatOptions {
   pingEveryMs: number;
   onMessage(text: string): void;
   onGone(how: Departure): void;
@@ -28,7 +28,7 @@ const GOING_AWAY = 1001;
 const CLOSE_TIMEOUT_MS = 2000;
 
 /** Seats a socket. `onGone` is called once. */
-export function takeSeat(socket: WebSocket, terms: SeatTerms): Seat {
+export function takeSeat(socket: WebSocket, options: SeatOptions): Seat {
   let heard = true;
   const heartbeat = setInterval(() => {
     if (!heard) {
@@ -37,7 +37,7 @@ export function takeSeat(socket: WebSocket, terms: SeatTerms): Seat {
     }
     heard = false;
     socket.ping();
-  }, terms.pingEveryMs);
+  }, options.pingEveryMs);
   // Each message as one buffer; ws would choose among three types.
   socket.binaryType = 'nodebuffer';
   socket.on('pong', () => {
@@ -45,13 +45,13 @@ export function takeSeat(socket: WebSocket, terms: SeatTerms): Seat {
   });
   socket.on('message', (data) => {
     heard = true;
-    if (Buffer.isBuffer(data)) terms.onMessage(data.toString('utf8'));
+    if (Buffer.isBuffer(data)) options.onMessage(data.toString('utf8'));
   });
   // A 'close' follows every error. An error without a listener would end the process.
   socket.on('error', () => undefined);
   socket.once('close', (code) => {
     clearInterval(heartbeat);
-    terms.onGone(code === NORMAL_CLOSURE || code === GOING_AWAY ? 'left' : 'dropped');
+    options.onGone(code === NORMAL_CLOSURE || code === GOING_AWAY ? 'left' : 'dropped');
   });
   return {
     send: (frame, onSent) => socket.send(JSON.stringify(frame), () => onSent?.()),

@@ -36,7 +36,7 @@ export const SESSION_LIMITS: SessionLimits = {
   highWaterBytes: 256 * 1024,
 };
 
-export interface SessionTerms {
+export interface SessionOptions {
   limits: SessionLimits;
   /** The key with which each side rejoins. */
   resumeKeys: Record<LiveSide, string>;
@@ -47,7 +47,7 @@ export interface SessionTerms {
 
 /** A session; it starts when both sides have joined. */
 export class LiveSession {
-  readonly #terms: SessionTerms;
+  readonly #options: SessionOptions;
   readonly #ring: LineRing;
   readonly #seats: Partial<Record<LiveSide, Seat>> = {};
   readonly #grace: Partial<Record<LiveSide, NodeJS.Timeout>> = {};
@@ -58,9 +58,9 @@ export class LiveSession {
   #lastWord: EndFrame | undefined;
   #isEnded = false;
 
-  constructor(terms: SessionTerms) {
-    const { limits, pairWithinMs } = terms;
-    this.#terms = terms;
+  constructor(options: SessionOptions) {
+    const { limits, pairWithinMs } = options;
+    this.#options = options;
     this.#ring = createLineRing(limits.ringLines, limits.ringCharacters);
     this.#lifetime = setTimeout(() => this.end('time-limit'), limits.lifetimeMs);
     // Each side has the ticket's lifetime to join, and later the grace period to rejoin.
@@ -77,7 +77,7 @@ export class LiveSession {
     clearTimeout(this.#grace[side]);
     const earlier = this.#seats[side];
     const seat: Seat = takeSeat(socket, {
-      pingEveryMs: this.#terms.limits.pingEveryMs,
+      pingEveryMs: this.#options.limits.pingEveryMs,
       onMessage: (text) => (side === 'agent' ? this.#takeAgentFrame(text) : undefined),
       onGone: (how) => this.#depart(side, seat, how),
     });
@@ -86,7 +86,7 @@ export class LiveSession {
     if (side === 'viewer' && next !== undefined)
       this.#cursor = Math.min(Math.max(1, next), this.#ring.next());
     const comes = side === 'agent' ? this.#ring.next() : this.#cursor;
-    seat.send({ type: 'welcome', resume: this.#terms.resumeKeys[side], next: comes });
+    seat.send({ type: 'welcome', resume: this.#options.resumeKeys[side], next: comes });
     if (this.#seats.agent) this.#seats.viewer?.send({ type: 'peer', present: true });
     this.#pump();
   }
@@ -104,7 +104,7 @@ export class LiveSession {
       seat?.send(frame);
       seat?.close();
     }
-    this.#terms.onEnded(frame.reason);
+    this.#options.onEnded(frame.reason);
   }
 
   /** The agent has finished: the viewer still gets the lines that it sent. */
@@ -117,7 +117,7 @@ export class LiveSession {
   #pump(): void {
     const viewer = this.#seats.viewer;
     if (this.#isEnded || !viewer?.isOpen()) return;
-    while (viewer.bufferedBytes() < this.#terms.limits.highWaterBytes) {
+    while (viewer.bufferedBytes() < this.#options.limits.highWaterBytes) {
       const frame = this.#ring.read(this.#cursor, MAX_FRAME_LINES);
       if (!frame) break;
       this.#cursor = frame.from + (frame.type === 'lines' ? frame.lines.length : frame.count);
@@ -158,6 +158,6 @@ export class LiveSession {
       if (side === 'viewer') this.end('viewer-missing');
       else this.#drain({ type: 'end', reason: 'agent-left', detail: 'the host did not come back' });
     };
-    this.#grace[side] = setTimeout(giveUp, this.#terms.limits.graceMs);
+    this.#grace[side] = setTimeout(giveUp, this.#options.limits.graceMs);
   }
 }
