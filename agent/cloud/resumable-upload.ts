@@ -80,7 +80,8 @@ async function sendFrom(session: string, { fd, bytes }: UploadOrder, from: numbe
   const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes - from));
   for (let filled = 0; filled < chunk.length; ) {
     const { bytesRead } = await readAt(fd, chunk, filled, chunk.length - filled, from + filled);
-    if (bytesRead === 0) throw new LamplighterError('corrupt', `the file ends at byte ${from + filled}`);
+    if (bytesRead === 0)
+      throw new LamplighterError('corrupt', `its file on this host ends at byte ${from + filled}`);
     filled += bytesRead;
   }
   return await put(session, `bytes ${from}-${from + chunk.length - 1}/${bytes}`, chunk);
@@ -100,7 +101,8 @@ function checkStored({ object, bytes, crc32c }: UploadOrder, stored: StoredObjec
   if (stored.size === bytes && stored.crc32c === crc32c) return;
   throw new LamplighterError(
     'conflict',
-    `store ${object}: the bucket has ${stored.size} bytes with CRC32C ${stored.crc32c}, sent were ${bytes} with ${crc32c}`,
+    `store ${object}: the bucket has another object of this name (${stored.size} bytes with CRC32C ${stored.crc32c}, not ${bytes} with ${crc32c})`,
+    { hint: 'The bucket overwrites nothing. Find out who wrote that object, and take a new backup.' },
   );
 }
 

@@ -25,9 +25,11 @@ export function readConfig(file: string): AgentConfig {
   try {
     return AgentConfig.parse(parse(readFileSync(file, 'utf8')));
   } catch (cause) {
-    throw new LamplighterError('invalid-input', `read ${file}: ${describeThrown(cause, 'the file')}`, {
-      cause,
-    });
+    throw new LamplighterError(
+      'invalid-input',
+      `read settings ${file}: ${describeThrown(cause, 'the file')}`,
+      { hint: 'Mend the file, or write it anew with the installer (lib/install.mjs --help).', cause },
+    );
   }
 }
 
@@ -39,7 +41,8 @@ export function readPinnedKeys(dir: string): KeyObject[] {
   if (files.length === 0 || files.length > MAX_PINNED_KEYS) {
     throw new LamplighterError(
       'invalid-input',
-      `read pinned keys ${dir}: ${files.length} keys, expected 1 or 2`,
+      `read pinned keys ${dir}: it holds ${files.length} keys (*.pem), expected 1 or 2`,
+      { hint: "Put the control plane's public key there; during a rotation, the old one and the new one." },
     );
   }
   return files.map((name) => parsePublicKey(readFileSync(join(dir, name), 'utf8')));

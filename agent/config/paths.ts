@@ -10,7 +10,9 @@ import { AbsolutePath } from '#shared/names.ts';
 export function hostRoot(given: string | undefined, uid: number | undefined): string {
   if (given === undefined || given === '') return '/';
   if (uid === 0)
-    throw new LamplighterError('refused', `use ${given} as the host's root: not when running as root`);
+    throw new LamplighterError('refused', `use ${given} as the host's root: not when running as root`, {
+      hint: 'Unset LAMPLIGHTER_ROOT.',
+    });
   return AbsolutePath.parse(given);
 }
 

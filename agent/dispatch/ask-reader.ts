@@ -66,14 +66,14 @@ export async function askReader(
     signal.removeEventListener('abort', stop);
     socket.destroy();
   }
-  if (signal.aborted) throw new LamplighterError('timed-out', 'read journal: stopped before its end');
-  throw unreachable('it ended without a last word');
+  if (signal.aborted) throw new LamplighterError('timed-out', 'read journal: stopped before the end');
+  throw unreachable('the connection ended before the answer did');
 }
 
 function parseFrame(text: string): ReaderFrame {
   try {
     return ReaderFrame.parse(JSON.parse(text));
   } catch {
-    throw unreachable('its answer is not one');
+    throw unreachable('its answer has an unknown form');
   }
 }

@@ -7,6 +7,9 @@ import { AnswerLine, writeHandover } from '../runner/handover.ts';
 
 const ANSWER_DEADLINE_MS = 30_000;
 
+/** What to look at when the runner does not answer. */
+export const RUNNER_HINT = 'On the host: systemctl status lamplighter-run.socket';
+
 /** Hands signed bytes to the runner and returns its answer. Throws `unavailable` when none came: then nobody knows, and the run's folder tells. */
 export function askRunner(socketPath: string, signed: SignedBytes): Promise<z.infer<typeof AnswerLine>> {
   return new Promise((resolve, reject) => {
@@ -14,7 +17,12 @@ export function askRunner(socketPath: string, signed: SignedBytes): Promise<z.in
     let text = '';
     const fail = (detail: string): void => {
       socket.destroy();
-      reject(new LamplighterError('unavailable', `hand over to the runner: ${detail}`, { retryable: true }));
+      reject(
+        new LamplighterError('unavailable', `hand over to the runner: ${detail}`, {
+          retryable: true,
+          hint: RUNNER_HINT,
+        }),
+      );
     };
     socket.setTimeout(ANSWER_DEADLINE_MS, () => fail(`no answer within ${ANSWER_DEADLINE_MS} ms`));
     socket.once('connect', () => socket.write(writeHandover(signed)));
@@ -25,9 +33,9 @@ export function askRunner(socketPath: string, signed: SignedBytes): Promise<z.in
       socket.destroy();
       const answer = AnswerLine.safeParse(parseJson(text.slice(0, end)));
       if (answer.success) resolve(answer.data);
-      else fail('its answer is not one');
+      else fail('its answer has an unknown form');
     });
-    socket.once('end', () => fail('it ended without an answer'));
+    socket.once('end', () => fail('the connection ended without an answer'));
     socket.once('error', (error) => fail(error.message));
   });
 }

@@ -29,11 +29,11 @@ export function tell(error: unknown): Pick<Finish, 'message' | 'hint'> {
 const TURNED_AWAY: Record<ReadKind, Pick<Finish, 'message' | 'hint'>> = {
   brief: {
     message: `${READ_LIMITS.atOnce} reads run on this host and ${READ_LIMITS.waiting} wait`,
-    hint: 'Ask again in a moment.',
+    hint: 'Try again in a moment.',
   },
   stream: {
     message: `${READ_LIMITS.streams} logs are being followed on this host, or ${READ_LIMITS.atOnce} reads run`,
-    hint: 'End one of them, or read the log without following it.',
+    hint: 'Stop following one of them, or read the log without -f.',
   },
 };
 
@@ -52,7 +52,7 @@ export async function carryRead(
   try {
     // It waited for its place, or an earlier agent had it: nobody asks for it any more.
     if (clock().getTime() > Date.parse(expiresAt))
-      return { state: 'expired', code: 'expired', message: `it had to start by ${expiresAt}` };
+      return { state: 'expired', code: 'expired', message: `it did not start by ${expiresAt}` };
     const result = await read(spec, { ...context, signal: AbortSignal.any([signal, timeUp]) });
     return { state: 'succeeded', result };
   } catch (error) {

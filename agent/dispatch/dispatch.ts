@@ -11,7 +11,7 @@ import { findRead } from '../operations/registry.ts';
 import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { runDir } from '../runner/step-record.ts';
-import { askRunner } from './ask-runner.ts';
+import { askRunner, RUNNER_HINT } from './ask-runner.ts';
 import { carryRead, type Finish, tell } from './carry-read.ts';
 import { type FollowOptions, followRun } from './follow-run.ts';
 import { createReadGate, READ_LIMITS, type ReadGate } from './read-gate.ts';
@@ -159,7 +159,7 @@ async function handToRunner(
           state: 'expired',
           code: 'expired',
           message: `the runner could not be reached: ${messageOf(error)}`,
-          hint: 'On the host: systemctl status lamplighter-run.socket',
+          hint: RUNNER_HINT,
         };
       await sleep(RETRY_HANDOVER_MS, undefined, { signal: options.signal });
     }

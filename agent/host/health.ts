@@ -38,7 +38,7 @@ export async function awaitHealthy(unit: string, health: HealthCheck, signal: Ab
 /** systemd has given the unit up: nothing will come of waiting. */
 function refuseFailed(unit: string, moment: UnitMoment): void {
   if (restingStandOf(moment) === 'failed')
-    throw new LamplighterError('failed', `check health of ${unit}: it is ${describeMoment(moment)}`);
+    throw new LamplighterError('failed', `check health of ${unit}: the unit is ${describeMoment(moment)}`);
 }
 
 /** A condition kept it from starting, which is no failure to systemd. */
@@ -50,7 +50,7 @@ async function refuseSkipped(unit: string, moment: UnitMoment): Promise<void> {
     'failed',
     `check health of ${unit}: systemd did not start it: ${which} does not hold`,
     {
-      hint: 'Meet the condition, or take it out of the unit file or its drop-ins.',
+      hint: 'Make the condition true, or take it out of the unit file or its drop-ins.',
     },
   );
 }
@@ -84,11 +84,10 @@ async function staysActive(unit: string, activeForMs: number, signal: AbortSigna
 }
 
 function notStaying(unit: string, activeForMs: number, moment: UnitMoment): LamplighterError {
-  const message = `check health of ${unit}: it did not stay active for ${activeForMs} ms: ${describeMoment(moment)}`;
+  const message = `check health of ${unit}: the unit did not stay active for ${activeForMs} ms: ${describeMoment(moment)}`;
   if (restingStandOf(moment) !== 'down' || moment.result !== 'success')
     return new LamplighterError('failed', message);
-  const hint =
-    'It ended by itself without an error. A service that is meant to run to its end is Type=oneshot.';
+  const hint = 'The main process ended without an error. A service that is meant to end is Type=oneshot.';
   return new LamplighterError('failed', message, { hint });
 }
 

@@ -42,7 +42,7 @@ function keepEnd(text: string): string {
 }
 
 function tell({ name, code, said }: Ended): string {
-  return `${name}: exit ${code ?? 'by a signal'}${said === '' ? '' : `: ${said}`}`;
+  return `${name}: ${code === null ? 'ended by a signal' : `exit ${code}`}${said === '' ? '' : `: ${said}`}`;
 }
 
 /** Ended because what it wrote was not read: by a signal, or with an error that says so. */

@@ -91,7 +91,7 @@ export async function* streamJournal(query: JournalQuery, signal: AbortSignal): 
       entries = [];
     }
     const end = await ended;
-    if (signal.aborted) throw new LamplighterError('timed-out', 'read journal: stopped before its end');
+    if (signal.aborted) throw new LamplighterError('timed-out', 'read journal: stopped before the end');
     mustHaveEndedWell([end]);
     if (query.isFollowed) throw new LamplighterError('failed', 'follow journal: journalctl ended by itself');
   } finally {

@@ -27,7 +27,13 @@ function openLog(file: string): number {
   } finally {
     directory.close();
   }
-  throw new LamplighterError('refused', `append to ${file}: it is not a plain file of one name`);
+  throw new LamplighterError(
+    'refused',
+    `append to ${file}: it is a link, or not a plain file with one name`,
+    {
+      hint: 'Remove it, or name another file in the policy.',
+    },
+  );
 }
 
 function readEnd(fd: number): string {

@@ -63,9 +63,6 @@ export async function readDatabaseFacts(options: SqlOptions): Promise<z.infer<ty
   const { database } = options;
   const [row] = await runSql(readFacts(database), { ...options, database: 'postgres' });
   if (row === undefined)
-    throw new LamplighterError(
-      'failed',
-      `read properties of ${database}: database "${database}" does not exist`,
-    );
+    throw new LamplighterError('failed', `read properties of ${database}: the database does not exist`);
   return WithServer.parse(JSON.parse(Buffer.from(row, 'hex').toString('utf8')));
 }

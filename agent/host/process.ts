@@ -58,7 +58,9 @@ export function startProgram(
 export function runProgram(options: ProgramOptions): Promise<ProgramResult> {
   const maxBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
   if (options.signal?.aborted)
-    return Promise.reject(new LamplighterError('timed-out', `start program ${options.file}: stopped before`));
+    return Promise.reject(
+      new LamplighterError('timed-out', `start program ${options.file}: the command was stopped before`),
+    );
   return new Promise((resolve, reject) => {
     const child = startProgram(options, ['pipe', 'pipe', 'pipe']);
     const output = { stdout: collect(child.stdout, maxBytes), stderr: collect(child.stderr, maxBytes) };
@@ -109,12 +111,13 @@ export async function runChecked(options: ProgramOptions): Promise<string> {
   const name = options.file.split('/').at(-1) ?? options.file;
   if (result.isTimedOut)
     throw new LamplighterError('timed-out', `run ${name}: not done within ${options.timeoutMs} ms`);
-  if (options.signal?.aborted) throw new LamplighterError('timed-out', `run ${name}: stopped`);
+  if (options.signal?.aborted)
+    throw new LamplighterError('timed-out', `run ${name}: the command was stopped`);
   if (result.code === 0) return result.stdout;
   // Whole first: a secret that is cut in half is not known any more.
   const said = redact(result.stderr).trim().split('\n').slice(-5).join('\n').slice(-1000);
   throw new LamplighterError(
     'failed',
-    `run ${name}: exit ${result.code ?? 'by a signal'}${said ? `: ${said}` : ''}`,
+    `run ${name}: ${result.code === null ? 'ended by a signal' : `exit ${result.code}`}${said ? `: ${said}` : ''}`,
   );
 }

@@ -73,7 +73,7 @@ function readTexts(path: string, isInDirectory = false): string[] {
 
 function failure(path: string, cause: unknown): LamplighterError {
   return new LamplighterError('failed', `read secret file ${path}: ${messageOf(cause)}`, {
-    hint: 'Until root mends this or takes the file out of the policy, no log of this host is shown.',
+    hint: 'No log of this host is shown until root mends this, or takes the file out of the policy.',
     cause,
   });
 }
@@ -86,16 +86,19 @@ class Values {
 
   add(text: string): void {
     this.#bytes += Buffer.byteLength(text);
-    if (this.#bytes > MAX_BYTES) throw new Error(`with those before it, it has more than ${MAX_BYTES} bytes`);
+    if (this.#bytes > MAX_BYTES)
+      throw new Error(`the secret files up to this one have more than ${MAX_BYTES} bytes`);
     for (const value of secretValuesOf(text)) {
       if (this.all.has(value)) continue;
       this.all.add(value);
       this.#characters += value.length;
     }
     if (this.all.size > MAX_VALUES)
-      throw new Error(`with those before it, it has more than ${MAX_VALUES} values`);
+      throw new Error(`the secret files up to this one have more than ${MAX_VALUES} values`);
     if (this.#characters > MAX_VALUE_CHARACTERS)
-      throw new Error(`the values in it and before it have more than ${MAX_VALUE_CHARACTERS} characters`);
+      throw new Error(
+        `the values of the secret files up to this one have more than ${MAX_VALUE_CHARACTERS} characters`,
+      );
   }
 }
 

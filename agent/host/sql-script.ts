@@ -109,7 +109,7 @@ export async function runScript(script: Script): Promise<ScriptAnswer> {
     ...(signal ? { signal } : {}),
   });
   if (result.isTimedOut || signal?.aborted)
-    throw new LamplighterError('timed-out', 'run psql: not done in time');
+    throw new LamplighterError('timed-out', 'run psql: the script did not end in time');
   const said = readErrors(result.stderr);
   if (result.code !== 0) {
     const words = (said.length > 0 ? said.join('\n') : result.stderr).trim().slice(-MAX_SAID);

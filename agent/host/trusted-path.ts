@@ -157,7 +157,7 @@ function foreignLink(path: string, name: string, cause: unknown): LamplighterErr
     `open directory ${path}: "${name}" is no directory, or a link that is not root's`,
     {
       cause,
-      hint: 'Root follows no link that another account can place. Name the real directory in the policy.',
+      hint: 'Root follows no link that another account can make. Name the real directory in the policy.',
     },
   );
 }

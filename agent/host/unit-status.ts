@@ -98,7 +98,7 @@ async function showUnits(units: readonly string[]): Promise<UnitStatus[]> {
   if (statuses.length !== units.length)
     throw new LamplighterError(
       'failed',
-      `read units: systemctl told of ${statuses.length} of ${units.length}`,
+      `read units: systemctl described ${statuses.length} of ${units.length} units`,
     );
   // Under the names they were asked for: one may be an alias.
   return statuses.map((status, i) => ({ ...status, unit: units[i] ?? status.unit }));

@@ -132,9 +132,13 @@ export function installGoogleCredentials(file: string, uploadGid: number): void 
     // No JSON: what it holds is never told, it may be a key.
   }
   if (!isRight) {
-    throw new LamplighterError('invalid-input', `read Google credentials ${file}: it is no such file`, {
-      hint: "It is the JSON of a service account's key, or of workload identity federation (external_account).",
-    });
+    throw new LamplighterError(
+      'invalid-input',
+      `read Google credentials ${file}: it is not a credentials file of Google`,
+      {
+        hint: "Give the JSON of a service account's key, or of workload identity federation (external_account).",
+      },
+    );
   }
   writeDurably(PATHS.googleCredentials, text, 0o600);
   chownSync(PATHS.googleCredentials, ownAccount().uid, uploadGid);

@@ -32,25 +32,25 @@ import { ALL_SLICES, STARTED_UNITS } from './units.ts';
 
 const HELP = `Usage: bin/node lib/install.mjs --host NAME --project ID --pinned-key FILE [options]
 
-Installs the Lamplighter agent and runner on this machine, or brings them up to date. The databases that the policy names
-are of PostgreSQL ${MIN_SERVER_MAJOR} or newer.
+Installs the Lamplighter agent and runner on this machine, or brings them up to date. Every database that the policy names
+must be on PostgreSQL ${MIN_SERVER_MAJOR} or newer.
 
   --host NAME         this machine's name in runbook.yaml
   --project ID        the Google Cloud project of the control plane
-  --pinned-key FILE   public key of the control plane (PEM); twice while keys are being rotated
+  --pinned-key FILE   public key of the control plane (PEM); give it twice while keys are rotated
   --google-credentials FILE
                       key of a service account, or configuration of workload identity federation, for a VM that is not on
                       Google or has narrow scopes
-  --release-key FILE  public key that signs the archives; pinned, and every later one must be signed with it
-  --from DIR          the unpacked archive to install (default: the one that this installer is in)
-  --policy FILE       installed as /etc/lamplighter/policy.yaml (default: the one that is there)
-  --env KEY=VALUE     a line of agent.env, e.g. to reach an emulator; may be repeated
+  --release-key FILE  public key that signs the archives. The host keeps it: every later archive must be signed with it
+  --from DIR          the unpacked archive to install (default: the archive that this installer is in)
+  --policy FILE       install this file as /etc/lamplighter/policy.yaml (default: keep the policy that is there)
+  --env KEY=VALUE     a line of agent.env, e.g. to reach an emulator; can be repeated
   --guard-metadata    let only root and Lamplighter's accounts reach the metadata server, which gives out the VM's cloud
-                      identity; needs nftables. A program of yours that uses this identity then fails
-  --no-guard-metadata take that rule away again; with neither, it stays as it is
+                      identity. Needs nftables. Other programs on this machine can't use the identity any more
+  --no-guard-metadata take that rule away again. With neither option the machine keeps what it has
   --json              print the host's signed enrolment as one line of JSON
-  --uninstall         stop and remove programs, settings and the host's keys; says what is kept
-  --help              this text
+  --uninstall         stop and remove programs, settings and the host's keys, and print what stays
+  --help              print this text
 `;
 
 const TIMEOUT_MS = 60_000;
@@ -81,7 +81,9 @@ function need(name: string, value: string | undefined): string {
 
 function checkEnvironment(lines: readonly string[]): void {
   const wrong = lines.find((line) => !/^[A-Z_][A-Z0-9_]*=[^\n]*$/.test(line));
-  if (wrong !== undefined) throw new LamplighterError('invalid-input', `read --env ${wrong}: not KEY=VALUE`);
+  if (wrong === undefined) return;
+  const hint = 'Give one KEY=VALUE for each --env, with KEY in capitals.';
+  throw new LamplighterError('invalid-input', `read --env ${wrong}: not KEY=VALUE`, { hint });
 }
 
 /** Beside what a program may read on stdout. */
@@ -107,7 +109,8 @@ function readPrograms(dir: string, releaseKey: string | undefined): readonly Che
   if (manifest.platform === own) return files;
   throw new LamplighterError(
     'refused',
-    `install agent: the archive is for ${manifest.platform}, this is ${own}`,
+    `install agent: the archive is for ${manifest.platform}, this machine is ${own}`,
+    { hint: `Use the archive for ${own}.` },
   );
 }
 
@@ -178,7 +181,9 @@ try {
   const values = parse();
   if (values.help) console.log(HELP);
   else if (HAS_ACCOUNTS && process.getuid?.() !== 0)
-    throw new LamplighterError('not-allowed', 'install agent: needs root');
+    throw new LamplighterError('not-allowed', 'install agent: root alone can do this', {
+      hint: 'Run the installer again with sudo.',
+    });
   else if (values.uninstall) await uninstall();
   else await install(values);
 } catch (error) {

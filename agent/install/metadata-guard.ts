@@ -93,7 +93,7 @@ export async function requireGuardTools(): Promise<void> {
   if (code !== 0)
     throw new LamplighterError(
       'refused',
-      `guard metadata server: this kernel takes no such rules: ${stderr.trim()}`,
+      `guard metadata server: the kernel does not accept the rules: ${stderr.trim()}`,
       {
         hint: 'Leave out --guard-metadata.',
       },

@@ -2,11 +2,11 @@
 
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { uploadAccount } from '../host/accounts.ts';
 import { startBackupChild } from '../host/backup-child.ts';
 import { isNotFound } from '../host/joined.ts';
+import { corruptBackup } from './read-manifest.ts';
 
 export interface ObjectPlace {
   bucket: string;
@@ -65,10 +65,9 @@ export async function fetchToFile(place: ObjectPlace, file: string, maxBytes: nu
     for await (const chunk of chunks) {
       bytes += chunk.length;
       if (bytes > maxBytes)
-        throw new OperationFailure(
-          'corrupt-backup',
-          'corrupt',
-          `fetch ${place.object}: more than its ${maxBytes} bytes`,
+        throw corruptBackup(
+          `fetch ${place.object}`,
+          `it is larger than the ${maxBytes} bytes of its manifest`,
         );
       yield chunk;
     }

@@ -36,7 +36,7 @@ function shareOf(
     if (manifest.database !== database || !part || manifest.databaseBytes === 0) return undefined;
     return part.bytes / manifest.databaseBytes;
   } catch (error) {
-    note(`passed over the manifest of local backup ${backupId}: it can't be read: ${messageOf(error)}`);
+    note(`passed over local backup ${backupId}: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -139,7 +139,7 @@ function mayTry(
     if (reason !== undefined) note(`kept back local backup ${backupId}: ${reason}`);
     return reason === undefined;
   } catch (error) {
-    note(`passed over local backup ${backupId}: its manifest can't be read: ${messageOf(error)}`);
+    note(`passed over local backup ${backupId}: ${messageOf(error)}`);
     return false;
   }
 }

@@ -3,8 +3,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { BackupPart, backupIdFor, backupObject, partFile } from '#shared/backup/manifest.ts';
-import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
-import { lookUp } from '#shared/look-up.ts';
+import { hintOf, messageOf } from '#shared/errors.ts';
 import { type BackupSummary, backupList, backupRun } from '#shared/operations/backup.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { AGENT_ACCOUNT, findAccount } from '../host/accounts.ts';
@@ -29,6 +28,7 @@ import { readGlobals, storeSecret } from './backup-secrets.ts';
 import { expectBytes } from './backup-size.ts';
 import { listLocalBackups, localBackupDir, makeLocalBackup, removeLeftover } from './backup-store.ts';
 import { uploadBackup } from './backup-upload.ts';
+import { backupSectionOf, clusterOf } from './policy-database.ts';
 import { defineProcedure, defineRead } from './twin.ts';
 
 function placeOf(
@@ -197,21 +197,17 @@ function shortfallOf(upload: Step<NotUploaded>, { hasEnded, outputOf }: StepCont
 
 function backupTerms(host: string, spec: z.infer<typeof backupRun.spec>, policy: Policy): BackupTerms {
   const { database, localRetentionDays, encryptDump } = spec;
-  const cluster = lookUp(policy.databases, database);
-  if (!policy.backup || !cluster)
-    throw new LamplighterError(
-      'refused',
-      `back up ${database}: the host's policy has no backup section, or does not list this database`,
-    );
-  const { minLocalRetentionDays, mustEncryptDump } = policy.backup;
+  const task = `back up ${database}`;
+  const backup = backupSectionOf(policy, task);
+  const { minLocalRetentionDays, mustEncryptDump } = backup;
   return {
     host,
     database,
-    cluster,
+    cluster: clusterOf(policy, database, task),
     // A command that asks for less would remove what root wants kept; the backup itself is still wanted.
     localRetentionDays: Math.max(localRetentionDays, minLocalRetentionDays),
     isEncrypted: encryptDump || mustEncryptDump,
-    policy: policy.backup,
+    policy: backup,
   };
 }
 

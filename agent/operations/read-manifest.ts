@@ -18,13 +18,9 @@ const HINTS: Record<ManifestDoubt, string> = {
   form: 'Restore it with the version of Lamplighter that made it, or update the agent on this host.',
 };
 
-/** The failure of a backup that is not what it should be. */
-export function corruptBackup(
-  backupId: string,
-  fault: string,
-  hint: string = CHOOSE_ANOTHER,
-): OperationFailure {
-  return new OperationFailure('corrupt-backup', 'corrupt', `check backup ${backupId}: ${fault}`, { hint });
+/** The failure of a backup that is not what it should be; `task` is what found it: `check backup ID`. */
+export function corruptBackup(task: string, fault: string, hint: string = CHOOSE_ANOTHER): OperationFailure {
+  return new OperationFailure('corrupt-backup', 'corrupt', `${task}: ${fault}`, { hint });
 }
 
 /** This host's runner key, and those that root put beside it: of the machine that this one replaces. */
@@ -40,7 +36,7 @@ export function readRunnerKeys(): KeyObject[] {
 export function readManifest(text: string, backupId: string, signer?: ManifestSigner): BackupManifest {
   const belief = believeManifest(text, backupId, signer);
   if (belief.believed) return belief.manifest;
-  throw corruptBackup(backupId, belief.fault, HINTS[belief.doubt]);
+  throw corruptBackup(`check backup ${backupId}`, belief.fault, HINTS[belief.doubt]);
 }
 
 /** The manifest of a whole local backup, and its text. Throws `corrupt`. */

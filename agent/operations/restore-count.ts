@@ -86,7 +86,10 @@ export async function compareRows(
   const own = new Set(entries.filter(({ kind }) => kind === 'TABLE').map(tableName));
   const found = await countRows(filling, tables);
   if (found.length !== tables.length)
-    throw new LamplighterError('failed', `count rows: ${found.length} of ${tables.length} tables answered`);
+    throw new LamplighterError(
+      'failed',
+      `count rows: PostgreSQL counted ${found.length} of ${tables.length} tables`,
+    );
   const wrong = tables.flatMap((table, i) => {
     const [there, wanted] = [found[i] ?? 0, expected.get(table.dumpId) ?? 0];
     // An extension's table has rows of its own besides those of the dump.

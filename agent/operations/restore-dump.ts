@@ -6,9 +6,8 @@ import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createZstdDecompress } from 'node:zlib';
 import { type Listing, readListing } from '#shared/backup/archive/listing.ts';
-import { OperationFailure } from '#shared/command/operation-failure.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { ownAccount } from '../host/accounts.ts';
+import { corruptBackup } from './read-manifest.ts';
 
 const PIECE_BYTES = 512 * 1024;
 const readAt = promisify(read);
@@ -26,10 +25,6 @@ export interface CheckedFile {
 export interface OpenDump extends Listing, Omit<CheckedFile, 'fd'> {
   /** Header and list, decompressed: all that is needed of the dump where no rows are restored. */
   head: Buffer;
-}
-
-function corrupt(file: string, why: string): LamplighterError {
-  return new OperationFailure('corrupt-backup', 'corrupt', `check ${file}: ${why}`);
 }
 
 /** What a descriptor's file holds, from its beginning; the descriptor's own place in it stays where it is. */
@@ -73,10 +68,11 @@ export async function openChecked(file: string, sha256: string): Promise<Checked
   try {
     const { uid, mode, dev, ino } = fstatSync(fd);
     if (uid !== ownAccount().uid || (mode & OTHERS_WRITE) !== 0)
-      throw corrupt(file, 'others than root can write to it');
+      throw corruptBackup(`check ${file}`, 'others than root can write to it');
     const hash = createHash('sha256');
     for await (const piece of readPieces(fd)) hash.update(piece);
-    if (hash.digest('hex') !== sha256) throw corrupt(file, 'it is not what the manifest says');
+    if (hash.digest('hex') !== sha256)
+      throw corruptBackup(`check ${file}`, 'its SHA-256 differs from the one in the manifest');
     let isOpen = true;
     return {
       fd,
@@ -85,7 +81,7 @@ export async function openChecked(file: string, sha256: string): Promise<Checked
         const now = fstatSync(again);
         if (now.dev === dev && now.ino === ino) return again;
         closeSync(again);
-        throw corrupt(file, 'it was exchanged after it was checked');
+        throw corruptBackup(`check ${file}`, 'the file was replaced after it was checked');
       },
       close: () => {
         if (isOpen) closeSync(fd);

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { writeDurably } from '#shared/kit/durable-file.ts';
-import { lookUp } from '#shared/look-up.ts';
 import { DatabaseName, Timestamp } from '#shared/names.ts';
 import { restoreForget, restoreKept } from '#shared/operations/backup.ts';
 import { PATHS } from '../config/paths.ts';
 import { type Cluster, quoteText, runSql } from '../host/postgres.ts';
 import { defineStep, type Step } from '../runner/step.ts';
+import { clusterOf } from './policy-database.ts';
 import { dropDatabase, type RestoreNames } from './restore-database.ts';
 import { defineProcedure, defineRead } from './twin.ts';
 
@@ -97,7 +97,7 @@ function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): S
       const found = await findDatabase(cluster, name);
       if (found && found.oid !== record.oid) {
         throw new LamplighterError('refused', `drop ${name}: it is not the database that was put aside`, {
-          hint: 'A database of this name was made since then. Drop it by hand if nobody needs it.',
+          hint: 'Somebody has made a database of this name since then. Drop it by hand if nobody needs it.',
         });
       }
       await dropDatabase(cluster, name);
@@ -110,12 +110,7 @@ function dropStep(spec: z.infer<typeof restoreForget.spec>, cluster: Cluster): S
 
 export const twins = [
   defineProcedure(restoreForget, (spec, { policy }) => {
-    const cluster = lookUp(policy.databases, spec.database);
-    if (!cluster)
-      throw new LamplighterError(
-        'refused',
-        `drop ${spec.name}: the host's policy does not list database ${spec.database}`,
-      );
+    const cluster = clusterOf(policy, spec.database, `drop ${spec.name}`);
     return { steps: [dropStep(spec, cluster)], result: () => ({ name: spec.name }) };
   }),
   // From the records alone.

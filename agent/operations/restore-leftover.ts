@@ -28,7 +28,8 @@ export async function findLeftover(filling: Filling): Promise<Refused[]> {
     const told = rows.slice(0, MAX_TOLD).join(', ');
     throw new LamplighterError(
       'failed',
-      `hand ${filling.fresh} over: ${rows.length} still belong to the roles of the restore: ${told}`,
+      `give ${filling.fresh} to its owners: ${rows.length} objects still belong to the roles of the restore: ${told}`,
+      { hint: 'To restore without these objects: lamp restore --keep-going.' },
     );
   }
   return rows.map((what) => ({ what, why: 'it could not be given to its owner, and was dropped' }));

@@ -65,7 +65,7 @@ export async function refuseObstacles(
   if (existing.length === 0)
     refuse(
       database,
-      'there is no such database',
+      'the database does not exist, so its owner and locale are unknown',
       `Make an empty one, and restore again: createdb ${database}`,
     );
   if (missing.length > 0) throw missingRoles(missing);
@@ -73,7 +73,7 @@ export async function refuseObstacles(
     refuse(
       database,
       `tablespace ${tablespace} is missing`,
-      `Make it: CREATE TABLESPACE "${tablespace}" LOCATION '…'`,
+      `Make it, and restore again: CREATE TABLESPACE "${tablespace}" LOCATION '…'`,
     );
   for (const [i, { what, hint }] of OBSTACLES.entries()) {
     const names = found[i] ?? [];

@@ -62,7 +62,7 @@ export interface Found {
 export function databasePart({ parts, backupId }: BackupManifest): BackupPart {
   const part = parts.find(({ name }) => name === 'database');
   if (part) return part;
-  throw corruptBackup(backupId, 'its manifest names no database');
+  throw corruptBackup(`check backup ${backupId}`, 'its manifest names no dump of a database');
 }
 
 interface Stored {
@@ -99,6 +99,7 @@ async function findInBucket(wanted: Wanted): Promise<Stored> {
       'backup-not-found',
       'not-found',
       `fetch ${file} of backup ${backupId}: not in the bucket`,
+      { hint: 'Choose another backup: `lamp backups` lists them.' },
     );
   const text = await fetchText(place(MANIFEST_FILE));
   if (text === undefined) throw missing(MANIFEST_FILE);

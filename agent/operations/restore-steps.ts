@@ -81,7 +81,9 @@ function compareStep(terms: RestoreTerms, fill: Step<Filled>) {
       const { rows, wrong } = await compareRows(filling, new Map(rowsByEntry), absent);
       if (wrong.length > 0 && spec.onRefused === 'stop') {
         const message = `check ${names.fresh}: ${wrong.slice(0, 5).join('; ')}`;
-        throw new OperationFailure('corrupt-backup', 'corrupt', message);
+        throw new OperationFailure('corrupt-backup', 'corrupt', message, {
+          hint: 'Choose another backup (`lamp backups`), or restore the rows that there are: lamp restore --keep-going.',
+        });
       }
       const less = wrong.map((why) => ({ what: 'rows', why }));
       return { data: { rows, refused: less }, detail: `${rows} rows${tellRefused(less)}` };

@@ -4,14 +4,14 @@
 import * as z from 'zod';
 import { BackupManifest } from '#shared/backup/manifest.ts';
 import { OperationFailure } from '#shared/command/operation-failure.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { lookUp } from '#shared/look-up.ts';
+import { messageOf } from '#shared/errors.ts';
 import { restoreRun } from '#shared/operations/backup.ts';
 import { PATHS } from '../config/paths.ts';
 import { awaitHealthy } from '../host/health.ts';
 import { programsFor } from '../host/postgres.ts';
 import { controlUnit } from '../host/systemd.ts';
 import { defineStep, type Procedure, type Step } from '../runner/step.ts';
+import { backupSectionOf, clusterOf } from './policy-database.ts';
 import {
   admitSessions,
   dropDatabase,
@@ -74,7 +74,9 @@ function checkBackupStep(terms: RestoreTerms): Step<Checked> {
     output: Checked,
     run: async ({ envelope, signal, note }) => {
       if (confirm !== database) {
-        throw new OperationFailure('confirmation-missing', 'refused', `restore ${database}: not confirmed`);
+        throw new OperationFailure('confirmation-missing', 'refused', `restore ${database}: not confirmed`, {
+          hint: `Confirm the restore with the name of the database: ${database}.`,
+        });
       }
       state.programs = await programsFor(cluster, signal);
       const { bucket, localDir, identityFile = PATHS.ageIdentity } = policy;
@@ -95,7 +97,9 @@ function checkBackupStep(terms: RestoreTerms): Step<Checked> {
       });
       const wasClosed = await isClosed(cluster, database);
       if (wasClosed)
-        note(`${database} lets nobody in (ALLOW_CONNECTIONS false), and stays so if it is put back`);
+        note(
+          `${database} allows no connections (ALLOW_CONNECTIONS false); if it is put back, it still allows none`,
+        );
       return { data: { manifest, wasClosed }, detail: `from ${from}` };
     },
     undo: ({ envelope }) => {
@@ -221,18 +225,13 @@ function cleanUpStep(terms: RestoreTerms): Step<undefined> {
 }
 
 function restoreTerms(spec: RestoreTerms['spec'], { policy, envelope }: HostContext): RestoreTerms {
-  const cluster = lookUp(policy.databases, spec.database);
-  if (!policy.backup || !cluster)
-    throw new LamplighterError(
-      'refused',
-      `restore ${spec.database}: the host's policy has no backup section, or does not list this database`,
-    );
+  const task = `restore ${spec.database}`;
   return {
     spec,
     host: envelope.host,
     names: restoreNames(spec.database, envelope.id),
-    cluster,
-    policy: policy.backup,
+    cluster: clusterOf(policy, spec.database, task),
+    policy: backupSectionOf(policy, task),
     state: openState(),
   };
 }

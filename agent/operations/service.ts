@@ -159,7 +159,7 @@ function checkStopped({ unit }: UnitSpec): Step<UnitStatus> {
 function notStopped(unit: string, moment: UnitMoment): LamplighterError {
   const { triggeredBy } = moment;
   const hint = triggeredBy === '' ? {} : { hint: `${triggeredBy} starts it again: stop that first.` };
-  return new LamplighterError('failed', `stop ${unit}: it is ${describeMoment(moment)}`, hint);
+  return new LamplighterError('failed', `stop ${unit}: the unit is still ${describeMoment(moment)}`, hint);
 }
 
 function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure<{ unit: UnitStatus; healthy: boolean }> {

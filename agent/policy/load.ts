@@ -39,7 +39,7 @@ export function loadPolicy(file: string, host: string): LoadedPolicy {
     if (fileFault !== undefined) throw new Error(fileFault);
     const bytes = readFileSync(file);
     const policy = Policy.parse(parse(bytes.toString('utf8'), { maxAliasCount: 10 }));
-    if (policy.host !== host) throw new Error(`it is for host ${policy.host}, this is ${host}`);
+    if (policy.host !== host) throw new Error(`it is for host ${policy.host}, and this is ${host}`);
     const fault = findFault(policy);
     if (fault !== undefined) throw new Error(`it names a directory that is not root's alone: ${fault}`);
     refuseIdentityElsewhere(policy);

@@ -77,10 +77,11 @@ function readList(dir: string, releaseKeys: readonly KeyObject[]): Uint8Array {
   const list = readFileSync(join(dir, LIST_FILE));
   if (releaseKeys.length === 0) return list;
   const file = join(dir, SIGNATURE_FILE);
-  if (!existsSync(file)) refuse('its list of files is not signed, and this host has a release key');
+  if (!existsSync(file))
+    refuse('its list of files is not signed, and this host accepts signed archives only');
   const signed = openDsse('release', DsseEnvelope.parse(JSON.parse(readFileSync(file, 'utf8'))), releaseKeys);
   if (!signed || Buffer.compare(signed, list) !== 0)
-    refuse('the signature of its list of files does not hold');
+    refuse("its list of files is not signed with this host's release key");
   return list;
 }
 
@@ -112,7 +113,7 @@ export function readRelease(
     const file = join(dir, path);
     if (!existsSync(file)) refuse(`${path} is missing`);
     const bytes = readFileSync(file);
-    if (hashOf(bytes) !== sha256) refuse(`${path} is not what its list of files says`);
+    if (hashOf(bytes) !== sha256) refuse(`${path} differs from its list of files`);
     return { path, bytes };
   });
   return { manifest, files };

@@ -227,14 +227,16 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     }
 
     test('a database that does not exist', async () => {
-      expect(await fails({ ...BACKUP, database: 'missing' })).toMatch(/database "missing" does not exist/);
+      expect(await fails({ ...BACKUP, database: 'missing' })).toMatch(
+        /read properties of missing: the database does not exist/,
+      );
     });
 
     test.each<[string, () => Promise<unknown>, RegExp]>([
       [
         'pg_dump that is killed',
         () => killProcess('pg_dump', "--dbname=dbname='big'"),
-        /run pg_dump: exit by a signal/,
+        /run pg_dump: ended by a signal/,
       ],
       [
         'pg_dump that loses its session',
@@ -244,7 +246,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
       [
         'a packer that is killed',
         () => killProcess('node', 'backup-pack.mjs'),
-        /backup-pack: exit by a signal/,
+        /backup-pack: ended by a signal/,
       ],
     ])('%s', async (_name, harm, fault) => {
       const harmed = harm();

@@ -17,5 +17,5 @@ test.each([
 ])('says in plain words what is wrong and where: %s', (_name, text, told) => {
   const file = join(folder, 'agent.yaml');
   writeFileSync(file, text);
-  expect(() => readConfig(file)).toThrow(`read ${file}: ${told}`);
+  expect(() => readConfig(file)).toThrow(`read settings ${file}: ${told}`);
 });
