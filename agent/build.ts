@@ -42,7 +42,7 @@ function readVersion(): string {
 }
 
 /** Which Node goes into an archive. */
-export interface ArchiveTerms {
+export interface ArchiveOptions {
   /** process.platform and process.arch of the machines that it is for. */
   platform: string;
   nodeFile: string;
@@ -52,14 +52,14 @@ export interface ArchiveTerms {
 }
 
 /** For the local stack's host, which is this machine: the Node that runs this. */
-const OWN: ArchiveTerms = {
+const OWN: ArchiveOptions = {
   platform: `${process.platform}-${process.arch}`,
   nodeFile: process.execPath,
   nodeVersion: process.versions.node,
 };
 
 /** Writes the unpacked archive (install, bin/node, lib/*.mjs, VERSION, manifest.json) to `outDir`; returns the SHA-256 of its list of files. */
-export async function buildAgent(outDir: string, terms: ArchiveTerms = OWN): Promise<string> {
+export async function buildAgent(outDir: string, options: ArchiveOptions = OWN): Promise<string> {
   const lib = join(outDir, 'lib');
   for (const part of ['bin', 'lib', 'install', 'manifest.json', 'manifest.sig.json'])
     rmSync(join(outDir, part), { recursive: true, force: true });
@@ -91,12 +91,12 @@ export async function buildAgent(outDir: string, terms: ArchiveTerms = OWN): Pro
     logLevel: 'silent',
   });
   const node = join(outDir, 'bin/node');
-  copyFileSync(terms.nodeFile, node, constants.COPYFILE_FICLONE);
+  copyFileSync(options.nodeFile, node, constants.COPYFILE_FICLONE);
   chmodSync(node, 0o755);
   writeFileSync(join(outDir, 'VERSION'), `${version}\n`);
-  const script = installScript(terms.platform);
+  const script = installScript(options.platform);
   if (script !== undefined) writeFileSync(join(outDir, 'install'), script, { mode: 0o755 });
-  const { platform, nodeVersion, signer } = terms;
+  const { platform, nodeVersion, signer } = options;
   return await writeManifest(outDir, { version, platform, node: nodeVersion }, signer);
 }
 

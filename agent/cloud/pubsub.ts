@@ -25,7 +25,7 @@ export interface ConnectionOptions {
 
 const MAX_MESSAGES = 20;
 const REOPEN_AFTER_MS = 2000;
-/** The client's own terms (ten minutes, with pauses of up to one) would make reports late after a short outage. */
+/** The client's own retries (for ten minutes, with pauses of up to one) would make reports late after a short outage. */
 const PUBLISH_RETRY = {
   backoffSettings: {
     initialRetryDelayMillis: 100,

@@ -7,7 +7,7 @@ import { READ_LIMITS, type ReadGate, type ReadKind } from './read-gate.ts';
 
 export type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'hint' | 'result'>;
 
-export interface ReadTerms {
+export interface ReadOptions {
   gate: ReadGate;
   clock: () => Date;
   /** Aborted when the agent stops. */
@@ -43,7 +43,7 @@ export async function carryRead(
   kind: ReadKind,
   spec: unknown,
   context: Omit<ReadContext, 'signal'>,
-  { gate, clock, signal }: ReadTerms,
+  { gate, clock, signal }: ReadOptions,
 ): Promise<Finish> {
   const leave = await gate.enter(kind);
   if (!leave) return { state: 'rejected', code: 'busy', ...TURNED_AWAY[kind] };

@@ -45,9 +45,9 @@ export interface Dispatcher {
 /** A dispatcher; commands run side by side. */
 export function createDispatcher(options: DispatchOptions): Dispatcher {
   const running = new Map<string, Promise<void>>();
-  const terms: CarryOptions = { ...options, gate: createReadGate(READ_LIMITS) };
+  const carryOptions: CarryOptions = { ...options, gate: createReadGate(READ_LIMITS) };
   const track = (envelope: CommandEnvelope, signed: SignedBytes, seen: number): void => {
-    const work = carryUntilSettled(envelope, signed, seen, terms);
+    const work = carryUntilSettled(envelope, signed, seen, carryOptions);
     running.set(envelope.id, work);
     void work.finally(() => {
       running.delete(envelope.id);

@@ -40,19 +40,19 @@ const SETTINGS = [
   'lock_timeout=600000',
 ];
 
-export interface SessionTerms {
+export interface SessionOptions {
   args: string[];
   account: Account;
   env: Record<string, string>;
 }
 
 /** What one of PostgreSQL's programs is started with. The password is in the environment, which only root and the account itself can read. */
-export async function sessionTerms({
+export async function sessionOptions({
   cluster,
   database,
   login,
   settings = [],
-}: Session): Promise<SessionTerms> {
+}: Session): Promise<SessionOptions> {
   // Only a superuser may choose a language; the restoring role is made with its own.
   const language = login ? [] : ['lc_messages=C'];
   const options = [...SETTINGS, ...language, ...settings].map((setting) => `-c ${setting}`).join(' ');
@@ -96,7 +96,7 @@ export function readErrors(stderr: string): string[] {
 
 /** Runs a script. Throws `failed` with what PostgreSQL said when it stops at an error or there is no session. */
 export async function runScript(script: Script): Promise<ScriptAnswer> {
-  const { args, account, env } = await sessionTerms(script);
+  const { args, account, env } = await sessionOptions(script);
   const { stopsAtError = true, timeoutMs, signal } = script;
   const result = await runProgram({
     file: psqlProgram(),

@@ -19,7 +19,7 @@ export type LineSource = (
   onEnd: (detail: string) => void,
 ) => { stop(): Promise<void> };
 
-export interface StreamTerms {
+export interface StreamOptions {
   relayUrl: string;
   ticket: string;
   source: LineSource;
@@ -35,8 +35,8 @@ const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 4000;
 
 /** Streams to the end and returns how many lines went out. Throws when the relay can't be reached or the source fails. */
-export async function streamToRelay(terms: StreamTerms): Promise<{ linesSent: number }> {
-  const stream = new LineStream(terms);
+export async function streamToRelay(options: StreamOptions): Promise<{ linesSent: number }> {
+  const stream = new LineStream(options);
   try {
     await stream.run();
     return { linesSent: stream.linesSent };
@@ -46,7 +46,7 @@ export async function streamToRelay(terms: StreamTerms): Promise<{ linesSent: nu
 }
 
 class LineStream {
-  readonly #terms: StreamTerms;
+  readonly #options: StreamOptions;
   readonly #ring: LineRing = createLineRing(RING_LINES, RING_CHARACTERS);
   #source: { stop(): Promise<void> } | undefined;
   #connection: RelayConnection | undefined;
@@ -59,8 +59,8 @@ class LineStream {
   #lastWord: EndFrame | undefined;
   #isOver = false;
 
-  constructor(terms: StreamTerms) {
-    this.#terms = terms;
+  constructor(options: StreamOptions) {
+    this.#options = options;
   }
 
   get linesSent(): number {
@@ -72,7 +72,7 @@ class LineStream {
   }
 
   async run(): Promise<void> {
-    const { signal } = this.#terms;
+    const { signal } = this.#options;
     const stop = (): void => this.#conclude({ type: 'end', reason: 'agent-left' });
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -92,7 +92,7 @@ class LineStream {
   }
 
   async #connectOnce(): Promise<ConnectionEnd> {
-    const { relayUrl, ticket } = this.#terms;
+    const { relayUrl, ticket } = this.#options;
     this.#isWelcome = false;
     const use = this.#resumeKey ? 'resume' : 'ticket';
     this.#connection = dialRelay({
@@ -106,7 +106,7 @@ class LineStream {
   }
 
   #giveUpWhenHopeless(end: ConnectionEnd): void {
-    const { nowMs } = this.#terms;
+    const { nowMs } = this.#options;
     this.#lostSinceMs ??= nowMs();
     const isRefused = end.how === 'refused' && end.status < 500;
     if (!isRefused && nowMs() - this.#lostSinceMs < RESUME_GRACE_MS) return;
@@ -126,7 +126,7 @@ class LineStream {
     this.#cursor = frame.next;
     this.#isWelcome = true;
     this.#lostSinceMs = undefined;
-    this.#source ??= this.#terms.source(
+    this.#source ??= this.#options.source(
       (line) => this.#append(line),
       (detail) => this.#conclude({ type: 'end', reason: 'follow-failed', detail: detail.slice(0, 500) }),
     );

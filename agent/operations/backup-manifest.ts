@@ -19,7 +19,7 @@ import { isPublished, publishLocally, writeUnpublished } from './backup-store.ts
 import { readLocalManifest } from './read-manifest.ts';
 
 /** What one backup is made from. */
-export interface BackupTerms {
+export interface BackupOptions {
   host: string;
   database: string;
   cluster: Cluster;
@@ -49,7 +49,7 @@ export interface BackupSteps {
   config: Step<ConfigResult>;
 }
 
-function composeManifest(terms: BackupTerms, steps: BackupSteps, context: StepContext): BackupManifest {
+function composeManifest(options: BackupOptions, steps: BackupSteps, context: StepContext): BackupManifest {
   const { outputOf } = context;
   const { backupId, startedAt, databaseBytes, properties, serverVersion, pgDumpVersion } = outputOf(
     steps.prepare,
@@ -59,8 +59,8 @@ function composeManifest(terms: BackupTerms, steps: BackupSteps, context: StepCo
     v: 1,
     backupId,
     commandId: context.envelope.id,
-    host: terms.host,
-    database: terms.database,
+    host: options.host,
+    database: options.database,
     serverVersion,
     pgDumpVersion,
     databaseBytes,
@@ -73,13 +73,13 @@ function composeManifest(terms: BackupTerms, steps: BackupSteps, context: StepCo
 }
 
 /** The last step that a backup needs: with it, the local copy counts. */
-export function manifestStep(terms: BackupTerms, steps: BackupSteps): Step<undefined> {
-  const { localDir } = terms.policy;
+export function manifestStep(options: BackupOptions, steps: BackupSteps): Step<undefined> {
+  const { localDir } = options.policy;
   return defineStep({
     name: 'manifest',
     describe: () => "write the manifest, signed with the runner's key, last",
     run: async (context) => {
-      const manifest = composeManifest(terms, steps, context);
+      const manifest = composeManifest(options, steps, context);
       const payload = Buffer.from(JSON.stringify(manifest));
       const signed = await signDsse('manifest', payload, [context.signer]);
       writeUnpublished(localDir, manifest.backupId, JSON.stringify(signed));
@@ -95,15 +95,15 @@ export function manifestStep(terms: BackupTerms, steps: BackupSteps): Step<undef
 
 /** The result, from the manifest as it stands on the disk: after a crash nobody remembers what the step returned. */
 export function readSummary(
-  terms: BackupTerms,
+  options: BackupOptions,
   { prepare, config }: BackupSteps,
   { outputOf }: StepContext,
 ): BackupSummary {
   const { backupId } = outputOf(prepare);
-  const { manifest } = readLocalManifest(terms.policy.localDir, backupId);
+  const { manifest } = readLocalManifest(options.policy.localDir, backupId);
   const { leftOut } = outputOf(config);
   return {
-    ...summarise(manifest, backupObject(terms.host, backupId, MANIFEST_FILE)),
+    ...summarise(manifest, backupObject(options.host, backupId, MANIFEST_FILE)),
     // A control plane of an older version knows no such field.
     ...(leftOut.length > 0 ? { leftOut } : {}),
   };

@@ -5,7 +5,7 @@ import { backupTimeMs, partFile } from '#shared/backup/manifest.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { BackupId } from '#shared/names.ts';
 import { defineStep, type Step } from '../runner/step.ts';
-import type { BackupTerms } from './backup-manifest.ts';
+import type { BackupOptions } from './backup-manifest.ts';
 import { type LocalBackup, listLocalBackups, localBackupDir, removeLocalBackup } from './backup-store.ts';
 import { readLocalManifest } from './read-manifest.ts';
 
@@ -60,7 +60,7 @@ export function chooseExpired(backups: readonly Candidate[], retentionDays: numb
 }
 
 /** Removes what has expired; what can't be removed is told and stays. */
-export function retentionStep({ policy, localRetentionDays }: BackupTerms): Step<undefined> {
+export function retentionStep({ policy, localRetentionDays }: BackupOptions): Step<undefined> {
   return defineStep({
     name: 'retention',
     describe: () =>

@@ -92,7 +92,7 @@ export interface LeftBehind {
   left: number;
 }
 
-export interface UploadTerms {
+export interface UploadOptions {
   /** Root's word of today, whatever it was when the backup was taken. */
   policy: Pick<Policy, 'databases' | 'backup'>;
   /** Commands that are running: a backup's own command uploads it. */
@@ -105,7 +105,7 @@ export interface UploadTerms {
  */
 export async function uploadDue(
   place: UploadPlace,
-  terms: UploadTerms,
+  options: UploadOptions,
   note: (text: string) => void,
 ): Promise<LeftBehind> {
   const waiting = listLocalBackups(place.localDir).filter(
@@ -113,7 +113,7 @@ export async function uploadDue(
   );
   const uploaded: BackupId[] = [];
   for (const { backupId } of waiting.filter((backup) =>
-    mayTry(place.localDir, backup.backupId, terms, note),
+    mayTry(place.localDir, backup.backupId, options, note),
   )) {
     try {
       await uploadBackup(place, backupId);
@@ -128,7 +128,7 @@ export async function uploadDue(
 function mayTry(
   localDir: string,
   backupId: BackupId,
-  { policy, underway }: UploadTerms,
+  { policy, underway }: UploadOptions,
   note: (text: string) => void,
 ): boolean {
   if (!isUploadDue(localBackupDir(localDir, backupId), Date.now())) return false;

@@ -16,8 +16,8 @@ import { defineStep, type Procedure, type Shortfall, type Step, type StepContext
 import { readConfiguration } from './backup-configuration.ts';
 import { DumpResult, dumpApplication, dumpDatabase } from './backup-dump.ts';
 import {
+  type BackupOptions,
   type BackupSteps,
-  type BackupTerms,
   ConfigResult,
   manifestStep,
   Prepared,
@@ -32,27 +32,27 @@ import { backupSectionOf, clusterOf } from './policy-database.ts';
 import { defineProcedure, defineRead } from './twin.ts';
 
 function placeOf(
-  terms: BackupTerms,
+  options: BackupOptions,
   { backupId }: Prepared,
   name: BackupPart['name'],
   encoding: BackupPart['encoding'],
 ) {
   const file = partFile({ name, encoding });
   return {
-    object: backupObject(terms.host, backupId, file),
-    localFile: join(localBackupDir(terms.policy.localDir, backupId), file),
+    object: backupObject(options.host, backupId, file),
+    localFile: join(localBackupDir(options.policy.localDir, backupId), file),
   };
 }
 
 const OLD_SERVER =
   'the server lacks the fix of CVE-2024-7348 (August 2024): upgrade it to the newest minor release of its version';
 
-function reserveFor({ policy, database }: BackupTerms): DiskReserve {
+function reserveFor({ policy, database }: BackupOptions): DiskReserve {
   return openReserve(policy.localDir, `back up ${database}`);
 }
 
-function prepareStep(terms: BackupTerms): Step<Prepared> {
-  const { policy, database, cluster } = terms;
+function prepareStep(options: BackupOptions): Step<Prepared> {
+  const { policy, database, cluster } = options;
   return defineStep({
     name: 'prepare',
     describe: () => `make a folder under ${policy.localDir}, when the disk has room for ${database}`,
@@ -65,7 +65,7 @@ function prepareStep(terms: BackupTerms): Step<Prepared> {
       const startedAt = new Date();
       const backupId = backupIdFor(startedAt, envelope.id);
       makeLocalBackup(policy.localDir, backupId, (await findAccount(AGENT_ACCOUNT)).gid);
-      const reserve = reserveFor(terms);
+      const reserve = reserveFor(options);
       const expectedBytes = expectBytes(
         policy.localDir,
         { database, databaseBytes: facts.databaseBytes },
@@ -85,24 +85,24 @@ function prepareStep(terms: BackupTerms): Step<Prepared> {
   });
 }
 
-function databaseStep(terms: BackupTerms, prepare: Step<Prepared>): Step<DumpResult> {
-  const { policy, isEncrypted } = terms;
+function databaseStep(options: BackupOptions, prepare: Step<Prepared>): Step<DumpResult> {
+  const { policy, isEncrypted } = options;
   const encoding = isEncrypted ? 'pg_dump-custom+zstd+age' : 'pg_dump-custom+zstd';
   return defineStep({
     name: 'database',
     describe: () =>
-      `pg_dump ${terms.database} | zstd${isEncrypted ? ' | age' : ''}, to ${policy.localDir}; gives way to locks`,
+      `pg_dump ${options.database} | zstd${isEncrypted ? ' | age' : ''}, to ${policy.localDir}; gives way to locks`,
     output: DumpResult,
     run: async (context) => {
       const made = context.outputOf(prepare);
       const data = await dumpDatabase({
-        ...placeOf(terms, made, 'database', encoding),
+        ...placeOf(options, made, 'database', encoding),
         recipients: isEncrypted ? policy.recipients : [],
-        cluster: terms.cluster,
-        database: terms.database,
+        cluster: options.cluster,
+        database: options.database,
         encoding: made.properties.encoding,
         commandId: context.envelope.id,
-        reserve: reserveFor(terms),
+        reserve: reserveFor(options),
         signal: context.signal,
         note: context.note,
       });
@@ -111,23 +111,23 @@ function databaseStep(terms: BackupTerms, prepare: Step<Prepared>): Step<DumpRes
     undo: async ({ envelope }) => {
       // A dump's session outlives a killed pg_dump while it waits for a lock. Without a server there is none.
       const sql = endSessionsSql(dumpApplication(envelope.id));
-      await runSql(sql, { cluster: terms.cluster, database: 'postgres' }).catch(() => undefined);
+      await runSql(sql, { cluster: options.cluster, database: 'postgres' }).catch(() => undefined);
     },
     afterCrash: 'undo',
   });
 }
 
-function globalsStep(terms: BackupTerms, prepare: Step<Prepared>): Step<BackupPart> {
+function globalsStep(options: BackupOptions, prepare: Step<Prepared>): Step<BackupPart> {
   return defineStep({
     name: 'globals',
     describe: () => 'pg_dumpall --globals-only, encrypted (age)',
     output: BackupPart,
     run: async ({ signal, outputOf }) => {
-      const content = await readGlobals(terms.cluster, signal);
-      const { recipients } = terms.policy;
+      const content = await readGlobals(options.cluster, signal);
+      const { recipients } = options.policy;
       return {
         data: await storeSecret({
-          ...placeOf(terms, outputOf(prepare), 'globals', 'sql+age'),
+          ...placeOf(options, outputOf(prepare), 'globals', 'sql+age'),
           name: 'globals',
           content,
           recipients,
@@ -138,8 +138,8 @@ function globalsStep(terms: BackupTerms, prepare: Step<Prepared>): Step<BackupPa
   });
 }
 
-function configStep(terms: BackupTerms, prepare: Step<Prepared>): Step<ConfigResult> {
-  const { configPaths, recipients } = terms.policy;
+function configStep(options: BackupOptions, prepare: Step<Prepared>): Step<ConfigResult> {
+  const { configPaths, recipients } = options.policy;
   return defineStep({
     name: 'config',
     describe: () => `tar ${configPaths.join(' ')}, encrypted (age)`,
@@ -147,7 +147,7 @@ function configStep(terms: BackupTerms, prepare: Step<Prepared>): Step<ConfigRes
     run: async ({ signal, outputOf }) => {
       const { tar, notes, leftOut } = await readConfiguration(configPaths, signal);
       const part = await storeSecret({
-        ...placeOf(terms, outputOf(prepare), 'config', 'tar+age'),
+        ...placeOf(options, outputOf(prepare), 'config', 'tar+age'),
         name: 'config',
         content: tar,
         recipients,
@@ -164,7 +164,7 @@ type NotUploaded = z.infer<typeof NotUploaded>;
 
 /** The backup is whole on the disk before it: a bucket that is out of reach does not take it back. */
 function uploadStep(
-  { host, policy: { bucket, localDir } }: BackupTerms,
+  { host, policy: { bucket, localDir } }: BackupOptions,
   prepare: Step<Prepared>,
 ): Step<NotUploaded> {
   return defineStep({
@@ -195,7 +195,7 @@ function shortfallOf(upload: Step<NotUploaded>, { hasEnded, outputOf }: StepCont
   return { code: 'not-uploaded', message: problem, ...(hint === undefined ? {} : { hint }) };
 }
 
-function backupTerms(host: string, spec: z.infer<typeof backupRun.spec>, policy: Policy): BackupTerms {
+function backupOptions(host: string, spec: z.infer<typeof backupRun.spec>, policy: Policy): BackupOptions {
   const { database, localRetentionDays, encryptDump } = spec;
   const task = `back up ${database}`;
   const backup = backupSectionOf(policy, task);
@@ -212,26 +212,34 @@ function backupTerms(host: string, spec: z.infer<typeof backupRun.spec>, policy:
 }
 
 /** A dump that was cut off can't be gone on with: up to the manifest, a crash undoes everything. */
-function planBackup(terms: BackupTerms): Procedure<BackupSummary> {
-  const prepare = prepareStep(terms);
+function planBackup(options: BackupOptions): Procedure<BackupSummary> {
+  const prepare = prepareStep(options);
   const makers: BackupSteps = {
     prepare,
-    database: databaseStep(terms, prepare),
-    globals: globalsStep(terms, prepare),
-    config: configStep(terms, prepare),
+    database: databaseStep(options, prepare),
+    globals: globalsStep(options, prepare),
+    config: configStep(options, prepare),
   };
   const { database, globals, config } = makers;
-  const upload = uploadStep(terms, prepare);
+  const upload = uploadStep(options, prepare);
   return {
-    steps: [prepare, database, globals, config, manifestStep(terms, makers), upload, retentionStep(terms)],
-    result: (context) => readSummary(terms, makers, context),
+    steps: [
+      prepare,
+      database,
+      globals,
+      config,
+      manifestStep(options, makers),
+      upload,
+      retentionStep(options),
+    ],
+    result: (context) => readSummary(options, makers, context),
     shortfall: (context) => shortfallOf(upload, context),
   };
 }
 
 export const twins = [
   defineProcedure(backupRun, (spec, { policy, envelope }) =>
-    planBackup(backupTerms(envelope.host, spec, policy)),
+    planBackup(backupOptions(envelope.host, spec, policy)),
   ),
   // The folder is root's, so that only what the runner made readable is told.
   defineRead(backupList, (_spec, { policy }) => {

@@ -6,7 +6,7 @@ import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../host/joined.ts';
 import { NO_TRANSACTION_TIMEOUT, quoteName } from '../host/postgres.ts';
 import { psqlProgram } from '../host/postgres-programs.ts';
 import { startProgram } from '../host/process.ts';
-import { sessionTerms } from '../host/sql-script.ts';
+import { sessionOptions } from '../host/sql-script.ts';
 import { type Filling, sessionOf } from './restore-pass.ts';
 import { nameEntry } from './restore-refused.ts';
 
@@ -48,13 +48,13 @@ export function createLineCounter(mark: Buffer): { take(chunk: Buffer): void; co
 
 /** Counts the rows of each table by `COPY … TO STDOUT`, which reads the table as it lies. */
 async function countRows(filling: Filling, tables: readonly ListingEntry[]): Promise<number[]> {
-  const terms = await sessionTerms(sessionOf(filling, 'restorer'));
+  const options = await sessionOptions(sessionOf(filling, 'restorer'));
   const mark = randomUUID();
   const psql = startProgram(
     {
       file: psqlProgram(),
-      ...terms,
-      args: ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...terms.args],
+      ...options,
+      args: ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...options.args],
     },
     ['pipe', 'pipe', 'pipe'],
   );

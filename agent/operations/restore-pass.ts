@@ -14,7 +14,7 @@ import type { Programs } from '../host/postgres-programs.ts';
 import { type Account, startProgram } from '../host/process.ts';
 import { redact } from '../host/redact.ts';
 import { type SealedChild, startSealedChild } from '../host/sealed-child.ts';
-import { type Login, type Session, type SessionTerms, sessionTerms } from '../host/sql-script.ts';
+import { type Login, type Session, type SessionOptions, sessionOptions } from '../host/sql-script.ts';
 import type { OpenDump } from './restore-dump.ts';
 import type { Hand } from './restore-plan.ts';
 import { createRefusalReader, type Refused, type SessionLoss } from './restore-refused.ts';
@@ -65,7 +65,7 @@ export function sessionOf(
 
 /** Arguments of pg_restore: it reads the dump from its stdin and restores what the list names, in that order. */
 export function restoreArguments(
-  { args }: Pick<SessionTerms, 'args'>,
+  { args }: Pick<SessionOptions, 'args'>,
   listFile: string,
   onRefused: Filling['onRefused'],
 ): string[] {
@@ -91,8 +91,8 @@ export async function runPass(filling: Filling, { hand, entries }: PassOrder): P
     // Numbers only; the account that restores must read them.
     chmodSync(dir, 0o755);
     chmodSync(listFile, 0o644);
-    const terms = await sessionTerms(sessionOf(filling, hand));
-    const order = { ...terms, args: restoreArguments(terms, listFile, filling.onRefused) };
+    const options = await sessionOptions(sessionOf(filling, hand));
+    const order = { ...options, args: restoreArguments(options, listFile, filling.onRefused) };
     return await feed(filling, order, entries);
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -109,7 +109,7 @@ function sessionEnded(database: string, { doing, why }: SessionLoss): Lamplighte
 
 async function feed(
   filling: Filling,
-  order: SessionTerms,
+  order: SessionOptions,
   entries: readonly ListingEntry[],
 ): Promise<PassResult> {
   const { dump, signal, onRefused, programs } = filling;
@@ -150,7 +150,7 @@ async function feed(
   }
 }
 
-interface DecoderTerms {
+interface DecoderOptions {
   dump: OpenDump;
   /** pg_restore's. */
   sink: Writable;
@@ -159,7 +159,7 @@ interface DecoderTerms {
 }
 
 /** What decodes the dump for a pg_restore that runs already; begins when it can open nothing more. */
-async function startDecoder({ dump, sink, account, signal }: DecoderTerms): Promise<SealedChild> {
+async function startDecoder({ dump, sink, account, signal }: DecoderOptions): Promise<SealedChild> {
   const source = dump.reopen();
   try {
     const stdio: ('pipe' | number | Writable)[] = ['pipe', sink, 'pipe', 'pipe', 'pipe'];

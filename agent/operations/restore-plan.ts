@@ -112,7 +112,7 @@ function isChange(entry: ListingEntry): boolean {
   return entry.kind === 'TABLE ATTACH' || (entry.kind === 'DEFAULT' && mayEvaluate(entry));
 }
 
-interface Terms {
+interface Grounds {
   standingOf(owner: string): Standing;
   hasChecks: boolean;
   /** Functions that are the users': their text, or an ordinary owner's. */
@@ -148,7 +148,7 @@ function hasUsersValidator({ kind, dependsOn }: ListingEntry, ofUsers: ReadonlyS
   return kind === 'FOREIGN DATA WRAPPER' && dependsOn.some((id) => ofUsers.has(id));
 }
 
-function choosePass(entry: ListingEntry, { standingOf, hasChecks, ofUsers }: Terms): Omit<Pass, 'entries'> {
+function choosePass(entry: ListingEntry, { standingOf, hasChecks, ofUsers }: Grounds): Omit<Pass, 'entries'> {
   if (isLargeObject(entry)) return { hand: 'restorer' };
   // PostgreSQL refuses it to this role.
   if (hasUsersValidator(entry, ofUsers)) return { hand: 'restorer' };
@@ -160,10 +160,10 @@ function choosePass(entry: ListingEntry, { standingOf, hasChecks, ofUsers }: Ter
   return isEvaluated ? { hand: 'restorer', isSealed: true } : { hand: 'superuser' };
 }
 
-function groupDefinitions(entries: readonly ListingEntry[], terms: Terms): Pass[] {
+function groupDefinitions(entries: readonly ListingEntry[], grounds: Grounds): Pass[] {
   const passes: Pass[] = [];
   for (const entry of entries) {
-    const choice = choosePass(entry, terms);
+    const choice = choosePass(entry, grounds);
     const last = passes.at(-1);
     if (last && last.hand === choice.hand && !last.isSealed && !choice.isSealed) last.entries.push(entry);
     else passes.push({ ...choice, entries: [entry] });
@@ -177,7 +177,7 @@ const EARLY_RIGHTS = /^(?:SCHEMA|FUNCTION|PROCEDURE|AGGREGATE|TYPE|DOMAIN) /;
  * Rights that keep a trusted owner's routines and types closed, by what they are about; the rest closes the restore. An
  * ordinary owner's stay open to the restoring role until then: its own tables call them.
  */
-function earlyRights(entries: readonly ListingEntry[], { standingOf }: Terms) {
+function earlyRights(entries: readonly ListingEntry[], { standingOf }: Grounds) {
   const made = new Map(entries.map((entry) => [entry.dumpId, entry]));
   const early = entries.filter(
     ({ kind, tag, owner }) =>
@@ -209,7 +209,7 @@ function closeOver(entries: readonly ListingEntry[], kind: (entry: ListingEntry)
   return new Set([...ids, ...entries.filter(isAbout).map(({ dumpId }) => dumpId)]);
 }
 
-function loadOf(entry: ListingEntry, standingOf: Terms['standingOf']): Standing {
+function loadOf(entry: ListingEntry, standingOf: Grounds['standingOf']): Standing {
   // Large objects stay with the restoring role until the end.
   return entry.kind === 'BLOBS' ? 'ordinary' : standingOf(entry.owner);
 }
@@ -241,15 +241,15 @@ export function planRestore(
     const of = (standing: Standing) => list.filter((entry) => loadOf(entry, standingOf) === standing);
     return { ordinary: of('ordinary'), trusted: of('trusted') };
   };
-  const terms = { standingOf, hasChecks, ofUsers: usersFunctions(entries, standingOf) };
-  const rights = earlyRights(entries, terms);
+  const grounds = { standingOf, hasChecks, ofUsers: usersFunctions(entries, standingOf) };
+  const rights = earlyRights(entries, grounds);
   return {
     schemas: of('SCHEMA'),
     extensions: of('EXTENSION'),
     groundRights: rights.ground,
     definitions: groupDefinitions(
       plain.filter((entry) => isDefinition(entry) && !isChange(entry)),
-      terms,
+      grounds,
     ).map(rights.withRights),
     changes: split(plain.filter(isChange)),
     loads: split(loads),

@@ -50,7 +50,7 @@ export function needRoom(needs: readonly Need[], purpose: string): void {
 }
 
 /** What the server's settings say of the files that it writes besides a database's own. */
-export interface WritingTerms {
+export interface WritingSettings {
   /** `max_wal_size`. */
   maxLogBytes: number;
   /** What slots, an archive or `wal_keep_size` keep of the log at most, beyond any checkpoint: 0 without them. */
@@ -70,7 +70,7 @@ const LARGEST_INDEX_SHARE = 0.25;
  * database thus needs little, whatever `max_wal_size` is. Both are estimates: what goes beyond them, the watch on the
  * reserves ends.
  */
-export function reckonWriting(bytes: number, server: WritingTerms): { log: number; sort: number } {
+export function reckonWriting(bytes: number, server: WritingSettings): { log: number; sort: number } {
   const largestIndex = Math.ceil(bytes * LARGEST_INDEX_SHARE);
   return {
     log: Math.min(bytes, Math.max(0, Math.max(server.maxLogBytes, server.keptLogBytes) - server.logBytes)),
@@ -79,7 +79,7 @@ export function reckonWriting(bytes: number, server: WritingTerms): { log: numbe
 }
 
 /**
- * `WritingTerms.keptLogBytes`, as a query. A slot keeps what `max_slot_wal_keep_size` says (-1: everything), an archive
+ * `WritingSettings.keptLogBytes`, as a query. A slot keeps what `max_slot_wal_keep_size` says (-1: everything), an archive
  * everything that it has not taken: one that fails, and one that is on and has no command. A slot that is lost, or was never
  * used, keeps nothing. `archive_library` is of PostgreSQL 15.
  */

@@ -9,9 +9,9 @@ import { adviseOnRestore } from './restore-advice.ts';
 import { compareRows } from './restore-count.ts';
 import { fillDatabase, giveToOwners, openRestoration } from './restore-fill.ts';
 import { isUncheckedKey } from './restore-joins.ts';
+import { foundBy, type RestoreOptions } from './restore-options.ts';
 import { nameEntry, type Refused } from './restore-refused.ts';
 import { dropRestoreRoles } from './restore-role.ts';
-import { foundBy, type RestoreTerms } from './restore-terms.ts';
 
 const RefusedEntry = z.object({ what: z.string(), why: z.string(), dumpId: z.int().optional() });
 const Filled = z.object({
@@ -25,29 +25,29 @@ const Owned = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z.stri
 /** More are counted, not told. */
 const MAX_REFUSED = 50;
 
-async function open(terms: RestoreTerms, signal: AbortSignal) {
-  const { cluster, names, spec, state } = terms;
-  const { dump, programs, standingOf } = foundBy(terms);
+async function open(options: RestoreOptions, signal: AbortSignal) {
+  const { cluster, names, spec, state } = options;
+  const { dump, programs, standingOf } = foundBy(options);
   const place = { cluster, fresh: names.fresh, login: await state.login() };
   const filling = { ...place, dump, onRefused: spec.onRefused, programs, signal };
   return openRestoration(filling, standingOf);
 }
 
-function fillStep(terms: RestoreTerms): Step<Filled> {
-  const { names, spec } = terms;
+function fillStep(options: RestoreOptions): Step<Filled> {
+  const { names, spec } = options;
   return defineStep({
     name: 'restore-database',
     describe: () =>
       `zstd -d | pg_restore${spec.onRefused === 'stop' ? ' --exit-on-error' : ''} into ${names.fresh}, as a role that is no superuser; ANALYZE`,
     output: Filled,
     run: async (context) => {
-      const fill = async (signal: AbortSignal) => fillDatabase(await open(terms, signal), context.note);
-      const { refused, decoded } = await withinReserves(terms.state.reserves, context.signal, fill).catch(
+      const fill = async (signal: AbortSignal) => fillDatabase(await open(options, signal), context.note);
+      const { refused, decoded } = await withinReserves(options.state.reserves, context.signal, fill).catch(
         (error: unknown) => {
-          throw advise(adviseOnRestore(error), terms);
+          throw advise(adviseOnRestore(error), options);
         },
       );
-      const detail = `${decoded?.contentBytes ?? foundBy(terms).dump.headBytes} bytes${tellRefused(refused)}`;
+      const detail = `${decoded?.contentBytes ?? foundBy(options).dump.headBytes} bytes${tellRefused(refused)}`;
       return { data: { refused, rowsByEntry: decoded?.rowsByEntry ?? [] }, detail };
     },
     afterCrash: 'undo',
@@ -55,7 +55,7 @@ function fillStep(terms: RestoreTerms): Step<Filled> {
 }
 
 /** Says what a person can choose when PostgreSQL refuses a part of a backup. */
-function advise(error: unknown, { spec }: RestoreTerms): unknown {
+function advise(error: unknown, { spec }: RestoreOptions): unknown {
   const isRefused = error instanceof LamplighterError && error.code === 'failed' && !error.hint;
   if (!isRefused || spec.onRefused === 'keep-going') return error;
   return withHint(
@@ -68,14 +68,14 @@ function tellRefused(refused: readonly Refused[]): string {
   return refused.length === 0 ? '' : `, ${refused.length} refused`;
 }
 
-function compareStep(terms: RestoreTerms, fill: Step<Filled>) {
-  const { names, spec } = terms;
+function compareStep(options: RestoreOptions, fill: Step<Filled>) {
+  const { names, spec } = options;
   return defineStep({
     name: 'check-rows',
     describe: () => `count the rows of every table in ${names.fresh} and hold them against the dump's`,
     output: Compared,
     run: async (context) => {
-      const { filling } = await open(terms, context.signal);
+      const { filling } = await open(options, context.signal);
       const { refused, rowsByEntry } = context.outputOf(fill);
       const absent = absentTables(filling.dump.entries, refused);
       const { rows, wrong } = await compareRows(filling, new Map(rowsByEntry), absent);
@@ -105,8 +105,8 @@ function absentTables(
   return new Set(gone.map(({ dumpId }) => dumpId));
 }
 
-function ownersStep(terms: RestoreTerms, fill: Step<Filled>) {
-  const { cluster, names } = terms;
+function ownersStep(options: RestoreOptions, fill: Step<Filled>) {
+  const { cluster, names } = options;
   return defineStep({
     // Records on disk and reports have this name.
     name: 'hand-over',
@@ -117,10 +117,10 @@ function ownersStep(terms: RestoreTerms, fill: Step<Filled>) {
       const { refused: before } = context.outputOf(fill);
       // Materialized views are filled here.
       const [refused, { leftOut: absent, joins }] = await withinReserves(
-        terms.state.reserves,
+        options.state.reserves,
         context.signal,
         async (signal) => {
-          const restoration = await open(terms, signal);
+          const restoration = await open(options, signal);
           return [await giveToOwners(restoration, before), restoration.plan] as const;
         },
       );
@@ -139,9 +139,9 @@ function ownersStep(terms: RestoreTerms, fill: Step<Filled>) {
 }
 
 /** The steps between the new database and the swap, in this order. */
-export function fillSteps(terms: RestoreTerms) {
-  const fill = fillStep(terms);
-  return { fill, compare: compareStep(terms, fill), owners: ownersStep(terms, fill) };
+export function fillSteps(options: RestoreOptions) {
+  const fill = fillStep(options);
+  return { fill, compare: compareStep(options, fill), owners: ownersStep(options, fill) };
 }
 
 /** What the result tells of them. */

@@ -27,6 +27,7 @@ import { recordKept, unrecordKept } from './restore-kept.ts';
 import { findLimits, refuseLimits } from './restore-limits.ts';
 import { findNeeds, tablespacesOf } from './restore-needs.ts';
 import { refuseObstacles } from './restore-obstacles.ts';
+import { foundBy, openState, type RestoreOptions } from './restore-options.ts';
 import { planRestore } from './restore-plan.ts';
 import { applyProperties, createFreshDatabase } from './restore-properties.ts';
 import { dropRestoreRoles, makeRestoreRoles } from './restore-role.ts';
@@ -34,7 +35,6 @@ import { needRestoreRoom } from './restore-room.ts';
 import { findBackup } from './restore-source.ts';
 import { findStandings } from './restore-standing.ts';
 import { fillSteps, readOutcome } from './restore-steps.ts';
-import { foundBy, openState, type RestoreTerms } from './restore-terms.ts';
 import { recordWorkDir, removeWorkDir } from './restore-work.ts';
 import { defineProcedure, type HostContext } from './twin.ts';
 
@@ -46,7 +46,7 @@ type Checked = z.infer<typeof Checked>;
 
 /** What PostgreSQL would refuse in the middle of the restore. */
 async function refuseWhatCannotBe(
-  { cluster, spec, state }: RestoreTerms,
+  { cluster, spec, state }: RestoreOptions,
   { entries }: OpenDump,
   note: (text: string) => void,
 ): Promise<void> {
@@ -64,8 +64,8 @@ async function refuseWhatCannotBe(
   refuseLimits([...missing, ...limits], spec.onRefused, note);
 }
 
-function checkBackupStep(terms: RestoreTerms): Step<Checked> {
-  const { spec, host, policy, cluster, state } = terms;
+function checkBackupStep(options: RestoreOptions): Step<Checked> {
+  const { spec, host, policy, cluster, state } = options;
   const { backupId, database, confirm } = spec;
   return defineStep({
     name: 'check-backup',
@@ -86,7 +86,7 @@ function checkBackupStep(terms: RestoreTerms): Step<Checked> {
       const { manifest, dump, from } = await findBackup(wanted, note);
       state.dump = dump;
       await refuseObstacles(cluster, database, manifest.properties);
-      await refuseWhatCannotBe(terms, dump, note);
+      await refuseWhatCannotBe(options, dump, note);
       const { databaseBytes, properties } = manifest;
       state.reserves = await needRestoreRoom(cluster, {
         database,
@@ -112,7 +112,7 @@ function checkBackupStep(terms: RestoreTerms): Step<Checked> {
 }
 
 /** Made before anything stops: whether it can log in shows here. */
-function rolesStep({ cluster, state }: RestoreTerms): Step<undefined> {
+function rolesStep({ cluster, state }: RestoreOptions): Step<undefined> {
   return defineStep({
     name: 'restore-roles',
     describe: () => 'make the roles of the restore, which are no superusers, and log in as one',
@@ -126,7 +126,7 @@ function rolesStep({ cluster, state }: RestoreTerms): Step<undefined> {
 }
 
 /** All of them are tried; throws `unhealthy` with those that do not run. */
-async function startServices({ spec }: RestoreTerms, signal: AbortSignal): Promise<void> {
+async function startServices({ spec }: RestoreOptions, signal: AbortSignal): Promise<void> {
   const failures: string[] = [];
   for (const { unit, health } of spec.services.toReversed()) {
     try {
@@ -140,32 +140,32 @@ async function startServices({ spec }: RestoreTerms, signal: AbortSignal): Promi
   throw new OperationFailure('unhealthy', 'failed', failures.join('; '));
 }
 
-async function stopServices({ spec }: RestoreTerms, signal: AbortSignal): Promise<void> {
+async function stopServices({ spec }: RestoreOptions, signal: AbortSignal): Promise<void> {
   for (const { unit } of spec.services) await controlUnit('stop', unit, UNIT_TIMEOUT_MS, signal);
 }
 
-function stopStep(terms: RestoreTerms): Step<undefined> {
-  const units = terms.spec.services.map(({ unit }) => unit);
+function stopStep(options: RestoreOptions): Step<undefined> {
+  const units = options.spec.services.map(({ unit }) => unit);
   return defineStep({
     name: 'stop-services',
     describe: () => `systemctl stop ${units.join(' ')}, in this order`,
     run: async ({ signal }) => {
-      await stopServices(terms, signal);
+      await stopServices(options, signal);
       return {};
     },
-    undo: ({ signal }) => startServices(terms, signal),
+    undo: ({ signal }) => startServices(options, signal),
     afterCrash: 'undo',
   });
 }
 
-function createStep(terms: RestoreTerms, check: Step<Checked>): Step<undefined> {
-  const { names, cluster } = terms;
+function createStep(options: RestoreOptions, check: Step<Checked>): Step<undefined> {
+  const { names, cluster } = options;
   return defineStep({
     name: 'create-database',
     describe: () => `CREATE DATABASE ${names.fresh}, with the encoding and locale that the backup names`,
     run: async ({ outputOf }) => {
       const { properties } = outputOf(check).manifest;
-      await createFreshDatabase(cluster, names.fresh, properties, foundBy(terms).programs.serverMajor);
+      await createFreshDatabase(cluster, names.fresh, properties, foundBy(options).programs.serverMajor);
       return { detail: names.fresh };
     },
     undo: () => dropDatabase(cluster, names.fresh),
@@ -173,7 +173,7 @@ function createStep(terms: RestoreTerms, check: Step<Checked>): Step<undefined> 
   });
 }
 
-function swapStep({ names, cluster }: RestoreTerms, check: Step<Checked>): Step<undefined> {
+function swapStep({ names, cluster }: RestoreOptions, check: Step<Checked>): Step<undefined> {
   return defineStep({
     name: 'swap',
     describe: () =>
@@ -194,27 +194,27 @@ function swapStep({ names, cluster }: RestoreTerms, check: Step<Checked>): Step<
   });
 }
 
-function startStep(terms: RestoreTerms, check: Step<Checked>): Step<undefined> {
+function startStep(options: RestoreOptions, check: Step<Checked>): Step<undefined> {
   return defineStep({
     name: 'start-services',
     describe: () => 'start the services in the reverse order, each until it is healthy',
     run: async ({ signal, outputOf }) => {
-      await admitSessions(terms.cluster, { ...terms.names, wasClosed: outputOf(check).wasClosed });
-      await startServices(terms, signal);
+      await admitSessions(options.cluster, { ...options.names, wasClosed: outputOf(check).wasClosed });
+      await startServices(options, signal);
       return {};
     },
     // Stopped again, so that the old database can be put back under them.
-    undo: ({ signal }) => stopServices(terms, signal),
+    undo: ({ signal }) => stopServices(options, signal),
     afterCrash: 'repeat',
   });
 }
 
-function cleanUpStep(terms: RestoreTerms): Step<undefined> {
+function cleanUpStep(options: RestoreOptions): Step<undefined> {
   return defineStep({
     name: 'clean-up',
     describe: () => 'remove what was fetched from the bucket, or decrypted',
     run: ({ envelope }) => {
-      terms.state.dump?.close();
+      options.state.dump?.close();
       removeWorkDir(PATHS.work, envelope.id);
       return Promise.resolve({});
     },
@@ -224,7 +224,7 @@ function cleanUpStep(terms: RestoreTerms): Step<undefined> {
   });
 }
 
-function restoreTerms(spec: RestoreTerms['spec'], { policy, envelope }: HostContext): RestoreTerms {
+function restoreOptions(spec: RestoreOptions['spec'], { policy, envelope }: HostContext): RestoreOptions {
   const task = `restore ${spec.database}`;
   return {
     spec,
@@ -237,23 +237,23 @@ function restoreTerms(spec: RestoreTerms['spec'], { policy, envelope }: HostCont
 }
 
 /** Up to the swap a crash undoes everything; from then on the new database stands, and the restore goes on. */
-function planRestoration(terms: RestoreTerms): Procedure<z.input<typeof restoreRun.result>> {
-  const { spec, names } = terms;
-  const check = checkBackupStep(terms);
-  const filling = fillSteps(terms);
+function planRestoration(options: RestoreOptions): Procedure<z.input<typeof restoreRun.result>> {
+  const { spec, names } = options;
+  const check = checkBackupStep(options);
+  const filling = fillSteps(options);
   return {
     // What needs nothing stopped comes before: whether the server has the database's locale shows when it is made.
     steps: [
       check,
-      rolesStep(terms),
-      createStep(terms, check),
-      stopStep(terms),
+      rolesStep(options),
+      createStep(options, check),
+      stopStep(options),
       filling.fill,
       filling.compare,
       filling.owners,
-      swapStep(terms, check),
-      startStep(terms, check),
-      cleanUpStep(terms),
+      swapStep(options, check),
+      startStep(options, check),
+      cleanUpStep(options),
     ],
     result: (done) => ({
       backupId: spec.backupId,
@@ -267,5 +267,5 @@ function planRestoration(terms: RestoreTerms): Procedure<z.input<typeof restoreR
 }
 
 export const twins = [
-  defineProcedure(restoreRun, (spec, context) => planRestoration(restoreTerms(spec, context))),
+  defineProcedure(restoreRun, (spec, context) => planRestoration(restoreOptions(spec, context))),
 ];

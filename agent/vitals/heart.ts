@@ -6,7 +6,7 @@ import type { EndWatch } from './unit-ends.ts';
 
 const LOOK_EVERY_MS = 1000;
 
-export interface HeartTerms {
+export interface HeartOptions {
   everyMs: number;
   /** Sends one heartbeat and gives the units that it told. */
   send(): Promise<readonly UnitStatus[]>;
@@ -24,7 +24,7 @@ export interface Heart {
 }
 
 /** Makes a heart that does not beat yet. */
-export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartTerms): Heart {
+export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartOptions): Heart {
   const bell = createBell();
   const sendOne = async (): Promise<void> => {
     try {

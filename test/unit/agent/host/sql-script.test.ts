@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readErrors, sessionTerms } from '#agent/host/sql-script.ts';
+import { readErrors, sessionOptions } from '#agent/host/sql-script.ts';
 
 test.each<[string, string, string[]]>([
   ['an error', 'psql:<stdin>:4: ERROR:  role "a" does not exist\n', ['ERROR:  role "a" does not exist']],
@@ -17,6 +17,6 @@ test.each<[string, string, string[]]>([
 test('a superuser chooses the language of its session; the restoring role may not', async () => {
   const place = { cluster: { socketDir: '/run', port: 5432 }, database: 'd' };
   const login = { role: 'r', account: { uid: 1, gid: 1 }, password: '' };
-  expect((await sessionTerms({ ...place, login })).env.PGOPTIONS).not.toContain('lc_messages');
-  expect((await sessionTerms({ ...place, login })).env.PGOPTIONS).toContain('client_min_messages=error');
+  expect((await sessionOptions({ ...place, login })).env.PGOPTIONS).not.toContain('lc_messages');
+  expect((await sessionOptions({ ...place, login })).env.PGOPTIONS).toContain('client_min_messages=error');
 });

@@ -24,7 +24,7 @@ export interface RestoreState {
   login(): Promise<Login>;
 }
 
-export interface RestoreTerms {
+export interface RestoreOptions {
   spec: z.infer<typeof restoreRun.spec>;
   host: string;
   names: RestoreNames;
@@ -48,7 +48,7 @@ export function openState(): RestoreState {
 }
 
 /** What the check has found. Throws `internal` when there was none in this process. */
-export function foundBy({ state: { dump, programs, standingOf } }: RestoreTerms): {
+export function foundBy({ state: { dump, programs, standingOf } }: RestoreOptions): {
   dump: OpenDump;
   programs: Programs;
   standingOf: (owner: string) => Standing;
