@@ -132,7 +132,9 @@ test('what is there already, whole, is not sent again', async () => {
 test('something else of that name is never overwritten', async () => {
   const bucket = new Storage({ apiEndpoint: gcs.url, projectId: 'test' }).bucket(BUCKET);
   await bucket.file('taken').save('something else', { resumable: false });
-  await expect(upload('taken')).rejects.toThrow(/store taken: the bucket has another object of this name \(14 bytes/);
+  await expect(upload('taken')).rejects.toThrow(
+    /store taken: the bucket has another object of this name \(14 bytes/,
+  );
   expect((await stored('taken')).toString()).toBe('something else');
 });
 

@@ -37,7 +37,11 @@ test('what is read is what was listed, with a signature or without', async () =>
 
 describe('nothing is read of an archive', () => {
   test.each([
-    ['with an altered file', () => writeFileSync(join(dir, 'bin/node'), 'another'), /bin\/node differs from its list/],
+    [
+      'with an altered file',
+      () => writeFileSync(join(dir, 'bin/node'), 'another'),
+      /bin\/node differs from its list/,
+    ],
     ['with a missing file', () => rmSync(join(dir, 'lib/agent.mjs')), /lib\/agent.mjs is missing/],
     [
       'with a file too many',
