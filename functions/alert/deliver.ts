@@ -1,7 +1,6 @@
 // One delivery to one recipient: taken under a lease, sent, and its outcome recorded. However often its
 // message comes, the delivery is sent once.
 
-import { randomUUID } from 'node:crypto';
 import { messageOf } from '#shared/errors.ts';
 import { lookUp } from '#shared/look-up.ts';
 import type { Deps } from '../deps.ts';
@@ -20,6 +19,7 @@ import {
   releaseDelivery,
 } from '../store/deliveries.ts';
 import { findIncident } from '../store/incidents.ts';
+import { type Lease, newLease } from '../store/lease.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import type { SendOutcome } from './channels/channel.ts';
 import { type ChannelDeps, sendToChannel } from './channels/send.ts';
@@ -44,18 +44,16 @@ const LATE_MS = 15 * 60_000;
  * the delivery, and every failure that a retry may mend.
  */
 export async function deliver(deps: DeliverDeps, deliveryId: string): Promise<string> {
-  const leaseId = randomUUID();
-  const now = deps.clock();
-  const leasedUntil = new Date(now.getTime() + LEASE_MS);
-  const delivery = await leaseDelivery(deps.db, deliveryId, { leaseId, now, leasedUntil });
+  const lease = newLease(deps.clock(), LEASE_MS);
+  const delivery = await leaseDelivery(deps.db, deliveryId, lease);
   if (!delivery) return await sayWhyNot(deps, deliveryId);
-  return await conclude(deps, delivery, leaseId, await attempt(deps, delivery, leaseId));
+  return await conclude(deps, delivery, lease, await attempt(deps, delivery, lease));
 }
 
 async function conclude(
   deps: DeliverDeps,
   delivery: Delivery,
-  leaseId: string,
+  lease: Lease,
   outcome: SendOutcome,
 ): Promise<string> {
   switch (outcome.state) {
@@ -63,11 +61,11 @@ async function conclude(
       await markDelivered(deps.db, delivery.id, { deliveredAt: deps.clock(), receipt: outcome.receipt });
       return `delivered: ${outcome.receipt}`;
     case 'sent':
-      await markSent(deps.db, delivery.id, leaseId, outcome);
+      await markSent(deps.db, delivery.id, lease, outcome);
       return `sent: ${outcome.receipt}`;
     case 'refused':
     case 'withdrawn':
-      return await giveUp(deps, delivery, leaseId, outcome);
+      return await giveUp(deps, delivery, lease, outcome);
   }
 }
 
@@ -83,7 +81,7 @@ async function sayWhyNot({ db }: DeliverDeps, id: string): Promise<string> {
   });
 }
 
-async function attempt(deps: DeliverDeps, delivery: Delivery, leaseId: string): Promise<SendOutcome> {
+async function attempt(deps: DeliverDeps, delivery: Delivery, lease: Lease): Promise<SendOutcome> {
   try {
     return await send(deps, delivery);
   } catch (error) {
@@ -91,7 +89,7 @@ async function attempt(deps: DeliverDeps, delivery: Delivery, leaseId: string): 
     if (ageMs(deps, delivery) > MAX_AGE_MS) {
       return { state: 'refused', reason: `given up after a day: ${reason}` };
     }
-    await putBack(deps, delivery, leaseId, reason);
+    await putBack(deps, delivery, lease, reason);
     throw error;
   }
 }
@@ -101,14 +99,9 @@ function ageMs({ clock }: DeliverDeps, { createdAt }: Delivery): number {
 }
 
 /** Leaves a delivery to the next message; when it is late, others are told that this recipient does not know. */
-async function putBack(
-  deps: DeliverDeps,
-  delivery: Delivery,
-  leaseId: string,
-  reason: string,
-): Promise<void> {
+async function putBack(deps: DeliverDeps, delivery: Delivery, lease: Lease, reason: string): Promise<void> {
   const told = await deps.db.transaction(async (tx) => {
-    await releaseDelivery(tx, delivery.id, leaseId, reason);
+    await releaseDelivery(tx, delivery.id, lease, reason);
     if (delivery.event !== 'firing' || ageMs(deps, delivery) < LATE_MS) return [];
     const { runbook } = await requireRunbook(tx);
     return await tellNext({ tx, runbook, now: deps.clock() }, { delivery, reason, isFinal: false });
@@ -129,11 +122,11 @@ async function send(deps: DeliverDeps, delivery: Delivery): Promise<SendOutcome>
 async function giveUp(
   deps: DeliverDeps,
   delivery: Delivery,
-  leaseId: string,
+  lease: Lease,
   { state, reason }: { state: 'refused' | 'withdrawn'; reason: string },
 ): Promise<string> {
   const told = await deps.db.transaction(async (tx) => {
-    if (!(await markFailed(tx, delivery.id, leaseId, reason))) return [];
+    if (!(await markFailed(tx, delivery.id, lease, reason))) return [];
     await auditFailure(tx, delivery, reason, deps.clock());
     // Who took a recipient out of the runbook does not want it told.
     if (state === 'withdrawn') return [];

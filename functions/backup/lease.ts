@@ -1,9 +1,9 @@
 // The right to verify a backup: held by one, kept as long as that one lives, taken over soon after it was killed.
 
-import { randomUUID } from 'node:crypto';
 import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
 import { type BackupKey, holdLease, releaseLease } from '../store/backups.ts';
+import { type Lease, newLease } from '../store/lease.ts';
 
 const LEASE_MS = 3 * 60_000;
 const RENEW_EVERY_MS = 45_000;
@@ -12,13 +12,10 @@ const RENEW_EVERY_MS = 45_000;
 export async function withLease<T>(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
   key: BackupKey,
-  work: (owner: string) => Promise<T>,
+  work: (lease: Pick<Lease, 'holder'>) => Promise<T>,
 ): Promise<T> {
-  const owner = randomUUID();
-  const hold = (): Promise<boolean> => {
-    const now = clock();
-    return holdLease(db, { ...key, owner, now, until: new Date(now.getTime() + LEASE_MS) });
-  };
+  const { holder } = newLease(clock(), LEASE_MS);
+  const hold = (): Promise<boolean> => holdLease(db, key, { ...newLease(clock(), LEASE_MS), holder });
   if (!(await hold())) {
     throw new HttpFault('busy', `verify backup ${key.id}: it is being verified`, {
       retryable: true,
@@ -28,9 +25,9 @@ export async function withLease<T>(
   // One that can't be renewed is noticed at the end: nothing is concluded without the lease.
   const timer = setInterval(() => void hold().catch(() => undefined), RENEW_EVERY_MS);
   try {
-    return await work(owner);
+    return await work({ holder });
   } finally {
     clearInterval(timer);
-    await releaseLease(db, { ...key, owner });
+    await releaseLease(db, key, { holder });
   }
 }

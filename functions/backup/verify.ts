@@ -8,6 +8,7 @@ import { HttpFault } from '../http/fault.ts';
 import { appendAudit } from '../store/audit.ts';
 import { listPartProofs, savePartProof } from '../store/backup-parts.ts';
 import { closeRound, findBackup, insertBackup, type NewBackup, type StoredBackup } from '../store/backups.ts';
+import type { Lease } from '../store/lease.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { checkPart } from './check-part.ts';
 import { withLease } from './lease.ts';
@@ -37,13 +38,13 @@ export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): 
   const known = await findBackup(deps.db, key);
   if (!known) return await refuseUnknown(deps, order, finding.found ? [] : finding.faults);
   if (known.verificationState !== 'due') return 'proven before';
-  return await withLease(deps, key, async (owner) => {
+  return await withLease(deps, key, async (lease) => {
     // Between the look and the lease another may have closed the round.
     const backup = await findBackup(deps.db, key);
     if (backup?.verificationState !== 'due') return 'proven before';
     const faults = finding.found ? await checkParts(deps, backup, finding) : finding.faults;
     const proof = proofOf(faults, finding);
-    return await conclude(deps, backup, { owner, proof, faults, manifestSha256: finding.sha256 });
+    return await conclude(deps, backup, { lease, proof, faults, manifestSha256: finding.sha256 });
   });
 }
 
@@ -100,7 +101,7 @@ function proofOf(faults: readonly string[], finding: ManifestFinding): Proof {
 }
 
 interface Conclusion {
-  owner: string;
+  lease: Pick<Lease, 'holder'>;
   proof: Proof;
   faults: readonly string[];
   manifestSha256: string | null;
@@ -109,14 +110,14 @@ interface Conclusion {
 async function conclude(
   deps: VerifyDeps,
   { host, id, round }: StoredBackup,
-  { owner, proof, faults: all, manifestSha256 }: Conclusion,
+  { lease, proof, faults: all, manifestSha256 }: Conclusion,
 ): Promise<string> {
   const faults = all.slice(0, MAX_FAULTS);
   // The alert first: killed between the two, the round is still open and the alert is raised only once.
   if (proof === 'corrupt') await alert(deps, { host, backupId: id }, faults);
   const at = deps.clock();
   await deps.db.transaction(async (tx) => {
-    if (!(await closeRound(tx, { host, id, owner, round, proof, at, faults, manifestSha256 }))) {
+    if (!(await closeRound(tx, { host, id, lease, round, proof, at, faults, manifestSha256 }))) {
       throw new HttpFault('busy', `verify backup ${id}: the lease was lost`, {
         retryable: true,
         status: 503,

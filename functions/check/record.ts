@@ -12,6 +12,7 @@ import {
   saveCheck,
 } from '../store/checks.ts';
 import { findUnitStatus } from '../store/hosts.ts';
+import type { Lease } from '../store/lease.ts';
 import { checkFailing, checkUnjudged } from './conditions.ts';
 import { listEvidence } from './evidence.ts';
 import { confirmationAfter } from './observe.ts';
@@ -20,7 +21,7 @@ import { raiseFailing } from './unjudged.ts';
 export interface CheckRun {
   name: string;
   check: Check;
-  runId: string;
+  lease: Pick<Lease, 'holder'>;
   results: readonly CheckResult[];
 }
 
@@ -30,7 +31,7 @@ export async function recordRun(deps: AlertDeps, run: CheckRun, runbook: Runbook
     const { tx } = alerts;
     // Before the check's row: everyone takes the host's lock first.
     await lockHostAlerts(tx, run.check.host);
-    const before = await lockHeldCheck(tx, run.name, run.runId);
+    const before = await lockHeldCheck(tx, run.name, run.lease);
     const last = run.results.at(-1);
     if (!before || !last) return;
     await insertCheckResults(tx, run.name, run.check.host, run.results);

@@ -1,12 +1,12 @@
 // One run of the checks: takes the checks that are due, looks at their targets at the same time, and records each check as soon as its
 // state is decided.
 
-import { randomUUID } from 'node:crypto';
 import type { Budget } from '#shared/kit/deadline.ts';
 import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
 import type { AlertDeps } from '../alert/change.ts';
 import { type ClaimedCheck, claimChecks, releaseCheck, type WantedCheck } from '../store/checks.ts';
+import { newLease } from '../store/lease.ts';
 import { type Look, MAX_LOOK_MS, type ObserveDeps, observe, withDoubtResolved } from './observe.ts';
 import { recordRun } from './record.ts';
 
@@ -35,9 +35,8 @@ export async function runDueChecks(
   runbook: Runbook,
   { budget, notSince }: RunOptions,
 ): Promise<string[]> {
-  const runId = randomUUID();
   const now = deps.clock();
-  const lease = { runId, now, leasedUntil: new Date(now.getTime() + LEASE_MS) };
+  const lease = newLease(now, LEASE_MS);
   const states = await claimChecks(deps.db, wantedChecks(runbook, now, notSince), lease);
   const jobs = states.flatMap((state) => toJob(state, runbook));
   const ran: string[] = [];
@@ -46,11 +45,11 @@ export async function runDueChecks(
   const record = async ({ state, check }: Job, looks: readonly Look[], isBlind: boolean): Promise<void> => {
     ran.push(state.check);
     const results = withDoubtResolved(looks, isBlind);
-    await recordRun(deps, { name: state.check, check, runId, results }, runbook);
+    await recordRun(deps, { name: state.check, check, lease, results }, runbook);
   };
   await inParallel(jobs, async (job) => {
     if (budget.remainingMs() < Math.min(job.check.timeoutMs, MAX_LOOK_MS)) {
-      await releaseCheck(deps.db, job.state, runId);
+      await releaseCheck(deps.db, job.state, lease);
       return;
     }
     const looks = await observe(deps, { ...job, confirmation: job.state }, budget);

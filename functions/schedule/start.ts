@@ -5,8 +5,11 @@ import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, resolveAlert } from '../alert/change.ts';
 import type { RequestCommand } from '../alert/channels/jsonl.ts';
+import type { Queryable } from '../store/database.ts';
+import { type Lease, newLease } from '../store/lease.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';
 import {
+  abandonRun,
   claimAbandonedRuns,
   type EndedRun,
   findLastRun,
@@ -24,6 +27,13 @@ export type ScheduleDeps = AlertDeps & { requestCommand: RequestCommand };
 
 type RunKey = Pick<ScheduleRun, 'job' | 'scheduledFor' | 'host'>;
 
+interface Begun {
+  job: ScheduledJob;
+  run: RunKey;
+  runbook: Runbook;
+  lease: Lease;
+}
+
 /** Longer than asking for a command takes; after a kill the next tick takes over. */
 const LEASE_MS = 60_000;
 
@@ -33,31 +43,27 @@ export async function startDueJobs(
   { runbook, appliedAt }: CurrentRunbook,
 ): Promise<string[]> {
   const now = deps.clock();
-  const lease = { now, leasedUntil: new Date(now.getTime() + LEASE_MS) };
+  const lease = newLease(now, LEASE_MS);
   const jobs = scheduledJobs(runbook);
   const started: string[] = [];
   for (const run of await claimAbandonedRuns(deps.db, lease)) {
     const job = jobs.find(({ name }) => name === run.job);
     const isTooOld = now.getTime() - run.scheduledFor.getTime() > MAX_CATCH_UP_MS;
-    if (!job || isTooOld) await settleRun(deps.db, run, job ? 'missed' : 'dropped');
-    else started.push(...(await start(deps, job, run, runbook)));
+    if (!job || isTooOld) await abandonRun(deps.db, run, job ? 'missed' : 'dropped', lease);
+    else started.push(...(await start(deps, { job, run, runbook, lease })));
   }
   for (const job of jobs) {
     const scheduledFor = dueTime(job, await findLastRun(deps.db, job.name), appliedAt, now);
     if (!scheduledFor) continue;
     const run = { job: job.name, scheduledFor, schedule: scheduleText(job), host: job.host };
-    if (await insertRun(deps.db, run, lease)) started.push(...(await start(deps, job, run, runbook)));
+    if (await insertRun(deps.db, run, lease))
+      started.push(...(await start(deps, { job, run, runbook, lease })));
   }
   return started;
 }
 
 /** Asks for the job's command. The key makes it one command, however often a run is begun. */
-async function start(
-  deps: ScheduleDeps,
-  job: ScheduledJob,
-  run: RunKey,
-  runbook: Runbook,
-): Promise<string[]> {
+async function start(deps: ScheduleDeps, { job, run, runbook, lease }: Begun): Promise<string[]> {
   try {
     const { id } = await deps.requestCommand({
       operation: job.operation,
@@ -66,12 +72,15 @@ async function start(
       dryRun: false,
       idempotencyKey: `schedule:${job.name}:${run.scheduledFor.toISOString()}`,
     });
-    await linkRun(deps.db, run, id);
+    await linkRun(deps.db, run, id, lease);
     return [id];
   } catch (error) {
     // Whatever may work later is left to a later tick.
     if (!(error instanceof LamplighterError) || error.retryable) throw error;
-    await endRun(deps, run, 'refused', `it could not be asked for: ${messageOf(error)}`, runbook);
+    const text = `it could not be asked for: ${messageOf(error)}`;
+    await endRun(deps, { run, outcome: 'refused', text, runbook }, (tx) =>
+      abandonRun(tx, run, 'refused', lease),
+    );
     return [];
   }
 }
@@ -80,7 +89,8 @@ async function start(
 export async function settleEndedRuns(deps: AlertDeps, runbook: Runbook): Promise<AlertChange[]> {
   const changes: AlertChange[] = [];
   for (const run of await listEndedRuns(deps.db, END_STATES)) {
-    changes.push(...(await endRun(deps, run, run.state, endText(run), runbook)));
+    const end = { run, outcome: run.state, text: endText(run), runbook };
+    changes.push(...(await endRun(deps, end, (tx) => settleRun(tx, run, run.state))));
   }
   return changes;
 }
@@ -90,17 +100,23 @@ function endText({ state, code, message, commandId }: EndedRun): string {
   return `command ${commandId ?? ''} ${state}${why === '' ? '' : ` (${why})`}`;
 }
 
+interface RunEnd {
+  run: RunKey;
+  outcome: string;
+  text: string;
+  runbook: Runbook;
+}
+
+/** `write` writes the outcome down, and says whether it did. */
 async function endRun(
   deps: AlertDeps,
-  run: RunKey,
-  outcome: string,
-  text: string,
-  runbook: Runbook,
+  { run, outcome, text, runbook }: RunEnd,
+  write: (tx: Queryable) => Promise<boolean>,
 ): Promise<AlertChange[]> {
   const failed = jobFailed.on(run.host, { job: run.job });
   return await changeAlerts(deps, runbook, async (alerts) => {
     const { tx } = alerts;
-    if (!(await settleRun(tx, run, outcome)) || (await isOutdatedRun(tx, run))) return;
+    if (!(await write(tx)) || (await isOutdatedRun(tx, run))) return;
     if (outcome === 'succeeded') {
       await resolveAlert(alerts, failed, `scheduled ${run.job} succeeded: ${text}`);
       return;

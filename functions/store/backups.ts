@@ -6,6 +6,7 @@ import { ProofState } from '#shared/states.ts';
 import { AT_LEAST, type Proof, VERIFICATION_MOVES, VERIFICATION_STATES } from '../backup/state.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
+import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
 
 export const StoredBackup = z.lazy(() =>
   z.object({
@@ -157,25 +158,23 @@ export async function claimOverdueBackups(
     db,
     StoredBackup,
     `UPDATE backups SET ordered_at = $1
-     WHERE verification_state = $3 AND (lease_until IS NULL OR lease_until < $1)
+     WHERE verification_state = $3 AND ${isFree('$1')}
        AND (coalesce(ordered_at, finished_at) <= $2 OR coalesce(ordered_at, finished_at) > $1)
      RETURNING ${COLUMNS}`,
     [now, orderedBefore, VERIFICATION_MOVES.ordered.to],
   );
 }
 
-export interface Lease extends BackupKey {
-  owner: string;
-  now: Date;
-  until: Date;
-}
-
 /** Takes, or keeps, the right to verify a backup until a time; false while somebody else has it. */
-export async function holdLease(db: Queryable, { host, id, owner, now, until }: Lease): Promise<boolean> {
+export async function holdLease(
+  db: Queryable,
+  { host, id }: BackupKey,
+  { holder, now, until }: Lease,
+): Promise<boolean> {
   const { rowCount } = await db.query(
-    `UPDATE backups SET lease_owner = $3, lease_until = $5
-     WHERE host = $1 AND id = $2 AND (lease_until IS NULL OR lease_until < $4 OR lease_owner = $3)`,
-    [host, id, owner, now, until],
+    `UPDATE backups SET ${taking('$3', '$5')}
+     WHERE host = $1 AND id = $2 AND (${isFree('$4')} OR ${isHeldBy('$3')})`,
+    [host, id, holder, now, until],
   );
   return rowCount === 1;
 }
@@ -183,16 +182,18 @@ export async function holdLease(db: Queryable, { host, id, owner, now, until }: 
 /** Gives the right back. */
 export async function releaseLease(
   db: Queryable,
-  { host, id, owner }: BackupKey & { owner: string },
+  { host, id }: BackupKey,
+  { holder }: Pick<Lease, 'holder'>,
 ): Promise<void> {
-  await db.query(
-    'UPDATE backups SET lease_owner = NULL, lease_until = NULL WHERE host = $1 AND id = $2 AND lease_owner = $3',
-    [host, id, owner],
-  );
+  await db.query(`UPDATE backups SET ${GIVING_BACK} WHERE host = $1 AND id = $2 AND ${isHeldBy('$3')}`, [
+    host,
+    id,
+    holder,
+  ]);
 }
 
 export interface RoundFinding extends BackupKey {
-  owner: string;
+  lease: Pick<Lease, 'holder'>;
   round: number;
   proof: Proof;
   at: Date;
@@ -205,11 +206,11 @@ export async function closeRound(db: Queryable, found: RoundFinding): Promise<bo
   const { from, to } = VERIFICATION_MOVES[`found-${found.proof}`];
   const { rowCount } = await db.query(
     `UPDATE backups SET verification_state = $5, proof_state = $5, proof_at = $6, faults = $7, manifest_sha256 = $8
-     WHERE host = $1 AND id = $2 AND lease_owner = $3 AND round = $4 AND verification_state = ANY ($9)`,
+     WHERE host = $1 AND id = $2 AND ${isHeldBy('$3')} AND round = $4 AND verification_state = ANY ($9)`,
     [
       found.host,
       found.id,
-      found.owner,
+      found.lease.holder,
       found.round,
       to,
       found.at,

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { CheckState } from '#shared/states.ts';
 import { TROUBLED_STATES } from '../check/confirm.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
+import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
 
 export const StoredCheck = z.lazy(() =>
   z.object({
@@ -33,12 +34,6 @@ export interface WantedCheck {
   dueBeforeTroubled: Date;
 }
 
-export interface CheckLease {
-  runId: string;
-  now: Date;
-  leasedUntil: Date;
-}
-
 const ClaimedCheck = z.lazy(() => StoredCheck.unwrap().extend({ previousRunAt: z.date().nullable() }));
 export type ClaimedCheck = z.infer<typeof ClaimedCheck>;
 
@@ -49,7 +44,7 @@ export type ClaimedCheck = z.infer<typeof ClaimedCheck>;
 export async function claimChecks(
   db: Queryable,
   wanted: readonly WantedCheck[],
-  { runId, now, leasedUntil }: CheckLease,
+  { holder, now, until }: Lease,
 ): Promise<ClaimedCheck[]> {
   if (wanted.length === 0) return [];
   const names = wanted.map(({ check }) => check);
@@ -63,7 +58,7 @@ export async function claimChecks(
   await db.query(
     `UPDATE check_states s SET host = w.host, state = DEFAULT, since = DEFAULT, confirmed = DEFAULT,
        confirmed_since = DEFAULT, streak = DEFAULT, last_run_at = DEFAULT, latency_ms = DEFAULT, detail = DEFAULT,
-       run_id = DEFAULT, leased_until = DEFAULT
+       ${GIVING_BACK}
      FROM unnest($1::text[], $2::text[]) AS w (check_name, host)
      WHERE s.check_name = w.check_name AND s.host <> w.host`,
     [names, hosts],
@@ -71,13 +66,13 @@ export async function claimChecks(
   return await queryRows(
     db,
     ClaimedCheck,
-    `UPDATE check_states s SET run_id = $4, leased_until = $6, last_run_at = $5
+    `UPDATE check_states s SET ${taking('$4', '$6')}, last_run_at = $5
      FROM (
        SELECT c.check_name, c.last_run_at
        FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS w (check_name, due, due_troubled)
        JOIN check_states c USING (check_name)
-       WHERE (c.leased_until IS NULL OR c.leased_until <= $5)
-         AND (c.last_run_at IS NULL OR c.run_id IS NOT NULL OR c.last_run_at <=
+       WHERE ${isFree('$5', 'c.')}
+         AND (c.last_run_at IS NULL OR c.lease_holder IS NOT NULL OR c.last_run_at <=
               CASE WHEN c.state = ANY ($7) OR c.streak > 0 THEN w.due_troubled ELSE w.due END)
        ORDER BY c.check_name
        FOR UPDATE OF c SKIP LOCKED
@@ -88,9 +83,9 @@ export async function claimChecks(
       names,
       wanted.map(({ dueBefore }) => dueBefore),
       wanted.map(({ dueBeforeTroubled }) => dueBeforeTroubled),
-      runId,
+      holder,
       now,
-      leasedUntil,
+      until,
       TROUBLED_STATES,
     ],
   );
@@ -100,12 +95,11 @@ export async function claimChecks(
 export async function releaseCheck(
   db: Queryable,
   { check, previousRunAt }: Pick<ClaimedCheck, 'check' | 'previousRunAt'>,
-  runId: string,
+  { holder }: Pick<Lease, 'holder'>,
 ): Promise<void> {
   await db.query(
-    `UPDATE check_states SET run_id = NULL, leased_until = NULL, last_run_at = $3
-     WHERE check_name = $1 AND run_id = $2`,
-    [check, runId, previousRunAt],
+    `UPDATE check_states SET ${GIVING_BACK}, last_run_at = $3 WHERE check_name = $1 AND ${isHeldBy('$2')}`,
+    [check, holder, previousRunAt],
   );
 }
 
@@ -113,13 +107,13 @@ export async function releaseCheck(
 export async function lockHeldCheck(
   tx: Queryable,
   check: string,
-  runId: string,
+  { holder }: Pick<Lease, 'holder'>,
 ): Promise<StoredCheck | undefined> {
   return await queryRow(
     tx,
     StoredCheck,
-    `SELECT ${STATE_COLUMNS} FROM check_states s WHERE s.check_name = $1 AND s.run_id = $2 FOR UPDATE`,
-    [check, runId],
+    `SELECT ${STATE_COLUMNS} FROM check_states s WHERE s.check_name = $1 AND ${isHeldBy('$2', 's.')} FOR UPDATE`,
+    [check, holder],
   );
 }
 
@@ -127,7 +121,7 @@ export async function lockHeldCheck(
 export async function saveCheck(tx: Queryable, check: Omit<StoredCheck, 'lastRunAt'>): Promise<void> {
   await tx.query(
     `UPDATE check_states SET state = $2, since = $3, confirmed = $4, confirmed_since = $5, streak = $6, latency_ms = $7,
-       detail = $8, run_id = NULL, leased_until = NULL
+       detail = $8, ${GIVING_BACK}
      WHERE check_name = $1`,
     [
       check.check,

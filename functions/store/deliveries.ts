@@ -5,6 +5,7 @@ import { CommandId } from '#shared/names.ts';
 import { DeliveryState } from '#shared/states.ts';
 import { DELIVERY_MOVES } from '../alert/delivery-state.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
+import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
 
 /** `undelivered`: the alert, told to another recipient since the one it was meant for could not be reached. */
 export const AlertEvent = z.enum(['firing', 'resolved', 'undelivered']);
@@ -93,18 +94,14 @@ export async function claimOverdueDeliveries(
 }
 
 /** Takes a pending delivery for sending; undefined when it is settled, held by another, or not there. */
-export async function leaseDelivery(
-  db: Queryable,
-  id: string,
-  lease: { leaseId: string; now: Date; leasedUntil: Date },
-): Promise<Delivery | undefined> {
+export async function leaseDelivery(db: Queryable, id: string, lease: Lease): Promise<Delivery | undefined> {
   return await queryRow(
     db,
     Delivery,
-    `UPDATE deliveries SET lease_id = $2, leased_until = $4, attempts = attempts + 1
-     WHERE id = $1 AND state = ANY ($5) AND (leased_until IS NULL OR leased_until <= $3)
+    `UPDATE deliveries SET ${taking('$2', '$4')}, attempts = attempts + 1
+     WHERE id = $1 AND state = ANY ($5) AND ${isFree('$3')}
      RETURNING ${COLUMNS}`,
-    [id, lease.leaseId, lease.now, lease.leasedUntil, DELIVERY_MOVES.attempted.from],
+    [id, lease.holder, lease.now, lease.until, DELIVERY_MOVES.attempted.from],
   );
 }
 
@@ -121,7 +118,7 @@ export async function markDelivered(
   const { from, to } = DELIVERY_MOVES.delivered;
   await db.query(
     `UPDATE deliveries SET state = $5, delivered_at = $2, receipt = $3, last_error = NULL,
-       command_id = NULL, lease_id = NULL, leased_until = NULL
+       command_id = NULL, ${GIVING_BACK}
      WHERE id = $1 AND state = ANY ($4)`,
     [id, outcome.deliveredAt, outcome.receipt, from, to],
   );
@@ -131,14 +128,14 @@ export async function markDelivered(
 export async function markFailed(
   tx: Queryable,
   id: string,
-  leaseId: string,
+  { holder }: Pick<Lease, 'holder'>,
   error: string,
 ): Promise<boolean> {
   const { from, to } = DELIVERY_MOVES['given-up'];
   const { rowCount } = await tx.query(
-    `UPDATE deliveries SET state = $5, last_error = $3, lease_id = NULL, leased_until = NULL
-     WHERE id = $1 AND lease_id = $2 AND state = ANY ($4)`,
-    [id, leaseId, error, from, to],
+    `UPDATE deliveries SET state = $5, last_error = $3, ${GIVING_BACK}
+     WHERE id = $1 AND ${isHeldBy('$2')} AND state = ANY ($4)`,
+    [id, holder, error, from, to],
   );
   return rowCount > 0;
 }
@@ -147,13 +144,13 @@ export async function markFailed(
 export async function releaseDelivery(
   db: Queryable,
   id: string,
-  leaseId: string,
+  { holder }: Pick<Lease, 'holder'>,
   error: string,
 ): Promise<void> {
   await db.query(
-    `UPDATE deliveries SET last_error = $3, lease_id = NULL, leased_until = NULL
-     WHERE id = $1 AND lease_id = $2 AND state = ANY ($4)`,
-    [id, leaseId, error, DELIVERY_MOVES.attempted.from],
+    `UPDATE deliveries SET last_error = $3, ${GIVING_BACK}
+     WHERE id = $1 AND ${isHeldBy('$2')} AND state = ANY ($4)`,
+    [id, holder, error, DELIVERY_MOVES.attempted.from],
   );
 }
 
@@ -161,14 +158,14 @@ export async function releaseDelivery(
 export async function markSent(
   db: Queryable,
   id: string,
-  leaseId: string,
+  { holder }: Pick<Lease, 'holder'>,
   handed: { commandId: CommandId; receipt: string },
 ): Promise<boolean> {
   const { from, to } = DELIVERY_MOVES['handed-over'];
   const { rowCount } = await db.query(
-    `UPDATE deliveries SET state = $6, command_id = $3, receipt = $4, lease_id = NULL, leased_until = NULL
-     WHERE id = $1 AND lease_id = $2 AND state = ANY ($5)`,
-    [id, leaseId, handed.commandId, handed.receipt, from, to],
+    `UPDATE deliveries SET state = $6, command_id = $3, receipt = $4, ${GIVING_BACK}
+     WHERE id = $1 AND ${isHeldBy('$2')} AND state = ANY ($5)`,
+    [id, holder, handed.commandId, handed.receipt, from, to],
   );
   return rowCount === 1;
 }

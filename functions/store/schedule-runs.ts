@@ -1,6 +1,7 @@
 // Runs of scheduled jobs: a row for each scheduled time is what makes it run at most once.
 import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
+import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
 
 export const ScheduleRun = z.lazy(() =>
   z.object({
@@ -28,21 +29,16 @@ export async function findLastRun(db: Queryable, job: string): Promise<ScheduleR
   );
 }
 
-export interface RunLease {
-  now: Date;
-  leasedUntil: Date;
-}
-
 /** Takes a scheduled time; false when it was taken before. */
 export async function insertRun(
   db: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor' | 'schedule' | 'host'>,
-  { now, leasedUntil }: RunLease,
+  { holder, now, until }: Lease,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
-    `INSERT INTO schedule_runs (job, scheduled_for, schedule, host, started_at, leased_until)
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (job, scheduled_for) DO NOTHING`,
-    [run.job, run.scheduledFor, run.schedule, run.host, now, leasedUntil],
+    `INSERT INTO schedule_runs (job, scheduled_for, schedule, host, started_at, lease_holder, leased_until)
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job, scheduled_for) DO NOTHING`,
+    [run.job, run.scheduledFor, run.schedule, run.host, now, holder, until],
   );
   return rowCount > 0;
 }
@@ -50,34 +46,50 @@ export async function insertRun(
 /** Takes over runs that were begun and never got a command: whoever began them was killed. */
 export async function claimAbandonedRuns(
   db: Queryable,
-  { now, leasedUntil }: RunLease,
+  { holder, now, until }: Lease,
 ): Promise<ScheduleRun[]> {
   return await queryRows(
     db,
     ScheduleRun,
-    `UPDATE schedule_runs r SET leased_until = $2
+    `UPDATE schedule_runs r SET ${taking('$2', '$3')}
      WHERE (r.job, r.scheduled_for) IN (
        SELECT job, scheduled_for FROM schedule_runs
-       WHERE outcome IS NULL AND command_id IS NULL AND leased_until <= $1 FOR UPDATE SKIP LOCKED)
+       WHERE outcome IS NULL AND command_id IS NULL AND ${isFree('$1')} FOR UPDATE SKIP LOCKED)
      RETURNING ${COLUMNS}`,
-    [now, leasedUntil],
+    [now, holder, until],
   );
 }
 
-/** Notes the command that a run became. */
+/** Notes the command that a run became, and gives the lease back; nothing when the lease was lost. */
 export async function linkRun(
   db: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
   commandId: string,
+  { holder }: Pick<Lease, 'holder'>,
 ): Promise<void> {
-  await db.query('UPDATE schedule_runs SET command_id = $3 WHERE job = $1 AND scheduled_for = $2', [
-    run.job,
-    run.scheduledFor,
-    commandId,
-  ]);
+  await db.query(
+    `UPDATE schedule_runs SET command_id = $3, ${GIVING_BACK}
+     WHERE job = $1 AND scheduled_for = $2 AND ${isHeldBy('$4')}`,
+    [run.job, run.scheduledFor, commandId, holder],
+  );
 }
 
-/** Writes a run's outcome down; true when this call did it: false when it is known. */
+/** Ends a run that becomes no command; false when the lease was lost. */
+export async function abandonRun(
+  tx: Queryable,
+  run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
+  outcome: string,
+  { holder }: Pick<Lease, 'holder'>,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `UPDATE schedule_runs SET outcome = $3, ${GIVING_BACK}
+     WHERE job = $1 AND scheduled_for = $2 AND ${isHeldBy('$4')}`,
+    [run.job, run.scheduledFor, outcome, holder],
+  );
+  return rowCount > 0;
+}
+
+/** Writes the outcome of a run's command down; true when this call did it: false when it is known. */
 export async function settleRun(
   tx: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,

@@ -134,7 +134,7 @@ test('a delivery that fails for a day is given up and audited', async () => {
 
 test('a sender that was killed leaves its delivery to the next message after the lease', async () => {
   await world.raise();
-  const killed = `UPDATE deliveries SET lease_id = $1, leased_until = $2 WHERE channel = 'on-call'`;
+  const killed = `UPDATE deliveries SET lease_holder = $1, leased_until = $2 WHERE channel = 'on-call'`;
   await world.database.db.query(killed, [randomUUID(), new Date(world.deps.now.getTime() + 60_000)]);
   expect(await world.pushAll()).toEqual([204, 503]);
   expect(await readMail(dir)).toEqual([]);

@@ -104,7 +104,7 @@ describe('entry point `verify`', () => {
       expect(await push({ nonsense: true })).toBe(204);
       await recordBackup(world.deps, world.report());
       const held = new Date(world.deps.now.getTime() + 60_000);
-      await world.deps.db.query('UPDATE backups SET lease_owner = gen_random_uuid(), lease_until = $1', [
+      await world.deps.db.query('UPDATE backups SET lease_holder = gen_random_uuid(), leased_until = $1', [
         held,
       ]);
       expect(await push({ host: HOST, backupId: world.id })).toBe(503);

@@ -155,7 +155,7 @@ test('a run that was killed leaves its checks to the next once the lease has end
     budget: createBudget(45_000),
   });
   await expect
-    .poll(async () => (await world.rows('SELECT 1 FROM check_states WHERE run_id IS NOT NULL')).length)
+    .poll(async () => (await world.rows('SELECT 1 FROM check_states WHERE lease_holder IS NOT NULL')).length)
     .toBe(2);
   world.pass(30);
   expect(await run()).toEqual([]);
