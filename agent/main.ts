@@ -17,10 +17,14 @@ import { openJournal } from './journal/journal.ts';
 import { type Outbox, startOutbox } from './outbox/outbox.ts';
 import { createReportWriter, type ReportWriter } from './outbox/write-report.ts';
 import { loadPolicy, readUnitNames } from './policy/load.ts';
-import { AGENT_VERSION } from './version.ts';
 import { createHeart } from './vitals/heart.ts';
 import { isProcessThere, watchUnitEnds } from './vitals/unit-ends.ts';
 import { readVitals } from './vitals/vitals.ts';
+
+// Set when the bundle is made; the sources by themselves have no version.
+declare const __LAMPLIGHTER_VERSION__: string | undefined;
+const AGENT_VERSION =
+  typeof __LAMPLIGHTER_VERSION__ === 'undefined' ? '0.0.0-sources' : __LAMPLIGHTER_VERSION__;
 
 const DEFAULT_SKEW_MS = 0;
 

@@ -3,10 +3,9 @@ import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import type { UnpackResult } from '../backup-unpack/protocol.ts';
 import { quoteName, quoteText } from '../host/postgres.ts';
 import { runScript } from '../host/sql-script.ts';
-import { confirmAbsent } from './restore-absent.ts';
 import { analyzeTables } from './restore-analyze.ts';
+import { confirmAbsent, findLeftover } from './restore-catalogue.ts';
 import { uncheckedStatement } from './restore-joins.ts';
-import { findLeftover } from './restore-leftover.ts';
 import { inOrderOfHandOver, isRelation, ownerStatements } from './restore-owners.ts';
 import { type Filling, runPass, sessionOf } from './restore-pass.ts';
 import {

@@ -1,6 +1,6 @@
-// Hides known secret values in a text, however they are written there.
-import { formsOf } from './forms.ts';
-import { AT_START, createMatcher, type MatchState, mergeSpans, type Span } from './matcher.ts';
+// Hides known secret values in a text, however they are written there. Escapes (percent, backslash, entities) are no forms of
+// a value: the text is also searched as it reads without them (views.ts).
+import { AT_START, createMatcher, type MatchState, mergeSpans, type Pattern, type Span } from './matcher.ts';
 import { decodedViews } from './views.ts';
 
 export const MARK = '[REDACTED]';
@@ -19,6 +19,50 @@ export interface ValueRedactor {
 }
 
 const WHOLE: Continuation = { state: AT_START, goesOn: false };
+
+/** A shorter piece of base64 would be found in ordinary words. */
+const MIN_BASE64 = 6;
+/** Longer values are looked for piece by piece, so that one that was cut off is hidden as far as it goes. */
+const PIECE_LENGTH = 64;
+const ALIGNMENTS = [0, 1, 2];
+
+/** A value in pieces; the last one overlaps the one before it rather than being short. */
+function piecesOf(value: string): string[] {
+  const starts = Array.from({ length: Math.floor(value.length / PIECE_LENGTH) }, (_, i) => i * PIECE_LENGTH);
+  const pieces = starts.map((start) => value.slice(start, start + PIECE_LENGTH));
+  if (value.length % PIECE_LENGTH !== 0) pieces.push(value.slice(-PIECE_LENGTH));
+  return pieces;
+}
+
+/**
+ * The characters of base64 (RFC 4648) that hold bits of these bytes alone when `before` bytes of something else come first
+ * in their group of three. The character on either side may hold a few of their bits.
+ */
+function alignedBase64(bytes: Buffer, before: number): string {
+  const text = Buffer.concat([Buffer.alloc(before), bytes])
+    .toString('base64')
+    .replace(/=+$/, '');
+  const isLastShared = (before + bytes.length) % 3 !== 0;
+  return text.slice(before === 0 ? 0 : before + 1, isLastShared ? -1 : undefined);
+}
+
+function base64Forms(bytes: Buffer): string[] {
+  return ALIGNMENTS.map((before) => alignedBase64(bytes, before))
+    .filter((text) => text.length >= MIN_BASE64)
+    .flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')]);
+}
+
+/** Every form of a secret value that is looked for: itself, base64 and base64url at any place in a longer text, hex. */
+function formsOf(value: string): Pattern[] {
+  return piecesOf(value).flatMap((piece) => {
+    const bytes = Buffer.from(piece);
+    const hex = bytes.toString('hex');
+    return [
+      ...[piece, hex, hex.toUpperCase()].map((text) => ({ text, hasSoftEdges: false })),
+      ...base64Forms(bytes).map((text) => ({ text, hasSoftEdges: true })),
+    ];
+  });
+}
 
 /** A redactor of these values. */
 export function createValueRedactor(values: Iterable<string>): ValueRedactor {
