@@ -58,7 +58,10 @@ const OWN: ArchiveOptions = {
   nodeVersion: process.versions.node,
 };
 
-/** Writes the unpacked archive (install, bin/node, lib/*.mjs, VERSION, manifest.json) to `outDir`; returns the SHA-256 of its list of files. */
+/**
+ * Writes the unpacked archive (install, bin/node, lib/*.mjs, VERSION, manifest.json) to `outDir`; returns the SHA-256 of its
+ * list of files.
+ */
 export async function buildAgent(outDir: string, options: ArchiveOptions = OWN): Promise<string> {
   const lib = join(outDir, 'lib');
   for (const part of ['bin', 'lib', 'install', 'manifest.json', 'manifest.sig.json'])
@@ -73,7 +76,7 @@ export async function buildAgent(outDir: string, options: ArchiveOptions = OWN):
     bundle: true,
     // Google's clients and age stay chunks of their own, loaded when they are needed: each command starts a runner.
     splitting: true,
-    // Node reads less at each start. Names stay, and lines are short: a stack trace still says where.
+    // Node reads less at each start. Names stay and lines are short, so that a stack trace still shows the place.
     minifySyntax: true,
     minifyWhitespace: true,
     lineLimit: LINE_LIMIT,
@@ -81,7 +84,7 @@ export async function buildAgent(outDir: string, options: ArchiveOptions = OWN):
     platform: 'node',
     target: 'node24',
     plugins: [BUILTINS_BY_REQUIRE],
-    // Its other form holds every algorithm that there is.
+    // The package's other form holds every algorithm that there is.
     alias: { 'hash-wasm': 'hash-wasm/dist/index.esm.js' },
     define: { __LAMPLIGHTER_VERSION__: JSON.stringify(version) },
     // CommonJS packages inside ask for Node's own modules, their directory and their file by these names.
@@ -100,7 +103,7 @@ export async function buildAgent(outDir: string, options: ArchiveOptions = OWN):
   return await writeManifest(outDir, { version, platform, node: nodeVersion }, signer);
 }
 
-/** The script that a person starts; none where there is no release (the local stack on another system). */
+/** The script that a person starts; undefined on a system that has no release (the local stack on macOS). */
 function installScript(platform: string): string | undefined {
   const pin = Object.entries(NODE_PINS).find(([name]) => name === platform)?.[1];
   return (
@@ -120,7 +123,7 @@ export async function packAgent(agentDir: string, distDir: string, platform: str
   for (const path of readdirSync(agentDir, { recursive: true, encoding: 'utf8' }).toSorted()) {
     const stat = statSync(join(agentDir, path));
     if (!stat.isFile()) continue;
-    // The same bytes for the same sources, whenever it is built.
+    // The same sources give the same bytes, whenever they are built.
     const entry = { name: `lamplighter-agent/${path}`, mode: stat.mode & 0o755, mtime: new Date(0) };
     archive.entry(entry, readFileSync(join(agentDir, path)));
   }

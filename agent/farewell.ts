@@ -1,7 +1,7 @@
-// When the agent ends: told to by a signal, or because whoever started it is gone. Whatever it is doing then, it ends within
+// Ends the agent: on a signal, or when the process that started it is gone. Whatever the agent is doing, it ends within
 // seconds: what was not sent stands in the journal, and the next agent sends it.
 
-/** More than an answer needs that comes at all; systemd and the local supervisor kill only after longer. */
+/** Longer than any answer takes that comes at all; systemd and the local supervisor wait longer before they kill. */
 const FAREWELL_MS = 5000;
 const PARENT_LOOK_MS = 1000;
 /** systemd's children have this parent for good; a parent that ends hands its children to another process. */

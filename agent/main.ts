@@ -1,4 +1,4 @@
-// The agent: faces the network, is unprivileged, decides nothing that matters alone. Verifies, journals, hands over,
+// The agent: faces the network, is unprivileged, and decides nothing important alone. It verifies, journals, hands over,
 // follows and reports.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ function tolerance(host: string): number {
   }
 }
 
-/** Without a policy that holds, the host still lives; it says so where its hash would be. */
+/** Without a valid policy the host still sends heartbeats, with `unreadable` in place of the policy's hash. */
 function readWatched(host: string): { units: string[]; policyHash: string } {
   try {
     const { policy, hash } = loadPolicy(PATHS.policy, host);
@@ -98,7 +98,7 @@ async function main(configFile: string): Promise<void> {
     signal: stop,
   });
   const dispatcher = createDispatcher({
-    // What the host looks like after a command is told at once, not half a minute later.
+    // The control plane learns at once how the host is after a command, not half a minute later.
     onSettled: heart.wake,
     host,
     journal,
@@ -135,7 +135,7 @@ try {
   const options = { config: { type: 'string', default: PATHS.config } } as const;
   const usage = 'Usage: agent [--config FILE]; lamplighter-agent.service starts it.';
   await main(parseOptions({ options }, usage).values.config);
-  // Anything a client library still holds must not keep a stopped agent.
+  // A handle that a client library still holds open must not keep the agent from ending.
   process.exit(0);
 } catch (error) {
   say('agent failed', { error: messageOf(error), hint: hintOf(error) });

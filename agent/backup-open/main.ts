@@ -1,4 +1,4 @@
-// Decrypts a dump from one file that root opened to another. It can't open anything itself, a socket neither, and knows the
+// Decrypts a dump from one file that root opened to another. This process can open no file and no socket, and knows the
 // key of this file alone.
 import { createReadStream, createWriteStream, writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
@@ -27,7 +27,7 @@ async function open(): Promise<void> {
   );
 }
 
-// Taken hold of while descriptors can still be had.
+// Made while this process can still open descriptors.
 process.stdin.on('error', () => undefined);
 try {
   writeSync(READY_FD, READY);

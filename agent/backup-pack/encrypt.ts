@@ -1,9 +1,9 @@
-// Encrypts what passes, in memory that does not grow with it.
+// Encrypts a stream in memory that does not grow with the stream.
 import { Encrypter } from 'age-encryption';
 import type { Meter } from '#shared/kit/meter.ts';
 import { toWebStream } from './web-stream.ts';
 
-/** What an age file of `content` is, chunk by chunk; `plain` sees the content. */
+/** The age file of `content`, chunk by chunk; `plain` sees the content. */
 export async function* encryptTo(
   recipients: readonly string[],
   content: AsyncIterable<Buffer>,

@@ -1,6 +1,6 @@
-// Packs a dump while it passes: counts the rows of each table, hashes, compresses, encrypts when it is told to whom, and
+// Packs a dump in one pass: counts the rows of each table, hashes, compresses, encrypts when there are recipients, and
 // writes to a file that root opened.
-// Its word is what the runner signs, so it runs under an account of its own and can't open anything, a socket neither.
+// The runner signs what this process says, so it has an account of its own and can open no file and no socket.
 import { createWriteStream, writeSync } from 'node:fs';
 import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -72,7 +72,7 @@ const OPTIONS = {
   options: { 'max-bytes': { type: 'string' }, recipient: { type: 'string', multiple: true } },
 } as const;
 
-// Taken hold of while descriptors can still be had.
+// Made while this process can still open descriptors.
 for (const stream of [process.stdin, process.stderr]) stream.on('error', () => undefined);
 try {
   const { values } = parseOptions(OPTIONS, USAGE);

@@ -1,10 +1,12 @@
-// Bytes in pieces that are worth the trip through a stream.
+// Joins small chunks: each chunk costs a trip through a stream, whatever its size.
 import type { Readable } from 'node:stream';
 
-/** Programs write a few kilobytes at a time; each trip through a stream and the compressor's thread costs the same for a lot. */
+/**
+ * Programs write a few kilobytes at a time; each trip through a stream and the compressor's thread costs the same for a lot.
+ */
 export const PIECE_BYTES = 512 * 1024;
 
-/** What comes in, joined to pieces of at least that size; the last one may be smaller. */
+/** The chunks, joined to pieces of at least that size; the last piece may be smaller. */
 export async function* readPieces(source: Readable): AsyncGenerator<Buffer> {
   let pieces: Buffer[] = [];
   let bytes = 0;

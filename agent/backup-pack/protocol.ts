@@ -1,4 +1,4 @@
-// What the runner and the process that packs a dump say to each other: argument lists in, one line of JSON out.
+// The protocol between the runner and the process that packs a dump: argument lists in, one line of JSON out.
 import * as z from 'zod';
 import { Crc32c, Sha256, TableCount } from '#shared/backup/manifest.ts';
 
@@ -17,9 +17,9 @@ export type PackResult = z.infer<typeof PackResult>;
 
 /** File descriptor of the local file. */
 export const LOCAL_FD = 3;
-/** File descriptor on which it says that it is ready, and at last the result. */
+/** File descriptor on which the process says that it is ready, and later writes the result. */
 export const RESULT_FD = 4;
-/** Said when everything is loaded: from then on it opens nothing, and is not able to. */
+/** Written when everything is loaded: from then on the process opens nothing, and can't. */
 export const READY = 'ready\n';
-/** Exit code when the file would grow beyond what it may. */
+/** Exit code when the file would grow beyond its limit. */
 export const EXIT_NO_ROOM = 5;

@@ -1,6 +1,6 @@
-// Chunks as the age library takes them: a web stream, read as fast as it is asked.
+// Chunks in the form that the age library takes: a web stream, which reads a chunk only when one is wanted.
 
-/** The same chunks; none is taken before somebody wants it. */
+/** The same chunks; none is read before it is wanted. */
 export function toWebStream(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(

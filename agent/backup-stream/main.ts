@@ -1,5 +1,5 @@
-// The only part of a backup that has the network, and an account that has nothing else. It is given finished files to read,
-// and its word is believed for nothing but that they were uploaded.
+// The only part of a backup that has the network, under an account that has nothing else. It gets finished files to read,
+// and the runner believes it in one thing alone: that they were uploaded.
 import { writeSync } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -27,7 +27,7 @@ function need(values: Values, name: 'bucket' | 'object'): string {
   return value;
 }
 
-/** A pass-through that shows a meter what passes. */
+/** A pass-through that meters its bytes. */
 function measured(meter: ObjectMeter): Transform {
   return new Transform({
     transform: (chunk: Buffer, _encoding, done) => {

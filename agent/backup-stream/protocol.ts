@@ -1,4 +1,4 @@
-// What the runner and its unprivileged child say to each other: argument lists in, one line of JSON out.
+// The protocol between the runner and its unprivileged child: argument lists in, one line of JSON out.
 import * as z from 'zod';
 
 /** What went through. */

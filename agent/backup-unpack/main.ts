@@ -1,5 +1,5 @@
 // Decodes a dump that is being restored, counts its rows, and passes it on to pg_restore. It reads what a database's users
-// wrote, so it runs under an account of its own and can't open anything, a socket neither.
+// wrote, so it has an account of its own and can open no file and no socket.
 import { createReadStream, writeSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,7 +10,7 @@ import { READY } from '../backup-pack/protocol.ts';
 import { passOnAndCount } from './pass-on.ts';
 import { RESULT_FD, SOURCE_FD, type UnpackResult } from './protocol.ts';
 
-/** The runner closes it when nothing more can be opened here. */
+/** The runner closes stdin when this process can open nothing more. */
 async function awaitSeal(): Promise<void> {
   for await (const _chunk of process.stdin);
 }
@@ -32,7 +32,7 @@ async function unpack(): Promise<UnpackResult> {
   return { contentBytes, rowsByEntry };
 }
 
-// Taken hold of while descriptors can still be had.
+// Made while this process can still open descriptors.
 for (const stream of [process.stdin, process.stdout, process.stderr]) stream.on('error', () => undefined);
 try {
   writeSync(RESULT_FD, READY);

@@ -11,8 +11,8 @@ function isNotRead(error: Error): boolean {
 }
 
 /**
- * Writes the dump to `sink` as long as it takes it, reads it to its end in any case, and gives the rows of each entry by
- * its id. Throws `corrupt` when it is no whole dump.
+ * Writes the dump to `sink` as long as `sink` takes it, reads the dump to its end in any case, and gives the rows of each
+ * entry by its id. Throws `corrupt` when the dump is not whole.
  */
 export async function passOnAndCount(dump: Readable, sink: Writable): Promise<[number, number][]> {
   let failure: Error | undefined;

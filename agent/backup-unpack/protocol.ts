@@ -1,4 +1,4 @@
-// What the runner and the process that decodes a dump say to each other.
+// The protocol between the runner and the process that decodes a dump.
 import * as z from 'zod';
 
 /** What the whole dump holds. */
@@ -11,5 +11,5 @@ export type UnpackResult = z.infer<typeof UnpackResult>;
 
 /** File descriptor of the stored dump, open for reading only. */
 export const SOURCE_FD = 3;
-/** File descriptor on which it says that it is ready, and at last the result. */
+/** File descriptor on which the process says that it is ready, and later writes the result. */
 export const RESULT_FD = 4;

@@ -1,5 +1,5 @@
-// Google's Pub/Sub client as the agent uses it: its own subscription, and the reports topic. Imported when the agent has
-// everything else ready, since the client takes most of its start.
+// Google's Pub/Sub client as the agent uses it: its own subscription, and the reports topic. The agent imports it when
+// everything else is ready, since loading the client takes most of the agent's start.
 import { Duration, type Message, PubSub, type Subscription } from '@google-cloud/pubsub';
 import { messageOf } from '#shared/errors.ts';
 import type { WireMessage } from '#shared/signing/message.ts';
@@ -37,7 +37,7 @@ const PUBLISH_RETRY = {
     totalTimeoutMillis: 20_000,
   },
 };
-/** gRPC's own pause between attempts grows to two minutes: longer than a heartbeat may be missing. */
+/** gRPC's own pause between attempts grows to two minutes; a heartbeat that is missing for so long raises an alert. */
 const CHANNEL = { 'grpc.max_reconnect_backoff_ms': 5000 };
 
 /** Opens the client; PUBSUB_EMULATOR_HOST points it elsewhere, as Google's clients do. */
@@ -57,7 +57,7 @@ export function connectPubsub(options: ConnectionOptions): Connection {
     let isBroken = false;
     current.on('error', (error: Error) => {
       onTrouble(`subscription ${options.subscription}: ${error.message}`);
-      // A broken stream may complain more than once; it is replaced once.
+      // A broken stream may emit several errors; it is replaced once.
       if (isBroken) return;
       isBroken = true;
       void current.close().catch(() => undefined);
@@ -96,7 +96,7 @@ async function take(
 function openSubscription(client: PubSub, name: string): Subscription {
   return client.subscription(name, {
     flowControl: { maxMessages: MAX_MESSAGES },
-    // Acks go out at once: an ack that waits is a command delivered twice when the agent dies meanwhile.
+    // Acks go out at once: when the agent dies before an ack that waits, the command is delivered again.
     batching: { maxMessages: 1, maxMilliseconds: 1 },
     // By default the pauses between attempts to pull grow to a minute.
     streamingOptions: { maxStreams: 1, retryMaxBackoff: Duration.from({ seconds: 5 }) },

@@ -1,5 +1,5 @@
-// One file to one object, over Cloud Storage's resumable protocol: whatever fails on the way, what the bucket has is kept
-// and asked for, and the rest is sent (cloud.google.com/storage/docs/performing-resumable-uploads).
+// Uploads one file to one object over Cloud Storage's resumable protocol: after a failure the bucket is asked what it has,
+// and the rest is sent (cloud.google.com/storage/docs/performing-resumable-uploads).
 import { read } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -24,14 +24,14 @@ export interface UploadOrder {
 export interface UploadTarget {
   /** Begins a session and gives its address. */
   openSession(): Promise<string>;
-  /** What the bucket says of an object of this name; undefined when there is none that can be seen. */
+  /** The object of this name; undefined when there is none, or the bucket does not show it. */
   findObject(): Promise<StoredObject | undefined>;
 }
 
 export const StoredObject = z.object({ size: z.coerce.number(), crc32c: z.string() });
 export type StoredObject = z.infer<typeof StoredObject>;
 
-/** An answer that is neither success nor "go on". */
+/** An HTTP answer that is neither success nor "resume". */
 class UploadFault extends LamplighterError {
   readonly status: number;
   constructor(status: number, reason: string) {
@@ -46,7 +46,7 @@ type Answer = { done: StoredObject } | { nextByte: number };
 
 const GoogleError = z.object({ error: z.object({ message: z.string() }) });
 
-/** What an answer says of a failure, in one short line. */
+/** The reason that an answer gives for a failure, in one short line. */
 export function reasonOf(text: string): string {
   let said: string;
   try {
@@ -88,11 +88,11 @@ async function sendFrom(session: string, { fd, bytes }: UploadOrder, from: numbe
 }
 
 function isPassing(error: unknown): boolean {
-  // What is no answer at all is the network's.
+  // Without an answer the network has failed.
   return error instanceof LamplighterError ? error.retryable : !(error instanceof z.ZodError);
 }
 
-/** The session is gone, or has expired after a week: a new one begins anew. */
+/** True when the session is gone, or has expired after a week: then a new session begins. */
 function isSessionGone(error: unknown): boolean {
   return error instanceof UploadFault && (error.status === 404 || error.status === 410);
 }
@@ -108,7 +108,7 @@ function checkStored({ object, bytes, crc32c }: UploadOrder, stored: StoredObjec
 
 interface Progress {
   session?: string;
-  /** Undefined: the bucket has to be asked. */
+  /** Undefined when the bucket must be asked first. */
   nextByte?: number | undefined;
   failures: number;
   sessions: number;
@@ -125,7 +125,7 @@ async function goOn(order: UploadOrder, target: UploadTarget, progress: Progress
   return await sendFrom(progress.session, order, progress.nextByte);
 }
 
-/** Takes a failure in: what is to be asked or begun anew. Throws what no retry can mend. */
+/** Notes a failure and waits before the next attempt. Throws an error that no retry can mend. */
 async function takeFailure(
   order: UploadOrder,
   target: UploadTarget,
@@ -147,8 +147,9 @@ async function takeFailure(
 }
 
 /**
- * Uploads a file whose size and checksum are known. What is there already, whole, is left as it is. Throws `unavailable` with
- * status and reason when the bucket refuses or stays out of reach, `conflict` when it has something else.
+ * Uploads a file whose size and checksum are known. An object that is there already, whole, stays as it is. Throws
+ * `unavailable` with status and reason when the bucket refuses or can't be reached, `conflict` when it has another object of
+ * this name.
  */
 export async function uploadFile(order: UploadOrder, target: UploadTarget): Promise<void> {
   const progress: Progress = { failures: 0, sessions: 0 };

@@ -1,5 +1,5 @@
-// Google Cloud Storage as the backup child uses it: create an object once, read one whose name it knows. Nothing else is
-// granted to a host.
+// Google Cloud Storage as the backup child uses it: create an object once, read an object by its name. A host has no
+// other rights.
 import type { Readable } from 'node:stream';
 import { type File, Storage } from '@google-cloud/storage';
 import * as z from 'zod';
@@ -13,7 +13,9 @@ import {
 } from './resumable-upload.ts';
 
 export interface ObjectStore {
-  /** Uploads a file to an object that does not exist yet; the same file twice does no harm. Throws `unavailable`, `conflict`. */
+  /**
+   * Uploads a file to an object that does not exist yet; the same file twice does no harm. Throws `unavailable`, `conflict`.
+   */
   upload(order: UploadOrder): Promise<void>;
   /** Its bytes. Throws `not-found` when there is no such object. */
   read(object: string): AsyncGenerator<Buffer>;
@@ -47,8 +49,8 @@ function targetOf(file: File): UploadTarget {
       try {
         return StoredObject.parse((await file.getMetadata())[0]);
       } catch {
-        // None, or one that may not be seen (without the right to list, an object that is not there is 403). Whatever else
-        // is in the way shows when it is sent.
+        // No object, or one that this account may not see (without the right to list, a missing object is 403). Any other
+        // obstacle shows when the file is sent.
         return undefined;
       }
     },
@@ -68,7 +70,7 @@ function codeOf(cause: unknown): number | undefined {
   return codes.find((code) => Number.isInteger(code) && code >= 100);
 }
 
-/** An answer of the server's that may be another one later; what is no answer at all is the network's. */
+/** True when the same request may succeed later: the server says so, or the network failed. */
 function isPassing(cause: unknown): boolean {
   const status = codeOf(cause);
   return status === undefined || status === 408 || status === 429 || status >= 500;
@@ -84,7 +86,7 @@ function describe(cause: unknown): string {
 
 /** A bucket; STORAGE_API_ENDPOINT points the client elsewhere (the local stack). */
 export function openObjectStore(bucketName: string, apiEndpoint: string | undefined): ObjectStore {
-  // Elsewhere the client sends no credentials, unless there are some that somebody gave.
+  // To another endpoint the client sends credentials only when somebody has configured them.
   const useAuthWithCustomEndpoint = process.env.GOOGLE_APPLICATION_CREDENTIALS !== undefined;
   const bucket = new Storage(
     apiEndpoint === undefined ? {} : { apiEndpoint, projectId: 'local', useAuthWithCustomEndpoint },

@@ -1,4 +1,4 @@
-// The agent's own settings, /etc/lamplighter/agent.yaml: which host this is, and where its messages are.
+// The agent's own settings, /etc/lamplighter/agent.yaml: the host's name, and its topics in Pub/Sub.
 
 import type { KeyObject } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';

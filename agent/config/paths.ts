@@ -4,7 +4,7 @@ import { LamplighterError } from '#shared/errors.ts';
 import { AbsolutePath } from '#shared/names.ts';
 
 /**
- * Where the host's files begin. Always `/`, but for a platform without root's rights (the local stack's, under its
+ * Where the host's files begin: always `/`, except on a platform without root's rights (the local stack's, under its
  * supervisor), whose files all lie below a directory of its user. Root never takes another root from its environment.
  */
 export function hostRoot(given: string | undefined, uid: number | undefined): string {
@@ -38,7 +38,7 @@ export const PATHS = {
   runnerKey: onHost('/etc/lamplighter/runner.key'),
   /** Where a person puts an identity, when the policy names no other place. */
   ageIdentity: onHost('/etc/lamplighter/age-identity.txt'),
-  /** And the only directory below which the policy may name another place: the reader of journals does not see into it. */
+  /** The only directory below which the policy may name another place: the unit of the journal's reader hides it. */
   ageIdentities: onHost('/etc/lamplighter/identities'),
   runnerPublicKey: onHost('/etc/lamplighter/runner.pub'),
   formerRunnerKeys: onHost('/etc/lamplighter/former-runner-keys'),

@@ -14,7 +14,7 @@ function unreachable(detail: string): LamplighterError {
   return new LamplighterError('unavailable', `ask the journal's reader: ${detail}`, { hint: HINT });
 }
 
-/** Takes the next frame; true when it was the last. Throws what the reader said of a failure. */
+/** Takes the next frame; true when it was the last. Throws the failure that the reader reports. */
 function takeFrame(frame: ReaderFrame, onLine: (line: LogLine) => void): boolean {
   switch (frame.type) {
     case 'line':

@@ -10,7 +10,10 @@ const ANSWER_DEADLINE_MS = 30_000;
 /** What to look at when the runner does not answer. */
 export const RUNNER_HINT = 'On the host: systemctl status lamplighter-run.socket';
 
-/** Hands signed bytes to the runner and returns its answer. Throws `unavailable` when none came: then nobody knows, and the run's folder tells. */
+/**
+ * Hands signed bytes to the runner and returns its answer. Throws `unavailable` when none came: then only the run's folder
+ * shows whether the command began.
+ */
 export function askRunner(socketPath: string, signed: SignedBytes): Promise<z.infer<typeof AnswerLine>> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(socketPath);

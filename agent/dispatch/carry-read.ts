@@ -1,4 +1,4 @@
-// A read, done by the agent itself: when there is a place for it and its time to start is not over.
+// A read, which the agent answers itself: when the gate has a place, and before the command expires.
 import type { FinishedReport } from '#shared/command/report.ts';
 import { hintOf, messageOf } from '#shared/errors.ts';
 import { redact } from '../host/redact.ts';
@@ -37,7 +37,10 @@ const TURNED_AWAY: Record<ReadKind, Pick<Finish, 'message' | 'hint'>> = {
   },
 };
 
-/** Does a read and returns its end. Throws only when the agent is being stopped: the next one begins it again, if it still may. */
+/**
+ * Does a read and returns its end. Throws only when the agent is being stopped: the next agent then begins the read again,
+ * unless it has expired.
+ */
 export async function carryRead(
   read: Read,
   kind: ReadKind,
@@ -50,7 +53,7 @@ export async function carryRead(
   const { timeoutMs, expiresAt } = context.envelope;
   const timeUp = AbortSignal.timeout(timeoutMs);
   try {
-    // It waited for its place, or an earlier agent had it: nobody asks for it any more.
+    // It waited too long for a place, or an earlier agent had it: nobody waits for its answer any more.
     if (clock().getTime() > Date.parse(expiresAt))
       return { state: 'expired', code: 'expired', message: `it did not start by ${expiresAt}` };
     const result = await read(spec, { ...context, signal: AbortSignal.any([signal, timeUp]) });

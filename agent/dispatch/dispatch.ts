@@ -21,7 +21,7 @@ export interface DispatchOptions extends FollowOptions {
   policyFile: string;
   socketPath: string;
   onTrouble(text: string): void;
-  /** A command came to its end: the host may look different now. */
+  /** Called when a command has ended: the host may look different now. */
   onSettled(): void;
 }
 
@@ -29,7 +29,7 @@ export interface DispatchOptions extends FollowOptions {
 type CarryOptions = DispatchOptions & { gate: ReadGate };
 
 const RETRY_HANDOVER_MS = 1000;
-/** A runner that took the command in its last moment has made its record by then. */
+/** By then, a runner that accepted the command just before it expired has made its record. */
 const EXPIRY_GRACE_MS = 15_000;
 const RETRY_MS = 2000;
 
@@ -64,7 +64,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   };
 }
 
-/** Whatever goes wrong on the way, a command that stands in the journal is taken up again: nothing runs twice by that. */
+/** After any failure a command that stands in the journal is carried on with; nothing runs twice by that. */
 async function carryUntilSettled(
   envelope: CommandEnvelope,
   signed: SignedBytes,
@@ -99,7 +99,7 @@ async function carry(
   seen: number,
   options: CarryOptions,
 ): Promise<void> {
-  // The runner has it already: whatever the policy says now, the run is what counts.
+  // The runner has the command already: its run counts, whatever the policy says now.
   if (existsSync(runDir(options.runsDir, envelope.id))) return await followRun(envelope.id, seen, options);
   const ending = await decide(envelope, signed, options);
   if (ending) await finish(envelope, ending, options);
@@ -151,7 +151,7 @@ async function handToRunner(
       };
     } catch (error) {
       options.onTrouble(messageOf(error));
-      // No answer is no refusal: its folder tells whether it began.
+      // No answer is no refusal: the run's folder shows whether it began.
       if (existsSync(runDir(options.runsDir, envelope.id))) return undefined;
       const isLate = options.clock().getTime() > Date.parse(envelope.expiresAt) + EXPIRY_GRACE_MS;
       if (isLate)

@@ -1,5 +1,5 @@
-// Follows a command's record in the runner's folder until its signed report is there, and says on what it sees. Depends
-// on files only, so it begins again after a restart of the agent as if nothing had happened.
+// Follows a command's record in the runner's folder until its signed report is there, and reports each step. It depends
+// on files only, so it simply begins again after a restart of the agent.
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { FinishedReport, MAX_PROGRESS_REPORTS, reportEventType } from '#shared/command/report.ts';
 import { createBell } from '#shared/kit/bell.ts';
@@ -17,7 +17,7 @@ export interface FollowOptions {
   signal: AbortSignal;
 }
 
-/** In case the watch misses something; it is what notices, the watch only makes it quick. */
+/** Polling is what counts: the watch may miss a change, and only makes most of them known sooner. */
 const POLL_MS = 1000;
 
 /** Follows one command to its end; `seen` is the last step entry that was reported before. */

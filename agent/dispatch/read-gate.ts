@@ -2,9 +2,9 @@
 
 export interface ReadLimits {
   atOnce: number;
-  /** Of these, reads that go on until somebody has had enough: they never take the places of all others. */
+  /** Of these, reads that last until somebody stops them: they can't take every place. */
   streams: number;
-  /** Reads that wait for a place; more are turned away. */
+  /** Reads that may wait for a place; the gate turns further ones away. */
   waiting: number;
 }
 

@@ -5,9 +5,9 @@ import { type Account, runChecked, runProgram } from './process.ts';
 
 export const AGENT_ACCOUNT = 'lamplighter';
 const UPLOAD_ACCOUNT = 'lamplighter-backup';
-/** Another one than the uploader's, which could else reach into what hashes and counts. */
+/** Not the uploader's account: a process of that account could otherwise change what is hashed and counted. */
 const PACK_ACCOUNT = 'lamplighter-pack';
-/** Another one than pg_restore's, which could else be reached into by whatever a dump makes of what decodes it. */
+/** Not pg_restore's account: a dump that takes over its decoder could otherwise reach into pg_restore. */
 const UNPACK_ACCOUNT = 'lamplighter-unpack';
 /** Also the name of the role that it logs in as: PostgreSQL's peer authentication wants them to be the same. */
 export const RESTORE_ACCOUNT = 'lamplighter-restore';
@@ -62,14 +62,14 @@ export async function ensureAccounts(): Promise<void> {
   }
 }
 
-/** Whoever runs this: root on a host. */
+/** The account of this process: root on a host. */
 export function ownAccount(): Account {
   return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 }
 
 const known = new Map<string, Account>();
 
-/** uid and gid of an account; the own one where there is no other. A process asks once for each. */
+/** uid and gid of an account; this process's own where there are no other accounts. A process asks once for each. */
 export async function findAccount(name: string): Promise<Account> {
   if (!HAS_ACCOUNTS) return ownAccount();
   const account = known.get(name) ?? (await lookUpAccount(name));

@@ -8,7 +8,7 @@ import { Secret } from '#shared/secret.ts';
 import { ownAccount } from './accounts.ts';
 import { requireTrustedPath } from './trusted-path.ts';
 
-/** SHA-256 of a recipient as it is written: what a manifest says of whom its dump is encrypted to. */
+/** SHA-256 of a recipient as it is written, by which a manifest names whom its dump is encrypted to. */
 export function recipientFingerprint(recipient: string): string {
   return createHash('sha256').update(recipient).digest('hex');
 }
@@ -17,7 +17,7 @@ const MAX_FILE_BYTES = 64 * 1024;
 const OTHERS = 0o077;
 const IDENTITY = /^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$/;
 
-/** Why the identity is no use, with what a person does about it; nothing of the file's content is in it. */
+/** Why the identity can't be used, and what a person does about it; the error holds nothing of the file's content. */
 function useless(file: string, why: string, hint: string): LamplighterError {
   return new OperationFailure('no-identity', 'refused', `read age identity ${file}: ${why}`, { hint });
 }
@@ -33,7 +33,7 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** By one descriptor: what was looked at is what is read. */
+/** Reads through one descriptor, so that the file that was checked is the file that is read. */
 function readPrivately(file: string): string {
   requireTrustedPath(file);
   let fd: number;

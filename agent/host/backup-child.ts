@@ -1,4 +1,4 @@
-// Starts the unprivileged child of a backup that has the network. Finished files it gets open, for reading.
+// Starts the unprivileged child of a backup, which has the network. It gets finished files as descriptors, open for reading.
 import type { ChildProcess } from 'node:child_process';
 import { LamplighterError } from '#shared/errors.ts';
 import { EXIT_NOT_FOUND, RESULT_FD, StreamResult } from '../backup-stream/protocol.ts';
@@ -14,7 +14,10 @@ const NAME = 'backup-stream';
 export interface BackupChild {
   process: ChildProcess;
   ended: Promise<Ended>;
-  /** What went through, once it has ended. Throws `failed` with the child's last words, `not-found` when there is no such object. */
+  /**
+   * What went through, once the child has ended. Throws `failed` with the end of the child's stderr, `not-found` without such
+   * an object.
+   */
   result(): Promise<StreamResult>;
 }
 

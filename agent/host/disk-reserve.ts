@@ -1,4 +1,4 @@
-// Room on a disk that is left alone: PostgreSQL may live on the same one, and a full disk stops it.
+// Room that is kept free on a disk: PostgreSQL may use the same disk, and a full disk stops it.
 import { LamplighterError } from '#shared/errors.ts';
 import { readRoom } from '#shared/kit/disk-room.ts';
 
@@ -46,7 +46,7 @@ export function openReserve(path: string, purpose: string): DiskReserve {
 }
 
 interface ReserveWatch {
-  /** Rejects as soon as the reserve is touched, whoever writes; else never ends. */
+  /** Rejects as soon as the free space is less than the reserve, whoever writes; otherwise never settles. */
   watched: Promise<never>;
   stop(): void;
 }
@@ -71,7 +71,7 @@ function watchReserve(reserve: DiskReserve): ReserveWatch {
 
 /**
  * Does work that writes to disks, and ends it by its signal as soon as a reserve is touched, whoever writes. Throws the
- * reserve's fault (`unavailable`) then, whatever the work itself says of its end.
+ * reserve's fault (`unavailable`) then, whatever the work itself throws.
  */
 export async function withinReserves<T>(
   reserves: readonly DiskReserve[],
@@ -89,7 +89,7 @@ export async function withinReserves<T>(
   }
   try {
     const result = await work(AbortSignal.any([signal, touched.signal]));
-    // Work that takes its own end for a small matter has still been ended.
+    // The work may return normally after its signal, and is incomplete all the same.
     if (fault === undefined) return result;
     throw fault;
   } catch (error) {

@@ -1,4 +1,4 @@
-// Whether a service works, asked on the host itself: its HTTP answer, its port, or that its unit is as it should be.
+// Checks on the host itself whether a service works: by its HTTP answer, its port, or the state of its unit.
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -15,7 +15,10 @@ const ATTEMPTS_PER_LOOK = 5;
 
 type PortCheck = Exclude<HealthCheck, { activeForMs: number }>;
 
-/** Waits until a service is healthy and returns how it is. Throws `failed` with the last reason when it is not within its time. */
+/**
+ * Waits until a service is healthy and returns how it is. Throws `failed` with the last reason when it is not within its
+ * time.
+ */
 export async function awaitHealthy(unit: string, health: HealthCheck, signal: AbortSignal): Promise<string> {
   if ('activeForMs' in health) return await staysActive(unit, health.activeForMs, signal);
   const began = Date.now();
@@ -24,7 +27,7 @@ export async function awaitHealthy(unit: string, health: HealthCheck, signal: Ab
     signal.throwIfAborted();
     const problem = await askOnce(health);
     if (problem === undefined) {
-      // Whatever answered on the port, it was not this unit when that is down.
+      // When the unit is down, another process answered on the port.
       await refuseDown(unit, await readMoment(unit));
       return `healthy after ${Date.now() - began} ms`;
     }
@@ -35,13 +38,13 @@ export async function awaitHealthy(unit: string, health: HealthCheck, signal: Ab
   throw new LamplighterError('failed', `check health of ${unit}: ${reason} for ${health.withinMs} ms`);
 }
 
-/** systemd has given the unit up: nothing will come of waiting. */
+/** systemd has given the unit up: waiting longer would change nothing. */
 function refuseFailed(unit: string, moment: UnitMoment): void {
   if (restingStandOf(moment) === 'failed')
     throw new LamplighterError('failed', `check health of ${unit}: the unit is ${describeMoment(moment)}`);
 }
 
-/** A condition kept it from starting, which is no failure to systemd. */
+/** A condition kept the unit from starting; systemd does not call that a failure. */
 async function refuseSkipped(unit: string, moment: UnitMoment): Promise<void> {
   const condition = await findUnmetCondition(unit);
   if (condition === undefined && restingStandOf(moment) !== 'not-started') return;

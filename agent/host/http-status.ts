@@ -1,4 +1,5 @@
-// The status that a service on this host answers with. Not by fetch: it refuses ports that browsers refuse (6000, 10080…).
+// The status that a service on this host answers with. Not by `fetch`, which refuses the ports that browsers refuse (6000,
+// 10080…).
 import { request } from 'node:http';
 
 export interface HttpTarget {

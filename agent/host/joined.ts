@@ -1,10 +1,10 @@
-// Programs that are joined by pipes: each must end well, and what each said of its failure is told together.
+// Programs that are joined by pipes: each must end well, and one error holds what each of them said.
 import type { ChildProcess } from 'node:child_process';
 import { LamplighterError } from '#shared/errors.ts';
 import { redact } from './redact.ts';
 
 const MAX_SAID = 4000;
-/** Kept until the end, so that what is told is redacted before it is cut. */
+/** Kept until the end, so that the text is redacted before it is cut. */
 const MAX_HEARD = 64 * 1024;
 
 /** Kills a program when the signal comes, or has come. */
@@ -45,12 +45,12 @@ function tell({ name, code, said }: Ended): string {
   return `${name}: ${code === null ? 'ended by a signal' : `exit ${code}`}${said === '' ? '' : `: ${said}`}`;
 }
 
-/** Ended because what it wrote was not read: by a signal, or with an error that says so. */
+/** True when nobody read what the program wrote: it ended by a signal, or with an error that says so. */
 export function isPipeBroken({ code, said }: Ended): boolean {
   return code === null || /broken pipe|connection reset by peer|EPIPE|ECONNRESET/i.test(said);
 }
 
-/** Throws `failed` with what each said unless all have ended well. A broken pipe is told last: it is never the cause. */
+/** Throws `failed` with what each said unless all have ended well. A broken pipe comes last: it is never the cause. */
 export function mustHaveEndedWell(ended: readonly Ended[]): void {
   const failed = ended.filter(({ code }) => code !== 0);
   if (failed.length === 0) return;
@@ -58,7 +58,7 @@ export function mustHaveEndedWell(ended: readonly Ended[]): void {
   throw new LamplighterError('failed', `run ${told.join('; ')}`);
 }
 
-/** True for the error of something that is not there. */
+/** True for an error with the code `not-found`. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof LamplighterError && error.code === 'not-found';
 }

@@ -56,7 +56,10 @@ export function parseJournalEntry(text: string): JournalEntry | undefined {
   }
 }
 
-/** Stands for an entry of which only the first `bytes` were read; it has the time of the one before it where its own is cut off. */
+/**
+ * Stands for an entry of which only the first `bytes` were read; it has the time of the one before it where its own is cut
+ * off.
+ */
 export function describeTooLong(text: string, bytes: number, before: LogLine | undefined): JournalEntry {
   const micros = TIME.exec(text)?.[1];
   const at = micros === undefined ? (before?.at ?? timeOf('0')) : timeOf(micros);
@@ -64,7 +67,9 @@ export function describeTooLong(text: string, bytes: number, before: LogLine | u
   return { line: { at, priority: 6, message }, goesOn: false };
 }
 
-/** At most this many characters of a message, saying how many were cut. Only of what is redacted: a cut hides secrets from it. */
+/**
+ * At most this many characters of a message, saying how many were cut. Only of what is redacted: a cut hides secrets from it.
+ */
 export function cutMessage(message: string, maxLength: number): string {
   if (message.length <= maxLength) return message;
   const kept = message

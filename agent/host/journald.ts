@@ -69,7 +69,9 @@ function readMachineId(): string {
   }
 }
 
-/** Entries as journalctl gives them, not redacted. Ends journalctl when nobody takes more, or on the signal. Throws `failed`. */
+/**
+ * Entries as journalctl gives them, not redacted. Ends journalctl when nobody takes more, or on the signal. Throws `failed`.
+ */
 export async function* streamJournal(query: JournalQuery, signal: AbortSignal): AsyncGenerator<JournalEntry> {
   const args = journalArguments(query, readMachineId());
   const child = startProgram({ file: PATHS.journalctl, args }, ['ignore', 'pipe', 'pipe']);

@@ -8,12 +8,12 @@ import { openUnlinkedDirectory } from './trusted-path.ts';
 const WithId = z.looseObject({ id: z.string() });
 const FILE_MODE = 0o644;
 
-/** Only so much of the end is looked through: a line that comes twice comes within hours. */
+/** Only so much of the end is searched: a line that comes twice comes within hours. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 
 /**
- * Opens the log itself. Its directory may belong to the product, which must not lead root elsewhere: no link of others is
- * followed, nothing but a plain file of one name is written to, and a pipe does not block. Throws `refused`.
+ * Opens the log itself. Its directory may belong to the product, which must not lead root elsewhere: no link of other
+ * accounts is followed, nothing but a plain file of one name is written to, and a pipe does not block. Throws `refused`.
  */
 function openLog(file: string): number {
   const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;

@@ -1,4 +1,4 @@
-// Watches a program's session for locks: whom it waits for, and who waits for it. Read from the catalogue's views of
+// Watches a program's session for locks: whom it waits for, and who waits for it. It reads the catalogue's views of
 // sessions; what the sessions run is not read, since a statement may hold a secret.
 
 import * as z from 'zod';
@@ -52,7 +52,7 @@ function tellAll(sessions: readonly Session[]): string {
   return sessions.length > MAX_TOLD ? `${told}; and ${sessions.length - MAX_TOLD} more` : told;
 }
 
-/** Says what stands in the way once it has lasted too long; one question for each look. */
+/** Says what stands in the way once that has lasted too long; called once for each look. */
 export function createPatience(maxWaitMs: number): (sight: Sight, nowMs: number) => string | undefined {
   let waitsSince: number | undefined;
   let heldUpSince = new Map<number, number>();
@@ -90,7 +90,7 @@ function lookSql(application: string): string {
         SELECT 1 FROM ours WHERE ours.pid = ANY (pg_blocking_pids(a.pid)))), '[]'::json));`;
 }
 
-/** Ends the sessions of a program, and with them every lock that they hold or wait for. None left is fine. */
+/** Ends the sessions of a program, and with them every lock that they hold or wait for. Does nothing when there is none. */
 export function endSessionsSql(application: string): string {
   return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = ${quoteText(application)} AND usename = current_user AND pid <> pg_backend_pid();`;
@@ -108,7 +108,7 @@ async function look(session: SqlSession, application: string): Promise<Sight> {
   return Sight.parse(JSON.parse(line ?? 'null'));
 }
 
-/** Watches the sessions that bear this name. When they are hindered, they are ended first, then it is told. */
+/** Watches the sessions of this name. When something hinders them, it ends them first and then rejects. */
 export async function watchLocks(cluster: Cluster, application: string): Promise<LockWatch> {
   const session = await openSession({ cluster, database: 'postgres' });
   const stopped = new AbortController();

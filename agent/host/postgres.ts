@@ -75,7 +75,9 @@ export const NO_TRANSACTION_TIMEOUT = `SELECT pg_catalog.set_config('transaction
 `;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Runs statements and returns what they print, fields separated by `|`, one row a line. Text goes through stdin, never argv. */
+/**
+ * Runs statements and returns what they print, fields separated by `|`, one row a line. Text goes through stdin, never argv.
+ */
 export async function runSql(
   sql: string,
   { cluster, database, timeoutMs = 60_000, signal }: SqlOptions,

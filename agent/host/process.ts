@@ -54,7 +54,10 @@ export function startProgram(
   });
 }
 
-/** Runs a program to its end. A program that fails is not an error here: the caller reads `code`. Throws `failed` when it can't be started, `timed-out` when its signal was there before. */
+/**
+ * Runs a program to its end. A program that fails is not an error here: the caller reads `code`. Throws `failed` when it
+ * can't be started, `timed-out` when its signal was there before.
+ */
 export function runProgram(options: ProgramOptions): Promise<ProgramResult> {
   const maxBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
   if (options.signal?.aborted)
@@ -85,7 +88,7 @@ export function runProgram(options: ProgramOptions): Promise<ProgramResult> {
       release();
       resolve({ code, stdout: output.stdout(), stderr: output.stderr(), isTimedOut });
     });
-    // A program that ends before it has read its input closes the pipe; its exit code tells.
+    // A program that ends before it has read its input closes the pipe; its exit code says how it ended.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
@@ -100,7 +103,7 @@ function collect(stream: NodeJS.ReadableStream | null, maxBytes: number): () => 
   });
   return () => {
     const text = Buffer.concat(chunks).toString('utf8');
-    // Up to a whole line: of a secret that is cut in half, the half is not known any more.
+    // Cut at the end of a line: a secret that is cut in half would not be recognised any more.
     return bytes > maxBytes && text.includes('\n') ? text.slice(0, text.lastIndexOf('\n') + 1) : text;
   };
 }
@@ -114,7 +117,7 @@ export async function runChecked(options: ProgramOptions): Promise<string> {
   if (options.signal?.aborted)
     throw new LamplighterError('timed-out', `run ${name}: the command was stopped`);
   if (result.code === 0) return result.stdout;
-  // Whole first: a secret that is cut in half is not known any more.
+  // Redacted before it is cut: a secret that is cut in half would not be recognised any more.
   const said = redact(result.stderr).trim().split('\n').slice(-5).join('\n').slice(-1000);
   throw new LamplighterError(
     'failed',

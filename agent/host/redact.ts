@@ -4,7 +4,7 @@ import { AT_START } from '../redaction/matcher.ts';
 import { redactPatterns } from '../redaction/patterns.ts';
 import { createValueRedactor, MARK, type ValueRedactor } from '../redaction/values.ts';
 
-// One for the whole process: whoever writes a message must not be able to forget it.
+// One for the whole process, so that no caller can forget to pass it.
 let values: ValueRedactor = createValueRedactor([]);
 
 /** From now on these values are hidden wherever this process redacts, in place of those told before. */
@@ -27,7 +27,7 @@ const KEY_BODY =
 /** A line of a key, when a stream begins in the middle of one. */
 const LIKELY_BODY = /^[A-Za-z0-9+/]{60,76}={0,2}$/;
 
-/** Blanks are taken away first: a pattern that allows them on both sides takes a time that grows with the square of theirs. */
+/** Blanks are removed first: the time of a pattern that allows them on both sides grows with the square of their number. */
 function isKeyLine(line: string, pattern: RegExp): boolean {
   return pattern.test(line.trim());
 }
@@ -52,7 +52,10 @@ export function createLineRedactor(): LineRedactor {
   };
 }
 
-/** Lines without secrets, and without the rest of a private key whose beginning is not among them. `goesOn[i]`: the next line continues line i. */
+/**
+ * Lines without secrets, and without the rest of a private key whose beginning is not among them. `goesOn[i]`: the next line
+ * continues line i.
+ */
 export function redactLines(lines: readonly string[], goesOn: readonly boolean[] = []): string[] {
   if (whyWithheld !== undefined) return [`[withheld: ${whyWithheld}]`];
   const redactLine = createLineRedactor();

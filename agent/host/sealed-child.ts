@@ -21,16 +21,19 @@ export interface SealedChild {
 }
 
 export interface SealedProgram {
-  /** Of its bundle in the agent's `lib`, without the ending. */
+  /** Name of its bundle in the agent's `lib`, without the ending. */
   name: string;
   args: readonly string[];
   account: Account;
   stdio: StdioOptions;
-  /** The descriptor on which it says one line when it has loaded everything. */
+  /** The descriptor on which the child writes one line when it has loaded everything. */
   resultFd: number;
 }
 
-/** Starts it and takes away its right to open anything, before it is given its first byte. Throws `failed` when it does not come up. */
+/**
+ * Starts it and takes away its right to open anything, before it is given its first byte. Throws `failed` when it does not
+ * start.
+ */
 export async function startSealedChild(program: SealedProgram, signal: AbortSignal): Promise<SealedChild> {
   const { name, args, account, stdio, resultFd } = program;
   const flags = ['--no-deprecation', '--disable-warning=ExperimentalWarning'];
@@ -45,7 +48,7 @@ export async function startSealedChild(program: SealedProgram, signal: AbortSign
   );
   killOnAbort(child, signal);
   const ended = awaitEnd(name, child);
-  // It may have ended before it is told anything.
+  // The child may have ended before the first write.
   child.stdin?.on('error', () => undefined);
   const lines: string[] = [];
   const ready = new Promise<void>((resolve) => {
@@ -61,7 +64,10 @@ export async function startSealedChild(program: SealedProgram, signal: AbortSign
   return { process: child, ended, lines: () => lines.slice(1) };
 }
 
-/** By its own account: for a process of the same account the kernel asks for no capability. A hard limit can't be raised again. */
+/**
+ * By its own account: for a process of the same account the kernel asks for no capability. A hard limit can't be raised
+ * again.
+ */
 async function seal(child: ChildProcess, account: Account): Promise<void> {
   // Without accounts there is one user, on a developer's machine, which owns all of this anyway.
   if (!HAS_ACCOUNTS && !existsSync(PRLIMIT)) return;

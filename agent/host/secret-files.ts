@@ -1,5 +1,5 @@
-// Reads the files that the policy calls secret, for their values: only processes of root's do. Nothing of them is kept or told.
-// The product may write some of them: what it puts there, and where it has links lead, must not hold up or lead root.
+// Reads the values in the files that the policy calls secret; only processes of root's do. Their content is never stored or
+// shown. The product may write some of them: what it puts there, and where it has links lead, must not hold up or lead root.
 import { closeSync, constants, fstatSync, opendirSync, openSync, readSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -17,7 +17,7 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
-/** Opens what is there; a pipe does not block, and no link is followed that another account can place. */
+/** Opens the file; a pipe does not block, and no link is followed that another account can make. */
 function openUnlinked(path: string): number {
   const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   if (findPathFault(path) === undefined) return openSync(path, flags);
@@ -48,7 +48,7 @@ function namesIn(path: string): string[] {
   return names;
 }
 
-/** The bytes of a plain file; of one that grows meanwhile, too, no more than may be. */
+/** The bytes of a plain file, no more than the limit even when the file grows meanwhile. */
 function readBounded(fd: number): string {
   const bytes = Buffer.alloc(MAX_FILE_BYTES + 1);
   let size = 0;
@@ -78,7 +78,7 @@ function failure(path: string, cause: unknown): LamplighterError {
   });
 }
 
-/** What all files come to together. */
+/** The values of all files together, within their limits. */
 class Values {
   readonly all = new Set<string>();
   #bytes = 0;
@@ -103,8 +103,8 @@ class Values {
 }
 
 /**
- * The values of all files. Throws `failed` for one that is there and can't be read, or is more than may be: then nothing may
- * be told.
+ * The values of all files. Throws `failed` for a file that can't be read, or is beyond the limits: then no line of a log may
+ * be shown.
  */
 export function readSecretValues(paths: readonly string[]): string[] {
   const values = new Values();
@@ -112,7 +112,7 @@ export function readSecretValues(paths: readonly string[]): string[] {
     try {
       for (const text of readTexts(path)) values.add(text);
     } catch (cause) {
-      // What is not there has nothing to hide.
+      // A file that is missing holds no secret.
       if (!isMissing(cause)) throw failure(path, cause);
     }
   }

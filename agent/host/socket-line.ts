@@ -11,7 +11,7 @@ export function readLine(socket: Socket, maxBytes: number): Promise<string> {
     const timer = setTimeout(late, DEADLINE_MS);
     const settle = (act: () => void): void => {
       clearTimeout(timer);
-      // Nothing more is read, and so nothing kept, whatever else is sent.
+      // Nothing more is read or kept, whatever else the peer sends.
       socket.removeAllListeners('data').pause();
       act();
     };

@@ -1,5 +1,5 @@
-// SQL scripts of a restore: as the superuser or as the restoring role, in the encoding of the dump, and with what was said
-// of errors where a script goes on after them.
+// SQL scripts of a restore: as the superuser or as the restoring role, in the encoding of the dump, and with the errors that
+// PostgreSQL reported where a script goes on after them.
 import { LamplighterError } from '#shared/errors.ts';
 import {
   type Cluster,
@@ -46,7 +46,10 @@ export interface SessionOptions {
   env: Record<string, string>;
 }
 
-/** What one of PostgreSQL's programs is started with. The password is in the environment, which only root and the account itself can read. */
+/**
+ * What one of PostgreSQL's programs is started with. The password is in the environment, which only root and the account
+ * itself can read.
+ */
 export async function sessionOptions({
   cluster,
   database,

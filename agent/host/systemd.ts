@@ -1,4 +1,4 @@
-// systemctl: what a unit is at, and acting on it as root. The argument lists are pure functions.
+// systemctl: the state of a unit, and acting on it as root. The argument lists are pure functions.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PATHS } from '../config/paths.ts';
 import { runChecked, runProgram } from './process.ts';
@@ -49,7 +49,7 @@ export function parseMoment(text: string): UnitMoment {
     subState,
     result: block.get('Result') ?? '',
     invocationId: block.get('InvocationID') ?? '',
-    // Between two attempts of Restart= it works on nothing: that may go on for ever.
+    // Between two attempts of Restart= systemd works on nothing, and such attempts may go on for ever.
     isMoving:
       (MOVING.has(activeState) && !subState.startsWith('auto-restart')) || Count.parse(block.get('Job')) > 0,
     isOneshot: block.get('Type') === 'oneshot' && block.get('RemainAfterExit') !== 'yes',
@@ -60,7 +60,7 @@ export function parseMoment(text: string): UnitMoment {
   };
 }
 
-/** What a unit is at now. */
+/** The state of a unit now. */
 export async function readMoment(unit: string): Promise<UnitMoment> {
   const args = ['show', '--no-pager', `--property=${MOMENT_PROPERTIES.join(',')}`, '--', unit];
   return parseMoment(await runChecked({ file: PATHS.systemctl, args, timeoutMs: SHOW_TIMEOUT_MS }));

@@ -1,4 +1,4 @@
-// Whether a path may be believed: as sshd's StrictModes has it, each directory and link on the way belongs to root, and
+// Whether a path may be trusted: as sshd's StrictModes has it, each directory and link on the way belongs to root, and
 // nobody else can write to it. Only root can then change where the path leads, so the answer still holds when it is used.
 import { closeSync, constants, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,7 +23,7 @@ function canOthersWrite({ mode, gid }: Stats): boolean {
   return (mode & GROUP_MAY_WRITE) !== 0 && !isOwnGroup;
 }
 
-/** What is there, without following a link; undefined when nothing is, or this account may not look. */
+/** The file's status, without following a link; undefined when there is none, or this account may not look. */
 function look(path: string): Stats | undefined {
   try {
     return lstatSync(path);
@@ -80,7 +80,7 @@ function namesIn(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.');
 }
 
-/** Why a path can't be believed, or undefined. What is not there yet is fine where only root can make it. */
+/** Why a path can't be trusted, or undefined. A name that is missing is fine where only root can make it. */
 export function findPathFault(path: string): string | undefined {
   // What lies above the host's own root is not the host's.
   const root = onHost('/');
@@ -162,7 +162,7 @@ function foreignLink(path: string, name: string, cause: unknown): LamplighterErr
   );
 }
 
-/** The longest beginning of a path that can be believed, and the names below it. */
+/** The longest beginning of a path that can be trusted, and the names below it. */
 function splitTrusted(path: string): { trusted: string; rest: string[] } {
   let trusted = '/';
   const names = namesIn(path);

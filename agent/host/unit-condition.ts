@@ -1,4 +1,4 @@
-// Why systemd did not start a unit without calling that a failure: a Condition…= of its unit file.
+// A Condition…= of a unit file that kept systemd from starting the unit, which systemd does not call a failure.
 import { PATHS } from '../config/paths.ts';
 import { runProgram } from './process.ts';
 
@@ -12,7 +12,7 @@ export function parseUnmetCondition(text: string): string | undefined {
   return UNMET.exec(text)?.[1];
 }
 
-/** True when systemd's last word about a start, as its journal has it, is that a condition did not hold. systemd 249 and before. */
+/** True when systemd's last entry about a start in the journal says that a condition did not hold (systemd 249 and before). */
 export function isSkipped(message: string): boolean {
   return message.startsWith('Condition check resulted in ');
 }

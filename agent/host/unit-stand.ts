@@ -1,7 +1,7 @@
-// What a unit's state comes to: whether it is as it should be after it was started or stopped. systemd.unit(5), systemd.service(5),
-// and `systemctl show`, for every type of unit.
+// What a unit's state comes to: whether it is as it should be after it was started or stopped. systemd.unit(5),
+// systemd.service(5), and `systemctl show`, for every type of unit.
 
-/** What a unit is at, beyond its status: enough to tell one start of it from the next, and success from failure. */
+/** The state of a unit beyond its status: enough to tell one start from the next, and success from failure. */
 export interface UnitMoment {
   loadState: string;
   activeState: string;

@@ -108,13 +108,13 @@ function isTimedOut(error: unknown): boolean {
   return error instanceof LamplighterError && error.code === 'timed-out';
 }
 
-/** What stands for a unit that systemd says nothing about. */
+/** The status of a unit that systemd says nothing about. */
 function unreadable(unit: string): UnitStatus {
   const states = { loadState: 'error', activeState: 'unknown', subState: 'unknown' };
   return { unit, ...states, mainPid: 0, restarts: 0, activeSince: null, memoryBytes: null };
 }
 
-/** What systemd says of these units, in their order. A name that it does not take does not hide the others. */
+/** What systemd says of these units, in their order. A name that systemd rejects does not hide the others. */
 export async function readUnits(units: readonly string[]): Promise<UnitStatus[]> {
   if (units.length === 0) return [];
   try {

@@ -1,4 +1,4 @@
-// What comes in: verified, judged new or known, and made durable before it is acknowledged.
+// Incoming messages: verified, found to be new or known, and made durable before they are acknowledged.
 import type { KeyObject } from 'node:crypto';
 import { type Admission, admitCommand } from '#shared/command/admit.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
@@ -15,9 +15,9 @@ export interface InboxOptions {
   journal: Journal;
   reports: ReportWriter;
   clock: () => Date;
-  /** Something was queued for the way out. */
+  /** Called when a report was queued. */
   onQueued(): void;
-  /** A new command stands in the journal. */
+  /** Called when a new command stands in the journal. */
   onCommand(envelope: CommandEnvelope, signed: SignedBytes): void;
 }
 
@@ -43,7 +43,7 @@ export function createInbox(options: InboxOptions): TakeMessage {
   };
 }
 
-/** Longer than an envelope can be valid, so that none can come back after it was forgotten. */
+/** Longer than an envelope can be valid, so that no command can be replayed after it was forgotten. */
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 
 async function take(
@@ -77,7 +77,7 @@ async function refuse(
   message: Inbound,
 ): Promise<void> {
   const { journal, reports, clock } = options;
-  // Delivered again after its time: it was taken then.
+  // Delivered again after it expired: it was accepted in time.
   if (envelope && signed && journal.has(envelope.id, signed)) return void journal.repeatResult(envelope.id);
   const commandId = envelope && { commandId: envelope.id };
   journal.enqueue(

@@ -1,5 +1,5 @@
-// The servers of the databases that a policy names: one that could never be backed up is refused before anything is
-// installed; one that can't be asked now, or lacks its client programs, is told of.
+// Checks the servers of the databases that a policy names: a server that could never be backed up is refused before anything is
+// installed; for a server that can't be asked now, or lacks its client programs, there is a warning.
 import { hintOf, LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import { programsFor } from '../host/postgres.ts';
@@ -8,7 +8,10 @@ import { assertDumpIsSafe, MIN_SERVER_MAJOR, type Programs } from '../host/postg
 type Databases = Policy['databases'];
 type Ask = (server: Databases[string]) => Promise<Pick<Programs, 'version'>>;
 
-/** Asks each server once. Throws `refused` for one that is too old; `tell` gets a line for whatever can be mended later. */
+/**
+ * Asks each server once. Throws `refused` for a server that is too old; `tell` gets a line for each fault that can be mended
+ * later.
+ */
 export async function checkServers(
   databases: Databases,
   tell: (line: string) => void,

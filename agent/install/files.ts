@@ -129,7 +129,7 @@ export function installGoogleCredentials(file: string, uploadGid: number): void 
   try {
     isRight = GoogleCredentials.safeParse(JSON.parse(text)).success;
   } catch {
-    // No JSON: what it holds is never told, it may be a key.
+    // Not JSON. The error must not show the content, which may be a key.
   }
   if (!isRight) {
     throw new LamplighterError(
@@ -189,7 +189,7 @@ export function removeFiles(): void {
   removeTree(dirname(PATHS.socket));
 }
 
-/** A directory that is a mount point is only emptied: it can't go while it is one. */
+/** A directory that is a mount point is only emptied: it can't be removed while it is mounted. */
 function removeTree(path: string): void {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return rmSync(path, { force: true });
   for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });

@@ -1,8 +1,10 @@
-// What an uninstalled host still has, for the person who uninstalled: some of it is secret, some of it is all that is left.
+// What stays on a host that was uninstalled, for the person who uninstalls: some of it is secret, some exists nowhere else.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Names what is still in the directory of the settings, the state, and what only the policy or PostgreSQL knows the place of. */
+/**
+ * Names what is still in the directory of the settings, the state, and what only the policy or PostgreSQL knows the place of.
+ */
 export function tellKept(settingsDir: string, stateDir: string): string {
   const settings = existsSync(settingsDir) ? readdirSync(settingsDir).toSorted() : [];
   const kept = [

@@ -86,7 +86,7 @@ function checkEnvironment(lines: readonly string[]): void {
   throw new LamplighterError('invalid-input', `read --env ${wrong}: not KEY=VALUE`, { hint });
 }
 
-/** Beside what a program may read on stdout. */
+/** On stderr: a program may read stdout. */
 function warn(text: string): void {
   console.error(`${text}\n`);
 }
@@ -167,7 +167,7 @@ function explain(host: string, enrolment: string): void {
   console.log(
     `The agent runs on ${host}. Enrol it with an admin's token, in bash; its keys have signed what is sent:\n`,
   );
-  // An argument stands in the list of processes, which the platform's own accounts read: the token goes through a pipe.
+  // The accounts of the platform can read the list of processes with their arguments: the token goes through a pipe.
   const token = `-H @<(printf 'Authorization: Bearer %s\\n' "$LAMP_TOKEN")`;
   console.log(`  curl -X PUT "$LAMP_URL/v1/hosts/${host}" ${token} \\`);
   console.log(`    -H 'Content-Type: application/json' -d '${enrolment}'`);

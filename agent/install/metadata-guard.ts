@@ -73,7 +73,7 @@ SystemCallArchitectures=native
 WantedBy=multi-user.target
 `;
 
-/** What a person asked for; without a word a host keeps what it has. */
+/** What a person asked for; without either option a host keeps what it has. */
 export function isGuardWanted(asked: boolean | undefined): boolean {
   return asked ?? existsSync(PATHS.metadataGuard);
 }
@@ -118,7 +118,7 @@ export async function setGuard(): Promise<void> {
 export async function removeGuard(warn: (text: string) => void): Promise<void> {
   if (!existsSync(join(PATHS.units, GUARD_UNIT))) return;
   await runProgram({ file: PATHS.systemctl, args: ['disable', '--now', GUARD_UNIT], timeoutMs: TIMEOUT_MS });
-  // Making the table first, as in the rules: that it is not there is no fault.
+  // The table is made first, as in the rules, so that a missing table is no error.
   const input = `table ${TABLE}\ndelete table ${TABLE}\n`;
   const hasNft = existsSync(PATHS.nft);
   if (hasNft) await runChecked({ ...NFT, args: ['--file', '-'], input });

@@ -4,7 +4,7 @@ import { PATHS } from '../config/paths.ts';
 const NODE = `${PATHS.program}/bin/node --no-deprecation --disable-warning=ExperimentalWarning`;
 const LIB = `${PATHS.program}/lib`;
 
-/** What both are denied. Node's compiler needs memory that is writable and executable, so that one stays allowed. */
+/** What both units are denied. Memory that is writable and executable stays allowed: Node's compiler needs it. */
 const SANDBOX = `NoNewPrivileges=yes
 PrivateTmp=yes
 PrivateMounts=yes
@@ -17,7 +17,7 @@ RestrictRealtime=yes
 RestrictNamespaces=yes
 SystemCallArchitectures=native`;
 
-/** What root's own work leaves room for: it writes to its state, backups and logs, acts on units, and changes accounts. */
+/** What root's units can still be denied: they write state, backups and logs, act on units, and change accounts. */
 const ROOT_SANDBOX = `ProtectSystem=full
 ProtectHome=read-only
 PrivateDevices=yes
@@ -152,7 +152,9 @@ MaxConnections=16
 WantedBy=sockets.target
 `;
 
-/** A signed reading may come any number of times, from whoever took the agent's account: all together have so much. */
+/**
+ * Whoever took over the agent's account may replay a signed reading any number of times: all readings together have so much.
+ */
 const READ_SLICE = `[Unit]
 Description=Lamplighter's journal readers
 
@@ -282,7 +284,7 @@ export function withGoogleCredentials(unit: string): string {
 /** The parent that systemd makes of the slices, by the dash in their names; with it stops whatever runs in them. */
 export const ALL_SLICES = 'lamplighter.slice';
 
-/** Those that are enabled and started. */
+/** Units that are enabled and started. */
 export const STARTED_UNITS = [
   'lamplighter-recover.service',
   'lamplighter-recover.timer',

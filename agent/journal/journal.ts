@@ -1,5 +1,5 @@
-// The agent's durable memory: which commands it took, what became of them, and what it has still to say. SQLite with full
-// synchronisation; each change of a command and the report that tells of it are one transaction.
+// The agent's durable record: which commands it accepted, how they ended, and which reports it has not sent yet. SQLite with
+// full synchronisation; each change of a command and the report about it are one transaction.
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import * as z from 'zod';
@@ -47,7 +47,7 @@ export interface Journal {
   sent(seq: number): void;
   /** Forgets commands that ended and are this much older than the newest one: the clock, which may be wrong, is not asked. */
   prune(keepMs: number): void;
-  /** The newest issue time of a command that was forgotten: up to then none may be taken, since it may have been here. */
+  /** The newest issue time of a command that was forgotten: no command up to then may be accepted, since it may have run. */
   horizonMs(): number;
   close(): void;
 }

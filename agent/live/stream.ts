@@ -55,7 +55,7 @@ class LineStream {
   /** The relay has said where to go on; before that nothing may be sent. */
   #isWelcome = false;
   #lostSinceMs: number | undefined;
-  /** Said after all lines. */
+  /** Sent after all lines. */
   #lastWord: EndFrame | undefined;
   #isOver = false;
 

@@ -1,4 +1,4 @@
-// alert.append: an alert's line in the host's alert log, once however often it is asked.
+// alert.append: writes an alert's line to the host's alert log, once, however often the command comes.
 import { alertAppend } from '#shared/operations/alert.ts';
 import { appendLineOnce } from '../host/line-log.ts';
 import { defineStep } from '../runner/step.ts';

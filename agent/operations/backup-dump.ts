@@ -25,7 +25,7 @@ import { type SealedChild, startSealedChild } from '../host/sealed-child.ts';
 export interface DumpOrder {
   cluster: Cluster;
   database: string;
-  /** The database's own, so that nothing is converted: not every byte that it may hold has a counterpart in UTF-8. */
+  /** The database's own encoding, so that nothing is converted: not every byte in it has a counterpart in UTF-8. */
   encoding: string;
   commandId: string;
   object: string;
@@ -54,7 +54,7 @@ export function dumpArguments(cluster: Cluster, database: string, encoding: stri
   return [
     '--format=custom',
     '--compress=0',
-    // The watch gives up before; this holds also where the watch does not see.
+    // The watch gives up earlier; this limit also holds where the watch sees nothing.
     '--lock-wait-timeout=10s',
     `--encoding=${encoding}`,
     ...clusterArguments(cluster),
@@ -156,7 +156,7 @@ async function packDump(order: DumpOrder, signal: AbortSignal): Promise<PackResu
       ['ignore', sink ?? 'ignore', 'pipe'],
     );
     killOnAbort(dump, signal);
-    // The pipe is theirs now: held open here as well, the child would never see its end.
+    // The child has the pipe now. If this process kept it open too, the child would never see its end.
     sink?.destroy();
     const result = await readResult(await awaitEnd('pg_dump', dump), child, reserve);
     fsyncSync(local);
@@ -166,11 +166,11 @@ async function packDump(order: DumpOrder, signal: AbortSignal): Promise<PackResu
   }
 }
 
-/** A dump that was cut off ends like one that is whole: only pg_dump's exit code tells. */
+/** A dump that was cut off ends like a whole one: only pg_dump's exit code shows the difference. */
 async function readResult(dumped: Ended, child: SealedChild, reserve: DiskReserve): Promise<PackResult> {
   const packed = await child.ended;
   if (packed.code === EXIT_NO_ROOM) throw reserve.fault();
-  // Whatever the packer says of a dump that was cut off follows from that.
+  // A fault that the packer reports of a dump that was cut off is only a consequence.
   if (dumped.code !== 0 && !isOwnFault(packed)) mustHaveEndedWell([dumped]);
   mustHaveEndedWell([dumped, packed]);
   const [line] = child.lines();

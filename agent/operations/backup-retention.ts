@@ -1,4 +1,4 @@
-// Which local backups retention lets go of. The newest of each database that could be restored stays, however old it is.
+// Which local backups retention removes. The newest restorable backup of each database stays, however old it is.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { backupTimeMs, partFile } from '#shared/backup/manifest.ts';
@@ -18,7 +18,7 @@ export interface Candidate extends LocalBackup {
 
 export interface Expiry {
   expired: BackupId[];
-  /** Old enough to go, but whole here and nowhere else. */
+  /** Old enough to be removed, but not in the bucket yet. */
   waiting: BackupId[];
 }
 
@@ -42,7 +42,7 @@ function databaseOf(localDir: string, backupId: BackupId): string | undefined {
 }
 
 /**
- * Which backups retention lets go of: older than the days, never the newest good one of a database, and never a whole one
+ * Which backups retention removes: older than the days, never the newest good one of a database, and never a whole one
  * that the bucket does not have.
  */
 export function chooseExpired(backups: readonly Candidate[], retentionDays: number, nowMs: number): Expiry {
@@ -59,7 +59,7 @@ export function chooseExpired(backups: readonly Candidate[], retentionDays: numb
   };
 }
 
-/** Removes what has expired; what can't be removed is told and stays. */
+/** Removes what has expired; what can't be removed stays, with a note. */
 export function retentionStep({ policy, localRetentionDays }: BackupOptions): Step<undefined> {
   return defineStep({
     name: 'retention',

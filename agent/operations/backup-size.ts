@@ -8,7 +8,7 @@ const EXPECTED_SHARE = 0.25;
 
 /**
  * How large the dump will be: as the newest local backup of this database was, grown with it. A manifest that can't be read
- * (damaged, or of another version of Lamplighter) is told and passed over: it must not keep the next backup from being made.
+ * (damaged, or of another version of Lamplighter) is noted and skipped: it must not prevent the next backup.
  */
 export function expectBytes(
   localDir: string,
@@ -23,7 +23,7 @@ export function expectBytes(
   return Math.ceil(databaseBytes * EXPECTED_SHARE);
 }
 
-/** A stored dump's size by its database's; undefined when this backup does not tell. */
+/** The size of a stored dump divided by its database's; undefined when this backup can't say. */
 function shareOf(
   localDir: string,
   backupId: Parameters<typeof readLocalManifest>[1],

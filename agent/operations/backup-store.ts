@@ -48,7 +48,7 @@ export function makeLocalBackup(localDir: string, backupId: BackupId, gid: numbe
   }
 }
 
-/** By descriptor: what was looked at is what changes. */
+/** Through a descriptor, so that the directory that was checked is the one that changes. */
 function giveDirectory(path: string, gid: number): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -80,7 +80,7 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
     });
 }
 
-/** Removes a local backup; one that is not there is fine. */
+/** Removes a local backup, if it is there. */
 export function removeLocalBackup(localDir: string, backupId: BackupId): void {
   rmSync(localBackupDir(localDir, backupId), { recursive: true, force: true });
 }
@@ -91,7 +91,7 @@ export function removeLeftover(localDir: string, commandId: string): void {
   const [left, ...others] = listLocalBackups(localDir).filter(
     ({ backupId, isWhole }) => isOf(backupId) && !isWhole,
   );
-  // Two of the same ending would be two commands; better to keep both than to remove the wrong one.
+  // Two folders with this ending belong to two commands: better keep both than remove the wrong one.
   if (left && others.length === 0) removeLocalBackup(localDir, left.backupId);
 }
 
@@ -111,7 +111,7 @@ export function isPublished(localDir: string, backupId: BackupId): boolean {
   return existsSync(join(localBackupDir(localDir, backupId), MANIFEST_FILE));
 }
 
-/** Makes the manifest, and with it the backup, count; again does no harm. */
+/** Makes the manifest, and with it the backup, count; calling it twice does no harm. */
 export function publishLocally(localDir: string, backupId: BackupId): void {
   const dir = localBackupDir(localDir, backupId);
   if (existsSync(join(dir, MANIFEST_FILE))) return;

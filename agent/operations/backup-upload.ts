@@ -88,12 +88,12 @@ export async function uploadBackup(place: UploadPlace, backupId: BackupId): Prom
 
 export interface LeftBehind {
   uploaded: BackupId[];
-  /** How many are still here alone. */
+  /** How many are not in the bucket yet. */
   left: number;
 }
 
 export interface UploadOptions {
-  /** Root's word of today, whatever it was when the backup was taken. */
+  /** The policy of today, whatever it was when the backup was taken. */
   policy: Pick<Policy, 'databases' | 'backup'>;
   /** Commands that are running: a backup's own command uploads it. */
   underway: ReadonlySet<string>;

@@ -158,7 +158,7 @@ function configStep(options: BackupOptions, prepare: Step<Prepared>): Step<Confi
   });
 }
 
-/** Why the bucket does not have it; undefined when it does. */
+/** Why the bucket does not have the backup; undefined when it does. */
 const NotUploaded = z.object({ problem: z.string(), hint: z.string().optional() }).optional();
 type NotUploaded = z.infer<typeof NotUploaded>;
 
@@ -185,7 +185,7 @@ function uploadStep(
   });
 }
 
-/** The backup itself is whole: it is kept, and its upload made up for. */
+/** The backup itself is whole: it stays, and the timer uploads it later. */
 function shortfallOf(upload: Step<NotUploaded>, { hasEnded, outputOf }: StepContext): Shortfall | undefined {
   if (!hasEnded(upload))
     return { code: 'not-uploaded', message: 'upload: it could not begin; the host goes on trying' };
@@ -211,7 +211,7 @@ function backupOptions(host: string, spec: z.infer<typeof backupRun.spec>, polic
   };
 }
 
-/** A dump that was cut off can't be gone on with: up to the manifest, a crash undoes everything. */
+/** A dump that was cut off can't be continued: up to the manifest, a crash undoes everything. */
 function planBackup(options: BackupOptions): Procedure<BackupSummary> {
   const prepare = prepareStep(options);
   const makers: BackupSteps = {
@@ -241,7 +241,7 @@ export const twins = [
   defineProcedure(backupRun, (spec, { policy, envelope }) =>
     planBackup(backupOptions(envelope.host, spec, policy)),
   ),
-  // The folder is root's, so that only what the runner made readable is told.
+  // The folder is root's: the agent lists only what the runner made readable.
   defineRead(backupList, (_spec, { policy }) => {
     const backups = policy.backup ? listLocalBackups(policy.backup.localDir) : [];
     return Promise.resolve({

@@ -14,7 +14,7 @@ export function adviseOnRestore(thrown: unknown): unknown {
 
 const MAX_TOLD = 5;
 
-/** What to do about roles that are not there. */
+/** What to do about roles that are missing. */
 export function roleHint(names: string): string {
   return (
     `Role "${names}" is not on this server. The roles of a backup are in its globals.sql.age: as the owner of a ` +
@@ -22,7 +22,7 @@ export function roleHint(names: string): string {
   );
 }
 
-/** The refusal of a restore whose roles are not all there: they are the cluster's, not the database's. */
+/** The refusal of a restore because roles are missing: roles belong to the cluster, not to the database. */
 export function missingRoles(names: readonly string[]): LamplighterError {
   const told = names.slice(0, MAX_TOLD).join('", "');
   return new LamplighterError('refused', `restore: role "${told}" does not exist`, { hint: roleHint(told) });

@@ -7,7 +7,7 @@ import { type Filling, sessionOf } from './restore-pass.ts';
 const MAX_TOLD = 5;
 const ANALYZE_TIMEOUT_MS = 6 * 3_600_000;
 
-/** ANALYZE of each table, as the restoring role. What fails in it is a note: the rows are there. */
+/** ANALYZE of each table, as the restoring role. A failure is only a note: the rows are there. */
 export async function analyzeTables(
   filling: Filling,
   entries: readonly ListingEntry[],

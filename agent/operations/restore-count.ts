@@ -1,4 +1,4 @@
-// Rows in the filled database, counted without a plan: an index of the users' is never looked at, nothing of theirs runs.
+// Rows in the filled database, counted without a plan: no index and no code of the users' is used.
 import { randomUUID } from 'node:crypto';
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { LamplighterError } from '#shared/errors.ts';
@@ -46,7 +46,7 @@ export function createLineCounter(mark: Buffer): { take(chunk: Buffer): void; co
   };
 }
 
-/** Counts the rows of each table by `COPY … TO STDOUT`, which reads the table as it lies. */
+/** Counts the rows of each table by `COPY … TO STDOUT`, which reads the table alone, in the order on the disk. */
 async function countRows(filling: Filling, tables: readonly ListingEntry[]): Promise<number[]> {
   const options = await sessionOptions(sessionOf(filling, 'restorer'));
   const mark = randomUUID();

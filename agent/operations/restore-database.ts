@@ -36,7 +36,10 @@ const ADMIN = { database: 'postgres' };
 
 const END_SESSIONS_S = 10;
 
-/** Sends everybody away from databases that let nobody in any more, and waits for it (pg_terminate_backend waits by itself only since PostgreSQL 14). */
+/**
+ * Ends all sessions of databases that accept no new ones, and waits for that (pg_terminate_backend waits by itself only since
+ * PostgreSQL 14).
+ */
 function endSessions(names: readonly string[]): string {
   const which = `datname IN (${names.map(quoteText).join(', ')}) AND pid <> pg_backend_pid()`;
   return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${which};
@@ -49,7 +52,10 @@ function endSessions(names: readonly string[]): string {
     END $wait$;`;
 }
 
-/** It waits for a checkpoint of the whole server and removes every file; cut short here, the server would go on by itself. */
+/**
+ * Dropping waits for a checkpoint of the whole server and removes every file; after a time-out the server would go on by
+ * itself.
+ */
 const DROP_TIMEOUT_MS = 2 * 3_600_000;
 
 /** Drops a database if it is there, whoever is connected. */
@@ -64,18 +70,18 @@ export async function dropDatabase(cluster: Cluster, name: string): Promise<void
 }
 
 interface Exchange {
-  /** Stands there now. */
+  /** The database that has the name now. */
   name: string;
   /** Its new name. */
   aside: string;
-  /** Takes its place. */
+  /** The database that takes the name. */
   successor: string;
 }
 
 /** Puts one database aside and another in its place, both or neither. */
 async function exchange(cluster: Cluster, { name, aside, successor }: Exchange): Promise<void> {
   const [here, there, next] = [quoteName(name), quoteName(aside), quoteName(successor)];
-  // A rename needs a database without sessions: strangers are kept out, then sent away.
+  // A rename needs a database without sessions: new ones are refused first, then the others are ended.
   await runSql(
     `ALTER DATABASE ${here} ALLOW_CONNECTIONS false;
      ALTER DATABASE ${next} ALLOW_CONNECTIONS false;

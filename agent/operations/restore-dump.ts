@@ -18,7 +18,7 @@ export interface CheckedFile {
   fd: number;
   /** The file from its beginning, another descriptor of the same file each time; the caller closes it. */
   reopen(): number;
-  /** Again does no harm. */
+  /** Calling it twice does no harm. */
   close(): void;
 }
 

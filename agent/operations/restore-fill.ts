@@ -1,4 +1,4 @@
-// Fills a new database pass by pass, and hands what was restored over to its owners.
+// Fills a new database pass by pass, and gives what was restored to its owners.
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import type { UnpackResult } from '../backup-unpack/protocol.ts';
 import { quoteName, quoteText } from '../host/postgres.ts';
@@ -42,7 +42,7 @@ export function openRestoration(filling: Filling, standingOf: (owner: string) =>
   return { filling, plan: planRestore(filling.dump.entries, standingOf), standingOf };
 }
 
-/** As the superuser: changes of the catalogue only. What is refused is told, where the restore is to keep going. */
+/** As the superuser: changes of the catalogue only. Returns what PostgreSQL refused, where the restore is to keep going. */
 async function change(
   filling: Filling,
   statements: readonly string[],
@@ -107,7 +107,9 @@ async function makeGround(restoration: Restoration): Promise<Refused[]> {
   ];
 }
 
-/** Rights first, then what is open by a schema's rights alone is closed to the roles of the restore, which reach every schema. */
+/**
+ * Rights first, then what is open by a schema's rights alone is closed to the roles of the restore, which reach every schema.
+ */
 async function giveRights(
   { filling, standingOf }: Restoration,
   rights: readonly ListingEntry[],
@@ -116,7 +118,7 @@ async function giveRights(
   return [...refused, ...(await change(filling, closeStatements(filling.dump.entries, standingOf)))];
 }
 
-/** That what was refused has no owner and no rights either goes without saying. */
+/** Leaves out that an object which was refused could not get its owner and rights either. */
 function withoutConsequences(complaints: readonly Refused[], before: readonly Refused[]): Refused[] {
   return complaints.filter(({ why }) => before.length === 0 || !why.endsWith(' does not exist'));
 }
@@ -188,7 +190,7 @@ async function runAllPasses(restoration: Restoration, note: (text: string) => vo
   refused.push(...(await change(filling, rights)));
   await run('restorer', joins.toTrusted.entries);
   refused.push(...(await change(filling, joins.toOrdinary.map(uncheckedStatement), 'a foreign key')));
-  // The rows are counted next, by COPY: it reads each table as it lies and plans nothing.
+  // The rows are counted next, by COPY, which reads each table alone and plans nothing.
   refused.push(...(await raise(filling, [`GRANT ${HELD} TO ${RESTORER};`])));
   return { refused, ...(decoded ? { decoded } : {}) };
 }

@@ -1,5 +1,5 @@
-// The databases that restores have put aside: listed with size and age, and dropped at a person's word. Only what has a
-// record of Lamplighter's own is ever dropped, and only while the database is the very one of the record.
+// The databases that restores have put aside: listed with size and age, and dropped when a person says so. Only a database
+// with a record of Lamplighter's own is ever dropped, and only while the database is the very one of the record.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -16,7 +16,7 @@ import { defineProcedure, defineRead } from './twin.ts';
 
 const Kept = z.strictObject({
   name: DatabaseName,
-  /** In whose place another one was put. */
+  /** The database in whose place another was put. */
   database: DatabaseName,
   /** PostgreSQL's own number of the database: another one of the same name has another. */
   oid: z.int().positive(),
@@ -74,7 +74,7 @@ function listRecords(): Kept[] {
       try {
         return readRecord(decodeURIComponent(name.slice(0, -'.json'.length))) ?? [];
       } catch (error) {
-        // One that is damaged must not hide the others; the agent's journal tells of it.
+        // A damaged record must not hide the others; the agent's log names it.
         console.error(JSON.stringify({ msg: 'record passed over', file: name, error: messageOf(error) }));
         return [];
       }
@@ -113,7 +113,7 @@ export const twins = [
     const cluster = clusterOf(policy, spec.database, `drop ${spec.name}`);
     return { steps: [dropStep(spec, cluster)], result: () => ({ name: spec.name }) };
   }),
-  // From the records alone.
+  // Answered from the records alone.
   defineRead(restoreKept, () =>
     Promise.resolve({
       kept: listRecords().map(({ name, database, keptAt, bytes }) => ({ name, database, keptAt, bytes })),

@@ -147,7 +147,10 @@ export function findLimits(entries: readonly ListingEntry[], plan: RestorePlan, 
 const MAX_TOLD = 5;
 const MAX_NOTED = 50;
 
-/** Throws `refused` with the first kind of what can't be restored; where the restore is to keep going, it is told and left to be refused. */
+/**
+ * Throws `refused` with the first kind of what can't be restored; where the restore is to keep going, it is told and left to
+ * be refused.
+ */
 export function refuseLimits(
   limits: readonly Limit[],
   onRefused: 'stop' | 'keep-going',

@@ -121,7 +121,10 @@ async function ask(
   return rows.map((row) => [row.slice(0, row.indexOf(' ')), row.slice(row.indexOf(' ') + 1)] as const);
 }
 
-/** Languages of the database that will be replaced, which are the dump's as a rule; a restore may be needed because nobody can open it. */
+/**
+ * Languages of the database that will be replaced, which are the dump's as a rule; a restore may be needed because nobody can
+ * open it.
+ */
 async function languagesOf(
   place: { cluster: Cluster; database: string },
   serverMajor: number,

@@ -1,4 +1,4 @@
-// What would make the swap fail, or leave something behind that nobody thinks of: looked for before any service stops.
+// What would make the swap fail, or leave something behind unnoticed: looked for before any service stops.
 import type { DatabaseProperties } from '#shared/backup/database-properties.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { type Cluster, quoteText, runSql } from '../host/postgres.ts';

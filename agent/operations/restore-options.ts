@@ -1,4 +1,4 @@
-// What one restore is made from, and what its steps have open between them. Only the process that began a restore goes on
+// What one restore works on, and what its steps share. Only the process that began a restore goes on
 // with it: after a crash before the swap all is undone, so nothing of the state has to survive.
 import type * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
@@ -15,12 +15,12 @@ import { makeLogin } from './restore-role.ts';
 
 export interface RestoreState {
   dump: OpenDump | undefined;
-  /** PostgreSQL's own that fit the server. */
+  /** The client programs that fit the server. */
   programs: Programs | undefined;
   standingOf: ((owner: string) => Standing) | undefined;
   /** Of the disks that the new database and its log are on. */
   reserves: readonly DiskReserve[];
-  /** The same each time. */
+  /** Gives the same login each time. */
   login(): Promise<Login>;
 }
 

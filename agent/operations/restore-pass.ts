@@ -99,7 +99,7 @@ export async function runPass(filling: Filling, { hand, entries }: PassOrder): P
   }
 }
 
-/** Nothing goes on after it, whatever was asked for: pg_restore does not begin in the middle of its list. */
+/** After this the restore can't keep going: pg_restore does not begin in the middle of its list. */
 function sessionEnded(database: string, { doing, why }: SessionLoss): LamplighterError {
   const when = doing === undefined ? '' : ` while pg_restore was ${doing}`;
   return new LamplighterError('failed', `fill ${database}: its session ended${when}: ${redact(why)}`, {
@@ -131,7 +131,7 @@ async function feed(
     return { refused };
   };
   if (!entries.some(({ hasData }) => hasData)) {
-    // It may end before it has read everything.
+    // pg_restore may end before it has read everything.
     sink.on('error', () => undefined);
     sink.end(dump.head);
     return judge(await ended);
@@ -166,7 +166,7 @@ async function startDecoder({ dump, sink, account, signal }: DecoderOptions): Pr
     stdio[SOURCE_FD] = source;
     const program = { name: 'backup-unpack', args: [], account, stdio, resultFd: RESULT_FD };
     const starting = startSealedChild(program, signal);
-    // The pipe is theirs now: held open here as well, pg_restore would never see its end.
+    // The decoder has the pipe now. If this process kept it open too, pg_restore would never see its end.
     sink.destroy();
     const decoder = await starting;
     decoder.process.stdin?.end();

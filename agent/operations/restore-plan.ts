@@ -19,7 +19,10 @@ export interface Pass {
   rights?: ListingEntry[];
 }
 
-/** What is known of an owner in the cluster that is restored into: `trusted` may, or may become who may, act outside of its own objects. */
+/**
+ * What is known of an owner in the cluster that is restored into: `trusted` may, or may become who may, act outside of its
+ * own objects.
+ */
 export type Standing = 'trusted' | 'ordinary';
 
 /** Apart, so that what runs for an ordinary owner is never run by a role that reaches what a trusted one owns. */
@@ -44,7 +47,7 @@ export interface RestorePlan {
   refreshes: ByStanding;
   /** Rights, comments, publications: nothing in them is evaluated. */
   closing: ListingEntry[];
-  /** Last of all: from then on they fire. */
+  /** Made last: from then on they fire. */
   eventTriggers: ListingEntry[];
   /** Not restored: subscriptions. */
   leftOut: ListingEntry[];
@@ -97,7 +100,10 @@ function mayEvaluate({ definition }: ListingEntry): boolean {
 
 const WITH_COLUMNS = new Set(['TABLE', 'FOREIGN TABLE']);
 
-/** True when PostgreSQL plans an expression, or reads a value without a cast, while it makes the object: constants are folded then. */
+/**
+ * True when PostgreSQL plans an expression, or reads a value without a cast, while it makes the object: constants are folded
+ * then.
+ */
 function isPlanned({ kind, definition }: ListingEntry): boolean {
   if (kind === 'AGGREGATE') return isUnquoted(definition, /\bM?INITCOND\b/);
   return WITH_COLUMNS.has(kind) && isUnquoted(definition, /\bGENERATED ALWAYS AS \(|\bPARTITION BY\b/);

@@ -18,9 +18,9 @@ const CAME_TO_END = /^pg_restore: warning: errors ignored on restore: \d+$/;
  */
 const SESSION_LOST =
   /^(?:could not execute query: (?!ERROR: )|COPY failed for table .*: (?:FATAL: |PANIC: |no connection to the server|server closed ))/;
-/** Its session was gone while it sent rows, and it broke off. */
+/** Its session ended while it sent rows, and it gave up. */
 const BROKE_OFF = /^error returned by PQputCopy(?:Data|End): /;
-/** What it does now, when it says much. */
+/** The entry that pg_restore works on, in its verbose output. */
 const DOING = /^pg_restore: ((?:processing|creating) .+)$/;
 const MAX_DOING = 200;
 const MAX_LINE = 10_000;

@@ -6,7 +6,10 @@ import type { Standing } from './restore-plan.ts';
 import { HELD_ROLE, RESTORE_ROLE } from './restore-role.ts';
 
 const ROLES = `${quoteName(RESTORE_ROLE)}, ${quoteName(HELD_ROLE)}`;
-/** What was closed, as the statements that open it again; nobody but the superuser reads it, and it is gone once the owners have their objects. */
+/**
+ * What was closed, as the statements that open it again; nobody but the superuser reads it, and it is gone once the owners
+ * have their objects.
+ */
 const NOTES = `${quoteName(RESTORE_ROLE)}.reopen`;
 const FIRST_USER_OID = 16384;
 

@@ -1,5 +1,5 @@
 // The roles of a restore: one that logs in and one that never does. Neither is a superuser or a member of anything in the
-// cluster; they own what is being restored until it is handed over, and are dropped afterwards, whatever the end.
+// cluster; they own what is being restored until its owners get it, and are dropped afterwards, whatever happened.
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { LamplighterError } from '#shared/errors.ts';
 import { RESTORE_ACCOUNT, restoreAccount } from '../host/accounts.ts';
@@ -108,7 +108,10 @@ function refuseLeftovers(databases: readonly string[]): void {
   );
 }
 
-/** Makes both roles, in the place of what an earlier restore left, and proves that one can log in. Throws `refused` when it can't. */
+/**
+ * Makes both roles, in the place of what an earlier restore left, and proves that one can log in. Throws `refused` when it
+ * can't.
+ */
 export async function makeRestoreRoles(cluster: Cluster, login: Login): Promise<void> {
   const { strangers, leftIn } = await findEarlier(cluster);
   refuseStrangers(strangers);
@@ -137,7 +140,10 @@ export async function makeRestoreRoles(cluster: Cluster, login: Login): Promise<
   }
 }
 
-/** Drops both roles with their rights, when they are there and Lamplighter's own. What they own in a database must be gone before. */
+/**
+ * Drops both roles with their rights, when they are there and Lamplighter's own. What they own in a database must be gone
+ * before.
+ */
 export async function dropRestoreRoles(cluster: Cluster): Promise<void> {
   const names = ROLES.map(quoteText);
   await runScript({

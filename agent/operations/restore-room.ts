@@ -1,4 +1,4 @@
-// Room on the disk: what is needed, what there is, and a reserve that is left alone, since PostgreSQL lives there too.
+// Room on the disk: what is needed, what is free, and a reserve that stays free, since PostgreSQL uses the same disk.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
@@ -66,9 +66,9 @@ const LARGEST_INDEX_SHARE = 0.25;
 
 /**
  * What filling a database writes besides it. The log takes each byte of it once, and no more than `max_wal_size` lets it grow
- * by, unless something keeps what is older; the largest index is sorted in files of a quarter of the database, where its memory does not hold that much. A small
- * database thus needs little, whatever `max_wal_size` is. Both are estimates: what goes beyond them, the watch on the
- * reserves ends.
+ * by, unless something keeps what is older; the largest index is sorted in files of a quarter of the database, where its
+ * memory does not hold that much. A small database thus needs little, whatever `max_wal_size` is. Both are estimates: what
+ * goes beyond them, the watch on the reserves ends.
  */
 export function reckonWriting(bytes: number, server: WritingSettings): { log: number; sort: number } {
   const largestIndex = Math.ceil(bytes * LARGEST_INDEX_SHARE);
@@ -101,7 +101,7 @@ export interface Place {
   bytes: number;
   /** Whether the dump makes indexes. */
   hasIndexes: boolean;
-  /** Tablespaces of single tables: how much will be in each, nobody has written down. */
+  /** Tablespaces of single tables; the manifest does not say how much will be in each. */
   others: readonly string[];
 }
 

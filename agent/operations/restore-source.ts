@@ -74,7 +74,7 @@ interface Stored {
   from: string;
 }
 
-/** The local copy's manifest and dump; a string says why it will not do. */
+/** The local copy's manifest and dump; a string says why the local copy can't be used. */
 async function findLocal(wanted: Wanted): Promise<Stored | string> {
   const dir = localBackupDir(wanted.localDir, wanted.backupId);
   const manifestFile = join(dir, MANIFEST_FILE);
@@ -135,7 +135,7 @@ export async function findBackup(wanted: Wanted, note: (text: string) => void): 
   note(`${local}; fetching it from the bucket`);
   const fetched = await findInBucket(wanted);
   const found = await openStored(wanted, fetched);
-  // What came out of it is what is restored; the disk may need the room.
+  // The decrypted file is what is restored: the encrypted one would only take room.
   if (fetched.part.encryption) rmSync(fetched.path, { force: true });
   return found;
 }

@@ -1,4 +1,4 @@
-// The roles that a dump names, as they stand in the cluster: which are missing, and which may act beyond their own objects.
+// The roles that a dump names, and what they are in the cluster: which are missing, and which may act beyond their own objects.
 import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { type Cluster, quoteText } from '../host/postgres.ts';
 import { runScript } from '../host/sql-script.ts';

@@ -1,4 +1,4 @@
-// The steps that fill the new database: restored by a role that is no superuser, counted, handed over to its owners.
+// The steps that fill the new database: restored by a role that is no superuser, counted, given to its owners.
 
 import * as z from 'zod';
 import { OperationFailure, withHint } from '#shared/command/operation-failure.ts';
@@ -22,7 +22,7 @@ type Filled = z.infer<typeof Filled>;
 const Compared = z.object({ rows: z.int(), refused: z.array(RefusedEntry) });
 const Owned = z.object({ refused: z.array(RefusedEntry), leftOut: z.array(z.string()) });
 
-/** More are counted, not told. */
+/** Further ones are counted, not listed. */
 const MAX_REFUSED = 50;
 
 async function open(options: RestoreOptions, signal: AbortSignal) {

@@ -1,5 +1,5 @@
-// The work directory of a restore: what it fetched from the bucket, and what it decrypted. It is on record before it is made, so
-// that it goes in the end, whatever became of the command, of the policy's `localDir`, or of the process.
+// The work directory of a restore: what it fetched from the bucket, and what it decrypted. It is on record before it is made,
+// so that it goes in the end, whatever became of the command, of the policy's `localDir`, or of the process.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -27,7 +27,7 @@ export function recordWorkDir(recordsDir: string, id: CommandId, localDir: strin
   return work.dir;
 }
 
-/** Removes the work directory of a command where the record says that it is; again does no harm. */
+/** Removes the work directory of a command where the record says that it is; calling it twice does no harm. */
 export function removeWorkDir(recordsDir: string, id: CommandId): void {
   const file = recordFile(recordsDir, id);
   if (!existsSync(file)) return;

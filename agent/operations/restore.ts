@@ -38,7 +38,7 @@ import { fillSteps, readOutcome } from './restore-steps.ts';
 import { recordWorkDir, removeWorkDir } from './restore-work.ts';
 import { defineProcedure, type HostContext } from './twin.ts';
 
-/** Only for what systemd itself gives no limit (TimeoutStopSec=infinity): its own word on a unit comes first. */
+/** Only for units without a limit in systemd (TimeoutStopSec=infinity): systemd's own limits come first. */
 const UNIT_TIMEOUT_MS = 30 * 60_000;
 
 const Checked = z.object({ manifest: BackupManifest, wasClosed: z.boolean().default(false) });
@@ -242,7 +242,7 @@ function planRestoration(options: RestoreOptions): Procedure<z.input<typeof rest
   const check = checkBackupStep(options);
   const filling = fillSteps(options);
   return {
-    // What needs nothing stopped comes before: whether the server has the database's locale shows when it is made.
+    // Steps that need no service stopped come first: making the database shows whether the server has its locale.
     steps: [
       check,
       rolesStep(options),

@@ -1,4 +1,4 @@
-// service.*: what is done about a systemd unit.
+// service.*: acts on a systemd unit, and shows its status and log.
 
 import * as z from 'zod';
 import { OperationFailure } from '#shared/command/operation-failure.ts';
@@ -79,11 +79,11 @@ function limitText(span: string, verb: string): string {
   return span === '' ? `no limit to ${verb}` : `${span} to ${verb}`;
 }
 
-/** Whether the verb took effect, from what the unit is at now and which start of it ran before. */
+/** Whether the action took effect, by the unit's state now and the start that ran before. */
 export function judgeAction(verb: UnitVerb, before: string, now: UnitMoment): Probe {
   switch (verb) {
     case 'reload':
-      // It leaves no trace.
+      // A reload leaves no trace in the unit's state.
       return 'cannot-tell';
     case 'stop':
       if (now.isMoving) return 'cannot-tell';

@@ -1,5 +1,5 @@
 // The mark of a local backup that the bucket does not have: written before the backup counts, taken away when everything is
-// uploaded. It also says how often the upload has failed, so that a bucket that stays away is asked more and more rarely.
+// uploaded. It also says how often the upload has failed, so that a bucket that can't be reached is tried more and more rarely.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -33,12 +33,12 @@ export function isNotUploaded(dir: string): boolean {
   return existsSync(fileIn(dir));
 }
 
-/** The bucket has all of it; again does no harm. */
+/** Removes the mark: the bucket has the whole backup. Calling it twice does no harm. */
 export function clearMark(dir: string): void {
   rmSync(fileIn(dir), { force: true });
 }
 
-/** What the mark says; one that can't be read is as if nothing had been tried. */
+/** What the mark says; a mark that can't be read counts as no attempt. */
 function readMark(dir: string): Mark {
   try {
     return Mark.parse(JSON.parse(readFileSync(fileIn(dir), 'utf8')));
@@ -47,13 +47,15 @@ function readMark(dir: string): Mark {
   }
 }
 
-/** Counts a failed upload, unless the backup is uploaded meanwhile. Never throws: the failure itself is what must be told. */
+/**
+ * Counts a failed upload, unless the backup is uploaded meanwhile. Never throws: the failure of the upload must be reported.
+ */
 export function countFailure(dir: string, nowMs: number): void {
   if (!isNotUploaded(dir)) return;
   try {
     write(dir, { failures: readMark(dir).failures + 1, failedAtMs: nowMs });
   } catch {
-    // The disk is full: it is tried again sooner than it need be.
+    // The disk may be full: then the upload is only tried again sooner than necessary.
   }
 }
 
@@ -62,7 +64,7 @@ export function retryPauseMs(failures: number): number {
   return failures === 0 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
 }
 
-/** True when the upload may be tried. A failure in the future is a clock that was set back: it holds nothing up. */
+/** True when the upload may be tried. A failure in the future means that the clock was set back: it delays nothing. */
 export function isUploadDue(dir: string, nowMs: number): boolean {
   const { failures, failedAtMs } = readMark(dir);
   return failedAtMs > nowMs || nowMs - failedAtMs >= retryPauseMs(failures);

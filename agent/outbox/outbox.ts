@@ -1,4 +1,4 @@
-// Sends what the journal has to say, oldest first, until Pub/Sub has taken it; a broken connection only delays it.
+// Sends the reports of the journal, oldest first, until Pub/Sub has taken them; a broken connection only delays them.
 import { messageOf } from '#shared/errors.ts';
 import { createBackoff } from '#shared/kit/backoff.ts';
 import { createBell } from '#shared/kit/bell.ts';
@@ -7,9 +7,9 @@ import { toWire, type WireMessage } from '#shared/signing/message.ts';
 import type { Journal, OutgoingReport, QueuedReport } from '../journal/journal.ts';
 
 export interface Outbox {
-  /** Says that something was queued. */
+  /** Call it when a report was queued. */
   wake(): void;
-  /** Sends something once that is out of date when it can't be sent now: a heartbeat. */
+  /** Sends a report once and does not keep it: a heartbeat is out of date when it can't be sent now. */
   sendOnce(report: OutgoingReport): Promise<void>;
   close(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export interface OutboxOptions {
 const BATCH = 20;
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 15_000;
-/** What is not sent by then is sent by the next agent: it stands in the journal. */
+/** The next agent sends what is not sent by then: it stands in the journal. */
 const CLOSE_WITHIN_MS = 5000;
 
 function dress(host: string, report: OutgoingReport): WireMessage {
@@ -49,7 +49,7 @@ export function startOutbox({ journal, host, publish, onTrouble }: OutboxOptions
   };
   const sendBatch = async (): Promise<boolean> => {
     const batch = journal.queued(BATCH);
-    // What is about one command goes in its order; commands do not wait for each other.
+    // Reports about one command go in their order; commands do not wait for each other.
     const bySubject = Map.groupBy(batch, ({ subject }) => subject);
     const outcomes = await Promise.allSettled([...bySubject.values()].map(sendInOrder));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');

@@ -1,4 +1,4 @@
-// Reports as the agent says them: parsed, signed with the agent's key, dressed for the way out.
+// Writes the agent's reports: parsed, and signed with the agent's key.
 import { randomUUID } from 'node:crypto';
 import { fitReport } from '#shared/command/fit-report.ts';
 import { Report, reportEventType } from '#shared/command/report.ts';

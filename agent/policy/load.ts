@@ -1,4 +1,4 @@
-// Reads root's policy. One that is missing, unreadable or wrong allows nothing.
+// Reads root's policy. A policy that is missing, unreadable or wrong allows nothing.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
@@ -32,7 +32,7 @@ function refuseIdentityElsewhere({ backup }: Policy): void {
   throw new Error(`identityFile is ${PATHS.ageIdentity} or a file below ${PATHS.ageIdentities}, not ${file}`);
 }
 
-/** Reads the policy of `host`. Throws `refused` with what is wrong; whoever gets that must do nothing. */
+/** Reads the policy of `host`. Throws `refused` with what is wrong; the caller must then do nothing. */
 export function loadPolicy(file: string, host: string): LoadedPolicy {
   try {
     const fileFault = findPathFault(file);

@@ -8,7 +8,7 @@ export const ReaderFrame = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('line'), line: LogLine }),
   /** All lines were given; `isCut`: older ones were left out for their size. */
   z.strictObject({ type: z.literal('end'), isCut: z.boolean() }),
-  /** It ended before its end. */
+  /** The reading failed before its end. */
   z.strictObject({ type: z.literal('failed'), detail: z.string() }),
 ]);
 export type ReaderFrame = z.infer<typeof ReaderFrame>;
@@ -16,7 +16,7 @@ export type ReaderFrame = z.infer<typeof ReaderFrame>;
 /** Longest frame in bytes: a line's characters may take six each in JSON. */
 export const MAX_READER_FRAME_BYTES = 256 * 1024;
 
-/** Longest message of a log that is read; of one that is followed it is the relay's. */
+/** Longest message of a log that is read; a log that is followed has the relay's limit. */
 export const MAX_MESSAGE_LENGTH = 16_000;
 
 /** All lines of one reading together, in characters of their JSON: a report must fit a Pub/Sub message with room to spare. */

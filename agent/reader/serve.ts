@@ -31,18 +31,18 @@ interface Reading {
   signal: AbortSignal;
 }
 
-/** Serves one connection; resolves when all was given, or the agent went away. */
+/** Serves one connection; resolves when all lines were sent, or the agent has gone. */
 export async function serveReading(socket: Socket, reader: Reader): Promise<void> {
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   const send: Send = async (frame) => {
     if (socket.write(`${JSON.stringify(frame)}\n`)) return;
-    // The agent takes its time: journalctl waits for it.
+    // The agent may read slowly: journalctl then waits.
     await once(socket, 'drain', { signal: gone.signal });
   };
   try {
     const signed = await readLine(socket, MAX_HANDOVER_BYTES);
-    // Whatever else comes is dropped; the end of it is how the agent says that it has had enough.
+    // Further input is dropped; its end means that the agent wants no more lines.
     socket.resume();
     const reading = admitReading(reader, parseHandover(signed), gone.signal);
     await (reading.query.isFollowed ? giveFollowed(reading, send) : giveNewest(reading, send));
@@ -73,7 +73,7 @@ function admitReading(
     pinnedKeys,
     nowMs: clock().getTime(),
     maxClockSkewMs,
-    // A reading may come twice: it changes nothing.
+    // A reading may come twice, since it changes nothing.
     horizonMs: 0,
   });
   if (!admission.admitted) throw new LamplighterError('refused', `read journal: ${admission.detail}`);

@@ -18,7 +18,10 @@ export type MatchState = number;
 export const AT_START: MatchState = 0;
 
 export interface Matcher {
-  /** Spans in order, without overlap. With the state that an earlier part of the same text ended in, a pattern may begin there. */
+  /**
+   * Spans in order, without overlap. With the state that an earlier part of the same text ended in, a pattern may begin
+   * there.
+   */
   find(text: string, state?: MatchState): { spans: Span[]; state: MatchState };
   /** How many characters of a pattern a text ends with, in the state that it ended in. */
   depthOf(state: MatchState): number;

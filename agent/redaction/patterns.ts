@@ -1,5 +1,5 @@
-// What looks like a secret, whoever's it is: the second line, behind the known values. Every pattern is bounded, so that no
-// text makes a search of it long.
+// Redacts what looks like a secret, behind the redaction of known values. Every pattern is bounded, so that no
+// text makes a search slow.
 import { redactAssignments } from './assignments.ts';
 import { MARK } from './values.ts';
 
@@ -36,7 +36,7 @@ const PATTERNS: readonly [RegExp, string][] = [
   [/\bAGE-SECRET-KEY-1[0-9A-Z]{20,}/gi, MARK],
 ];
 
-/** Beginnings by which those who issue tokens have them found, ours among them. */
+/** Prefixes that issuers give their tokens so that they can be found, Lamplighter's among them. */
 const TOKEN =
   /(?<![A-Za-z0-9])(?:lamp_|gh[opusr]_|github_pat_|glpat-|glptt-|gldt-|glrt-|xox[abeoprs]-|xapp-|(?:sk|rk|pk)_(?:live|test)_|whsec_|sk-|npm_|pypi-|dop_v1_|doo_v1_|shp(?:at|ca|pa|ss)_|hf_|lin_api_|figd_|dckr_pat_|SG\.|AIza|ya29\.|GOCSPX-)[A-Za-z0-9_.=-]{12,400}/g;
 

@@ -1,4 +1,4 @@
-// Which names call their value a secret: DB_PASS, secretKey, api-key. Whole words only, so that `compass` does not.
+// Which names mean that their value is a secret: DB_PASS, secretKey, api-key. By whole words, so that `compass` is none.
 
 const ONE_WORD = new Set([
   'pass',

@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { isSecretName } from './secret-names.ts';
 
-/** What is under a secret's name, or stands alone in its file, is hidden from this length on. */
+/** A value under a secret's name, or alone in its file, is hidden from this length on. */
 const MIN_NAMED_LENGTH = 4;
 /** The longest in one line, in characters; of several lines each is looked for, and the whole when it is no longer. */
 const MAX_LENGTH = 4096;
@@ -47,7 +47,7 @@ function hasQuery(address: string): boolean {
   return start >= 0 && address.includes('=', start);
 }
 
-/** Addresses, places and versions say nothing secret, and stand in every log. */
+/** Addresses, places and versions are no secrets, and stand in every log. */
 function looksPublic(text: string): boolean {
   if (/^[a-z][a-z0-9+.-]*:\/\/[^@\s]*$/i.test(text)) return !hasQuery(text);
   return (
@@ -86,7 +86,7 @@ function passwordsIn(text: string): Found[] {
     .map((value) => ({ text: value, isNamed: true }));
 }
 
-/** A value of several lines is hidden line by line too: a journal has no other. */
+/** A value of several lines is hidden line by line too: a journal has single lines only. */
 function withParts(found: Found): Found[] {
   const lines = found.text.split('\n').map((line) => line.trim());
   const parts = lines.length > 1 ? lines.map((text) => ({ text, isNamed: false })) : [];
@@ -106,7 +106,9 @@ function childrenOf({ value, isNamed }: Node): Node[] {
   return entries.map(([name, item]) => ({ value: item, isNamed: isNamed || isSecretName(String(name)) }));
 }
 
-/** Without recursion, however deep it is; and what aliases repeat is looked at once under a secret's name, once under others. */
+/**
+ * Without recursion, however deep it is; and what aliases repeat is looked at once under a secret's name, once under others.
+ */
 function scalarsOf(root: unknown): Found[] {
   const found: Found[] = [];
   const seen = { named: new Set<unknown>(), other: new Set<unknown>() };
@@ -191,7 +193,10 @@ function isShortEnough(text: string): boolean {
   throw new Error(`a value in it is longer than ${MAX_LENGTH} characters`);
 }
 
-/** The values to hide wherever they appear. Trivial ones (`true`, `5432`, a host's name) are left out. Throws for one that is too long. */
+/**
+ * The values to hide wherever they appear. Trivial ones (`true`, `5432`, a host's name) are left out. Throws for one that is
+ * too long.
+ */
 export function secretValuesOf(text: string): string[] {
   const bare = text.replace(COMMENT, '').trim();
   const named = HAS_NAMES.test(bare)

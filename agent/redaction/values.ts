@@ -78,7 +78,7 @@ export function createValueRedactor(values: Iterable<string>): ValueRedactor {
         .find(view.text)
         .spans.map(({ from, to }) => ({ from: view.at[from] ?? 0, to: view.at[to] ?? 0 })),
     );
-    // The beginning of a value whose rest comes with the next part; a text that goes on no further ends as it ends.
+    // The beginning of a value may end this part, and its rest begin the next one.
     const begun = goesOn ? [{ from: Math.max(0, text.length - matcher.depthOf(end)), to: text.length }] : [];
     return { text: hide(text, mergeSpans([...spans, ...decoded, ...begun])), state: goesOn ? end : AT_START };
   };

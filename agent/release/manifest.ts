@@ -85,7 +85,7 @@ function readList(dir: string, releaseKeys: readonly KeyObject[]): Uint8Array {
   return list;
 }
 
-/** A file whose bytes were looked at: these are what is installed, whatever the folder holds by then. */
+/** A file whose bytes were checked: these bytes are installed, whatever the folder holds by then. */
 export interface CheckedFile {
   path: string;
   bytes: Buffer;

@@ -15,7 +15,7 @@ export const LEAST_SYSTEMD = 247;
 export interface NodePin {
   /** npm package, of version NODE_VERSION. */
   package: string;
-  /** Of the package, as the npm registry states it. */
+  /** Integrity of the package, as the npm registry states it. */
   integrity: string;
   /** Of `bin/node` in it. */
   sha256: string;

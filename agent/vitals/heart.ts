@@ -1,4 +1,4 @@
-// When heartbeats are sent: regularly, when somebody wakes the heart, and when a unit has ended.
+// When heartbeats are sent: regularly, when another part asks for one, and when a unit has ended.
 import type { UnitStatus } from '#shared/command/report.ts';
 import { messageOf } from '#shared/errors.ts';
 import { createBell } from '#shared/kit/bell.ts';
@@ -8,7 +8,7 @@ const LOOK_EVERY_MS = 1000;
 
 export interface HeartOptions {
   everyMs: number;
-  /** Sends one heartbeat and gives the units that it told. */
+  /** Sends one heartbeat and returns the units in it. */
   send(): Promise<readonly UnitStatus[]>;
   ends: EndWatch;
   onTrouble(text: string): void;
@@ -28,7 +28,7 @@ export function createHeart({ everyMs, send, ends, onTrouble, signal }: HeartOpt
   const bell = createBell();
   const sendOne = async (): Promise<void> => {
     try {
-      // A heartbeat that was lost has told nobody: the end of a unit that it named must be sent again.
+      // When a heartbeat is lost, the end of a unit that it named must be sent again.
       ends.told(await send());
     } catch (error) {
       onTrouble(`heartbeat: ${messageOf(error)}`);

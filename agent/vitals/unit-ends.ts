@@ -1,4 +1,4 @@
-// Sees that the main process of a unit has ended, so that a heartbeat tells it before people get mail of the symptom. One
+// Notices that the main process of a unit has ended, so that a heartbeat says so before people get mail about the symptom. One
 // system call per unit and look, no process started: systemd's signals over D-Bus would need a client of their own.
 import type { UnitStatus } from '#shared/command/report.ts';
 
@@ -6,7 +6,7 @@ import type { UnitStatus } from '#shared/command/report.ts';
 export const MIN_GAP_MS = 10_000;
 
 export interface EndWatch {
-  /** Says what a heartbeat has told: from now on these main processes are looked at. */
+  /** Call it with the units of a heartbeat that was sent: from now on their main processes are watched. */
   told(units: readonly Pick<UnitStatus, 'mainPid'>[]): void;
   /** True when one of them is gone and no heartbeat was caused by that for `MIN_GAP_MS`; the caller then sends one. */
   isHeartbeatDue(): boolean;

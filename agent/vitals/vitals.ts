@@ -1,4 +1,4 @@
-// How the host is: load, memory, disks, and the units that its policy names. Everything from /proc, statfs and one call
+// The host's vitals: load, memory, disks, and the units that its policy names. Everything comes from /proc, statfs and one call
 // of systemctl.
 import { existsSync, readFileSync } from 'node:fs';
 import { freemem, loadavg, totalmem, uptime } from 'node:os';
