@@ -1,5 +1,5 @@
-// Alerts begin and end here, whatever raised them: the alert, its incident and one delivery per recipient change together,
-// in one transaction; their messages go out after it.
+// All alerts begin and end here. The alert, its incident and one delivery for each recipient change in one transaction; the
+// messages are published after it.
 import { randomUUID } from 'node:crypto';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { isAtLeast } from '#shared/severity.ts';
@@ -90,7 +90,7 @@ async function reasonAmongOthers(
   return `${reason}; ${mostFiring} alerts of this kind fire now, so further ones are not sent until these have ended`;
 }
 
-/** Ends an alert if it fires; `resolution` says how, e.g. `engines-api is passing again: status 200`. Takes the host's lock. */
+/** Ends an alert if it fires; `resolution` says why, e.g. `engines-api is passing again: status 200`. Takes the host's lock. */
 export async function resolveAlert(alerts: AlertChanges, key: AlertKey, resolution: string): Promise<void> {
   await lockHostAlerts(alerts.tx, key.host);
   const alert = await findFiringAlert(alerts.tx, key);
@@ -117,7 +117,7 @@ export async function replaceAlert(
   resolution: string,
   symptom: Symptom,
 ): Promise<void> {
-  // The other one joins first, or the incident would end in between.
+  // The new alert joins first: otherwise the incident would be resolved in between.
   const raised = await begin(alerts, symptom);
   if (raised && replaced.incident !== null)
     await renameIncident(alerts.tx, replaced.incident, replaced.id, { id: raised.id, title: symptom.title });
@@ -126,7 +126,7 @@ export async function replaceAlert(
   if (raised) await fanOut(alerts, raised, 'firing');
 }
 
-/** The host's lock is held. */
+/** The caller holds the host's lock. */
 async function end(alerts: AlertChanges, alert: Alert, resolution: string): Promise<void> {
   const { tx, now } = alerts;
   await markAlertResolved(tx, alert.id, { resolvedAt: now, resolution });

@@ -1,6 +1,6 @@
-// The end of a line's command decides its delivery: ended well, the line is delivered; any other end, and another command
-// is asked for, a few times. Called with each report of such a command's end and, for ends that no host reports, with
-// every tick. Both may see the same end.
+// The end of a line's command decides its delivery. When the command succeeded, the line is delivered; otherwise another
+// command is asked for, a few times. Called with each report of such an end and, for ends that no host reports, with every
+// tick. Both may see the same end.
 import { END_STATES, isSettled } from '#shared/command/state.ts';
 import { lookUp } from '#shared/look-up.ts';
 import { alertAppend } from '#shared/operations/alert.ts';
@@ -30,7 +30,7 @@ const BATCH = 100;
 export async function concludeLine(deps: LineDeps, command: CommandRecord): Promise<void> {
   if (!isSettled(command.state)) return;
   if (command.state === 'succeeded') {
-    // Also one that was given up or asked for again meanwhile: the line's id is the delivery's.
+    // The delivery may have been given up, or asked for again, meanwhile: the line's id is the delivery's.
     const { alert } = alertAppend.params.parse(command.params);
     const deliveredAt = command.finishedAt ?? deps.clock();
     await markDelivered(deps.db, alert.id, { deliveredAt, receipt: `command ${command.id} wrote it` });

@@ -1,10 +1,10 @@
-// A condition: one thing that can be wrong with a host, and all that alerts about it need. Each is defined beside its
+// A condition is one thing that can be wrong with a host, with all that alerts about it need. Each is defined beside its
 // subject (functions/<subject>/conditions.ts) and listed in conditions.ts.
 import * as z from 'zod';
 import type { AlertKind, Runbook } from '#shared/runbook/schema.ts';
 import type { Alert, AlertKey } from '../store/alerts.ts';
 
-/** A command and what it is good for. */
+/** A command, and what it does for the reader. */
 export interface NextStep {
   command: string;
   purpose: string;
@@ -23,7 +23,7 @@ export function checkOf({ facts }: Pick<Alert, 'facts'>): string | undefined {
 }
 
 interface ConditionDefinition<F> {
-  /** Stands in the database and in the API's answers, so it never changes. */
+  /** The database and the API's answers contain the id, so it never changes. */
   id: string;
   /** The runbook's word for it, which severity rules name. */
   kind: AlertKind;
@@ -31,11 +31,11 @@ interface ConditionDefinition<F> {
   facts: z.ZodType<F>;
   /** Tells alerts of one host apart; without it a host has at most one alert of this condition. */
   subject?: (facts: F) => string;
-  /** At most so many fire at once on a host: somebody who can make facts, as a stolen agent can, must not flood people with mail. */
+  /** Most alerts that fire at once on a host: whoever can make up facts, as a stolen agent can, must not flood people with mail. */
   mostFiring?: number;
-  /** Short and without the host, for a subject line: `engines-api is failing`. For people alone: nothing is decided by it. */
+  /** Short and without the host, for a subject line: `engines-api is failing`. For people alone: no code decides by it. */
   title: (facts: F) => string;
-  /** What whoever reads the alert can do, besides what holds for every alert. */
+  /** What the reader can do, besides the steps that every alert names. */
   nextSteps: (facts: F) => NextStep[];
   /** False when the runbook no longer has what the alert is about: nothing else would end the alert then. */
   isStillMeant: (host: string, facts: F, runbook: Runbook) => boolean;
@@ -57,7 +57,7 @@ export interface Condition<F = never> {
   isStillMeant(alert: Pick<Alert, 'host' | 'facts'>, runbook: Runbook): boolean;
 }
 
-/** Defines a condition. Of an alert with facts that it can't read it knows no steps, and lets it be. */
+/** Defines a condition. An alert whose facts can't be parsed has no steps, and stays. */
 export function defineCondition<F extends Facts>(definition: ConditionDefinition<F>): Condition<F> {
   const { id, kind, mostFiring } = definition;
   return {

@@ -34,9 +34,9 @@ export interface DeliverDeps extends ChannelDeps {
 
 /** Longer than any channel takes to answer or to time out. */
 const LEASE_MS = 60_000;
-/** Nobody is helped by an older alert. */
+/** An older alert helps nobody. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
-/** After this long without success the next recipients are told, while this one is still tried. */
+/** After this time without success the next recipients are told, while this recipient is still tried. */
 const LATE_MS = 15 * 60_000;
 
 /**
@@ -74,7 +74,7 @@ async function sayWhyNot({ db }: DeliverDeps, id: string): Promise<string> {
   if (!delivery) return 'ignored: there is no such delivery';
   if (nextDeliveryState(delivery.state, 'attempted') === 'refused')
     return `ignored: already ${delivery.state}`;
-  // Whoever holds it may have been killed: the message must come again.
+  // The instance that holds the lease may have been killed, so Pub/Sub must send the message again.
   throw new HttpFault('busy', `deliver ${id}: another instance is sending it`, {
     retryable: true,
     status: 503,
@@ -98,7 +98,7 @@ function ageMs({ clock }: DeliverDeps, { createdAt }: Delivery): number {
   return clock().getTime() - createdAt.getTime();
 }
 
-/** Leaves a delivery to the next message; when it is late, others are told that this recipient does not know. */
+/** Leaves a delivery to the next message. When the delivery is late, the next recipients are told. */
 async function putBack(deps: DeliverDeps, delivery: Delivery, lease: Lease, reason: string): Promise<void> {
   const told = await deps.db.transaction(async (tx) => {
     await releaseDelivery(tx, delivery.id, lease, reason);
@@ -114,7 +114,7 @@ async function send(deps: DeliverDeps, delivery: Delivery): Promise<SendOutcome>
   const channel = lookUp(runbook.channels, delivery.channel);
   if (!channel) return { state: 'withdrawn', reason: 'the runbook no longer has this channel' };
   const alert = await findAlert(deps.db, delivery.alertId);
-  if (!alert) return { state: 'withdrawn', reason: 'its alert is gone' };
+  if (!alert) return { state: 'withdrawn', reason: 'its alert no longer exists' };
   const incident = alert.incident === null ? undefined : await findIncident(deps.db, alert.incident);
   return await sendToChannel(deps, channel, { delivery, alert, incident, runbook });
 }
@@ -128,7 +128,7 @@ async function giveUp(
   const told = await deps.db.transaction(async (tx) => {
     if (!(await markFailed(tx, delivery.id, lease, reason))) return [];
     await auditFailure(tx, delivery, reason, deps.clock());
-    // Who took a recipient out of the runbook does not want it told.
+    // The channel was removed on purpose, so nobody else is told.
     if (state === 'withdrawn') return [];
     const { runbook } = await requireRunbook(tx);
     return await tellNext({ tx, runbook, now: deps.clock() }, { delivery, reason, isFinal: true });
@@ -137,7 +137,7 @@ async function giveUp(
   return `failed for good: ${reason}`;
 }
 
-/** Writes down that somebody was not told. */
+/** Writes to the audit trail that a recipient was not told. */
 export async function auditFailure(
   tx: Queryable,
   { id, alertId, channel, recipient, event }: Delivery,

@@ -1,4 +1,4 @@
-// Entry point `notify`: one pushed message, one delivery to one recipient.
+// Entry point `notify`: each pushed message is one delivery to one recipient.
 import type { PushMessage } from '../cloud/push.ts';
 import { requestCommand } from '../command/request.ts';
 import type { Deps } from '../deps.ts';
@@ -11,7 +11,7 @@ import { DeliveryMessage } from './outbox.ts';
 export function handleNotify(deps: Deps): Handler {
   return pushHandler(deps, async (message) => {
     const deliveryId = deliveryIdOf(message);
-    // A message that is none will not become one by coming again.
+    // A retry would not help: the message is acknowledged.
     if (deliveryId === undefined) return 'ignored: not a delivery message';
     const channelDeps = {
       config: deps.config,

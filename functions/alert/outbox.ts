@@ -1,4 +1,4 @@
-// From the outbox to the topic `alerts`: one message per delivery, again as long as the delivery is pending.
+// Publishes deliveries from the outbox to the topic `alerts`: one message for each, repeated while the delivery is pending.
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { WireMessage } from '#shared/signing/message.ts';
@@ -16,13 +16,13 @@ import type { Target } from './target.ts';
 /** The message of one delivery. */
 export const DeliveryMessage = z.lazy(() => z.object({ deliveryId: z.uuid() }));
 
-/** Whoever wrote a delivery publishes it at once; after this a tick takes over. */
+/** The instance that stores a delivery publishes it at once; after this time a tick takes over. */
 const FIRST_PUBLISH_GRACE_MS = 15_000;
-/** A tick that took a delivery and was killed leaves it to the next one after this. */
+/** When a tick that took a delivery is killed, the next tick takes the delivery after this time. */
 const CLAIM_MS = 30_000;
 /**
- * Pub/Sub itself retries a message that it took; it is given up after a while (dead letter) or lost with its
- * subscription. A delivery that is still pending then gets a new one.
+ * Pub/Sub itself retries a message that it took, gives the message up after a while (dead letter), or loses it with its
+ * subscription. A delivery that is still pending then gets a new message.
  */
 const REPUBLISH_AFTER_MS = 15 * 60_000;
 const BATCH = 50;
@@ -31,7 +31,7 @@ const EVENT_TYPE = 'dev.lamplighter.delivery.v1';
 
 type OutboxDeps = Pick<Deps, 'db' | 'clock' | 'publisher'>;
 
-/** Writes deliveries of one event down; gives those that are new, to be published after the commit. */
+/** Stores the deliveries of one event; returns the ids of those that are new, to be published after the commit. */
 export async function addDeliveries(
   tx: Queryable,
   { now, ...about }: { alertId: string; event: AlertEvent; note: string | null; now: Date },
@@ -61,7 +61,7 @@ function toMessage(deliveryId: string, now: Date): WireMessage {
   };
 }
 
-/** Publishes these deliveries; gives how many Pub/Sub did not take. Those stay due for the next tick. */
+/** Publishes these deliveries; returns how many Pub/Sub did not take. They stay due for the next tick. */
 export async function publishDeliveries(deps: OutboxDeps, ids: readonly string[]): Promise<number> {
   const outcomes = await Promise.allSettled(
     ids.map(async (id) => {
@@ -73,7 +73,7 @@ export async function publishDeliveries(deps: OutboxDeps, ids: readonly string[]
   return outcomes.filter(({ status }) => status === 'rejected').length;
 }
 
-/** Publishes what is pending for too long; called with every tick. Gives how many were published and how many not. */
+/** Publishes what has been pending for too long; called with every tick. Returns how many were published, and how many failed. */
 export async function publishOverdue(deps: OutboxDeps): Promise<{ published: number; failed: number }> {
   const now = deps.clock();
   const ids = await claimOverdueDeliveries(deps.db, {

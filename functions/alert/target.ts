@@ -1,4 +1,4 @@
-// Who an alert goes to: each recipient of each channel is told, retried and given up alone. Pure.
+// Who gets an alert. Each recipient of each channel has a delivery, retries and an end of its own. Pure.
 import type { Channel, Runbook } from '#shared/runbook/schema.ts';
 import type { AlertLevel } from '#shared/severity.ts';
 
@@ -30,7 +30,7 @@ export function isSameTarget(
   return a.channel === b.channel && a.recipient === b.recipient;
 }
 
-/** How a person would call it: `on-call@example.com (channel on-call)`. */
+/** The recipient's name in texts: `on-call@example.com (channel on-call)`. */
 export function nameOf({ channel, recipient }: Pick<Target, 'channel' | 'recipient'>): string {
   return recipient === '' ? `channel ${channel}` : `${recipient} (channel ${channel})`;
 }

@@ -1,5 +1,6 @@
-// When somebody can't be told of an alert, the next one is: the other recipients of the channel, then the channels after
-// it in the runbook, round to those before it; those that reach people come before logs. Nobody is told twice.
+// When a recipient can't be told of an alert, the next recipients are told: first the others of the same channel, then those
+// of the channels after it in the runbook, then those before it. Channels that reach people come before logs. Nobody is
+// told twice.
 import type { IncidentChanges } from '../incident/join.ts';
 import { type Delivery, listDeliveries } from '../store/deliveries.ts';
 import { addDeliveries } from './outbox.ts';
@@ -8,11 +9,11 @@ import { allTargets, isSameTarget, nameOf, type Target } from './target.ts';
 export interface Failure {
   delivery: Delivery;
   reason: string;
-  /** False while it is still tried: the fault may be the mail server's, so other channels are told and not its neighbours. */
+  /** False while the recipient is still tried. The fault may be the mail server's, so only other channels are told then. */
   isFinal: boolean;
 }
 
-/** Recipients in the order in which they are told, a channel at a time. */
+/** The recipients in the order in which they are told, grouped by channel. */
 function groupsAfter(failed: Delivery, targets: readonly Target[]): Target[][] {
   const channels = [...new Set(targets.map(({ channel }) => channel))];
   const start = Math.max(0, channels.indexOf(failed.channel));
@@ -25,7 +26,7 @@ function isLog(group: readonly Target[]): boolean {
   return group.every(({ kind }) => kind === 'jsonl');
 }
 
-/** Whom to tell; nobody when everybody else is out of reach too, or when only a log lacks what people already know. */
+/** The recipients to tell; none when all others have failed too, or when only a log misses what people already know. */
 function nextTargets(
   { delivery, isFinal }: Failure,
   all: readonly Target[],
@@ -42,7 +43,7 @@ function nextTargets(
   return groups.find((group) => group.length > 0) ?? [];
 }
 
-/** Adds the deliveries that tell the next ones; they are to be published after the commit. */
+/** Adds deliveries to the next recipients; returns their ids, to be published after the commit. */
 export async function tellNext({ tx, runbook, now }: IncidentChanges, failure: Failure): Promise<string[]> {
   const { delivery, reason, isFinal } = failure;
   if (delivery.event === 'resolved') return [];

@@ -1,4 +1,4 @@
-// What an alert says, in one line and as a mail. Pure.
+// The texts of an alert: summary and subject, each in one line. Pure.
 import type { Alert } from '../store/alerts.ts';
 import type { AlertEvent } from '../store/deliveries.ts';
 
@@ -25,7 +25,7 @@ const MEASURED = /\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b(?: \d+ (?:min|h|s)\b)*/g;
 /** Of the command, say: each run of a job that fails has one of its own. */
 const UUID = /\b[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}\b/gi;
 
-/** True when two reasons differ in no more than what was measured and in ids. */
+/** True when two reasons differ only in measured values and ids. */
 export function isSameReason(a: string, b: string): boolean {
   return withoutIdsAndTimes(a) === withoutIdsAndTimes(b);
 }

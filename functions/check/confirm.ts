@@ -1,10 +1,10 @@
-// The states of a check, and when one leads to another: enough verdicts in a row that speak against it. Pure.
+// The states of a check, and when one leads to another: after enough verdicts in a row that speak against it. Pure.
 import type { CheckState } from '#shared/states.ts';
 import type { Verdict } from './kinds/look-result.ts';
 
 /** What is held of a check between looks. */
 export interface Confirmation {
-  /** `unknown`: nothing was confirmed yet, or nobody could tell at the last look. */
+  /** `unknown`: nothing was confirmed yet, or the last look had no verdict on the target. */
   state: CheckState;
   /** What was confirmed last, also while the state is unknown; null before the first time. */
   confirmed: Exclude<CheckState, 'unknown'> | null;
@@ -17,14 +17,14 @@ export interface Thresholds {
   successThreshold: number;
 }
 
-/** `isDecided`: another look now would not be needed. */
+/** `isDecided`: the run needs no further look. */
 export interface Judgement extends Confirmation {
   isDecided: boolean;
 }
 
 /**
- * What is held after one more verdict. A first good one makes a check pass at once: there is nothing to recover from. An
- * unknown verdict confirms nothing and ends the run, since looking again would be as blind.
+ * What is held after one more verdict. A first good verdict makes a check pass at once: there is nothing to recover from. An
+ * unknown verdict confirms nothing and ends the run, since the next look could not see either.
  */
 export function judge(
   { confirmed, streak }: Confirmation,
@@ -49,5 +49,5 @@ function neededFor(
   return confirmed === null ? 1 : thresholds.successThreshold;
 }
 
-/** Looked at again soon, as is a check with verdicts that speak against its state. */
+/** Checks in these states are looked at again soon; so are checks with verdicts that speak against their state. */
 export const TROUBLED_STATES: readonly CheckState[] = ['failing', 'unknown'];

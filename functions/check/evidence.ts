@@ -1,4 +1,4 @@
-// What an alert about a check shows: its last looks, a line each.
+// The evidence in an alert about a check: its last results, a line each.
 import { type CheckResult, listCheckResults } from '../store/checks.ts';
 import type { Queryable } from '../store/database.ts';
 
@@ -8,7 +8,7 @@ function lineOf({ at, verdict, reason }: CheckResult): string {
   return `${at.toISOString().replace('T', ' ')}  ${verdict}  ${reason}`;
 }
 
-/** The last looks at a check, the newest last. */
+/** The last results of a check, the newest last. */
 export async function listEvidence(db: Queryable, check: string): Promise<string[]> {
   return (await listCheckResults(db, check, LINES)).map(lineOf);
 }

@@ -1,4 +1,4 @@
-// Writes a run's results down: the check's state, and its alert with everything that hangs on it, in one transaction.
+// Records a run's results, the check's state, and its alert with incident and deliveries, in one transaction.
 import { lookUp } from '#shared/look-up.ts';
 import type { Check, Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChanges, type AlertDeps, changeAlerts, resolveAlert } from '../alert/change.ts';
@@ -29,7 +29,7 @@ export interface CheckRun {
 export async function recordRun(deps: AlertDeps, run: CheckRun, runbook: Runbook): Promise<void> {
   await changeAlerts(deps, runbook, async (alerts) => {
     const { tx } = alerts;
-    // Before the check's row: everyone takes the host's lock first.
+    // The host's lock is taken before the check's row, as everywhere.
     await lockHostAlerts(tx, run.check.host);
     const before = await lockHeldCheck(tx, run.name, run.lease);
     const last = run.results.at(-1);
@@ -50,7 +50,7 @@ function stateAfter(before: StoredCheck, run: CheckRun, last: CheckResult): Stor
   return { ...before, state, since, confirmed, confirmedSince, streak, latencyMs, detail };
 }
 
-/** Looks at the alert after every run, not only at a change: whatever was missed is mended. */
+/** Raises or resolves the alert after every run, not only at a change, so that a missed change is made up for. */
 async function followState(
   alerts: AlertChanges,
   { name, check }: CheckRun,
@@ -71,7 +71,7 @@ async function followState(
   await raiseFailing(alerts, { ...failing, reason, evidence });
 }
 
-/** What the host's agent said last of the unit behind the check: the cause, where the check only sees the symptom. */
+/** How the unit behind the check ended, as the host's agent reported last: the check itself only sees the symptom. */
 async function findCause({ tx, runbook, now }: AlertChanges, check: Check): Promise<string | undefined> {
   const service = check.service === undefined ? undefined : lookUp(runbook.services, check.service);
   if (!service) return undefined;

@@ -7,7 +7,7 @@ const BATCH = 5000;
 /** A tick a minute and 50,000 rows a tick keep up with anything that can be watched from here. */
 const MAX_BATCHES = 10;
 
-/** Deletes old results; gives how many. */
+/** Deletes old results; returns how many. */
 export async function deleteOldResults({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<number> {
   const before = new Date(clock().getTime() - KEPT_MS);
   let deleted = 0;

@@ -1,4 +1,4 @@
-// Looking at everything now.
+// Runs all checks now.
 import { ROUTES } from '#shared/api/routes.ts';
 import type { Deps } from '../deps.ts';
 import { type Served, serve } from '../http/route.ts';

@@ -1,4 +1,4 @@
-// Looks at every check because somebody asked, besides the schedule.
+// Runs every check at once, when a person asks for it.
 import type { CheckView } from '#shared/api/views.ts';
 import { createBudget } from '#shared/kit/deadline.ts';
 import { listLeasedChecks } from '../store/checks.ts';
@@ -10,8 +10,8 @@ const BUDGET_MS = 45_000;
 const POLL_MS = 250;
 
 /**
- * Runs all checks and gives their states. A check that a tick is looking at right now is waited for and looked at
- * again, unless its look began after this call. Throws `conflict` before a runbook was applied.
+ * Runs all checks and returns their states. A check that another run holds is waited for and run again, unless that run
+ * began after this call. Throws `conflict` before a runbook was applied.
  */
 export async function runChecksNow(deps: RunDeps): Promise<CheckView[]> {
   const { runbook } = await requireRunbook(deps.db);
@@ -19,7 +19,7 @@ export async function runChecksNow(deps: RunDeps): Promise<CheckView[]> {
   const notSince = deps.clock();
   const names = Object.keys(runbook.checks);
   for (;;) {
-    // Before the run, which passes them over: a lease that ends in between must not be taken for a look of ours.
+    // Read before our run, which skips these checks: a lease that ends in between must not count as a look of ours.
     const held = await listLeasedChecks(deps.db, names, deps.clock());
     await runDueChecks(deps, runbook, { budget, notSince });
     if (held.length === 0 || budget.remainingMs() < POLL_MS) break;

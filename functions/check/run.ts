@@ -12,9 +12,9 @@ import { recordRun } from './record.ts';
 
 export type RunDeps = AlertDeps & ObserveDeps;
 
-/** Looks at the same time: each may hold a body of a mebibyte. */
+/** Looks at the same time; each can hold a body of a mebibyte. */
 const CONCURRENCY = 64;
-/** Longer than any run lasts; after a kill the checks wait this long. */
+/** Longer than any run lasts. When a run is killed, its checks wait this long. */
 const LEASE_MS = 60_000;
 
 export interface RunOptions {
@@ -29,7 +29,7 @@ interface Job {
   address: string;
 }
 
-/** Runs the checks that are due and that no other run holds; gives their names. */
+/** Runs the checks that are due and that no other run holds; returns their names. */
 export async function runDueChecks(
   deps: RunDeps,
   runbook: Runbook,
@@ -57,7 +57,7 @@ export async function runDueChecks(
     if (looks.some(({ isPerhapsOurs }) => isPerhapsOurs)) doubtful.push({ job, looks });
     else await record(job, looks, false);
   });
-  // Whether we were blind is known only when all the others have looked.
+  // Whether the watcher is cut off is known only after all other looks.
   await inParallel(doubtful, ({ job, looks }) => record(job, looks, !hasSeen));
   return ran.toSorted();
 }
@@ -73,7 +73,7 @@ function wantedChecks(runbook: Runbook, now: Date, notSince: Date | undefined): 
 
 /** A check in trouble is looked at this often, however rarely the runbook wants it looked at. */
 const TROUBLED_EVERY_S = 60;
-/** Ticks come a little early or late: without this a check of every minute would now and then wait for two. */
+/** Ticks come a little early or late. Without this tolerance a check of every minute would sometimes wait for two. */
 const MAX_EARLY_MS = 5000;
 
 /** A check that last ran at or before this time is due. */
@@ -88,7 +88,7 @@ function toJob(state: ClaimedCheck, runbook: Runbook): Job[] {
   return check && address !== undefined ? [{ state, check, address }] : [];
 }
 
-/** Does the work for all items, so many at a time; when some fail, the others are still done and the first failure is thrown. */
+/** Does the work for all items, CONCURRENCY at a time. When some fail, the others are still done, and the first failure is thrown. */
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const queue = [...items];
   const failures: unknown[] = [];

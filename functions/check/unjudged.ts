@@ -1,5 +1,5 @@
-// Checks that nobody could judge for long: the watcher is blind for them, or never gets to them. Such a check neither
-// passes nor fails, so nothing else would say that its target is not watched.
+// Raises alerts for checks without a verdict for a long time: the watcher can't see their targets, or never gets to them.
+// Such a check neither passes nor fails, so nothing else would say that its target is not watched.
 import type { Check } from '#shared/runbook/schema.ts';
 import {
   type AlertChange,
@@ -22,7 +22,7 @@ import { listEvidence } from './evidence.ts';
 const MISSED_PERIODS = 3;
 const MIN_PATIENCE_MS = 10 * 60_000;
 
-/** How long a check may go without a look that says something of its target. */
+/** How long a check can be without a good or bad verdict before an alert is raised. */
 export function patienceMs({ everyS }: Pick<Check, 'everyS'>): number {
   return Math.max(everyS * 1000 * MISSED_PERIODS, MIN_PATIENCE_MS);
 }
@@ -40,8 +40,8 @@ async function stillUnjudged(db: Queryable, suspects: readonly Suspect[]): Promi
 }
 
 /**
- * Raises an alert for each check without a good or bad look for too long. Time counts only while the runbook was in force
- * and ticks came. Where the check is known to fail, that is the latest reason of its alert.
+ * Raises an alert for each check without a good or bad verdict for too long. Only time counts in which the runbook was in
+ * force and ticks came. When the check's failure already has an alert, that alert gets a new latest reason instead.
  */
 export async function watchUnjudged(
   deps: AlertDeps,
@@ -58,7 +58,7 @@ export async function watchUnjudged(
     changes.push(
       ...(await changeAlerts(deps, runbook, async (alerts) => {
         await lockHostAlerts(alerts.tx, suspect.check.host);
-        // A run may have judged it meanwhile.
+        // A run may have reached a verdict meanwhile.
         if ((await stillUnjudged(alerts.tx, [suspect])).length > 0) await raise(alerts, suspect);
       })),
     );
@@ -67,7 +67,7 @@ export async function watchUnjudged(
 }
 
 async function raise(alerts: AlertChanges, { name, check }: Suspect): Promise<void> {
-  const reason = `no look at it gave a result for ${durationText(patienceMs(check))}, so nobody knows how it is`;
+  const reason = `no look at it has given a verdict for ${durationText(patienceMs(check))}, so its state is not known`;
   const about = { check: name, service: check.service };
   const failing = await findFiringAlert(alerts.tx, checkFailing.on(check.host, about));
   if (failing) return await renewReason(alerts, failing, reason);
@@ -75,7 +75,7 @@ async function raise(alerts: AlertChanges, { name, check }: Suspect): Promise<vo
   await raiseAlert(alerts, { ...checkUnjudged.on(check.host, about), reason, evidence });
 }
 
-/** Raises the alert of a check that fails. When nobody could judge it before, that other alert ends. */
+/** Raises the alert of a check that fails. It replaces the alert that the check could not be judged. */
 export async function raiseFailing(alerts: AlertChanges, failing: Symptom): Promise<void> {
   const unjudged = await findFiringAlert(alerts.tx, { ...failing, condition: checkUnjudged.id });
   const resolution = `${failing.subject} can be judged again, and is failing`;

@@ -1,4 +1,4 @@
-// Checks as the API shows them: what was confirmed, or unknown when nobody could look lately.
+// Checks as the API shows them; unknown when no run came lately.
 import type { CheckView } from '#shared/api/views.ts';
 import type { Check } from '#shared/runbook/schema.ts';
 import { listCheckStates, type StoredCheck } from '../store/checks.ts';
@@ -11,7 +11,7 @@ const GRACE_MS = 120_000;
 
 function viewOf(name: string, check: Check, state: StoredCheck | undefined, now: Date): CheckView {
   const base = { name, host: check.host, service: check.service ?? null };
-  // Of a check that moved, the old host's state says nothing.
+  // The state on the old host says nothing about a check that moved.
   if (!state?.lastRunAt || state.host !== check.host) {
     return { ...base, state: 'unknown', since: null, lastRunAt: null, latencyMs: null, detail: null };
   }

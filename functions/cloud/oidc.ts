@@ -71,7 +71,10 @@ export function createCallerVerifier({
     if (!claims.success) throw unauthenticated('the token has no verified e-mail of the right issuer');
     const { email } = claims.data;
     if (!callers.includes(email)) {
-      throw new LamplighterError('not-allowed', `identify caller: ${email} may not call this function`);
+      throw new LamplighterError(
+        'not-allowed',
+        `identify caller: ${email} is not allowed to call this function`,
+      );
     }
     return email;
   };

@@ -9,7 +9,7 @@ import { type CommandNews, nextStage, stageOf, storedStage } from './state.ts';
 export interface Advance {
   news: CommandNews;
   at: Date;
-  /** How it ended, when that is the news. */
+  /** How the command ended, for news of an end. */
   end?: EndState;
   code?: OutcomeCode | undefined;
   message?: string | undefined;

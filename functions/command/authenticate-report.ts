@@ -1,4 +1,4 @@
-// Who said it: a report counts only under a key that its host is enrolled with, and some only under the runner's.
+// Whose key signed a report: it counts only under a key that its host is enrolled with.
 import { Report } from '#shared/command/report.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { describeFault } from '#shared/plain-issue.ts';
@@ -22,7 +22,7 @@ function holds(signed: SignedBytes, key: HostKey): boolean {
   return isSignatureValid('report', signed, [parsePublicKey(key.pem)]);
 }
 
-/** Nothing of a message is looked at before its signature holds. */
+/** Reads nothing of a message before its signature was verified. */
 export async function authenticateReport(db: Queryable, message: PushMessage): Promise<AuthenticReport> {
   const signed = fromWire(message.data, message.attributes);
   if (!signed) return refuse('unsigned', 'the message carries no signature');
@@ -40,7 +40,7 @@ export async function authenticateReport(db: Queryable, message: PushMessage): P
 
 function parseReport(payload: Uint8Array): { report: Report } | { fault: string } {
   try {
-    // As the database takes it: a value that can't be stored would send the report again and again.
+    // Parsed in the form that the database can store: otherwise Pub/Sub would send the report again and again.
     const parsed = Report.safeParse(asStored(parseJson(payload)));
     if (parsed.success) return { report: parsed.data };
     return { fault: describeFault(parsed.error, 'the report') };

@@ -1,5 +1,5 @@
-// Whether an actor may have this command signed now: its token may have been revoked, its webhook taken out of the
-// runbook, since the command was asked for.
+// Whether an actor is still allowed to have its command signed. Since the command was asked for, the actor's token may have
+// been revoked, or its webhook may have been removed from the runbook.
 
 import type { Actor } from '#shared/command/envelope.ts';
 import { lookUp } from '#shared/look-up.ts';
@@ -31,7 +31,8 @@ function refuse(reason: string): Authority {
 /** Allowed with this role, if the role covers the operation's risk. */
 function withRole(role: Role, { actor, definition }: AuthorityQuestion): Authority {
   const needed = roleNeededFor(definition);
-  if (!isRoleAtLeast(role, needed)) return refuse(`role ${role} may not ask for ${definition.name}`);
+  if (!isRoleAtLeast(role, needed))
+    return refuse(`role ${role} is not allowed to ask for ${definition.name}`);
   return { allowed: true, actor: { ...actor, role } };
 }
 
@@ -62,15 +63,16 @@ function scheduleAuthority(question: AuthorityQuestion): Authority {
       canonicalJson(storedParams(definition, job.params, runbook)) === canonicalJson(params),
   );
   if (isOwnJob) return withRole('operator', question);
-  return refuse(`the runbook schedules no such ${definition.name} as ${actor.name}`);
+  return refuse(`the runbook has no job ${actor.name} with this ${definition.name}`);
 }
 
-/** What the actor may do now, with the role that it has now. */
+/** Judges by the runbook and the actor's role as they are now. */
 export async function judgeAuthority(db: Queryable, question: AuthorityQuestion): Promise<Authority> {
   const { actor, definition, params } = question;
-  if (!mayAsk(definition, actor.kind)) return refuse(`no ${actor.kind} may ask for ${definition.name}`);
+  if (!mayAsk(definition, actor.kind))
+    return refuse(`a ${actor.kind} is not allowed to ask for ${definition.name}`);
   const owner = definition.ownerOf?.(params) ?? actor.name;
-  if (owner !== actor.name) return refuse(`only ${owner} may ask for this ${definition.name}`);
+  if (owner !== actor.name) return refuse(`only ${owner} is allowed to ask for this ${definition.name}`);
   switch (actor.kind) {
     case 'token':
       return await tokenAuthority(db, question);

@@ -1,5 +1,4 @@
-// Digests over what was asked: one to tell whether two orders are the same, one to tell whether a stored command is
-// still what was asked for.
+// Digests of orders and commands: one tells whether two orders are the same, the other whether a stored command was changed.
 import { createHash } from 'node:crypto';
 import type { Actor } from '#shared/command/envelope.ts';
 import { canonicalJson } from '../store/json.ts';
@@ -8,7 +7,7 @@ function digest(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
-/** Of what an actor orders; equal for equal orders. */
+/** The digest of what an actor orders; equal for equal orders. */
 export function orderDigest(order: { operation: string; params: unknown; dryRun: boolean }): string {
   return digest([order.operation, order.params, order.dryRun]);
 }
@@ -23,7 +22,7 @@ export interface DigestedCommand {
   expiresAt: Date;
 }
 
-/** Of a command's row; written into the append-only audit trail when it is made, and compared before it is signed. */
+/** The digest of a command's row; written to the audit trail with the command, and compared before the command is signed. */
 export function commandDigest(command: DigestedCommand): string {
   const { id, operation, host, params, dryRun, actor, expiresAt } = command;
   return digest([

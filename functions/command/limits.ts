@@ -1,5 +1,5 @@
-// How much may be asked for: counted in the store, so that it holds over all instances and all ways in (API, webhooks, live
-// logs). Called in the transaction that inserts the command.
+// How many commands an actor can ask for, and a host can have. The store counts, so the limits hold over all instances and
+// all ways in (API, webhooks, live logs). Called in the transaction that inserts the command.
 import type { Actor } from '#shared/command/envelope.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import type { OperationDefinition } from '#shared/operations/definition.ts';
@@ -8,7 +8,7 @@ import { countOpenCommands, lockLimits, nthNewestRequest } from '../store/comman
 import type { NewCommand } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
 
-/** Commands that one token or webhook may ask for in a minute. */
+/** Commands that one token or webhook is allowed to ask for in a minute. */
 export const MAX_COMMANDS_PER_ACTOR_MINUTE = 120;
 /** Reads that may be under way on a host at once: an agent runs as many. */
 export const MAX_OPEN_READS_PER_HOST = 8;
@@ -16,13 +16,13 @@ export const MAX_OPEN_READS_PER_HOST = 8;
 export const MAX_OPEN_FOLLOWS_PER_HOST = 8;
 
 const MINUTE_MS = 60_000;
-/** A read is mostly over by then. */
+/** Most reads have ended by then. */
 const READ_RETRY_S = 5;
-/** Reads that end by themselves, and those that go on until somebody has had enough. */
+/** Reads that end by themselves, and those that go on until somebody ends them. */
 const READS = CATALOGUE.filter(({ risk, isStream }) => risk === 'read' && !isStream).map(({ name }) => name);
 const STREAMS = CATALOGUE.filter(({ isStream }) => isStream).map(({ name }) => name);
 
-/** Only people and webhooks ask at will; what the control plane asks for by itself is limited where it comes from. */
+/** What the control plane asks for by itself is limited where it comes from. */
 function isLimited({ kind }: Actor): boolean {
   return kind === 'token' || kind === 'webhook';
 }

@@ -1,5 +1,5 @@
-// The end of a command, as its host reports it: who may say it, what becomes of the result, and what happens when the
-// agent says something else than the runner.
+// Records the end of a command as its host reports it: which key is allowed to report it, what is kept of the result, and
+// what happens when the agent contradicts the runner.
 import type { FinishedReport } from '#shared/command/report.ts';
 import type { EndSigner } from '#shared/command/state.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
@@ -23,7 +23,7 @@ export interface ReportedEnd {
   signer: EndSigner;
 }
 
-/** What becomes of a reported end; one of the wrong key must not count. */
+/** What became of a reported end; an end under the wrong key does not count. */
 export type EndOutcome = 'recorded' | 'known' | 'wrong-key';
 
 /** Records an end in the transaction that locked its command. */
@@ -40,14 +40,14 @@ export async function recordEnd(deps: EndDeps, tx: Queryable, end: ReportedEnd):
   return 'recorded';
 }
 
-/** Reads end in the agent; of the rest it may only say that they never began. */
+/** Reads end in the agent. Of procedures the agent is only allowed to report that they never began. */
 function newsOf({ record, report: { state }, signer }: ReportedEnd): CommandNews {
   const isRead = lookUpOperation(record.operation)?.risk === 'read';
   if (signer === 'runner' || isRead) return state === 'unknown' ? `${signer}-unknown` : `${signer}-end`;
   return state === 'rejected' || state === 'expired' ? 'never-begun' : 'agent-claims';
 }
 
-/** What becomes of an end that changes nothing: the agent's may be one that it must not report. */
+/** What becomes of an end that changes nothing: the agent may have reported what it is not allowed to report. */
 async function refuseEnd(
   deps: EndDeps,
   tx: Queryable,
@@ -70,13 +70,13 @@ function understandEnd({ record, report }: ReportedEnd): {
   if (result === undefined) return { said };
   const understanding = understandResult(record, result);
   if (understanding.understood) return { said: { ...said, result: understanding.result } };
-  // The end itself is true all the same.
-  const told = [message, `its result was not understood and is left out: ${understanding.fault}`];
+  // The end itself counts all the same.
+  const told = [message, `its result does not match the operation and is left out: ${understanding.fault}`];
   const text = told.filter((part) => part !== undefined).join('; ');
   return { said: { ...said, message: text }, fault: understanding.fault };
 }
 
-/** Once for each command, in whatever order and however often the two ends come. */
+/** Raises one alert for each command, in whatever order and however often the two ends come. */
 async function tellContradiction(deps: EndDeps, tx: Queryable, end: ReportedEnd): Promise<EndOutcome> {
   const { record, report, signer } = end;
   if (await findIntactAudit(tx, 'command.contradicted', record.id)) return 'known';
@@ -84,7 +84,7 @@ async function tellContradiction(deps: EndDeps, tx: Queryable, end: ReportedEnd)
   const runbook = (await findRunbook(tx))?.runbook;
   if (runbook) {
     const reason = `its agent says that command ${record.id} (${record.operation}) ${agent}, its runner signed ${runner}`;
-    // Published by the next tick of the watch: this function may not publish.
+    // The next tick of the watch publishes the messages: this function has no right to publish.
     const contradiction = agentContradiction.on(record.host, { commandId: record.id });
     const alerts = { tx, runbook, now: deps.clock(), changes: [] };
     await raiseAlert(alerts, { ...contradiction, reason });

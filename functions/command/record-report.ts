@@ -1,4 +1,4 @@
-// One report into the store. Reports come twice, late and out of order: each is recorded once, states only move forward.
+// Records one report. Reports come twice, late and out of order: each is recorded once, and none moves a command back.
 
 import type { FinishedReport, ProgressReport, Report } from '#shared/command/report.ts';
 import { isSettled } from '#shared/command/state.ts';
@@ -35,14 +35,18 @@ interface Refusal {
   reportId?: string;
 }
 
-/** Verifies and records. Throws only what should be tried again. */
+/** Verifies and records a report. Throws only failures that a retry may mend. */
 export async function recordReport(deps: ReportDeps, message: PushMessage): Promise<RecordedReport> {
   const said = await authenticateReport(deps.db, message);
   if (!said.authentic) return await writeRefusal(deps, message, said);
   const { report, role } = said;
   if (report.type === 'host.heartbeat') {
     if (role !== 'agent') {
-      return await writeRefusal(deps, message, refusalOf(report, 'wrong-key', "heartbeats are the agent's"));
+      return await writeRefusal(
+        deps,
+        message,
+        refusalOf(report, 'wrong-key', 'a heartbeat must be signed by the agent'),
+      );
     }
     const isNew = await saveHeartbeat(deps.db, report, deps.clock());
     return { outcome: isNew ? 'recorded' : 'known', report };
@@ -78,14 +82,14 @@ async function writeRefusal(
     detail: { reason, detail, messageId: message.id, commandId, reportId },
   });
   if (!isNoted) {
-    throw new LamplighterError('unavailable', 'refuse report: its denial could not be written down', {
+    throw new LamplighterError('unavailable', 'refuse report: the denial could not be stored', {
       retryable: true,
     });
   }
   return { outcome: `refused: ${reason}` };
 }
 
-/** A host refused an envelope: told in the audit trail and beside the command, whose state it does not touch. */
+/** A host refused an envelope. The refusal is written to the audit trail and to the command's events; the state stays. */
 async function recordRefused(deps: ReportDeps, report: RefusedReport): Promise<RecordedReport> {
   return await deps.db.transaction(async (tx) => {
     const record = report.commandId === undefined ? undefined : await lockCommand(tx, report.commandId);
@@ -99,10 +103,10 @@ async function recordRefused(deps: ReportDeps, report: RefusedReport): Promise<R
   });
 }
 
-/** Beyond so many in a minute a host's refusals are counted only. */
+/** Refusals of a host in a minute that the audit trail gets in full; further ones are only counted. */
 const MAX_REFUSALS_TOLD = 20;
 
-/** True when it is told; false when it is only counted. */
+/** True when the trail has the refusal in full; false when it is only counted. */
 async function auditRefused(
   deps: ReportDeps,
   tx: Queryable,
@@ -120,7 +124,7 @@ async function auditRefused(
   return true;
 }
 
-/** True: recorded; false: known before; a refusal: must not count. */
+/** True when the report was recorded, false when it was known before, or why it must not count. */
 async function recordCommandReport(
   deps: ReportDeps,
   tx: Queryable,

@@ -1,5 +1,5 @@
-// How every command begins, whoever asks: an operation with parameters becomes a row, an audit entry, and a request to
-// `sign`, which alone may sign and publish it.
+// Every command begins here, whoever asks for it: an operation with parameters becomes a row, an audit entry, and a request
+// to `sign`, which alone signs and publishes commands.
 
 import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '#shared/command/envelope.ts';
@@ -53,7 +53,7 @@ function lifetimeMs({ startWithinMs, risk }: OperationDefinition, actor: Actor):
 const NO_WEBHOOK =
   "Webhooks can ask for operations that are neither destructive nor the control plane's own.";
 
-/** Throws `not-allowed` when the actor's role does not cover the operation, or a webhook asks for what none may ask for. */
+/** Throws `not-allowed` when the actor's role does not cover the operation, or no webhook is allowed to ask for it. */
 function checkRole(definition: OperationDefinition, { actor, params }: CommandOrder): void {
   const needed = roleNeededFor(definition);
   const isNoWebhooks = actor.kind === 'webhook' && !mayAsk(definition, 'webhook');
@@ -75,15 +75,19 @@ async function checkScope(
   const token = actor.kind === 'token' ? await findTokenByName(deps.db, actor.name, deps.clock()) : undefined;
   const fault = token && scopeFault(token, asked);
   if (fault === undefined) return;
-  throw new HttpFault('not-allowed', `ask for ${asked.operation}: token ${actor.name} may not, ${fault}`, {
-    denial: { actor: `${actor.kind}:${actor.name}`, subject: asked.operation, detail: asked },
-  });
+  throw new HttpFault(
+    'not-allowed',
+    `ask for ${asked.operation}: token ${actor.name} is not allowed: ${fault}`,
+    {
+      denial: { actor: `${actor.kind}:${actor.name}`, subject: asked.operation, detail: asked },
+    },
+  );
 }
 
 /**
  * Asks for an operation: checks it against the runbook and the role, writes it down, and has it signed and sent. When
  * `sign` can't be reached the command stays `requested`, and the watch's tick asks again until it expires. Throws
- * `not-found`, `invalid-input`, `not-allowed`, `busy` (429: limits.ts), or `conflict` (the key was used for something else).
+ * `not-found`, `invalid-input`, `not-allowed`, `busy` (429: limits.ts), or `conflict` (the key belongs to another command).
  */
 export async function requestCommand(
   deps: RequestDeps,
@@ -115,7 +119,7 @@ export async function requestCommand(
   return { id, host };
 }
 
-/** A failure is not the caller's: the command stands, and the watch's tick asks again. */
+/** A failure is not the caller's: the command is stored, and the watch's tick asks `sign` again. */
 async function askToSign(deps: Pick<RequestDeps, 'log' | 'signCommand'>, id: string): Promise<boolean> {
   try {
     await deps.signCommand(id);
@@ -127,8 +131,8 @@ async function askToSign(deps: Pick<RequestDeps, 'log' | 'signCommand'>, id: str
 }
 
 /**
- * Asks `sign` again for commands that it could not be asked for, until it fails once or the time is up; called with every
- * tick of the watch. Gives how many were asked for.
+ * Asks `sign` again for the commands that it has not signed yet, until it fails once or the time is up; called with every
+ * tick of the watch. Returns how many commands it was asked for.
  */
 export async function resendRequestedCommands(deps: RequestDeps, withinMs: number): Promise<number> {
   const ids = await listCommandsIn(deps.db, ['requested']);
@@ -171,9 +175,9 @@ async function keep(
     if (first?.orderDigest === command.orderDigest) return { ...first, isNew: false };
     throw new LamplighterError(
       'conflict',
-      'ask for command: the idempotency key was used for something else',
+      'ask for command: the idempotency key belongs to another command',
       {
-        hint: 'Take a new key for a new command.',
+        hint: 'Use a new key for a new command.',
       },
     );
   });

@@ -18,7 +18,7 @@ import { waitForNews } from './wait.ts';
 function refuseInternal(operation: string): void {
   const definition = lookUpOperation(operation);
   if (!definition || isOffered(definition)) return;
-  throw new HttpFault('not-allowed', `ask for ${operation}: only the control plane itself does`, {
+  throw new HttpFault('not-allowed', `ask for ${operation}: only the control plane is allowed to`, {
     denial: { subject: operation },
   });
 }

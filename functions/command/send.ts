@@ -1,5 +1,5 @@
-// Signs a command that stands in the store, and publishes it to its host. Safe to do again at any point: the bytes are
-// signed once (those of a live log: each time alike), and a host runs a command once.
+// Signs a stored command and publishes it to its host. A repetition at any point does no harm: the bytes are signed once
+// (those of a live log are signed anew, with the same content), and a host runs a command once.
 import { COMMAND_EVENT_TYPE, CommandEnvelope } from '#shared/command/envelope.ts';
 import type { CommandState } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -29,7 +29,7 @@ type Decision =
   | { send: false; state: CommandState }
   | { send: true; record: CommandRecord; signed: SignedBytes };
 
-/** Signs and publishes; gives the state that the command then has. Throws `not-found`, or `unavailable` when it should be tried again. */
+/** Signs and publishes; returns the command's new state. Throws `not-found`, or `unavailable` when a retry may help. */
 export async function sendCommand(deps: SendDeps, id: string): Promise<CommandState> {
   const decision = await deps.db.transaction((tx) => decide(deps, tx, id));
   if (!decision.send) return decision.state;
@@ -57,15 +57,15 @@ async function decide(deps: SendDeps, tx: Queryable, id: string): Promise<Decisi
   if (deps.clock() >= record.expiresAt) return await expire(deps, tx, record);
   const checked = await check(deps, tx, record);
   if ('refusal' in checked) return await refuse(deps, tx, record, checked.refusal);
-  // Bytes that were signed before, when publishing failed: checked again above, sent as they are.
+  // The bytes were signed before, and publishing failed. The command was checked again above, so they are sent unchanged.
   const known = await findSignedBytes(tx, id);
   if (known) return { send: true, record, signed: known };
   const signer = await deps.loadSigner();
   if (checked.isStream) {
     const complete = await putAgentHalf(tx, signer, checked.envelope);
-    if (!complete) return await refuse(deps, tx, record, 'its live ticket is gone');
+    if (!complete) return await refuse(deps, tx, record, 'its live ticket no longer exists');
     const signed = await signEnvelope(signer, complete);
-    // The bytes are not kept: they open the agent's side. Signed again, they say the same but for the time.
+    // The bytes are not kept, since they open the agent's side. Signed again, they differ in the time alone.
     await saveSigningKey(tx, id, signed.keyId);
     return { send: true, record, signed };
   }
@@ -111,11 +111,11 @@ async function refuse(
 
 type Checked = { envelope: CommandEnvelope; isStream: boolean } | { refusal: string };
 
-/** Everything anew: the row against the trail, the actor's authority, the parameters against catalogue and runbook. */
+/** Checks the row against the audit trail, the actor's authority, and the parameters against catalogue and runbook. */
 async function check(deps: SendDeps, tx: Queryable, record: CommandRecord): Promise<Checked> {
   const requested = await findIntactAudit(tx, 'command.requested', record.id);
   if (requested?.detail.digest !== commandDigest(record)) {
-    return { refusal: 'the stored command is not the one that was asked for' };
+    return { refusal: 'the stored command differs from the command in the audit trail' };
   }
   const definition = lookUpOperation(record.operation);
   if (!definition) return { refusal: `there is no operation ${record.operation}` };

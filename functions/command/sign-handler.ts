@@ -1,5 +1,5 @@
-// Entry point `sign`: the only one with the signing key. It believes nobody: what is signed is what the store, the
-// audit trail and the runbook say now, not what the caller says. It also anchors the head of the audit trail.
+// Entry point `sign`, the only one with the signing key. It trusts no caller: it signs what the store, the audit trail and
+// the runbook say now. It also anchors the head of the audit trail.
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { CommandId } from '#shared/names.ts';
@@ -21,7 +21,10 @@ export function handleSign(deps: Deps): Handler {
   return privateHandler(deps, async (body) => {
     const request = SignRequest.safeParse(body);
     if (!request.success)
-      throw new LamplighterError('invalid-input', 'read request: it names no command and no anchor');
+      throw new LamplighterError(
+        'invalid-input',
+        'read request: the body has neither commandId nor anchorAudit',
+      );
     if ('anchorAudit' in request.data) return { body: { anchored: await anchorAudit(deps) } };
     return { body: { state: await sendCommand(deps, request.data.commandId) } };
   });

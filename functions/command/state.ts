@@ -1,5 +1,5 @@
-// The life of a command: what has happened to it, and by whose word. Reports come twice, late and out of order, so most
-// events count in several stages and are refused in all that lie behind them. Pure; advance.ts writes what this says.
+// The stages of a command, and the news that leads from one to another. Reports come twice, late and out of order, so most
+// news count in several stages, and are refused in later ones. Pure; advance.ts writes the stage down.
 import {
   type CommandState,
   type EndSigner,
@@ -10,9 +10,9 @@ import {
 import { type Moves, nextState } from '../state-machine.ts';
 
 /**
- * `lapsed`, `silent`: our own clock gave the command up, before or after its host took it; the host's word still counts.
- * `unsigned`: `sign` did not let it go. Of ends that a host reported, the stage says whose key signed the report and
- * whether the report knows the outcome.
+ * `lapsed`, `silent`: our own clock ended the command, before or after its host accepted it; a report of the host still
+ * counts. `unsigned`: `sign` refused to sign the command. For ends that a host reported, the stage says whose key signed the
+ * report, and whether the report knows the outcome.
  */
 export const COMMAND_STAGES = [
   ...OPEN_STATES,
@@ -28,8 +28,8 @@ export type CommandStage = (typeof COMMAND_STAGES)[number];
 
 /**
  * `never-begun`: the agent says that a procedure was rejected or had expired before its first step. `agent-claims`: the
- * agent says how a procedure ended, which is the runner's to say. `agent-end`, `agent-unknown` are of reads, which the
- * agent carries out itself.
+ * agent says how a procedure ended, which only the runner is allowed to say. `agent-end`, `agent-unknown`: the end of a read,
+ * which the agent carries out itself.
  */
 export type CommandNews =
   | 'published'
@@ -45,7 +45,7 @@ export type CommandNews =
   | 'runner-end'
   | 'runner-unknown';
 
-/** An agent that was taken over could lie about what root did: an end that it signed gives way to the runner's. */
+/** The runner's end replaces these: a stolen agent could lie about what root did. */
 const BY_AGENT = ['agent-unknown', 'agent-ended'] as const;
 
 export const COMMAND_MOVES = {
@@ -78,7 +78,7 @@ export function nextStage(stage: CommandStage, news: CommandNews): CommandStage 
   return nextState<CommandStage, CommandNews>(COMMAND_MOVES, stage, news);
 }
 
-/** What of a command's row says its stage. */
+/** The columns of a command's row that hold its stage. */
 export interface StoredStage {
   state: CommandState;
   /** Our own clock ended it. */

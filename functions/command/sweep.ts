@@ -17,17 +17,28 @@ function judgeByClock(record: CommandRecord, now: Date): Advance | undefined {
   const overdueMs = now.getTime() - record.expiresAt.getTime();
   if (state === 'requested') {
     if (overdueMs < 0) return undefined;
-    return { news: 'lapsed', at: now, code: 'expired', message: 'it could not be sent in time' };
+    return {
+      news: 'lapsed',
+      at: now,
+      code: 'expired',
+      message: 'the command could not be sent before it expired',
+    };
   }
   if (state === 'sent') {
     if (overdueMs < REPORT_DELAY_MS) return undefined;
-    const hint = '`lamp status` says when the host was last heard of.';
-    return { news: 'lapsed', at: now, code: 'expired', message: `${host} did not take it in time`, hint };
+    const hint = '`lamp status` shows when the host last reported.';
+    return {
+      news: 'lapsed',
+      at: now,
+      code: 'expired',
+      message: `${host} did not accept the command before it expired`,
+      hint,
+    };
   }
   const beganAt = record.acceptedAt ?? record.sentAt ?? record.requestedAt;
   if (now.getTime() - beganAt.getTime() < timeoutMs + SILENCE_MS) return undefined;
   const hint = 'Look on the host: journalctl -u "lamplighter-*"';
-  return { news: 'fell-silent', at: now, message: `${host} did not say how it ended`, hint };
+  return { news: 'fell-silent', at: now, message: `${host} did not report how the command ended`, hint };
 }
 
 /** Ends the commands that are overdue, and returns how many. Called with every tick of the watch. */

@@ -1,4 +1,4 @@
-// What a report says a command returned, held against what its operation returns. Pure.
+// Holds the result in a report against the operation's definition. Pure.
 import * as z from 'zod';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import { describeFault } from '#shared/plain-issue.ts';
@@ -7,7 +7,7 @@ import type { CommandRecord } from '../store/commands.ts';
 
 export type Understanding = { understood: true; result: unknown } | { understood: false; fault: string };
 
-/** What the runner returns instead of acting. */
+/** The result of a dry run. */
 const Plan = z.lazy(() =>
   z.strictObject({ plan: z.array(z.strictObject({ step: z.string(), does: z.string() })) }),
 );
@@ -34,7 +34,7 @@ function withoutUnknownKeys(value: unknown, issues: readonly z.core.$ZodIssue[])
   return copy;
 }
 
-/** The result as its operation defines it, or why it is not one. Fields that a newer agent added are dropped. */
+/** The result as its operation defines it, or why it does not match. Fields that a newer agent added are dropped. */
 export function understandResult(
   command: Pick<CommandRecord, 'operation' | 'dryRun'>,
   result: unknown,

@@ -1,4 +1,4 @@
-// Holds a reader until a command has something new to tell.
+// Holds a request until there is news of a command.
 import type { CommandDetail } from '#shared/api/views.ts';
 import { isSettled } from '#shared/command/state.ts';
 import { LamplighterError } from '#shared/errors.ts';
@@ -16,7 +16,7 @@ export interface WaitOptions {
   signal: AbortSignal;
 }
 
-/** Looks by itself this often, should no notification come. */
+/** How often the command is read again when no notification comes. */
 const POLL_MS = 1000;
 
 async function readDetail(
@@ -24,7 +24,7 @@ async function readDetail(
   id: string,
   after: number,
 ): Promise<Omit<CommandDetail, 'contact'>> {
-  // The command first: should it settle between the two reads, the reader comes again and misses no event.
+  // The command is read first. If it settles between the two reads, the reader asks again and misses no event.
   const record = await findCommand(deps.db, id);
   if (!record) throw new LamplighterError('not-found', `find command ${id}: there is no such command`);
   return { command: toCommandView(record), events: await listCommandEvents(deps.db, id, after) };
@@ -38,7 +38,7 @@ async function withContact(
   return { ...detail, contact: isTaken(state) ? null : await readContact(db, host, clock()) };
 }
 
-/** The command with its events after `after`, as soon as there is one, it is settled, or the time is up. */
+/** The command with its events after `after`, once there is such an event, the command is settled, or the time is up. */
 export async function waitForNews(
   deps: Pick<Deps, 'db' | 'clock'>,
   listener: CommandListener,

@@ -43,7 +43,7 @@ async function takeUnacceptable(
   if (isNoted) return {};
   // Pub/Sub redelivers the message, so that the denial is recorded then.
   return failureAnswer(
-    new LamplighterError('unavailable', 'take message: its denial could not be written down', {
+    new LamplighterError('unavailable', 'take message: the denial could not be stored', {
       retryable: true,
     }),
   );

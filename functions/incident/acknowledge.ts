@@ -1,4 +1,4 @@
-// Somebody takes an incident on.
+// Acknowledges incidents: somebody works on them.
 import type { Actor } from '#shared/command/envelope.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
@@ -9,8 +9,8 @@ import { incidentName } from './name.ts';
 export type AcknowledgeDeps = Pick<Deps, 'db' | 'clock'>;
 
 /**
- * Acknowledges an incident. The first who does so stays; again is no error. Throws `not-found`, or `conflict` when it
- * is already resolved.
+ * Acknowledges an incident. The name of the first who does so stays; a repetition is no error. Throws `not-found`, or
+ * `conflict` when the incident is already resolved.
  */
 export async function acknowledgeIncident(
   deps: AcknowledgeDeps,

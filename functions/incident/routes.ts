@@ -1,4 +1,4 @@
-// Incidents with their timelines, and taking one on.
+// Lists incidents with their timelines, and acknowledges them.
 import { ROUTES } from '#shared/api/routes.ts';
 import type { Deps } from '../deps.ts';
 import { type Served, serve } from '../http/route.ts';
@@ -6,7 +6,7 @@ import { acknowledgeIncident } from './acknowledge.ts';
 import { parseIncidentName } from './name.ts';
 import { listIncidentViews, viewIncident } from './view.ts';
 
-/** Incidents, the newest first. */
+/** Routes of incidents. */
 export function incidentRoutes(deps: Pick<Deps, 'db' | 'clock'>): Served[] {
   return [
     serve(ROUTES.listIncidents, ({ query }) => listIncidentViews(deps.db, query)),

@@ -5,7 +5,7 @@ import type { Occurrence } from '../alert/condition.ts';
 
 const NO_RULE: Severity = 'P3';
 
-/** The first rule that matches decides; none: P3. */
+/** The severity of the first rule that matches; P3 without such a rule. */
 export function severityOf(
   { kind, host, facts }: Pick<Occurrence, 'kind' | 'host' | 'facts'>,
   runbook: Runbook,

@@ -2,7 +2,7 @@
 import type { IncidentState } from '#shared/states.ts';
 import { type Moves, nextState } from '../state-machine.ts';
 
-/** `calm`: its last alert has ended. */
+/** `calm`: the incident's last alert has ended. */
 export type IncidentNews = 'acknowledged' | 'calm';
 
 export const INCIDENT_MOVES = {

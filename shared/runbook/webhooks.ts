@@ -32,7 +32,7 @@ function standingFault(
   const { name, risk } = definition;
   if (!mayAsk(definition, 'webhook')) {
     const isDestructive = risk === 'destructive';
-    const why = isDestructive ? 'it is destructive' : 'only the control plane itself does';
+    const why = isDestructive ? 'it is destructive' : 'only the control plane is allowed to';
     const hint = isDestructive ? 'A person asks for it, with lamp.' : 'Choose another operation.';
     return { path: [...path, 'operation'], message: `no webhook can ask for ${name}: ${why}`, hint };
   }

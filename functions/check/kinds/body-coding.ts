@@ -45,8 +45,9 @@ export function parseCodings(header: string | undefined): string[] {
 /** The unpacked body, or a sentence that says why there is none. */
 export function unpackBody(body: Buffer, codings: readonly string[]): { body: Buffer } | { fault: string } {
   const unknown = codings.find((name) => !CODINGS.has(name));
-  if (unknown !== undefined) return { fault: `body is packed as "${oneLine(unknown)}", which is not known` };
-  if (codings.length > MAX_CODINGS) return { fault: `body is packed ${codings.length} times over` };
+  if (unknown !== undefined) return { fault: `body has an unknown content coding, "${oneLine(unknown)}"` };
+  if (codings.length > MAX_CODINGS)
+    return { fault: `body has ${codings.length} content codings, more than ${MAX_CODINGS}` };
   // An answer without a body may still name a coding.
   if (body.byteLength === 0) return { body };
   let unpacked = body;
@@ -64,5 +65,5 @@ function faultOf(coding: string, error: unknown): string {
   const isTooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
   return isTooLarge
     ? 'body is larger than 8 MiB when unpacked, and was not read'
-    : `body is not what it says it is: it can't be unpacked as ${coding}`;
+    : `body can't be unpacked as ${coding}`;
 }

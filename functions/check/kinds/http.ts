@@ -14,15 +14,15 @@ export interface HttpTarget {
   timeoutMs: number;
 }
 
-/** What is read of a body; more is hung up on. */
+/** Most bytes that are read of a body; the connection of a longer one is closed. */
 export const MAX_CHECKED_BODY_BYTES = 1024 * 1024;
 
-/** As much as curl takes. */
+/** The limit of curl. */
 const MAX_HEADER_BYTES = 300 * 1024;
 interface Answer {
   status: number;
   location: string | undefined;
-  /** As it came: perhaps packed. */
+  /** As it was received, perhaps packed. */
   body: Buffer;
   codings: string[];
   isWhole: boolean;
@@ -35,7 +35,7 @@ function urlOf(template: string, address: string): URL | undefined {
   return URL.parse(template.replaceAll('{address}', host)) ?? undefined;
 }
 
-/** Asks once. Never rejects. */
+/** Sends one request. Never rejects. */
 export async function lookHttp({ address, check, timeoutMs }: HttpTarget): Promise<LookResult> {
   const url = urlOf(check.url, address);
   if (!url) return notAsked(`not a URL: ${oneLine(check.url)}`);
@@ -53,7 +53,7 @@ function notAsked(reason: string): LookResult {
 function open(url: URL, timeoutMs: number): ClientRequest {
   const options = {
     agent: false,
-    // A target that is careless with its headers is not down; nothing else ever uses this connection.
+    // A target with malformed headers is not down; and nothing else uses this connection.
     insecureHTTPParser: true,
     maxHeaderSize: MAX_HEADER_BYTES,
     autoSelectFamilyAttemptTimeout: attemptTimeoutMs(timeoutMs),
@@ -74,7 +74,7 @@ function ask(url: URL, timeoutMs: number): Promise<Answer | LookResult> {
       resolve(outcome);
       request.destroy();
     };
-    // One clock over look-up, connecting, TLS and the whole answer.
+    // One time-out for name look-up, connection, TLS and the whole answer.
     const timer = setTimeout(
       () => finish({ verdict: 'bad', reason: `no ${missing} within ${timeoutMs} ms`, latencyMs: null }),
       timeoutMs,
@@ -116,7 +116,7 @@ function collect(
     if (part.byteLength > room) finish(answer(false));
   });
   response.once('end', () => finish(answer(true)));
-  // Also comes late, from our own hanging up: by then the first outcome stands.
+  // Our own closing of the connection causes a late error; only the first outcome counts.
   response.on('error', () =>
     finish({ verdict: 'bad', reason: 'connection closed in the middle of the answer', latencyMs: null }),
   );
@@ -143,7 +143,7 @@ function statusFault({ status, location }: Answer, check: HttpCheck): string | u
   return `status ${status}${target}, expected ${check.status}`;
 }
 
-/** Looks into the body only when something is expected of it. */
+/** Reads the body only when the check expects something of it. */
 function bodyFault({ body, isWhole, codings }: Answer, check: HttpCheck): string | undefined {
   if (check.bodyContains === undefined && check.jsonPath === undefined) return undefined;
   if (codings.length === 0) return contentFault({ body, isWhole }, check);

@@ -1,4 +1,4 @@
-// Looks at a check's target once, whatever kind it is. A new kind: a file beside this and a line here.
+// Looks at a check's target once. A new kind of check needs a file beside this one and a line here.
 import type { Check } from '#shared/runbook/schema.ts';
 import { lookHttp } from './http.ts';
 import type { LookResult } from './look-result.ts';

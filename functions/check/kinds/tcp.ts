@@ -28,7 +28,7 @@ export function lookTcp({ address, port, timeoutMs }: TcpTarget): Promise<LookRe
       const latencyMs = roundMs(performance.now() - startedAt);
       finish({ verdict: 'good', reason: `connected in ${latencyMs} ms`, latencyMs });
     });
-    // Stays after the end: a late error of a destroyed socket must not end the process.
+    // The listener stays after the end: a late error of a destroyed socket must not end the process.
     socket.on('error', (error) => finish(failedLook(error, address)));
   });
 }

@@ -165,9 +165,9 @@ describe('a command is found by a part of its id', () => {
 
   test.each([
     ['ffff0000ffff0000', 'there is no such command'],
-    ['abc', "this is no part of a command's id"],
-    ['%', "this is no part of a command's id"],
-    ['____', "this is no part of a command's id"],
+    ['abc', "not a part of a command's id"],
+    ['%', "not a part of a command's id"],
+    ['____', "not a part of a command's id"],
   ])('%s: %s', async (part, said) => {
     const { code, err } = await run(['commands', part]);
     expect(code).toBe(2);

@@ -69,7 +69,7 @@ describe('a body that is packed although nobody asked for it', () => {
       'zstd with a window of 128 MiB',
       'zstd',
       zstdCompressSync(bomb, wideWindow),
-      "body is not what it says it is: it can't be unpacked as zstd",
+      "body can't be unpacked as zstd",
     ],
     [
       'more than is looked at',
@@ -77,15 +77,10 @@ describe('a body that is packed although nobody asked for it', () => {
       gzipSync(Buffer.alloc(2 << 20, 'x')),
       'body is larger than 1 MiB and was not read as JSON',
     ],
-    ['what is not gzip', 'gzip', JSON_TEXT, "body is not what it says it is: it can't be unpacked as gzip"],
-    [
-      'half of it',
-      'gzip',
-      gzipSync(JSON_TEXT).subarray(0, 30),
-      "body is not what it says it is: it can't be unpacked as gzip",
-    ],
-    ['an unknown coding', 'rot13', JSON_TEXT, 'body is packed as "rot13", which is not known'],
-    ['many codings', 'br, br, br, br', JSON_TEXT, 'body is packed 4 times over'],
+    ['what is not gzip', 'gzip', JSON_TEXT, "body can't be unpacked as gzip"],
+    ['half of it', 'gzip', gzipSync(JSON_TEXT).subarray(0, 30), "body can't be unpacked as gzip"],
+    ['an unknown coding', 'rot13', JSON_TEXT, 'body has an unknown content coding, "rot13"'],
+    ['many codings', 'br, br, br, br', JSON_TEXT, 'body has 4 content codings, more than 3'],
   ])('is bad, in a sentence: %s', async (_name, coding, body, reason) => {
     const port = await listen(createServer(packed(coding, body)));
     expect(await ask(port, { jsonPath: 'engines' })).toMatchObject({ verdict: 'bad', reason });

@@ -133,7 +133,7 @@ test('a failure that is known stays what it is while nobody can look, which is i
   expect(await alerts()).toMatchObject([{ title: 'api is failing', state: 'firing' }]);
   const latest = () => world.rows('SELECT latest_reason AS latest FROM alerts');
   expect(await latest()).toEqual([
-    { latest: expect.stringMatching(/^no look at it gave a result for 10 min/) },
+    { latest: expect.stringMatching(/^no look at it has given a verdict for 10 min/) },
   ]);
   await minutes(1, { api: BAD });
   expect(await latest()).toEqual([{ latest: null }]);

@@ -55,7 +55,9 @@ describe('a result', () => {
       state: report.type === 'command.finished' && report.state,
       result: null,
     });
-    expect(command?.message).toContain('as it ended; its result was not understood and is left out: ');
+    expect(command?.message).toContain(
+      'as it ended; its result does not match the operation and is left out: ',
+    );
     expect(command?.message).toContain(fault);
     const [entry, ...others] = await resultAudits(id);
     expect(entry).toMatchObject({ actor: 'host:web-1', detail: { reportId: report.id } });

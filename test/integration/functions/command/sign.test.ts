@@ -128,31 +128,31 @@ describe('sign refuses what no longer holds', () => {
       'operator',
       async (_id, actor) =>
         void (await database.db.query("UPDATE api_tokens SET role = 'viewer' WHERE name = $1", [actor.name])),
-      /role viewer may not/,
+      /role viewer is not allowed/,
     ],
     [
       'a row whose parameters were changed',
       'operator',
       rows(`UPDATE commands SET params = '{"service":"nginx"}' WHERE id = $1`),
-      /not the one that was asked for/,
+      /differs from the command in the audit trail/,
     ],
     [
       'a row whose operation was changed',
       'operator',
       rows("UPDATE commands SET operation = 'service.stop' WHERE id = $1"),
-      /not the one that was asked for/,
+      /differs from the command in the audit trail/,
     ],
     [
       'a row whose actor was changed',
       'responder',
       rows("UPDATE commands SET actor_name = 'somebody' WHERE id = $1"),
-      /not the one that was asked for/,
+      /differs from the command in the audit trail/,
     ],
     [
       'a row whose life was prolonged',
       'responder',
       rows("UPDATE commands SET expires_at = expires_at + interval '1 hour' WHERE id = $1"),
-      /not the one that was asked for/,
+      /differs from the command in the audit trail/,
     ],
     [
       'a service that left the runbook',
@@ -214,31 +214,31 @@ describe('sign refuses what no longer holds', () => {
       'a schedule for something that is no job of the runbook',
       { kind: 'schedule', name: 'backup', role: 'admin' },
       { operation: 'service.stop', params: { service: 'web' } },
-      /no schedule may ask for service.stop/,
+      /a schedule is not allowed to ask for service.stop/,
     ],
     [
       'a schedule for a job of another name',
       { kind: 'schedule', name: 'nightly', role: 'admin' },
       { operation: 'backup.run', params: {} },
-      /schedules no such backup.run as nightly/,
+      /the runbook has no job nightly with this backup.run/,
     ],
     [
       'a channel for the alerts of another one',
       { kind: 'channel', name: 'mail', role: 'admin' },
       { operation: 'alert.append', params: { channel: 'host-log', alert: ALERT } },
-      /only host-log may ask for this alert.append/,
+      /only host-log is allowed to ask for this alert.append/,
     ],
     [
       'a token for the alerts of a channel',
       { kind: 'token', name: 'host-log', role: 'admin' },
       { operation: 'alert.append', params: { channel: 'host-log', alert: ALERT } },
-      /no token may ask for alert.append/,
+      /a token is not allowed to ask for alert.append/,
     ],
     [
       'a channel for anything but its alerts',
       { kind: 'channel', name: 'host-log', role: 'admin' },
       { operation: 'service.restart', params: { service: 'web' } },
-      /no channel may ask for service.restart/,
+      /a channel is not allowed to ask for service.restart/,
     ],
   ];
   test.each(others)('%s', async (_name, actor, order, reason) => {

@@ -178,7 +178,7 @@ describe('commands', () => {
   ])('nobody asks for %s but the control plane itself', async (operation, params) => {
     expect(await ask('admin', { operation, params })).toMatchObject({
       status: 403,
-      answer: { detail: expect.stringContaining('only the control plane itself') },
+      answer: { detail: expect.stringContaining('only the control plane is allowed to') },
     });
   });
 

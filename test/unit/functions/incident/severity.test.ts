@@ -38,5 +38,5 @@ test('P1 is the worst', () => {
 });
 
 test.each(['', 'INC-0', 'INC-', '-1', '1e3', 'INC-1 ', '9999999999'])('%j is not an incident', (name) => {
-  expect(() => parseIncidentName(name)).toThrow('not the name of one');
+  expect(() => parseIncidentName(name)).toThrow('the name must look like INC-12');
 });
