@@ -34,7 +34,7 @@ export async function checkServers(
       }
       const hint = hintOf(cause);
       tell(
-        `Not checked: ${names} must be of PostgreSQL ${MIN_SERVER_MAJOR} or newer (${messageOf(cause)})${hint === undefined ? '' : `. ${hint}`}`,
+        `Not checked: ${names} must be on PostgreSQL ${MIN_SERVER_MAJOR} or newer (${messageOf(cause)})${hint === undefined ? '' : `. ${hint}`}`,
       );
     }
   }
@@ -44,6 +44,6 @@ function warnOfDump(version: string, names: string, tell: (line: string) => void
   try {
     assertDumpIsSafe(version);
   } catch (error) {
-    tell(`No backup of ${names} until this is mended: ${messageOf(error)}. ${hintOf(error) ?? ''}`);
+    tell(`Backups of ${names} will fail until this is mended: ${messageOf(error)}. ${hintOf(error) ?? ''}`);
   }
 }

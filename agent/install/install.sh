@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Lamplighter agent. Says in one sentence why a machine can't be a host, before anything of ours runs on it:
-# the Node in this archive would only say "not found" or "Exec format error".
+# Installs the Lamplighter agent. When the machine can't be a host, this script says why in one sentence, before it starts
+# anything else: the Node in this archive would only say "not found" or "Exec format error".
 set -eu
 
 refuse() {

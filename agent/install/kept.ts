@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Names what is still in the directory of the settings, the state, and what only the policy or PostgreSQL knows the place of.
+ * Lists the files of the settings, the state, and what only the policy or PostgreSQL can locate.
  */
 export function tellKept(settingsDir: string, stateDir: string): string {
   const settings = existsSync(settingsDir) ? readdirSync(settingsDir).toSorted() : [];
@@ -13,7 +13,7 @@ export function tellKept(settingsDir: string, stateDir: string): string {
   ];
   const lines = [
     ...kept,
-    'the local backups (localDir in the policy), and databases that restores put aside',
+    'the local backups (localDir in the policy), and the databases that restores have put aside',
     'the system accounts whose names begin with lamplighter',
   ];
   return ['Removed. Kept:', ...lines.map((line) => `  ${line}`)].join('\n');

@@ -112,8 +112,8 @@ export async function setGuard(): Promise<void> {
 }
 
 /**
- * Takes the guard away, where there is one; warns of what is left for a person to do, where nft is gone. Throws what nft said
- * when its rules could not be taken away.
+ * Removes the guard, where there is one; where nft is missing, warns of what is left for a person to do. Throws what nft said
+ * when its rules could not be removed.
  */
 export async function removeGuard(warn: (text: string) => void): Promise<void> {
   if (!existsSync(join(PATHS.units, GUARD_UNIT))) return;
@@ -122,13 +122,13 @@ export async function removeGuard(warn: (text: string) => void): Promise<void> {
   const input = `table ${TABLE}\ndelete table ${TABLE}\n`;
   const hasNft = existsSync(PATHS.nft);
   if (hasNft) await runChecked({ ...NFT, args: ['--file', '-'], input });
-  // At once: the next run finds no guard, and says nothing.
+  // Before the files go: the next run finds no guard, and warns no more.
   if (!hasNft) warn(RULES_STAY);
   for (const file of [join(PATHS.units, GUARD_UNIT), PATHS.metadataGuard]) rmSync(file, { force: true });
   await systemctl('daemon-reload');
 }
 
-const RULES_STAY = `Warning: the guard of the metadata server is taken away, but its rules hold until the next boot, because ${PATHS.nft} is missing. Reboot, or install the package nftables and run: nft delete table ${TABLE}`;
+const RULES_STAY = `Warning: the guard of the metadata server is removed, but its rules stay until the next boot, because ${PATHS.nft} is missing. Reboot, or install the package nftables and run: nft delete table ${TABLE}`;
 
 async function systemctl(...args: string[]): Promise<void> {
   await runChecked({ file: PATHS.systemctl, args, timeoutMs: TIMEOUT_MS });
@@ -143,7 +143,7 @@ function isOnGoogle(): boolean {
 /** One sentence on who can take the VM's cloud identity; undefined where there is nothing to say. */
 export function tellGuard(isSet: boolean, onGoogle = isOnGoogle()): string | undefined {
   if (isSet)
-    return 'Only root and the accounts of Lamplighter reach the metadata server (--no-guard-metadata takes the rule away).';
+    return 'Only root and the accounts of Lamplighter reach the metadata server (--no-guard-metadata removes this rule).';
   if (!onGoogle) return undefined;
-  return "Every process on this VM can take the VM's cloud identity from the metadata server. If no program of yours needs that identity, install again with --guard-metadata.";
+  return "Every process on this VM can take the VM's cloud identity from the metadata server. If no other program needs that identity, run the installer again with --guard-metadata.";
 }

@@ -1,4 +1,4 @@
-// The systemd units of agent and runner, as texts. What `systemd-analyze security` says of them is kept low.
+// The systemd units of agent, runner and reader, as texts. Their exposure by `systemd-analyze security` is kept low.
 import { PATHS } from '../config/paths.ts';
 
 const NODE = `${PATHS.program}/bin/node --no-deprecation --disable-warning=ExperimentalWarning`;
@@ -40,7 +40,7 @@ StartLimitIntervalSec=0
 [Service]
 User=lamplighter
 Group=lamplighter
-# It holds little for long: small young generations keep its memory a fifth lower.
+# The agent keeps little for long: a small young generation lowers its memory by a fifth.
 ExecStart=${NODE} --max-semi-space-size=1 ${LIB}/agent.mjs --config ${PATHS.config}
 EnvironmentFile=-${PATHS.environment}
 LoadCredential=agent.key:${PATHS.agentKey}
@@ -74,8 +74,8 @@ WantedBy=multi-user.target
 `;
 
 /**
- * Not ordered after the recovery, as the agent is that uses it: sockets come up before basic.target, services after it, and
- * systemd would break the circle by starting either the one or the other.
+ * Not ordered after the recovery, unlike the agent: sockets start before basic.target and services after it, so systemd would
+ * break the circle by leaving out one of the two.
  */
 const SOCKET = `[Unit]
 Description=Lamplighter runner's socket
@@ -87,7 +87,7 @@ SocketGroup=lamplighter
 SocketMode=0660
 DirectoryMode=0755
 Accept=yes
-# Each is a process of root's, before a signed byte has come.
+# Each connection starts a process of root's before any signature is checked.
 MaxConnections=8
 
 [Install]
@@ -108,14 +108,14 @@ CPUWeight=50
 const RUNNER = `[Unit]
 Description=Lamplighter runner %i
 CollectMode=inactive-or-failed
-# What kills the whole group may take ExecStopPost= with it: newer kernels go on killing what is started there. An agent that
-# starts while this recovery works waits for it, as at boot.
+# A kill of the whole control group may also kill ExecStopPost=: newer kernels go on killing what is started there. An agent
+# that starts during this recovery waits for it, as at boot.
 OnFailure=lamplighter-recover.service
 
 [Service]
 Slice=lamplighter-run.slice
 ExecStart=${NODE} --max-old-space-size=384 ${LIB}/runner.mjs run --instance %i
-# Ended without a report, however: what it left is brought to an end.
+# When the runner ended without a report, this brings its command to an end.
 ExecStopPost=${NODE} ${LIB}/runner.mjs recover --instance %i
 EnvironmentFile=-${PATHS.environment}
 StandardInput=socket
@@ -123,7 +123,7 @@ StandardOutput=journal
 StandardError=journal
 # A restore may take hours; each command has a time limit of its own.
 TimeoutStartSec=infinity
-# A recovery that takes longer is ended and taken up again by lamplighter-recover.timer.
+# A recovery that takes longer is stopped; lamplighter-recover.timer starts it again.
 TimeoutStopSec=30min
 KillMode=control-group
 TasksMax=256
@@ -131,7 +131,7 @@ ${SANDBOX}
 # The agent's group reads the runs' folders to follow them.
 UMask=0027
 ${ROOT_SANDBOX}
-# Steps drop to the accounts of postgres and of the uploader, and read what those own.
+# Steps change to the accounts of postgres and of the uploader, and read the files that these own.
 CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
 `;
 
@@ -145,7 +145,7 @@ SocketGroup=lamplighter
 SocketMode=0660
 DirectoryMode=0755
 Accept=yes
-# The agent asks for eight at once, while others are still ending. What all may take together is the slice's.
+# The agent opens eight at once, while earlier ones may still be ending. The slice limits all of them together.
 MaxConnections=16
 
 [Install]
@@ -178,7 +178,7 @@ EnvironmentFile=-${PATHS.environment}
 StandardInput=socket
 StandardOutput=journal
 StandardError=journal
-# Longer than a journal may be followed.
+# Longer than a log may be followed.
 RuntimeMaxSec=65min
 TimeoutStopSec=5
 MemoryMax=256M

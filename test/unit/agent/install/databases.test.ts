@@ -25,7 +25,7 @@ test('a server that is too old is refused with the databases that it has', async
 test('a server that does not run is told of once, with the least version', async () => {
   const lines = await told();
   expect(lines).toHaveLength(2);
-  expect(lines[0]).toMatch(/^Not checked: a, b must be of PostgreSQL 13 or newer \(/);
+  expect(lines[0]).toMatch(/^Not checked: a, b must be on PostgreSQL 13 or newer \(/);
 });
 
 test.each<[string, Parameters<typeof checkServers>[2], RegExp]>([
@@ -33,7 +33,7 @@ test.each<[string, Parameters<typeof checkServers>[2], RegExp]>([
   [
     'a pg_dump that runs code of others',
     () => Promise.resolve({ version: 'pg_dump (PostgreSQL) 15.7' }),
-    /No backup of a, b until .*15\.8/,
+    /Backups of a, b will fail until .*15\.8/,
   ],
   [
     'programs that are missing',

@@ -4,7 +4,7 @@ import { tellGuard, writeGuardRules } from '#agent/install/metadata-guard.ts';
 test.each([
   [true, true, /^Only root and .*--no-guard-metadata/],
   [true, false, /^Only root and .*--no-guard-metadata/],
-  [false, true, /^Every process .* install again with --guard-metadata\.$/],
+  [false, true, /^Every process .* run the installer again with --guard-metadata\.$/],
 ])('whoever installs is told who can take the identity: guard %s, on Google %s', (isSet, onGoogle, said) => {
   expect(tellGuard(isSet, onGoogle)).toMatch(said);
 });
