@@ -20,7 +20,7 @@ export const Alert = z.lazy(() =>
     title: z.string(),
     /** Why it was raised. */
     reason: z.string(),
-    /** Why it fires now, or fired last; null while that is `reason`. */
+    /** Why it fires now, or fired last; null while `reason` still holds. */
     latestReason: z.string().nullable(),
     evidence: z.array(z.string()),
     firedAt: z.date(),
@@ -43,14 +43,14 @@ const COLUMNS = `id, condition, kind, host, subject, facts, service, state, seve
   latest_reason AS "latestReason", evidence, fired_at AS "firedAt", resolved_at AS "resolvedAt", resolution, incident`;
 
 /**
- * Lets one transaction at a time change a host's alerts and incidents, until it ends. Two ticks that see the same
- * thing at once then come one after the other, and the second finds what the first did.
+ * Locks a host's alerts and incidents until the transaction ends. Of two ticks that see the same failure at once, the
+ * second finds the alert of the first.
  */
 export async function lockHostAlerts(tx: Queryable, host: string): Promise<void> {
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('alerts:' || $1, 0))`, [host]);
 }
 
-/** The alert about this that fires now. */
+/** The alert with this key that fires now. */
 export async function findFiringAlert(
   db: Queryable,
   { condition, host, subject }: AlertKey,
@@ -95,7 +95,7 @@ export async function insertAlert(tx: Queryable, alert: NewAlert): Promise<void>
   );
 }
 
-/** Sets why an alert fires now; null: for the reason that it was raised with. */
+/** Sets why an alert fires now; null when the reason that it was raised with holds again. */
 export async function setLatestReason(tx: Queryable, id: string, reason: string | null): Promise<void> {
   await tx.query('UPDATE alerts SET latest_reason = $2 WHERE id = $1', [id, reason]);
 }

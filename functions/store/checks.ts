@@ -1,4 +1,4 @@
-// States and results of checks. A run takes a check under a lease, so that ticks at the same time split the checks.
+// States and results of checks. A run takes a check under a lease, so that ticks at the same time share the checks.
 import * as z from 'zod';
 import { CheckState } from '#shared/states.ts';
 import { TROUBLED_STATES } from '../check/confirm.ts';
@@ -38,8 +38,8 @@ const ClaimedCheck = z.lazy(() => StoredCheck.unwrap().extend({ previousRunAt: z
 export type ClaimedCheck = z.infer<typeof ClaimedCheck>;
 
 /**
- * Takes those of the wanted checks that are due and that no other run holds; gives their states. One whose run was
- * killed is due as soon as that lease has ended.
+ * Takes those of the wanted checks that are due and that no other run holds; returns their states. When a run is killed,
+ * its checks are due as soon as its lease has ended.
  */
 export async function claimChecks(
   db: Queryable,
@@ -91,7 +91,7 @@ export async function claimChecks(
   );
 }
 
-/** Gives back a check that was taken and not looked at; it stays due. */
+/** Gives back a check that was taken and not looked at. The check stays due. */
 export async function releaseCheck(
   db: Queryable,
   { check, previousRunAt }: Pick<ClaimedCheck, 'check' | 'previousRunAt'>,
@@ -117,7 +117,7 @@ export async function lockHeldCheck(
   );
 }
 
-/** Writes a check's state down and gives the lease back. */
+/** Stores a check's state and gives the lease back. */
 export async function saveCheck(tx: Queryable, check: Omit<StoredCheck, 'lastRunAt'>): Promise<void> {
   await tx.query(
     `UPDATE check_states SET state = $2, since = $3, confirmed = $4, confirmed_since = $5, streak = $6, latency_ms = $7,
@@ -179,7 +179,7 @@ export async function listCheckResults(db: Queryable, check: string, limit: numb
   return rows.toReversed();
 }
 
-/** Of these checks, the ones without a good or bad result since their time. */
+/** Those of the checks that have no good or bad verdict since their time. */
 export async function listUnjudgedChecks(
   db: Queryable,
   wanted: readonly { check: string; host: string; since: Date }[],
@@ -206,7 +206,7 @@ export async function listCheckStates(db: Queryable): Promise<StoredCheck[]> {
   );
 }
 
-/** Of these checks, the ones that some run holds now. */
+/** Those of the checks that a run holds now. */
 export async function listLeasedChecks(
   db: Queryable,
   checks: readonly string[],
@@ -221,7 +221,7 @@ export async function listLeasedChecks(
   return rows.map(({ check }) => check);
 }
 
-/** Deletes one batch of results from before the time; gives how many. */
+/** Deletes one batch of results from before the time; returns how many. */
 export async function deleteCheckResults(db: Queryable, before: Date, batch: number): Promise<number> {
   const { rowCount } = await db.query(
     'DELETE FROM check_results WHERE id IN (SELECT id FROM check_results WHERE at < $1 ORDER BY at LIMIT $2)',

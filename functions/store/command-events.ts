@@ -1,5 +1,5 @@
-// What happened to a command, in an order that readers can follow: a number, once given out, has all lower ones before
-// it. Every function here needs the command's row locked (commands.ts, lockCommand), which makes the numbers safe.
+// The events of a command, numbered so that readers can follow: a reader who has seen a number has missed no lower one.
+// Every function here needs the command's row locked (commands.ts, lockCommand).
 import * as z from 'zod';
 import { CommandEvent } from '#shared/api/views.ts';
 import type { ProgressReport } from '#shared/command/report.ts';
@@ -9,7 +9,7 @@ import { asStored } from './json.ts';
 
 const NEXT_SEQ = '(SELECT coalesce(max(seq), 0) + 1 FROM command_events WHERE command_id = $1)';
 
-/** Notes that a state was reached. */
+/** Adds the event that a state was reached. */
 export async function addStateEvent(
   tx: Queryable,
   id: string,
@@ -22,10 +22,10 @@ export async function addStateEvent(
   );
 }
 
-/** What a host refuses again and again stands beside its command so often; the trail counts the rest. */
+/** Most events of refusals for one command; the audit trail counts further ones. */
 export const MAX_REFUSED_EVENTS = 20;
 
-/** Notes that a host refused a message that claims to be this command; changes nothing else of it. */
+/** Adds the event that a host refused a message that claims to be this command. */
 export async function addRefusedEvent(tx: Queryable, id: string, at: Date, detail: string): Promise<void> {
   await tx.query(
     `INSERT INTO command_events (command_id, seq, at, kind, detail)
@@ -35,7 +35,7 @@ export async function addRefusedEvent(tx: Queryable, id: string, at: Date, detai
   );
 }
 
-/** Keeps a step's event, once, out of readers' sight until releaseSteps; false when it is already there. */
+/** Stores a step's event once; readers see it after releaseSteps. False when the event is already stored. */
 export async function addStepEvent(tx: Queryable, report: ProgressReport): Promise<boolean> {
   const { rowCount } = await tx.query(
     `INSERT INTO command_events (command_id, step_seq, at, kind, step, phase, ok, detail)
@@ -55,8 +55,8 @@ export async function addStepEvent(tx: Queryable, report: ProgressReport): Promi
 }
 
 /**
- * Numbers the steps that wait: those that follow the last numbered one without a gap, or, when the command is settled
- * and nothing earlier need be waited for, all of them.
+ * Numbers stored steps: those that follow the last numbered step without a gap or, when the command is settled and no
+ * earlier step will come, all of them.
  */
 export async function releaseSteps(tx: Queryable, id: string, isSettled: boolean): Promise<void> {
   await tx.query(

@@ -4,14 +4,14 @@ import type { Actor } from '#shared/command/envelope.ts';
 import { COMMAND_MOVES } from '../command/state.ts';
 import { type Queryable, queryRow } from './database.ts';
 
-/** One transaction at a time asks as this actor, and one for this host; always in this order. */
+/** Locks the actor, then the host, until the transaction ends; always in this order. */
 export async function lockLimits(tx: Queryable, { kind, name }: Actor, host: string): Promise<void> {
   for (const key of [`asks:${kind}:${name}`, `asked:${host}`]) {
     await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [key]);
   }
 }
 
-/** When the actor asked for its n-th newest command as seen from `now`, or undefined when there are fewer. */
+/** When the actor asked for its n-th newest command, counted back from `now`; undefined when there are fewer. */
 export async function nthNewestRequest(
   db: Queryable,
   { kind, name }: Actor,

@@ -1,4 +1,4 @@
-// Commands: what was asked, by whom, and what became of it.
+// Commands: what was asked for, by whom, and how it ended.
 import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { Actor } from '#shared/command/envelope.ts';
@@ -60,10 +60,10 @@ const COLUMNS = `id, operation, host, params, dry_run AS "dryRun",
   expires_at AS "expiresAt", timeout_ms AS "timeoutMs", sent_at AS "sentAt", accepted_at AS "acceptedAt",
   finished_at AS "finishedAt", swept, ended_by AS "endedBy", key_id IS NOT NULL AS "isSigned"`;
 
-/** Channel of notifications that say which command changed. */
+/** The name under which PostgreSQL notifies listeners of a changed command. */
 export const COMMAND_NOTIFICATION = 'command';
 
-/** Writes a new command down; false when its actor already used the idempotency key. */
+/** Stores a new command; false when its actor already used the idempotency key. */
 export async function insertCommand(tx: Queryable, command: NewCommand): Promise<boolean> {
   const { rowCount } = await tx.query(
     `INSERT INTO commands (id, operation, host, params, dry_run, actor_kind, actor_name, actor_role,
@@ -92,7 +92,7 @@ export async function insertCommand(tx: Queryable, command: NewCommand): Promise
   return true;
 }
 
-/** The command that this actor made with the key. */
+/** The command that this actor asked for with the key. */
 export async function findByIdempotencyKey(
   db: Queryable,
   actor: Actor,
@@ -111,10 +111,10 @@ export async function findCommand(db: Queryable, id: string): Promise<CommandRec
   return await queryRow(db, CommandRow, `SELECT ${COLUMNS} FROM commands WHERE id = $1`, [id]);
 }
 
-/** As long as people see of an id: its end. */
+/** People see the last characters of an id. */
 const SHORT_ID_LENGTH = 8;
 
-/** Ids that begin or end with this, or whose short form begins so; at most so many, the newest first. */
+/** Ids that begin or end with `part`, or whose short form begins with it; at most `limit`, the newest first. */
 export async function findCommandIds(db: Queryable, part: string, limit: number): Promise<CommandId[]> {
   const rows = await queryRows(
     db,
@@ -127,7 +127,7 @@ export async function findCommandIds(db: Queryable, part: string, limit: number)
   return rows.map(({ id }) => id);
 }
 
-/** A command by its id; nobody else changes it until the transaction ends. */
+/** A command by its id, locked until the transaction ends. */
 export async function lockCommand(tx: Queryable, id: string): Promise<CommandRecord | undefined> {
   return await queryRow(tx, CommandRow, `SELECT ${COLUMNS} FROM commands WHERE id = $1 FOR UPDATE`, [id]);
 }
@@ -161,7 +161,7 @@ const SignedRow = z.lazy(() =>
   }),
 );
 
-/** The signed bytes, or undefined before it was signed. */
+/** A command's signed bytes, or undefined before it was signed. */
 export async function findSignedBytes(
   db: Queryable,
   id: string,
@@ -176,7 +176,7 @@ export async function findSignedBytes(
   return { payload: row.payload, signature: row.signature, keyId: row.keyId };
 }
 
-/** Keeps the signed bytes, so that sending again sends the same. */
+/** Stores the signed bytes, so that a retry sends the same bytes. */
 export async function saveSignedBytes(
   tx: Queryable,
   id: string,
@@ -190,12 +190,12 @@ export async function saveSignedBytes(
   ]);
 }
 
-/** Notes which key signed a command whose bytes are not kept. */
+/** Stores the key id of a command whose bytes are not kept. */
 export async function saveSigningKey(tx: Queryable, id: string, keyId: string): Promise<void> {
   await tx.query('UPDATE commands SET key_id = $2 WHERE id = $1', [id, keyId]);
 }
 
-/** What of a row changes when a command moves on. */
+/** The columns that change when a command reaches a stage. */
 export type StageRow = Pick<
   CommandRecord,
   'state' | 'swept' | 'endedBy' | 'sentAt' | 'acceptedAt' | 'finishedAt'
@@ -208,7 +208,7 @@ export type StageRow = Pick<
   output?: readonly string[] | undefined;
 };
 
-/** Writes the stage of a locked command down, with what was said of it. */
+/** Stores the stage of a locked command, with the report's details. */
 export async function writeStage(tx: Queryable, id: string, row: StageRow): Promise<void> {
   await tx.query(
     `UPDATE commands SET state = $2, swept = $3, ended_by = $4, sent_at = $5, accepted_at = $6, finished_at = $7,
@@ -237,7 +237,7 @@ export async function announceCommand(tx: Queryable, id: string): Promise<void> 
   await tx.query('SELECT pg_notify($1, $2)', [COMMAND_NOTIFICATION, id]);
 }
 
-/** Parameters without what only the host may know: the agent's half of a live ticket. */
+/** The parameters without what only the host is allowed to know: the agent's half of a live ticket. */
 export function shownParams(params: Record<string, unknown>): Record<string, unknown> {
   return 'ticket' in params ? { ...params, ticket: '[REDACTED]' } : params;
 }

@@ -1,5 +1,5 @@
-// The outbox of alerts: one row for each event and recipient. A row is sent under a lease and settled once; the row of a
-// line on a host is `sent` while its command runs.
+// The outbox of alerts: one row for each event and recipient. A row is sent under a lease; alert/delivery-state.ts says what
+// leads from one state to another.
 import * as z from 'zod';
 import { CommandId } from '#shared/names.ts';
 import { DeliveryState } from '#shared/states.ts';
@@ -7,7 +7,7 @@ import { DELIVERY_MOVES } from '../alert/delivery-state.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
 
-/** `undelivered`: the alert, told to another recipient since the one it was meant for could not be reached. */
+/** `undelivered`: the alert goes to another recipient, since the first one could not be reached. */
 export const AlertEvent = z.enum(['firing', 'resolved', 'undelivered']);
 export type AlertEvent = z.infer<typeof AlertEvent>;
 
@@ -22,7 +22,7 @@ export const Delivery = z.lazy(() =>
     note: z.string().nullable(),
     state: DeliveryState,
     attempts: z.number(),
-    /** Commands that ended without having delivered it. */
+    /** How many commands ended without having written its line. */
     lostCommands: z.number(),
     createdAt: z.date(),
     deliveredAt: z.date().nullable(),
@@ -66,7 +66,7 @@ export async function insertDelivery(tx: Queryable, delivery: NewDelivery): Prom
   return rowCount === 1;
 }
 
-/** Says when a delivery's message goes out again, should it still be pending then. */
+/** Sets when a delivery's message is published again, if the delivery is still pending then. */
 export async function postponePublishing(db: Queryable, id: string, nextPublishAt: Date): Promise<void> {
   await db.query('UPDATE deliveries SET next_publish_at = $2 WHERE id = $1 AND state = ANY ($3)', [
     id,
@@ -75,7 +75,7 @@ export async function postponePublishing(db: Queryable, id: string, nextPublishA
   ]);
 }
 
-/** Takes pending deliveries whose message should have led to something by now, each for one caller. */
+/** Takes pending deliveries whose message is overdue; each goes to one caller only. */
 export async function claimOverdueDeliveries(
   db: Queryable,
   terms: { now: Date; nextPublishAt: Date; limit: number },
@@ -93,7 +93,7 @@ export async function claimOverdueDeliveries(
   return rows.map(({ id }) => id);
 }
 
-/** Takes a pending delivery for sending; undefined when it is settled, held by another, or not there. */
+/** Takes a pending delivery for sending; undefined when it has ended, another holds it, or it does not exist. */
 export async function leaseDelivery(db: Queryable, id: string, lease: Lease): Promise<Delivery | undefined> {
   return await queryRow(
     db,
@@ -109,7 +109,7 @@ export async function findDelivery(db: Queryable, id: string): Promise<Delivery 
   return await queryRow(db, Delivery, `SELECT ${COLUMNS} FROM deliveries WHERE id = $1`, [id]);
 }
 
-/** Marks a delivery as delivered. It was sent, whoever holds the lease by now: the first receipt stays. */
+/** Marks a delivery as delivered, whoever holds the lease by now. The first receipt stays. */
 export async function markDelivered(
   db: Queryable,
   id: string,
@@ -154,7 +154,7 @@ export async function releaseDelivery(
   );
 }
 
-/** Marks a delivery as handed to a command, whose end decides. False when another settled it meanwhile. */
+/** Marks a delivery as handed to a command, whose end decides. False when the lease was lost or the delivery ended. */
 export async function markSent(
   db: Queryable,
   id: string,
@@ -186,7 +186,7 @@ export async function listEndedCommandsOfDeliveries(
   return rows.map(({ id }) => id);
 }
 
-/** A delivery that waits for this command, held until the transaction ends. */
+/** The delivery that waits for this command, locked. */
 export async function lockDeliveryOfCommand(
   tx: Queryable,
   commandId: CommandId,
@@ -199,7 +199,7 @@ export async function lockDeliveryOfCommand(
   );
 }
 
-/** Marks a locked delivery whose command did not do it: sent again at `retryAt`, or given up when there is none. */
+/** Marks a locked delivery whose command did not write the line: retried at `retryAt`, or given up without it. */
 export async function markLost(
   tx: Queryable,
   id: string,

@@ -46,7 +46,7 @@ interface Cause {
   cause: string;
 }
 
-/** Opens an incident and gives its number. */
+/** Opens an incident and returns its number. */
 export async function insertIncident(
   tx: Queryable,
   incident: Pick<Incident, 'host' | 'severity' | 'title' | 'openedAt' | 'respondBy'> & Cause,
@@ -73,7 +73,7 @@ export async function raiseIncident(
   );
 }
 
-/** Gives an incident the title of another alert, if it has that of `cause`. */
+/** Gives an incident the title of another alert, if `cause` is the alert whose title it has. */
 export async function renameIncident(
   tx: Queryable,
   number: number,
@@ -123,7 +123,7 @@ export const IncidentEvent = z.lazy(() =>
 );
 export type IncidentEvent = z.infer<typeof IncidentEvent>;
 
-/** Adds a line to an incident's timeline; its row is locked first, so that lines get numbers one after the other. */
+/** Adds a line to an incident's timeline; the row is locked first, so that concurrent lines get different numbers. */
 export async function appendIncidentEvent(
   tx: Queryable,
   number: number,
@@ -141,7 +141,7 @@ const ToldReason = z.lazy(() =>
   z.object({ kind: z.enum(['alert-firing', 'alert-reason']), reason: z.string() }),
 );
 
-/** The reasons for which alerts with this key fired, as an incident's timeline tells them: each after its alert's title. */
+/** The reasons for which alerts with this key fired, from the lines of an incident's timeline. */
 export async function listToldReasons(
   db: Queryable,
   incident: number,

@@ -1,11 +1,11 @@
-// Wakes those who wait for a command, by PostgreSQL's LISTEN on one connection. Only a shortcut: whoever waits also
-// looks by himself now and then, so a lost connection costs a moment and nothing else.
+// Wakes requests that wait for a command, by PostgreSQL's LISTEN on one connection. A lost connection costs only time, since
+// whoever waits also reads the command now and then.
 import type { Client } from 'pg';
 import { type Bell, createBell } from '#shared/kit/bell.ts';
 import { COMMAND_NOTIFICATION } from './commands.ts';
 import type { Database } from './database.ts';
 
-/** Hears of one command from the moment it was made. */
+/** Notices changes of one command from its creation on. */
 export interface CommandWatch {
   /** Resolves when the command changed since the last call, after `timeoutMs`, or when `signal` is aborted. */
   next(timeoutMs: number, signal: AbortSignal): Promise<void>;
@@ -19,7 +19,7 @@ export interface CommandListener {
 
 const RECONNECT_DELAY_MS = 1000;
 
-/** A listener that connects when the first one waits. */
+/** A listener that connects when the first request waits. */
 export function createCommandListener(db: Pick<Database, 'dedicatedClient'>): CommandListener {
   const bells = new Map<string, Set<Bell>>();
   let client: Client | undefined;
