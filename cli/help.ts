@@ -1,8 +1,8 @@
 // `lamp --help`: every verb on one screen of 80 by 24.
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 import { truncate, wrapText } from './output/width.ts';
-import { VERBS } from './verbs/table.ts';
-import type { VerbEntry } from './verbs/verb.ts';
+import type { VerbEntry } from './verb.ts';
+import { VERBS } from './verbs.ts';
 
 const MOST_COLUMNS = 80;
 

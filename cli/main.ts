@@ -6,8 +6,8 @@ import { EXIT, reportError } from './exit.ts';
 import type { Io } from './io.ts';
 import { palette } from './output/style.ts';
 import { resolveSettings } from './settings/resolve.ts';
-import { VERBS } from './verbs/table.ts';
-import type { Bind, Session } from './verbs/verb.ts';
+import type { Bind, Session } from './verb.ts';
+import { VERBS } from './verbs.ts';
 
 /** Help is text: in a wider line nobody reads it better. */
 const HELP_COLUMNS = 100;

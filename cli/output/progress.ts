@@ -1,7 +1,7 @@
 // What a person sees while a command runs: a line for each thing that happened, and on a terminal a spinner for what goes on.
 import type { CommandEvent, CommandView, HostContact } from '#shared/api/views.ts';
+import type { WaitListener } from '../command/wait-for-command.ts';
 import type { Io } from '../io.ts';
-import type { WaitListener } from '../wait/wait-for-command.ts';
 import { escapeForTerminal } from './escape.ts';
 import { formatElapsed } from './quantity.ts';
 import { describeContact, describeSilence } from './silence.ts';

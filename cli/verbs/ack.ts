@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { ROUTES } from '#shared/api/routes.ts';
 import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
+import { addExamples, type Bind } from '../verb.ts';
+import { viewContext } from '../view.ts';
 import { renderIncident } from '../views/incidents.ts';
-import { viewContext } from './show-list.ts';
-import { addExamples, type Bind } from './verb.ts';
 
 export function define(command: Command, bind: Bind): void {
   command.argument('<incident>', "the incident's id, such as INC-12").action(

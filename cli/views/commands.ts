@@ -1,5 +1,6 @@
 import type { CommandDetail, CommandView } from '#shared/api/views.ts';
 import { isFinal } from '#shared/command/state.ts';
+import { describeCommand, hasEnded, renderOutcome } from '../command/outcome.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { formatAge, formatClock, formatElapsed } from '../output/quantity.ts';
 import { shortId, shortIds } from '../output/short-id.ts';
@@ -7,7 +8,6 @@ import { describeSilence } from '../output/silence.ts';
 import type { Paint, Palette } from '../output/style.ts';
 import { type Cell, renderTable } from '../output/table.ts';
 import type { ViewContext } from './context.ts';
-import { describeCommand, hasEnded, renderOutcome } from './outcome.ts';
 import { orderParams } from './params.ts';
 
 const COLUMNS = [

@@ -7,7 +7,7 @@ import { joinFitting } from '#cli/output/line.ts';
 import { formatBytes, formatCount, formatElapsed, formatSpan } from '#cli/output/quantity.ts';
 import { renderTable } from '#cli/output/table.ts';
 import { displayWidth, outputWidth, truncate, wrapText } from '#cli/output/width.ts';
-import { VERBS } from '#cli/verbs/table.ts';
+import { VERBS } from '#cli/verbs.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
 
 describe('the overview', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkParameters } from '#cli/verbs/parameters.ts';
+import { checkParameters } from '#cli/operation/parameters.ts';
 import { messageOf } from '#shared/errors.ts';
 import { CATALOGUE, findOperation } from '#shared/operations/catalogue.ts';
 

@@ -1,0 +1,89 @@
+// `lamp logs`: the journal's newest lines, or with -f the lines as they come.
+import type { Command } from 'commander';
+import * as z from 'zod';
+import { LamplighterError } from '#shared/errors.ts';
+import { serviceLogs } from '#shared/operations/service.ts';
+import { renderOutcome } from '../command/outcome.ts';
+import { requestCommand } from '../command/request-command.ts';
+import { waitForCommand } from '../command/wait-for-command.ts';
+import { EXIT, exitCodeOfCommand } from '../exit.ts';
+import { describeOperation } from '../operation/operation-verb.ts';
+import { checkParameters } from '../operation/parameters.ts';
+import { toJsonText } from '../output/json.ts';
+import { renderLogLine } from '../output/log-line.ts';
+import { quietProgress } from '../output/progress.ts';
+import { addExamples, type Bind, type Session } from '../verb.ts';
+import { viewContext } from '../view.ts';
+import { readSince } from './since.ts';
+
+interface LogsOptions {
+  lines?: string;
+  since?: string;
+  follow?: boolean;
+}
+
+const LinesOption = z.coerce.number().int();
+
+export function define(command: Command, bind: Bind): void {
+  describeOperation(command, serviceLogs);
+  command
+    .argument('<service>', "the service's name in the runbook, or its unit")
+    .option('-n, --lines <n>', 'how many lines, the newest (default 50, with -f 10)')
+    .option('--since <when>', 'only lines after this: 10m, 2h, or 2026-11-23T08:00:00Z')
+    .option(
+      '-f, --follow',
+      'go on with the lines as they come, until Ctrl-C; with --json one document a line',
+    )
+    .action(
+      bind(async (session, service: string, { lines, since, follow }: LogsOptions) => {
+        const count = lines === undefined ? undefined : readCount(lines);
+        if (!follow) return showLogs(session, service, count, since);
+        if (since !== undefined) {
+          throw new LamplighterError('invalid-input', 'follow logs: --since and -f do not go together', {
+            hint: 'Use -n N to start with the last N lines.',
+          });
+        }
+        const { followLogs } = await import('./follow-logs.ts');
+        return followLogs(session, service, count);
+      }),
+    );
+  addExamples(command, 'lamp logs web -n 200 --since 10m', 'lamp logs web -f');
+}
+
+function readCount(word: string): number {
+  const parsed = LinesOption.safeParse(word);
+  if (parsed.success) return parsed.data;
+  throw new LamplighterError('invalid-input', `read --lines ${word}: not a whole number`);
+}
+
+async function showLogs(
+  session: Session,
+  service: string,
+  lines: number | undefined,
+  since: string | undefined,
+): Promise<number> {
+  const { io, isJson, paint } = session;
+  const params = checkParameters(serviceLogs, {
+    service,
+    ...(lines === undefined ? {} : { lines }),
+    ...(since === undefined ? {} : { since: readSince(since, io.nowMs()) }),
+  });
+  const client = session.client();
+  const order = { operation: serviceLogs.name, params, dryRun: false };
+  const id = await requestCommand(client, order, io.interrupted);
+  const detail = await waitForCommand(client, id, quietProgress(io), {
+    signal: io.interrupted,
+    nowMs: io.nowMs,
+  });
+  if (!detail) return EXIT.interrupted;
+  const { command } = detail;
+  const result = command.state === 'succeeded' ? serviceLogs.result.safeParse(command.result) : undefined;
+  if (isJson) io.out(toJsonText(detail));
+  else if (!result?.success) io.err(renderOutcome(command, viewContext(session)));
+  else {
+    io.out(result.data.lines.map((line) => renderLogLine(line, paint)).join(''));
+    if (result.data.lines.length === 0) io.err('no lines\n');
+    if (result.data.truncated) io.err('older lines were left out: they did not fit in one answer\n');
+  }
+  return result?.success ? EXIT.done : exitCodeOfCommand(command);
+}

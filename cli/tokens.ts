@@ -1,0 +1,43 @@
+// `lamp tokens`: see them, end one. They are made with the database's owner's login alone (`npm run admin`): a stolen token
+// must not be able to make its successor.
+import type { Command } from 'commander';
+import { ROUTES } from '#shared/api/routes.ts';
+import type { TokenView } from '#shared/api/views.ts';
+import { EXIT } from './exit.ts';
+import { escapeForTerminal } from './output/escape.ts';
+import { toJsonText } from './output/json.ts';
+import { addExamples, type Bind, type Session } from './verb.ts';
+import { printList } from './view.ts';
+import { renderTokens } from './views/tokens.ts';
+
+export function define(command: Command, bind: Bind): void {
+  command
+    .description(
+      'List the tokens that are in force, with their roles, ends, limits and last use. Requires the role admin.\n\nTokens are made with `npm run admin -- create-token NAME ROLE`.',
+    )
+    .option('--all', 'those that were revoked or have expired, too')
+    .action(bind(list));
+  command
+    .command('revoke')
+    .description('End a token at once and for good')
+    .argument('<name>', 'its name, as `lamp tokens` lists it')
+    .action(bind(revoke));
+  addExamples(command, 'lamp tokens', 'lamp tokens revoke laptop');
+}
+
+async function list(session: Session, { all }: { all?: boolean }): Promise<number> {
+  const tokens = await session.client().call(ROUTES.listTokens, {});
+  const now = session.io.nowMs();
+  const isInForce = ({ revokedAt, expiresAt }: TokenView): boolean =>
+    revokedAt === null && Date.parse(expiresAt) > now;
+  const shown = all ? tokens : tokens.filter(isInForce);
+  return printList(session, shown, renderTokens, all ? 'No token so far.' : 'No token is in force.');
+}
+
+async function revoke(session: Session, name: string): Promise<number> {
+  await session.client().call(ROUTES.revokeToken, { params: { name } });
+  session.io.out(
+    session.isJson ? toJsonText({ name, revoked: true }) : `token ${escapeForTerminal(name)} is revoked\n`,
+  );
+  return EXIT.done;
+}

@@ -1,0 +1,111 @@
+// Every verb of lamp, in the order of its help. A verb that is short for an operation needs its name here and nothing
+// else: arguments, options and help come from the catalogue. Operations without a verb are reached with `lamp run`.
+import type { VerbEntry } from './verb.ts';
+
+function shortFor(verb: string, operation: string, usage: string, example: string): VerbEntry {
+  return {
+    verb,
+    usage,
+    operation,
+    load: async () => (await import('./operation/operation-verb.ts')).operationVerb(operation, example),
+  };
+}
+
+export const VERBS: readonly VerbEntry[] = [
+  {
+    verb: 'status',
+    usage: '',
+    summary: 'Show hosts, services, checks, alerts and backups',
+    load: () => import('./status.ts'),
+  },
+  shortFor('start', 'service.start', 'SERVICE', 'lamp start web'),
+  shortFor('stop', 'service.stop', 'SERVICE', 'lamp stop web'),
+  shortFor('restart', 'service.restart', 'SERVICE', 'lamp restart web'),
+  shortFor('reload', 'service.reload', 'SERVICE', 'lamp reload web'),
+  { verb: 'logs', usage: 'SERVICE [-f]', operation: 'service.logs', load: () => import('./service/logs.ts') },
+  {
+    verb: 'check',
+    usage: '[--now]',
+    summary: 'Show the checks as last seen, or run them now',
+    load: () => import('./checks.ts'),
+  },
+  {
+    verb: 'alerts',
+    usage: '[--all]',
+    summary: 'List firing alerts and who was told',
+    load: () => import('./alerts.ts'),
+  },
+  {
+    verb: 'incidents',
+    usage: '[ID]',
+    summary: "List open incidents, or show one's timeline",
+    load: () => import('./incidents.ts'),
+  },
+  {
+    verb: 'ack',
+    usage: 'INCIDENT',
+    summary: 'Say that you look after an incident',
+    load: () => import('./verbs/ack.ts'),
+  },
+  {
+    verb: 'commands',
+    usage: '[ID]',
+    summary: 'List the last commands, or show or wait for one',
+    load: () => import('./command/commands.ts'),
+  },
+  shortFor('backup', 'backup.run', '', 'lamp backup'),
+  {
+    verb: 'backups',
+    usage: '',
+    summary: 'List backups and whether each is proven',
+    load: () => import('./backup/backups.ts'),
+  },
+  {
+    verb: 'verify',
+    usage: '[ID|latest]',
+    summary: 'Prove a backup from what is in the bucket',
+    load: () => import('./backup/verify.ts'),
+  },
+  {
+    verb: 'restore',
+    usage: '[ID|latest]',
+    operation: 'restore.run',
+    load: () => import('./backup/restore.ts'),
+  },
+  {
+    verb: 'kept',
+    usage: '[forget DATABASE]',
+    operation: 'restore.kept',
+    load: () => import('./backup/kept.ts'),
+  },
+  {
+    verb: 'runbook',
+    usage: 'ACTION',
+    summary: 'Check, apply or print the runbook: validate, apply, show',
+    load: () => import('./runbook.ts'),
+  },
+  {
+    verb: 'audit',
+    usage: '',
+    summary: 'Show who did what, and what was denied',
+    load: () => import('./audit.ts'),
+  },
+  {
+    verb: 'tokens',
+    usage: '[revoke NAME]',
+    summary: 'List tokens and their last use, or end one',
+    load: () => import('./tokens.ts'),
+  },
+  {
+    verb: 'operations',
+    usage: '',
+    summary: 'List every operation with its parameters',
+    load: () => import('./operation/operations.ts'),
+  },
+  {
+    verb: 'run',
+    usage: 'OPERATION …',
+    summary: 'Run any operation',
+    load: () => import('./operation/run.ts'),
+  },
+];

@@ -1,0 +1,22 @@
+// The way of every verb that lists something: print it as a table or as JSON.
+import { EXIT } from './exit.ts';
+import { toJsonText } from './output/json.ts';
+import type { Session } from './verb.ts';
+import type { ViewContext } from './views/context.ts';
+
+/** What a view needs, of this session and this moment. */
+export function viewContext({ io, paint }: Session): ViewContext {
+  return { paint, width: io.columns(), nowMs: io.nowMs() };
+}
+
+/** Prints a list, or `emptyText` when there is nothing in it. */
+export function printList<T>(
+  session: Session,
+  items: T[],
+  render: (items: T[], context: ViewContext) => string,
+  emptyText: string,
+): number {
+  if (session.isJson) session.io.out(toJsonText(items));
+  else session.io.out(items.length > 0 ? render(items, viewContext(session)) : `${emptyText}\n`);
+  return EXIT.done;
+}
