@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { ROUTES } from '#shared/api/routes.ts';
+import type { AlertView } from '#shared/api/views.ts';
+import { formatAge } from './output/quantity.ts';
+import { type Cell, renderTable } from './output/table.ts';
 import { addExamples, type Bind } from './verb.ts';
-import { printList } from './view.ts';
-import { renderAlerts } from './views/alerts.ts';
+import { printList, type ViewContext } from './view.ts';
 
 export function define(command: Command, bind: Bind): void {
   command.option('--all', 'resolved ones too').action(
@@ -13,4 +15,62 @@ export function define(command: Command, bind: Bind): void {
     }),
   );
   addExamples(command, 'lamp alerts --all');
+}
+
+const COLUMNS = [
+  { title: 'ALERT' },
+  { title: 'SEV' },
+  { title: 'LEVEL', dispensable: 1 },
+  { title: 'FIRED', dispensable: 3 },
+  { title: 'ABOUT' },
+  { title: 'SUMMARY', flexible: true, least: 32 },
+  { title: 'TOLD', flexible: true, least: 16, dispensable: 2 },
+];
+
+type Delivery = AlertView['deliveries'][number];
+
+const WORDS: Record<Delivery['state'], string> = {
+  pending: 'pending',
+  sent: 'sent',
+  delivered: 'ok',
+  failed: 'failed',
+};
+/** The state that most needs a reader comes first. */
+const URGENCY: readonly Delivery['state'][] = ['failed', 'pending', 'sent', 'delivered'];
+
+/** Who was told of the alert's latest event, by channel: `on-call ok, ops 1 of 3 failed, host-log sent`. */
+function deliveriesOf({ state, deliveries }: AlertView): string {
+  const latest = deliveries.filter(({ event }) =>
+    state === 'firing' ? event !== 'resolved' : event === state,
+  );
+  const channels = [...new Set(latest.map(({ channel }) => channel))];
+  return channels
+    .map((name) =>
+      channelText(
+        name,
+        latest.filter(({ channel }) => channel === name),
+      ),
+    )
+    .join(', ');
+}
+
+function channelText(channel: string, deliveries: readonly Delivery[]): string {
+  const worst = URGENCY.find((candidate) => deliveries.some(({ state }) => state === candidate)) ?? 'pending';
+  const count = deliveries.filter(({ state }) => state === worst).length;
+  const share = count === deliveries.length ? '' : `${count} of ${deliveries.length} `;
+  return `${channel} ${share}${WORDS[worst]}`;
+}
+
+/** Alerts, the newest as the API gives them. */
+export function renderAlerts(alerts: AlertView[], { paint, width, nowMs }: ViewContext): string {
+  const rows = alerts.map((alert): (string | Cell)[] => [
+    { text: alert.state, paint: alert.state === 'firing' ? paint.red : paint.green },
+    alert.severity,
+    alert.level,
+    formatAge(alert.firedAt, nowMs),
+    alert.service ?? alert.check ?? alert.host,
+    alert.summary,
+    deliveriesOf(alert),
+  ]);
+  return renderTable(COLUMNS, rows, width, paint.dim);
 }

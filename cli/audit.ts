@@ -6,8 +6,7 @@ import { formatClock } from './output/quantity.ts';
 import { shortId } from './output/short-id.ts';
 import { renderTable } from './output/table.ts';
 import { addExamples, type Bind } from './verb.ts';
-import { printList } from './view.ts';
-import type { ViewContext } from './views/context.ts';
+import { printList, type ViewContext } from './view.ts';
 
 const COLUMNS = [
   { title: 'SEQ', align: 'right' as const, dispensable: 1 },

@@ -5,7 +5,7 @@ import { joinFitting } from './output/line.ts';
 import { formatAge, formatBytes, formatSpan } from './output/quantity.ts';
 import { type Cell, renderTable } from './output/table.ts';
 import { UNIT_COLUMNS, unitState } from './service/services.ts';
-import type { ViewContext } from './views/context.ts';
+import type { ViewContext } from './view.ts';
 
 const DISK_COLUMNS = [
   { title: 'DISK', flexible: true },

@@ -2,8 +2,13 @@
 import type { Command } from 'commander';
 import { ROUTES } from '#shared/api/routes.ts';
 import type { BackupView, HostView, StatusView } from '#shared/api/views.ts';
+import { renderAlerts } from './alerts.ts';
+import { proofOf } from './backup/backups.ts';
+import { renderChecks } from './checks.ts';
+import { renderCommands } from './command/commands.ts';
 import { EXIT } from './exit.ts';
 import { usedShare } from './host.ts';
+import { renderIncidents } from './incidents.ts';
 import { escapeForTerminal } from './output/escape.ts';
 import { toJsonText } from './output/json.ts';
 import { joinFitting } from './output/line.ts';
@@ -11,12 +16,7 @@ import { formatAge, formatBytes, formatClock, formatCount, formatSpan } from './
 import { shortId } from './output/short-id.ts';
 import { renderServices } from './service/services.ts';
 import { addExamples, type Bind } from './verb.ts';
-import { renderAlerts } from './views/alerts.ts';
-import { proofOf } from './views/backups.ts';
-import { renderChecks } from './views/checks.ts';
-import { renderCommands } from './views/commands.ts';
-import type { ViewContext } from './views/context.ts';
-import { renderIncidents } from './views/incidents.ts';
+import type { ViewContext } from './view.ts';
 
 export function define(command: Command, bind: Bind): void {
   command.action(

@@ -45,7 +45,7 @@ export const VERBS: readonly VerbEntry[] = [
     verb: 'ack',
     usage: 'INCIDENT',
     summary: 'Say that you look after an incident',
-    load: () => import('./verbs/ack.ts'),
+    load: async () => ({ define: (await import('./incidents.ts')).defineAck }),
   },
   {
     verb: 'commands',

@@ -1,8 +1,8 @@
-// The way of every verb that lists something: print it as a table or as JSON.
+// What every view gets, and how a verb prints a list: as a table or as JSON.
 import { EXIT } from './exit.ts';
 import { toJsonText } from './output/json.ts';
+import type { Palette } from './output/style.ts';
 import type { Session } from './verb.ts';
-import type { ViewContext } from './views/context.ts';
 
 /** What a view needs, of this session and this moment. */
 export function viewContext({ io, paint }: Session): ViewContext {
@@ -19,4 +19,11 @@ export function printList<T>(
   if (session.isJson) session.io.out(toJsonText(items));
   else session.io.out(items.length > 0 ? render(items, viewContext(session)) : `${emptyText}\n`);
   return EXIT.done;
+}
+
+/** What a view needs besides its data. */
+export interface ViewContext {
+  paint: Palette;
+  width: number;
+  nowMs: number;
 }

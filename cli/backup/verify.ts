@@ -8,7 +8,7 @@ import { EXIT } from '../exit.ts';
 import { toJsonText } from '../output/json.ts';
 import { addExamples, type Bind, type Session } from '../verb.ts';
 import { viewContext } from '../view.ts';
-import { renderBackups } from '../views/backups.ts';
+import { renderBackups } from './backups.ts';
 import { findBackup, MOST_BACKUPS } from './find-backup.ts';
 
 const POLL_MS = 1000;

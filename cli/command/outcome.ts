@@ -5,8 +5,7 @@ import { renderResult } from '../operation/results.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { formatElapsed } from '../output/quantity.ts';
 import { shortId } from '../output/short-id.ts';
-import type { ViewContext } from '../views/context.ts';
-import { orderParams } from '../views/params.ts';
+import type { ViewContext } from '../view.ts';
 
 /** The closing lines of a command that was waited for. */
 export function renderOutcome(command: CommandView, context: ViewContext): string {
@@ -44,4 +43,15 @@ export function describeCommand(command: Pick<CommandView, 'operation' | 'params
 /** True when nothing will change any more, or nobody works on it. */
 export function hasEnded(command: CommandView): boolean {
   return isSettled(command.state);
+}
+
+// The order in which a command's parameters are shown: the store keeps none.
+
+/** Parameters that name what a command is about. */
+const SUBJECTS = new Set(['service', 'backup', 'host']);
+
+/** What the command is about first. */
+export function orderParams(params: Record<string, unknown>): [string, unknown][] {
+  const isDetail = ([key]: [string, unknown]): number => Number(!SUBJECTS.has(key));
+  return Object.entries(params).toSorted((a, b) => isDetail(a) - isDetail(b));
 }

@@ -4,8 +4,7 @@ import { ROUTES } from '#shared/api/routes.ts';
 import type { OperationView } from '#shared/api/views.ts';
 import { renderTable } from '../output/table.ts';
 import { addExamples, type Bind } from '../verb.ts';
-import { printList } from '../view.ts';
-import type { ViewContext } from '../views/context.ts';
+import { printList, type ViewContext } from '../view.ts';
 import { parametersOfSchema } from './parameters.ts';
 
 const COLUMNS = [

@@ -1,12 +1,13 @@
 // Which view shows the result of which operation.
+import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { backupListView, backupRunView, keptView, restoreView } from '../backup/results.ts';
 import { vitalsView } from '../host.ts';
+import { escapeForTerminal } from '../output/escape.ts';
+import { displayWidth, wrapText } from '../output/width.ts';
 import { logsView, statusView, unitView } from '../service/results.ts';
-import type { ViewContext } from '../views/context.ts';
-import { inSchemaOrder, renderFields } from './fields.ts';
-import { planView } from './plan.ts';
-import type { ResultView } from './result-view.ts';
+import type { ViewContext } from '../view.ts';
+import { inSchemaOrder, type ResultView, renderFields, viewOf } from './result-view.ts';
 
 const VIEWS: ReadonlyMap<string, ResultView> = new Map([
   ['service.status', statusView],
@@ -33,3 +34,25 @@ export function renderResult(command: CommandView, context: ViewContext): string
     renderFields(inSchemaOrder(command.operation, command.result))
   );
 }
+
+// What a dry run says: the steps in their order, numbered.
+
+const Plan = z.object({ plan: z.array(z.object({ step: z.string(), does: z.string() })) });
+const INDENT = 2;
+
+/** The plan of any operation. */
+export const planView = viewOf(Plan, ['plan'], ({ plan }, _command, { paint, width }) => {
+  if (plan.length === 0) return '  nothing to do\n';
+  const numberWidth = String(plan.length).length;
+  const nameWidth = Math.max(...plan.map(({ step }) => displayWidth(escapeForTerminal(step))));
+  const hanging = INDENT + numberWidth + 2 + nameWidth + 2;
+  const lines = plan.map(({ step, does }, i) => {
+    const name = escapeForTerminal(step);
+    const padding = ' '.repeat(nameWidth - displayWidth(name));
+    const [first = '', ...rest] = wrapText(escapeForTerminal(does), width - hanging);
+    const number = String(i + 1).padStart(INDENT + numberWidth);
+    const more = rest.map((line) => `${' '.repeat(hanging)}${line}\n`).join('');
+    return `${number}. ${paint.bold(name)}${padding}  ${first}\n${more}`;
+  });
+  return `it would take ${plan.length === 1 ? 'one step' : `${plan.length} steps`}:\n${lines.join('')}`;
+});

@@ -1,4 +1,5 @@
 // `lamp logs`: the journal's newest lines, or with -f the lines as they come.
+
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
@@ -14,7 +15,6 @@ import { renderLogLine } from '../output/log-line.ts';
 import { quietProgress } from '../output/progress.ts';
 import { addExamples, type Bind, type Session } from '../verb.ts';
 import { viewContext } from '../view.ts';
-import { readSince } from './since.ts';
 
 interface LogsOptions {
   lines?: string;
@@ -86,4 +86,24 @@ async function showLogs(
     if (result.data.truncated) io.err('older lines were left out: they did not fit in one answer\n');
   }
   return result?.success ? EXIT.done : exitCodeOfCommand(command);
+}
+
+// `--since`: a span back from now (`10m`) or a point in time.
+
+const UNIT_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** RFC 3339 in UTC. Throws `invalid-input` on anything that is neither a span nor a time with a zone. */
+export function readSince(word: string, nowMs: number): string {
+  const span = /^(\d{1,6})\s*(s|m|h|d)$/.exec(word);
+  if (span) {
+    const unitMs = UNIT_MS[span[2] ?? ''] ?? 0;
+    return new Date(nowMs - Number(span[1]) * unitMs).toISOString();
+  }
+  const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(word)
+    ? Date.parse(word)
+    : Number.NaN;
+  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  throw new LamplighterError('invalid-input', `read --since ${word}: neither a span nor a time`, {
+    hint: 'For example 10m, 2h, or 2026-11-23T08:00:00Z.',
+  });
 }

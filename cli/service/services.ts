@@ -2,7 +2,7 @@ import type { ServiceView } from '#shared/api/views.ts';
 import { formatAge } from '../output/quantity.ts';
 import type { Palette } from '../output/style.ts';
 import { type Cell, renderTable } from '../output/table.ts';
-import type { ViewContext } from '../views/context.ts';
+import type { ViewContext } from '../view.ts';
 
 const COLUMNS = [
   { title: 'SERVICE' },

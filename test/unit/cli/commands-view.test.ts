@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { renderCommands } from '#cli/command/commands.ts';
 import { palette } from '#cli/output/style.ts';
-import { renderCommands } from '#cli/views/commands.ts';
 import { command } from '#test/integration/cli/samples.ts';
 
 test('a secret that was taken out, and an address, are not what it is about', () => {

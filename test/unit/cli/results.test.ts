@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { renderResult } from '#cli/operation/results.ts';
 import { palette } from '#cli/output/style.ts';
 import { displayWidth } from '#cli/output/width.ts';
-import type { ViewContext } from '#cli/views/context.ts';
+import type { ViewContext } from '#cli/view.ts';
 import type { CommandView } from '#shared/api/views.ts';
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import { command, NOW, UNIT } from '#test/integration/cli/samples.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readSince } from '#cli/service/since.ts';
+import { readSince } from '#cli/service/logs.ts';
 import { lamp } from '#test/integration/cli/scripted-api.ts';
 
 let folder: string;
