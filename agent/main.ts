@@ -99,7 +99,7 @@ async function main(configFile: string): Promise<void> {
   });
   const dispatcher = createDispatcher({
     // The control plane learns at once how the host is after a command, not half a minute later.
-    onSettled: heart.wake,
+    onEnd: heart.wake,
     host,
     journal,
     reports,

@@ -22,7 +22,15 @@ export interface DispatchOptions extends FollowOptions {
   socketPath: string;
   onTrouble(text: string): void;
   /** Called when a command has ended: the host may look different now. */
-  onSettled(): void;
+  onEnd(): void;
+}
+
+/** A command on its way to its end. */
+interface Task {
+  envelope: CommandEnvelope;
+  signed: SignedBytes;
+  /** The last step entry that was reported. */
+  seen: number;
 }
 
 /** With the one gate for all reads of the host. */
@@ -46,36 +54,32 @@ export interface Dispatcher {
 export function createDispatcher(options: DispatchOptions): Dispatcher {
   const running = new Map<string, Promise<void>>();
   const carryOptions: CarryOptions = { ...options, gate: createReadGate(READ_LIMITS) };
-  const track = (envelope: CommandEnvelope, signed: SignedBytes, seen: number): void => {
-    const work = carryUntilSettled(envelope, signed, seen, carryOptions);
-    running.set(envelope.id, work);
+  const track = (task: Task): void => {
+    const { id } = task.envelope;
+    const work = carryToEnd(task, carryOptions);
+    running.set(id, work);
     void work.finally(() => {
-      running.delete(envelope.id);
-      options.onSettled();
+      running.delete(id);
+      options.onEnd();
     });
   };
   return {
-    begin: (envelope, signed) => track(envelope, signed, 0),
+    begin: (envelope, signed) => track({ envelope, signed, seen: 0 }),
     resume: ({ signed, stepSeq }) => {
       const envelope = CommandEnvelope.parse(JSON.parse(Buffer.from(signed.payload).toString('utf8')));
-      track(envelope, signed, stepSeq);
+      track({ envelope, signed, seen: stepSeq });
     },
     running: () => [...running.keys()],
   };
 }
 
 /** After any failure a command that stands in the journal is carried on with; nothing runs twice by that. */
-async function carryUntilSettled(
-  envelope: CommandEnvelope,
-  signed: SignedBytes,
-  seen: number,
-  options: CarryOptions,
-): Promise<void> {
+async function carryToEnd(task: Task, options: CarryOptions): Promise<void> {
   while (!options.signal.aborted) {
     try {
-      return await carry(envelope, signed, seen, options);
+      return await carry(task, options);
     } catch (error) {
-      options.onTrouble(`command ${envelope.id}: ${messageOf(error)}`);
+      options.onTrouble(`command ${task.envelope.id}: ${messageOf(error)}`);
       await pause(RETRY_MS, options.signal);
     }
   }
@@ -93,25 +97,18 @@ async function finish(envelope: CommandEnvelope, ending: Finish, options: Dispat
   onQueued();
 }
 
-async function carry(
-  envelope: CommandEnvelope,
-  signed: SignedBytes,
-  seen: number,
-  options: CarryOptions,
-): Promise<void> {
+async function carry(task: Task, options: CarryOptions): Promise<void> {
+  const { envelope, seen } = task;
   // The runner has the command already: its run counts, whatever the policy says now.
   if (existsSync(runDir(options.runsDir, envelope.id))) return await followRun(envelope.id, seen, options);
-  const ending = await decide(envelope, signed, options);
+  const ending = await decide(task, options);
   if (ending) await finish(envelope, ending, options);
   else await followRun(envelope.id, seen, options);
 }
 
 /** The command's end when it is reached here; undefined when the runner has it. */
-async function decide(
-  envelope: CommandEnvelope,
-  signed: SignedBytes,
-  options: CarryOptions,
-): Promise<Finish | undefined> {
+async function decide(task: Task, options: CarryOptions): Promise<Finish | undefined> {
+  const { envelope, signed } = task;
   let policy: ReturnType<typeof loadPolicy>['policy'];
   try {
     ({ policy } = loadPolicy(options.policyFile, options.host));
@@ -120,7 +117,7 @@ async function decide(
   }
   const judgement = judgeCommand(envelope, policy);
   if (!judgement.allowed) return { state: 'rejected', ...judgement.refusal };
-  if (judgement.operation.risk !== 'read') return await handToRunner(envelope, signed, options);
+  if (judgement.operation.risk !== 'read') return await handToRunner(task, options);
   const read = findRead(envelope.operation);
   if (!read)
     return {
@@ -134,11 +131,7 @@ async function decide(
   return await carryRead(read, kind, spec, { policy, envelope, signed }, options);
 }
 
-async function handToRunner(
-  envelope: CommandEnvelope,
-  signed: SignedBytes,
-  options: CarryOptions,
-): Promise<Finish | undefined> {
+async function handToRunner({ envelope, signed }: Task, options: CarryOptions): Promise<Finish | undefined> {
   for (;;) {
     try {
       const answer = await askRunner(options.socketPath, signed);
@@ -147,7 +140,8 @@ async function handToRunner(
       return {
         state: 'rejected',
         code: 'internal',
-        message: `the runner refused it (${answer.reason}): ${answer.detail}`,
+        message: `the runner refused the command (${answer.reason}): ${answer.detail}`,
+        hint: "On the host: journalctl -u 'lamplighter-run@*'",
       };
     } catch (error) {
       options.onTrouble(messageOf(error));

@@ -116,7 +116,7 @@ export async function openWorld(address: string): Promise<World> {
       clock,
       onQueued,
       onTrouble,
-      onSettled: () => undefined,
+      onEnd: () => undefined,
       runsDir: paths.runs,
       policyFile: paths.policy,
       socketPath: paths.socket,
