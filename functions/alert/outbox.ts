@@ -4,13 +4,9 @@ import * as z from 'zod';
 import type { WireMessage } from '#shared/signing/message.ts';
 import { ALERTS_TOPIC } from '#shared/topology.ts';
 import type { Deps } from '../deps.ts';
+import { type Publishing, publishDue, publishRows } from '../publish.ts';
 import type { Queryable } from '../store/database.ts';
-import {
-  type AlertEvent,
-  claimOverdueDeliveries,
-  insertDelivery,
-  postponePublishing,
-} from '../store/deliveries.ts';
+import { type AlertEvent, DELIVERY_OUTBOX, insertDelivery } from '../store/deliveries.ts';
 import type { Target } from './target.ts';
 
 /** The message of one delivery. */
@@ -18,14 +14,11 @@ export const DeliveryMessage = z.lazy(() => z.object({ deliveryId: z.uuid() }));
 
 /** The instance that stores a delivery publishes it at once; after this time a tick takes over. */
 const FIRST_PUBLISH_GRACE_MS = 15_000;
-/** When a tick that took a delivery is killed, the next tick takes the delivery after this time. */
-const CLAIM_MS = 30_000;
 /**
  * Pub/Sub itself retries a message that it took, gives the message up after a while (dead letter), or loses it with its
  * subscription. A delivery that is still pending then gets a new message.
  */
 const REPUBLISH_AFTER_MS = 15 * 60_000;
-const BATCH = 50;
 
 const EVENT_TYPE = 'dev.lamplighter.delivery.v1';
 
@@ -61,26 +54,27 @@ function toMessage(deliveryId: string, now: Date): WireMessage {
   };
 }
 
-/** Publishes these deliveries; returns how many Pub/Sub did not take. They stay due for the next tick. */
-export async function publishDeliveries(deps: OutboxDeps, ids: readonly string[]): Promise<number> {
-  const outcomes = await Promise.allSettled(
-    ids.map(async (id) => {
-      const now = deps.clock();
-      await deps.publisher.publish(ALERTS_TOPIC, toMessage(id, now));
-      await postponePublishing(deps.db, id, new Date(now.getTime() + REPUBLISH_AFTER_MS));
-    }),
-  );
-  return outcomes.filter(({ status }) => status === 'rejected').length;
+function publishing(deps: OutboxDeps): Publishing<{ id: string }> {
+  return {
+    outbox: DELIVERY_OUTBOX,
+    publish: async ({ id }) => {
+      await deps.publisher.publish(ALERTS_TOPIC, toMessage(id, deps.clock()));
+    },
+    againAfterMs: REPUBLISH_AFTER_MS,
+  };
 }
 
-/** Publishes what has been pending for too long; called with every tick. Returns how many were published, and how many failed. */
+/** Publishes these deliveries. Those that Pub/Sub did not take stay due for the next tick. */
+export async function publishDeliveries(deps: OutboxDeps, ids: readonly string[]): Promise<void> {
+  await publishRows(
+    deps,
+    publishing(deps),
+    ids.map((id) => ({ id })),
+  );
+}
+
+/** Publishes what is pending for too long; called with every tick. Returns how many were published and how many not. */
 export async function publishOverdue(deps: OutboxDeps): Promise<{ published: number; failed: number }> {
-  const now = deps.clock();
-  const ids = await claimOverdueDeliveries(deps.db, {
-    now,
-    nextPublishAt: new Date(now.getTime() + CLAIM_MS),
-    limit: BATCH,
-  });
-  const failed = await publishDeliveries(deps, ids);
-  return { published: ids.length - failed, failed };
+  const { due, failures } = await publishDue(deps, publishing(deps));
+  return { published: due - failures.length, failed: failures.length };
 }

@@ -4,7 +4,7 @@ import { HostName } from '#shared/names.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import type { Deps } from '../deps.ts';
 import { findBackup, insertBackup } from '../store/backups.ts';
-import { orderVerification } from './request.ts';
+import { orderAgainAt, orderVerification } from './request.ts';
 
 /**
  * Records a finished `backup.run`; the same report twice does no harm. Throws `unavailable` when its verification could not
@@ -29,6 +29,7 @@ export async function recordBackup(
     bytes,
     tables,
     rows,
+    nextPublishAt: orderAgainAt(deps.clock()),
   });
   const known = await findBackup(deps.db, { host: host.data, id: backupId });
   if (known?.verificationState === 'due') await orderVerification(deps, { host: host.data, backupId });

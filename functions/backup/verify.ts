@@ -13,7 +13,7 @@ import { findRunbook } from '../store/runbooks.ts';
 import { checkPart } from './check-part.ts';
 import { withLease } from './lease.ts';
 import { type ManifestFinding, readManifest } from './read-manifest.ts';
-import type { VerificationOrder } from './request.ts';
+import { orderAgainAt, type VerificationOrder } from './request.ts';
 import type { Proof } from './state.ts';
 import { alertCorruptBackup } from './watch.ts';
 
@@ -33,7 +33,7 @@ const MAX_AUDITED_FAULTS = 20;
  */
 export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): Promise<string> {
   const finding = await readManifest(deps.db, deps.bucket, order);
-  if (finding.found) await insertBackup(deps.db, fromManifest(finding.manifest));
+  if (finding.found) await insertBackup(deps.db, fromManifest(finding.manifest, deps.clock()));
   const key = { host: order.host, id: order.backupId };
   const known = await findBackup(deps.db, key);
   if (!known) return await refuseUnknown(deps, order, finding.found ? [] : finding.faults);
@@ -48,7 +48,7 @@ export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): 
   });
 }
 
-function fromManifest(manifest: BackupManifest): NewBackup {
+function fromManifest(manifest: BackupManifest, now: Date): NewBackup {
   return {
     host: manifest.host,
     id: manifest.backupId,
@@ -59,6 +59,7 @@ function fromManifest(manifest: BackupManifest): NewBackup {
     bytes: manifest.parts.reduce((sum, { bytes }) => sum + bytes, 0),
     tables: manifest.tables.length,
     rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
+    nextPublishAt: orderAgainAt(now),
   };
 }
 

@@ -10,11 +10,12 @@ import { mayAsk, type OperationDefinition } from '#shared/operations/definition.
 import { isRoleAtLeast, roleNeededFor } from '#shared/role.ts';
 import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
+import { publishDue } from '../publish.ts';
 import { appendAudit } from '../store/audit.ts';
 import {
+  COMMAND_OUTBOX,
   findByIdempotencyKey,
   insertCommand,
-  listCommandsIn,
   type NewCommand,
   shownParams,
 } from '../store/commands.ts';
@@ -42,6 +43,8 @@ export interface CommandOrder {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/** Whoever requests a command has it signed; after this a tick does. */
+const SIGN_GRACE_MS = 5000;
 
 /** How long a command may wait to start. */
 function lifetimeMs({ startWithinMs, risk }: OperationDefinition, actor: Actor): number {
@@ -112,37 +115,36 @@ export async function requestCommand(
     requestedAt,
     expiresAt: new Date(requestedAt.getTime() + lifetimeMs(definition, order.actor)),
     timeoutMs: definition.timeoutMs,
+    nextPublishAt: new Date(requestedAt.getTime() + SIGN_GRACE_MS),
     orderDigest: orderDigest({ operation: definition.name, params, dryRun: order.dryRun }),
   };
   const { id, isNew, state } = await keep(deps, command, definition, order.alongside);
-  if (isNew || state === 'requested') await askToSign(deps, id);
+  if (isNew || state === 'requested') await askToSign(deps, id).catch(() => undefined);
   return { id, host };
 }
 
-/** A failure is not the caller's: the command is stored, and the watch's tick asks `sign` again. */
-async function askToSign(deps: Pick<RequestDeps, 'log' | 'signCommand'>, id: string): Promise<boolean> {
+/** A failure is not the caller's: the command stays, and a tick of the watch asks again. */
+async function askToSign(deps: Pick<RequestDeps, 'log' | 'signCommand'>, id: string): Promise<void> {
   try {
     await deps.signCommand(id);
-    return true;
   } catch (error) {
     deps.log.error('command could not be signed yet', error, { commandId: id });
-    return false;
+    throw error;
   }
 }
 
 /**
- * Asks `sign` again for the commands that it has not signed yet, until it fails once or the time is up; called with every
- * tick of the watch. Returns how many commands it was asked for.
+ * Asks `sign` again for the commands that are due, those of a host in the order in which they were asked for; called with
+ * every tick of the watch. Returns how many were due.
  */
-export async function resendRequestedCommands(deps: RequestDeps, withinMs: number): Promise<number> {
-  const ids = await listCommandsIn(deps.db, ['requested']);
-  const giveUpAt = performance.now() + withinMs;
-  let asked = 0;
-  for (const id of ids) {
-    asked += 1;
-    if (!(await askToSign(deps, id)) || performance.now() > giveUpAt) break;
-  }
-  return asked;
+export async function resendRequestedCommands(deps: RequestDeps): Promise<number> {
+  const { due } = await publishDue(deps, {
+    outbox: COMMAND_OUTBOX,
+    publish: ({ id }) => askToSign(deps, id),
+    againAfterMs: SIGN_GRACE_MS,
+    laneOf: ({ host }) => host,
+  });
+  return due;
 }
 
 async function keep(

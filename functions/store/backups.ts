@@ -7,6 +7,7 @@ import { AT_LEAST, type Proof, VERIFICATION_MOVES, VERIFICATION_STATES } from '.
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
 import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
+import type { Outbox } from './outbox.ts';
 
 export const StoredBackup = z.lazy(() =>
   z.object({
@@ -41,6 +42,8 @@ export interface NewBackup {
   bytes: number;
   tables: number;
   rows: number;
+  /** When its verification is ordered again, should it not be proven by then. */
+  nextPublishAt: Date;
 }
 
 /** A backup's key. */
@@ -52,8 +55,9 @@ export interface BackupKey {
 /** Keeps a backup once, with its first round open; what was known of it stays. */
 export async function insertBackup(db: Queryable, backup: NewBackup): Promise<void> {
   await db.query(
-    `INSERT INTO backups (host, id, database, command_id, started_at, finished_at, bytes, tables, rows)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (host, id) DO NOTHING`,
+    `INSERT INTO backups (host, id, database, command_id, started_at, finished_at, bytes, tables, rows,
+       next_publish_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (host, id) DO NOTHING`,
     [
       backup.host,
       backup.id,
@@ -64,6 +68,7 @@ export async function insertBackup(db: Queryable, backup: NewBackup): Promise<vo
       backup.bytes,
       backup.tables,
       backup.rows,
+      backup.nextPublishAt,
     ],
   );
 }
@@ -137,33 +142,23 @@ export async function listDueBackups(db: Queryable): Promise<StoredBackup[]> {
 }
 
 /** Opens a round unless one is open. */
-export async function openRound(db: Queryable, { host, id }: BackupKey, now: Date): Promise<void> {
+export async function openRound(db: Queryable, { host, id }: BackupKey, nextPublishAt: Date): Promise<void> {
   const { from, to } = VERIFICATION_MOVES.ordered;
   await db.query(
-    `UPDATE backups SET round = round + 1, ordered_at = $3, verification_state = $5
+    `UPDATE backups SET round = round + 1, next_publish_at = $3, verification_state = $5
      WHERE host = $1 AND id = $2 AND verification_state = ANY ($4)`,
-    [host, id, now, from, to],
+    [host, id, nextPublishAt, from, to],
   );
 }
 
-/**
- * Takes those whose round is open, that nobody is at, and that nobody asked for since a time; each counts as asked for
- * now. A host's clock that is ahead of ours does not count.
- */
-export async function claimOverdueBackups(
-  db: Queryable,
-  { now, orderedBefore }: { now: Date; orderedBefore: Date },
-): Promise<StoredBackup[]> {
-  return await queryRows(
-    db,
-    StoredBackup,
-    `UPDATE backups SET ordered_at = $1
-     WHERE verification_state = $3 AND ${isFree('$1')}
-       AND (coalesce(ordered_at, finished_at) <= $2 OR coalesce(ordered_at, finished_at) > $1)
-     RETURNING ${COLUMNS}`,
-    [now, orderedBefore, VERIFICATION_MOVES.ordered.to],
-  );
-}
+/** The outbox of verifications: backups whose round is open. */
+export const VERIFICATION_OUTBOX: Outbox<BackupKey & Record<string, string>> = {
+  table: 'backups',
+  key: ['host', 'id'],
+  stateColumn: 'verification_state',
+  waiting: [VERIFICATION_MOVES.ordered.to],
+  isLeased: true,
+};
 
 /** Takes, or keeps, the right to verify a backup until a time; false while somebody else has it. */
 export async function holdLease(

@@ -8,6 +8,7 @@ import { CommandId } from '#shared/names.ts';
 import { addStateEvent } from './command-events.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { asStored, toJson } from './json.ts';
+import type { Outbox } from './outbox.ts';
 
 export interface NewCommand {
   id: CommandId;
@@ -22,6 +23,8 @@ export interface NewCommand {
   requestedAt: Date;
   expiresAt: Date;
   timeoutMs: number;
+  /** When `sign` is asked for it again, should it not be signed by then. */
+  nextPublishAt: Date;
 }
 
 const CommandRow = z.lazy(() =>
@@ -67,8 +70,8 @@ export const COMMAND_NOTIFICATION = 'command';
 export async function insertCommand(tx: Queryable, command: NewCommand): Promise<boolean> {
   const { rowCount } = await tx.query(
     `INSERT INTO commands (id, operation, host, params, dry_run, actor_kind, actor_name, actor_role,
-       idempotency_key, order_digest, incident, state, requested_at, expires_at, timeout_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'requested', $12, $13, $14)
+       idempotency_key, order_digest, incident, state, requested_at, expires_at, timeout_ms, next_publish_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'requested', $12, $13, $14, $15)
      ON CONFLICT (actor_kind, actor_name, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`,
     [
       command.id,
@@ -85,6 +88,7 @@ export async function insertCommand(tx: Queryable, command: NewCommand): Promise
       command.requestedAt,
       command.expiresAt,
       command.timeoutMs,
+      command.nextPublishAt,
     ],
   );
   if (rowCount === 0) return false;
@@ -141,6 +145,15 @@ export async function listCommands(db: Queryable, limit: number): Promise<Comman
     [limit],
   );
 }
+
+/** The outbox of commands that `sign` must still be asked for. */
+export const COMMAND_OUTBOX: Outbox<{ host: string; id: string }> = {
+  table: 'commands',
+  key: ['host', 'id'],
+  stateColumn: 'state',
+  waiting: ['requested'],
+  isLeased: false,
+};
 
 /** Ids of commands in one of the states, the oldest first. */
 export async function listCommandsIn(db: Queryable, states: readonly CommandState[]): Promise<CommandId[]> {

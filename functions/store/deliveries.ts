@@ -6,6 +6,7 @@ import { DeliveryState } from '#shared/states.ts';
 import { DELIVERY_MOVES } from '../alert/delivery-state.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
+import type { Outbox } from './outbox.ts';
 
 /** `undelivered`: the alert goes to another recipient, since the first one could not be reached. */
 export const AlertEvent = z.enum(['firing', 'resolved', 'undelivered']);
@@ -66,32 +67,14 @@ export async function insertDelivery(tx: Queryable, delivery: NewDelivery): Prom
   return rowCount === 1;
 }
 
-/** Sets when a delivery's message is published again, if the delivery is still pending then. */
-export async function postponePublishing(db: Queryable, id: string, nextPublishAt: Date): Promise<void> {
-  await db.query('UPDATE deliveries SET next_publish_at = $2 WHERE id = $1 AND state = ANY ($3)', [
-    id,
-    nextPublishAt,
-    DELIVERY_MOVES.attempted.from,
-  ]);
-}
-
-/** Takes pending deliveries whose message is overdue; each goes to one caller only. */
-export async function claimOverdueDeliveries(
-  db: Queryable,
-  terms: { now: Date; nextPublishAt: Date; limit: number },
-): Promise<string[]> {
-  const rows = await queryRows(
-    db,
-    z.object({ id: z.string() }),
-    `UPDATE deliveries SET next_publish_at = $2
-     WHERE id IN (
-       SELECT id FROM deliveries WHERE state = ANY ($4) AND next_publish_at <= $1
-       ORDER BY next_publish_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
-    [terms.now, terms.nextPublishAt, terms.limit, DELIVERY_MOVES.attempted.from],
-  );
-  return rows.map(({ id }) => id);
-}
+/** The outbox of deliveries: those whose message should have led to something by now. */
+export const DELIVERY_OUTBOX: Outbox<{ id: string }> = {
+  table: 'deliveries',
+  key: ['id'],
+  stateColumn: 'state',
+  waiting: DELIVERY_MOVES.attempted.from,
+  isLeased: true,
+};
 
 /** Takes a pending delivery for sending; undefined when it has ended, another holds it, or it does not exist. */
 export async function leaseDelivery(db: Queryable, id: string, lease: Lease): Promise<Delivery | undefined> {

@@ -8,7 +8,7 @@ import { publishOverdue } from '../alert/outbox.ts';
 import { retireAlerts } from '../alert/retire.ts';
 import { watchAnchors, watchTrailCheck } from '../audit/alert.ts';
 import { askForAnchor } from '../audit/ask.ts';
-import { orderOverdueVerifications } from '../backup/overdue.ts';
+import { orderOverdueVerifications } from '../backup/request.ts';
 import { type LatestProvenBackup, watchBackups } from '../backup/watch.ts';
 import { deleteOldResults } from '../check/retention.ts';
 import { type RunDeps, runDueChecks } from '../check/run.ts';
@@ -35,7 +35,6 @@ export interface TickReport {
 /** Ticks come every minute: a run of checks ends well before the next. */
 const CHECKS_BUDGET_MS = 45_000;
 const TICK_DEADLINE_MS = 50_000;
-const RESEND_BUDGET_MS = 20_000;
 /** Two ticks may fail before the watcher counts as having been away. */
 const MAX_GAP_MS = 180_000;
 
@@ -61,7 +60,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   await Promise.all([
     ...checks.map(run),
     // Beside the rest: a slow `sign` must keep neither the dead man's switch nor the schedule waiting.
-    run({ name: 'resent', run: () => resendRequestedCommands(deps, RESEND_BUDGET_MS) }),
+    run({ name: 'resent', run: () => resendRequestedCommands(deps) }),
     run({ name: 'anchored', run: () => askForAnchor(deps) }),
     inOrder([...deliveryParts(deps), ...(current ? recordParts(deps, current, watchingSince) : [])], run),
   ]);

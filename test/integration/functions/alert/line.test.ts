@@ -5,7 +5,8 @@ import { concludeEndedLines } from '#functions/alert/conclude-line.ts';
 import { handleReport } from '#functions/command/report-handler.ts';
 import { sweepCommands } from '#functions/command/sweep.ts';
 import { listAudit } from '#functions/store/audit.ts';
-import { claimOverdueDeliveries } from '#functions/store/deliveries.ts';
+import { DELIVERY_OUTBOX } from '#functions/store/deliveries.ts';
+import { claimDue } from '#functions/store/outbox.ts';
 import type { FinishedReport } from '#shared/command/report.ts';
 import { CommandId, HostName } from '#shared/names.ts';
 import { applyTestRunbook, DEMO_RUNBOOK, pushedReport } from '#test/fixtures/control-plane.ts';
@@ -67,8 +68,8 @@ async function tick(afterMs: number): Promise<void> {
   await sweepCommands(world.deps);
   await concludeEndedLines(world.deps);
   const now = world.deps.now;
-  const due = await claimOverdueDeliveries(world.deps.db, { now, nextPublishAt: now, limit: 10 });
-  for (const deliveryId of due) await world.push({ deliveryId });
+  const due = await claimDue(world.deps.db, DELIVERY_OUTBOX, { now, nextPublishAt: now, limit: 10 });
+  for (const { id: deliveryId } of due) await world.push({ deliveryId });
 }
 
 test('waits for the end of its command, and is delivered by it once', async () => {

@@ -26,6 +26,7 @@ async function endCommand(code: 'not-uploaded' | 'step-failed', result: unknown)
       requestedAt: deps.now,
       expiresAt: deps.now,
       timeoutMs: 1000,
+      nextPublishAt: deps.now,
     });
     const record = await findCommand(tx, id);
     await advanceCommand(tx, record!, { news: 'runner-end', end: 'failed', code, result, at: deps.now });

@@ -349,7 +349,7 @@ test('begins no part when its time is up, and comes back for it', async () => {
   let calls = 0;
   const slow = {
     ...world.deps,
-    clock: () => new Date(world.deps.now.getTime() + (calls++ > 3 ? 9 * 60_000 : 0)),
+    clock: () => new Date(world.deps.now.getTime() + (calls++ > 4 ? 9 * 60_000 : 0)),
   };
   const outcomes: string[] = [];
   for (let i = 0; i < 5 && outcomes.at(-1) !== 'verified'; i++) {

@@ -284,7 +284,7 @@ describe('sending again', () => {
     expect(await findCommand(database.db, id)).toMatchObject({ state: 'requested', isSigned: true });
     deps.advance(10_000);
     isDown = false;
-    await resendRequestedCommands(flaky, 10_000);
+    await resendRequestedCommands(flaky);
     expect(await findCommand(database.db, id)).toMatchObject({ state: 'sent' });
     const [sent] = deps.published.filter(({ message }) => message.attributes['ce-id'] === id);
     expect(JSON.parse(sent!.message.data.toString())).toMatchObject({ issuedAt: '2026-11-23T10:00:00.000Z' });

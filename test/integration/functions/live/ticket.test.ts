@@ -110,7 +110,7 @@ test('a command that is signed again, or twice at once, carries the same half', 
   deps.publisher.publish = publish;
   deps.advance(10_000);
   await Promise.all([sendCommand(deps, commandId), sendCommand(deps, commandId)]);
-  await resendRequestedCommands(deps, 1000);
+  await resendRequestedCommands(deps);
   const halves = [...lost, ...deps.published].map((one) => halfIn(one, deps));
   expect(halves.length).toBeGreaterThanOrEqual(2);
   expect(new Set(halves).size).toBe(1);

@@ -108,6 +108,7 @@ const ALL: readonly Leased[] = [
         bytes: 1,
         tables: 1,
         rows: 1,
+        nextPublishAt: NOW,
       }),
     take: (db, lease) => holdLease(db, BACKUP, lease),
     writes: { close: (db, lease) => closeRound(db, { ...FINDING, lease }) },

@@ -352,8 +352,8 @@ test('results are kept for two weeks', async () => {
 test('a verification that was lost is asked for again', async () => {
   const id = '20261123T085900Z-1f3a9c';
   await world.rows(
-    `INSERT INTO backups (host, id, database, started_at, finished_at, bytes, tables, rows)
-     VALUES ('web-1', $1, 'analytics', $2, $2, 1, 1, 1)`,
+    `INSERT INTO backups (host, id, database, started_at, finished_at, bytes, tables, rows, next_publish_at)
+     VALUES ('web-1', $1, 'analytics', $2, $2, 1, 1, 1, $2::timestamptz + interval '30 minutes')`,
     [id, world.now()],
   );
   await minutes(31);
