@@ -22,7 +22,7 @@ import { findIncident } from '../store/incidents.ts';
 import { type Lease, newLease } from '../store/lease.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import type { SendOutcome } from './channels/channel.ts';
-import { type ChannelDeps, sendToChannel } from './channels/send.ts';
+import { type ChannelDeps, sendToChannel } from './channels/registry.ts';
 import { nextDeliveryState } from './delivery-state.ts';
 import { publishDeliveries } from './outbox.ts';
 import { tellNext } from './tell-next.ts';

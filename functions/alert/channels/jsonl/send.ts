@@ -4,12 +4,12 @@ import type { AlertLine } from '#shared/alert/event.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { type CommandId, HostName } from '#shared/names.ts';
 import { alertAppend } from '#shared/operations/alert.ts';
-import type { CommandOrder } from '../../command/request.ts';
-import { incidentName } from '../../incident/name.ts';
-import { oneLine } from '../../one-line.ts';
-import { checkOf } from '../condition.ts';
-import { summaryOf } from '../text.ts';
-import type { Dispatch, SendOutcome } from './channel.ts';
+import type { CommandOrder } from '../../../command/request.ts';
+import { incidentName } from '../../../incident/name.ts';
+import { oneLine } from '../../../one-line.ts';
+import { checkOf } from '../../condition.ts';
+import { summaryOf } from '../../text.ts';
+import type { Dispatch, SendOutcome } from '../channel.ts';
 
 /** Asks for a command. */
 export type RequestCommand = (order: CommandOrder) => Promise<{ id: CommandId; host: string }>;

@@ -1,8 +1,8 @@
 // Sends to a channel, whatever kind it is.
 import type { Channel } from '#shared/runbook/schema.ts';
 import type { Dispatch, SendOutcome } from './channel.ts';
-import { type EmailDeps, sendEmail } from './email.ts';
-import { type RequestCommand, sendLine } from './jsonl.ts';
+import { type EmailDeps, sendEmail } from './email/send.ts';
+import { type RequestCommand, sendLine } from './jsonl/send.ts';
 
 export interface ChannelDeps extends EmailDeps {
   requestCommand: RequestCommand;

@@ -4,10 +4,10 @@ import type { Transporter } from 'nodemailer';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Channel } from '#shared/runbook/schema.ts';
-import type { Config } from '../../config.ts';
-import { oneLine } from '../../one-line.ts';
-import { writeMail } from '../mail-text.ts';
-import type { Dispatch, SendOutcome } from './channel.ts';
+import type { Config } from '../../../config.ts';
+import { oneLine } from '../../../one-line.ts';
+import { writeMail } from '../../mail-text.ts';
+import type { Dispatch, SendOutcome } from '../channel.ts';
 import { isAddressDead } from './smtp-refusal.ts';
 
 export interface EmailDeps {
