@@ -21,8 +21,8 @@ import {
 import { findIncident } from '../store/incidents.ts';
 import { type Lease, newLease } from '../store/lease.ts';
 import { requireRunbook } from '../store/runbooks.ts';
-import type { SendOutcome } from './channels/channel.ts';
-import { type ChannelDeps, sendToChannel } from './channels/registry.ts';
+import type { ChannelDeps, SendOutcome } from './channels/channel.ts';
+import { kindOf } from './channels/registry.ts';
 import { nextDeliveryState } from './delivery-state.ts';
 import { publishDeliveries } from './outbox.ts';
 import { tellNext } from './tell-next.ts';
@@ -30,6 +30,7 @@ import { tellNext } from './tell-next.ts';
 export interface DeliverDeps extends ChannelDeps {
   db: Deps['db'];
   publisher: Deps['publisher'];
+  clock: Deps['clock'];
 }
 
 /** Longer than any channel takes to answer or to time out. */
@@ -116,7 +117,7 @@ async function send(deps: DeliverDeps, delivery: Delivery): Promise<SendOutcome>
   const alert = await findAlert(deps.db, delivery.alertId);
   if (!alert) return { state: 'withdrawn', reason: 'its alert no longer exists' };
   const incident = alert.incident === null ? undefined : await findIncident(deps.db, alert.incident);
-  return await sendToChannel(deps, channel, { delivery, alert, incident, runbook });
+  return await kindOf(channel).send(deps, channel, { delivery, alert, incident, runbook });
 }
 
 async function giveUp(

@@ -1,6 +1,7 @@
 // Who gets an alert. Each recipient of each channel has a delivery, retries and an end of its own. Pure.
 import type { Channel, Runbook } from '#shared/runbook/schema.ts';
 import type { AlertLevel } from '#shared/severity.ts';
+import { kindOf } from './channels/registry.ts';
 
 /** One recipient of one channel. */
 export interface Target {
@@ -8,13 +9,14 @@ export interface Target {
   /** A mail address; empty for a channel that has only itself. */
   recipient: string;
   minLevel: AlertLevel;
-  kind: Channel['kind'];
+  isLog: boolean;
 }
 
 function targetsOf([name, channel]: [string, Channel]): Target[] {
-  const { kind, minLevel } = channel;
-  const recipients = channel.kind === 'email' ? [...new Set(channel.to)] : [''];
-  return recipients.map((recipient) => ({ channel: name, recipient, minLevel, kind }));
+  const { minLevel } = channel;
+  const kind = kindOf(channel);
+  const { isLog } = kind;
+  return kind.recipientsOf(channel).map((recipient) => ({ channel: name, recipient, minLevel, isLog }));
 }
 
 /** Every recipient of every channel, in the runbook's order. */

@@ -19,11 +19,11 @@ function groupsAfter(failed: Delivery, targets: readonly Target[]): Target[][] {
   const start = Math.max(0, channels.indexOf(failed.channel));
   const inTurn = [...channels.slice(start), ...channels.slice(0, start)];
   const groups = inTurn.map((name) => targets.filter(({ channel }) => channel === name));
-  return groups.toSorted((a, b) => Number(isLog(a)) - Number(isLog(b)));
+  return groups.toSorted((a, b) => Number(isLogAlone(a)) - Number(isLogAlone(b)));
 }
 
-function isLog(group: readonly Target[]): boolean {
-  return group.every(({ kind }) => kind === 'jsonl');
+function isLogAlone(group: readonly Target[]): boolean {
+  return group.every(({ isLog }) => isLog);
 }
 
 /** The recipients to tell; none when all others have failed too, or when only a log misses what people already know. */

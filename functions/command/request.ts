@@ -41,6 +41,9 @@ export interface CommandOrder {
   alongside?: (tx: Queryable) => Promise<void>;
 }
 
+/** Asks for a command. */
+export type RequestCommand = (order: CommandOrder) => Promise<{ id: CommandId; host: string }>;
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Whoever requests a command has it signed; after this a tick does. */

@@ -4,7 +4,7 @@ import { END_STATES } from '#shared/command/state.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import { type AlertChange, type AlertDeps, changeAlerts, raiseAlert, resolveAlert } from '../alert/change.ts';
-import type { RequestCommand } from '../alert/channels/jsonl/send.ts';
+import type { RequestCommand } from '../command/request.ts';
 import type { Queryable } from '../store/database.ts';
 import { type Lease, newLease } from '../store/lease.ts';
 import type { CurrentRunbook } from '../store/runbooks.ts';

@@ -1,8 +1,10 @@
 // runbook.yaml, version 1: the one file a team edits. References between entries are checked in references.ts.
 import * as z from 'zod';
-import { AbsolutePath, DatabaseName, EntryName, HostName, UnitName } from '../names.ts';
+import { DatabaseName, EntryName, HostName, UnitName } from '../names.ts';
 import { Role } from '../role.ts';
 import { AlertLevel, DEFAULT_SEVERITIES, Severity } from '../severity.ts';
+import { emailChannel } from './channels/email.ts';
+import { jsonlChannel } from './channels/jsonl.ts';
 
 const Port = z.int().min(1).max(65535);
 const TimeoutMs = z.int().min(100).max(60_000);
@@ -144,26 +146,11 @@ const Severities = z.lazy(() =>
   }),
 );
 
-const Channel = z.lazy(() =>
-  z.discriminatedUnion(
-    'kind',
-    [
-      z.strictObject({
-        kind: z.literal('email'),
-        to: z.array(z.email()).min(1).max(50),
-        minLevel: AlertLevel.default('WARNING'),
-      }),
-      /** One JSON line per alert in a file on the host, written by the agent. */
-      z.strictObject({
-        kind: z.literal('jsonl'),
-        host: HostName,
-        path: AbsolutePath.default('/opt/app/logs/alerts.jsonl'),
-        minLevel: AlertLevel.default('INFO'),
-      }),
-    ],
-    'a channel is a mapping with the kind email or jsonl',
-  ),
-);
+const Channel = z.lazy(() => {
+  const kinds = [emailChannel(), jsonlChannel()] as const;
+  const names = kinds.map(({ shape }) => shape.kind.value);
+  return z.discriminatedUnion('kind', kinds, `a channel is a mapping with the kind ${names.join(' or ')}`);
+});
 export type Channel = z.infer<typeof Channel>;
 
 const Webhook = z.lazy(() =>

@@ -1,6 +1,8 @@
-// What a channel gets, and how it answers. A new kind of channel: a file beside this and a line in send.ts.
+// What a kind of channel is, what it gets, and how it answers. Each kind has a folder beside this and a line in registry.ts.
 import type { CommandId } from '#shared/names.ts';
-import type { Runbook } from '#shared/runbook/schema.ts';
+import type { Channel, Runbook } from '#shared/runbook/schema.ts';
+import type { RequestCommand } from '../../command/request.ts';
+import type { Config } from '../../config.ts';
 import type { Alert } from '../../store/alerts.ts';
 import type { Delivery } from '../../store/deliveries.ts';
 import type { Incident } from '../../store/incidents.ts';
@@ -22,3 +24,18 @@ export type SendOutcome =
   | { state: 'delivered'; receipt: string }
   | { state: 'sent'; commandId: CommandId; receipt: string }
   | { state: 'refused' | 'withdrawn'; reason: string };
+
+export interface ChannelDeps {
+  config: Config;
+  requestCommand: RequestCommand;
+}
+
+/** What the rest of `alert` asks of a kind of channel. */
+export interface ChannelKind<C extends Channel = Channel> {
+  /** True for a record that nobody may be looking at: people are told first. */
+  isLog: boolean;
+  /** The channel's recipients, each told and retried by itself; the one name '' for a channel that has only itself. */
+  recipientsOf(channel: C): readonly string[];
+  /** Sends one event to one recipient. Throws what may work later. */
+  send(deps: ChannelDeps, channel: C, dispatch: Dispatch): Promise<SendOutcome>;
+}

@@ -4,16 +4,10 @@ import type { Transporter } from 'nodemailer';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Channel } from '#shared/runbook/schema.ts';
-import type { Config } from '../../../config.ts';
 import { oneLine } from '../../../one-line.ts';
 import { writeMail } from '../../mail-text.ts';
-import type { Dispatch, SendOutcome } from '../channel.ts';
+import type { ChannelDeps, ChannelKind, Dispatch, SendOutcome } from '../channel.ts';
 import { isAddressDead } from './smtp-refusal.ts';
-
-export interface EmailDeps {
-  config: Config;
-  clock: () => Date;
-}
 
 type EmailChannel = Extract<Channel, { kind: 'email' }>;
 
@@ -31,12 +25,14 @@ async function openTransport(url: string): Promise<Transporter> {
   return createTransport(`${url}${url.includes('?') ? '&' : '?'}${timeouts}`);
 }
 
-/** Sends one mail. Throws `unavailable` when it may work later. */
-export async function sendEmail(
-  deps: EmailDeps,
-  channel: EmailChannel,
-  dispatch: Dispatch,
-): Promise<SendOutcome> {
+/** Mail to people; each address has retries of its own. Throws `unavailable` when a retry may work. */
+export const email: ChannelKind<EmailChannel> = {
+  isLog: false,
+  recipientsOf: ({ to }) => [...new Set(to)],
+  send: sendEmail,
+};
+
+async function sendEmail(deps: ChannelDeps, channel: EmailChannel, dispatch: Dispatch): Promise<SendOutcome> {
   const { recipient } = dispatch.delivery;
   if (!channel.to.includes(recipient)) {
     return { state: 'withdrawn', reason: `the runbook no longer names ${recipient} in this channel` };
@@ -54,7 +50,7 @@ export async function sendEmail(
   }
 }
 
-function mailOf({ config }: EmailDeps, channel: EmailChannel, dispatch: Dispatch) {
+function mailOf({ config }: ChannelDeps, channel: EmailChannel, dispatch: Dispatch) {
   const { delivery, alert, incident, runbook } = dispatch;
   const apiUrl = config.get('API_URL');
   const domain = new URL(apiUrl).hostname.replaceAll(/[^a-z0-9.-]/gi, '') || 'lamplighter';

@@ -2,17 +2,15 @@
 // its command has ended well (conclude-line.ts); the host appends each line once, by its id, however many commands ask for it.
 import type { AlertLine } from '#shared/alert/event.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { type CommandId, HostName } from '#shared/names.ts';
+import { HostName } from '#shared/names.ts';
 import { alertAppend } from '#shared/operations/alert.ts';
-import type { CommandOrder } from '../../../command/request.ts';
+import type { Channel } from '#shared/runbook/schema.ts';
+import type { RequestCommand } from '../../../command/request.ts';
 import { incidentName } from '../../../incident/name.ts';
 import { oneLine } from '../../../one-line.ts';
 import { checkOf } from '../../condition.ts';
 import { summaryOf } from '../../text.ts';
-import type { Dispatch, SendOutcome } from '../channel.ts';
-
-/** Asks for a command. */
-export type RequestCommand = (order: CommandOrder) => Promise<{ id: CommandId; host: string }>;
+import type { ChannelKind, Dispatch, SendOutcome } from '../channel.ts';
 
 /** The line; the same for the same delivery, however often it is written. */
 function alertLine({ alert, delivery }: Dispatch): AlertLine {
@@ -37,12 +35,15 @@ function idempotencyKeyOf({ id, lostCommands }: Dispatch['delivery']): string {
   return lostCommands === 0 ? id : `${id}:${lostCommands}`;
 }
 
-/** Asks for the line to be appended. Throws what may work later. */
-export async function sendLine(
-  requestCommand: RequestCommand,
-  channel: string,
-  dispatch: Dispatch,
-): Promise<SendOutcome> {
+/** A log on the host. `send` asks for the line to be appended. */
+export const jsonl: ChannelKind<Extract<Channel, { kind: 'jsonl' }>> = {
+  isLog: true,
+  recipientsOf: () => [''],
+  send: ({ requestCommand }, _channel, dispatch) => sendLine(requestCommand, dispatch),
+};
+
+async function sendLine(requestCommand: RequestCommand, dispatch: Dispatch): Promise<SendOutcome> {
+  const { channel } = dispatch.delivery;
   try {
     const { id, host } = await requestCommand({
       operation: alertAppend.name,
