@@ -11,17 +11,19 @@ import { playTour } from './stack/tour.ts';
 
 const HELP = `Usage: npm start -- [options]
 
-Starts a small production platform on a host of its own, watched from outside, acted on
-through signed messages, backed up and proven. Everything runs on this machine.
+Starts Lamplighter and a small production platform on this machine. Lamplighter checks the
+platform from outside, runs commands on it through signed messages, backs it up and verifies
+the backups.
 
-  --tour        play the whole story unattended; exit 0 only if all of it happened
-  --fresh       forget the state of earlier runs
-  --home DIR    where the state is kept (default .lamplighter)
+  --tour        break the platform, repair it, back it up and restore it, unattended;
+                exit with 0 only if every step succeeded
+  --fresh       delete the state of earlier runs first
+  --home DIR    directory for the state (default .lamplighter)
   --port N      port of the API on 127.0.0.1 (default 8321)
-  --tick S      seconds between two looks from outside (default 10; Cloud Scheduler's least is 60)
-  --supervised  run the host under a small supervisor, without systemd, where that is not the only way
-  --plain       lines instead of the live view
-  --help        this text
+  --tick S      seconds between two rounds of checks (default 10; Cloud Scheduler allows 60 or more)
+  --supervised  run the host's units under a small supervisor, even where systemd could run them
+  --plain       print lines instead of the live view
+  --help        print this text
 `;
 
 const ROOT = join(import.meta.dirname, '..');
@@ -50,7 +52,7 @@ function parseFlags(args: string[]): Flags | undefined {
       help: { type: 'boolean', default: false },
     },
   } as const;
-  const { values } = parseOptions(config, 'See --help.');
+  const { values } = parseOptions(config, 'Run npm start -- --help to see the options.');
   if (values.help) return undefined;
   return {
     isTour: values.tour,
@@ -66,7 +68,10 @@ function parseFlags(args: string[]): Flags | undefined {
 function parseWhole(flag: string, text: string, max: number): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= max) return number;
-  throw new LamplighterError('invalid-input', `read ${flag} ${text}: not a whole number from 1 to ${max}`);
+  throw new LamplighterError(
+    'invalid-input',
+    `read ${flag} ${text}: the value must be a whole number from 1 to ${max}`,
+  );
 }
 
 function say(text: string): void {
@@ -89,9 +94,9 @@ async function start(flags: Flags): Promise<Stack> {
     agentDir,
     hostKind: kind,
     onStep: say,
-    onTrouble: (text) => say(`trouble: ${text}`),
+    onTrouble: (text) => say(`warning: ${text}`),
   });
-  say(`up in ${((Date.now() - began) / 1000).toFixed(1)} s: ${stack.url}`);
+  say(`everything runs after ${((Date.now() - began) / 1000).toFixed(1)} s: ${stack.url}`);
   return stack;
 }
 
@@ -100,7 +105,7 @@ async function runTour(stack: Stack, began: number): Promise<void> {
     console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`);
   };
   const figures = await playTour(stack, tell);
-  tell('the tour is complete: everything above really happened');
+  tell('the tour is complete: every step succeeded');
   console.log(JSON.stringify(figures));
 }
 
@@ -124,7 +129,7 @@ async function main(): Promise<number> {
     const starting = start(flags);
     const outcome = await Promise.race([starting, stopped]);
     if (typeof outcome === 'string') {
-      say(`${outcome}: stopping as soon as the start allows`);
+      say(`received ${outcome}: stopping after the part that is being started`);
       await starting.then((stack) => stack.close()).catch(() => undefined);
       return 130;
     }
@@ -134,7 +139,7 @@ async function main(): Promise<number> {
       const ended = await Promise.race([work, stopped]);
       return ended === undefined || !flags.isTour ? 0 : 130;
     } finally {
-      say('stopping');
+      say('stopping everything; the state is kept');
       await outcome.close();
     }
   } finally {

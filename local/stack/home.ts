@@ -1,5 +1,5 @@
-// Where the local stack keeps its state, and who may use it: one stack per home, told by a lock file that a crash can't
-// leave behind for good.
+// Where the local stack keeps its state. A lock file allows one stack for each directory; the next start removes the lock
+// that a crash left behind.
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -43,7 +43,7 @@ function isReachable(dir: string): boolean {
   return parent === dir || ((statSync(parent).mode & OTHERS_ENTER) !== 0 && isReachable(parent));
 }
 
-/** Where another account can reach its files: in the home, or, below a closed directory such as /root, in /var/lib. */
+/** A directory that another account can reach: in the home, or in /var/lib when the home is below a closed directory such as /root. */
 function openPart(homeDir: string, part: string, prefix: string): string {
   const dir = resolve(homeDir);
   if (process.getuid?.() !== 0 || isReachable(dir)) return join(dir, part);
@@ -51,17 +51,17 @@ function openPart(homeDir: string, part: string, prefix: string): string {
   return join('/var/lib', `${prefix}-${tag}`);
 }
 
-/** Where the control plane's database lies, which as root runs under an account of its own. */
+/** Directory of the control plane's database. When root starts the stack, the database runs under an account of its own. */
 export function databaseDir(homeDir: string): string {
   return openPart(homeDir, 'postgres', 'lamplighter-stack');
 }
 
-/** Where a supervised host lies, which as root runs under an account of its own. */
+/** Directory of a supervised host. When root starts the stack, the host runs under an account of its own. */
 export function platformDir(homeDir: string): string {
   return openPart(homeDir, 'platform', 'lamplighter-platform');
 }
 
-/** Makes the home's directories; only their owner may look inside, since keys and tokens lie there. */
+/** Makes the home's directories; only their owner may read them, since they hold keys and tokens. */
 export function openHome(dir: string): StackHome {
   const home: StackHome = {
     dir,
@@ -76,7 +76,7 @@ export function openHome(dir: string): StackHome {
     lampConfig: join(dir, 'lamp.json'),
   };
   mkdirSync(dir, { recursive: true });
-  // Entered by others, not listed: PostgreSQL runs under an account of its own and must reach its directory.
+  // Other accounts may enter but not list it: PostgreSQL runs under an account of its own and must reach its directory.
   chmodSync(dir, HOME_MODE);
   for (const part of [home.pubsub, home.gcs, home.host, home.mail, home.logs, home.keys]) {
     mkdirSync(part, { recursive: true, mode: DIRECTORY_MODE });
@@ -89,25 +89,25 @@ type Lock = z.infer<typeof Lock>;
 
 /** The lock of a running stack. */
 export interface StackLock {
-  /** Says where the stack answers, for whoever starts it a second time. */
+  /** Records the stack's address, which a second start names in its error. */
   announce(url: string): void;
   release(): void;
 }
 
-/** Makes the home when it is missing. Throws `not-allowed` when it is another's, as after a start with sudo. */
+/** Makes the home when it is missing. Throws `not-allowed` when another user owns it, for example root after a start with sudo. */
 function mustBeOurs(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o755 });
     accessSync(dir, constants.W_OK);
   } catch (cause) {
-    throw new LamplighterError('not-allowed', `use home ${resolve(dir)}: ${messageOf(cause)}`, {
-      hint: 'Start as the user it belongs to (sudo npm start, if that made it), or with --home DIR of your own.',
+    throw new LamplighterError('not-allowed', `use state directory ${resolve(dir)}: ${messageOf(cause)}`, {
+      hint: 'Start as the user who owns the directory (sudo npm start if root made it), or name another with --home DIR.',
       cause,
     });
   }
 }
 
-/** Takes the home's lock. Throws `not-allowed` when the home is another's, `conflict` naming the running stack's process and address when there is one. */
+/** Takes the home's lock. Throws `not-allowed` when another user owns the home, `conflict` naming the running stack's process and address when there is one. */
 export function lockHome(dir: string): StackLock {
   const file = join(dir, 'stack.lock');
   mustBeOurs(dir);
@@ -130,12 +130,12 @@ export function lockHome(dir: string): StackLock {
 }
 
 function alreadyRunning(dir: string, holder: Lock): LamplighterError {
-  const where = holder.url ? ` at ${holder.url}` : ', still starting';
+  const where = holder.url ? ` at ${holder.url}` : ' and has not finished starting';
   return new LamplighterError(
     'conflict',
     `start stack ${dir}: it already runs${where} (process ${holder.pid})`,
     {
-      hint: 'Use that one, stop it with Ctrl-C, or start another with --home DIR.',
+      hint: 'Use the running stack, stop it with Ctrl-C in its terminal, or start a second one with --home DIR.',
     },
   );
 }
@@ -148,7 +148,7 @@ function readLock(file: string): Lock | undefined {
   }
 }
 
-/** A process id alone may have been given to another process since; its start time (proc(5), field 22) tells them apart. */
+/** The kernel may have given the process id to another process since; the start time (proc(5), field 22) tells the two apart. */
 function startTicksOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -168,14 +168,14 @@ function isAliveWithoutProc(pid: number): boolean {
   }
 }
 
-/** Forgets the state of earlier runs. Refuses a directory that does not look like a home of ours. */
+/** Deletes the state of earlier runs. Throws `refused` for a directory without a `stack.lock`. */
 export async function removeHome(dir: string): Promise<void> {
   const home = resolve(dir);
   if (!existsSync(home)) return;
   if (!existsSync(join(home, 'stack.lock'))) {
     throw new LamplighterError(
       'refused',
-      `remove home ${home}: it holds no stack.lock, so it may be something else`,
+      `remove state directory ${home}: the directory holds no stack.lock, so it may hold something else`,
     );
   }
   await reapLeftovers(join(home, 'host'));

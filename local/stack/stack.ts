@@ -1,5 +1,5 @@
-// The whole system on one machine, started in the order in which the parts need each other. `npm start`, the tour, the
-// benches and the end-to-end tests all start it here.
+// Starts the whole system on one machine, each part after the parts that it needs. `npm start`, the tour, the benches and
+// the end-to-end tests all start it here.
 
 import { writeFileSync } from 'node:fs';
 import type { HostMachine } from '#local/demo/host/host-machine.ts';
@@ -26,7 +26,7 @@ export interface StackOptions {
   agentDir: string;
   /** Default: a host with its own systemd, which needs root on Linux. */
   hostKind?: HostMachine['kind'];
-  /** Another Pub/Sub, such as Google's emulator, in place of ours; 0.0.0.0 as its host stands for our side of the link. */
+  /** Address of another Pub/Sub, such as Google's emulator, instead of ours; a host 0.0.0.0 is replaced by our side of the host's link. */
   pubsubAddress?: string;
   onStep(text: string): void;
   onTrouble(text: string): void;
@@ -45,7 +45,7 @@ export interface Stack {
 
 export const HOST_NAME = 'web-1';
 
-/** Starts everything and returns when the host is enrolled and the runbook applied. On failure nothing is left behind. */
+/** Starts everything and returns when the host is enrolled and the runbook applied. On failure everything started is stopped. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const closing = createClosing();
   const close = () => closing.closeAll((name, message) => options.onTrouble(`stop ${name}: ${message}`));
@@ -71,7 +71,7 @@ async function assemble(
     platformDir: home.platform,
   });
   closing.add('host', () => machine.powerOff());
-  options.onStep('installing the platform on it');
+  options.onStep('installing the platform on the host');
   const platform = installPlatform(machine);
   platform.catch(() => undefined);
   const cloud = await startCloud(
@@ -106,7 +106,7 @@ async function assemble(
   };
 }
 
-/** The whole way there and back; and its end makes the agent send a heartbeat at once. */
+/** Shows that commands and reports get through. The command's end also makes the agent send a heartbeat at once. */
 async function awaitFirstAnswer(client: ControlClient): Promise<void> {
   const { state, message } = await client.runCommand({
     operation: 'host.vitals',
@@ -115,6 +115,6 @@ async function awaitFirstAnswer(client: ControlClient): Promise<void> {
   if (state === 'succeeded') return;
   throw new LamplighterError(
     'unavailable',
-    `reach the agent on ${HOST_NAME}: ${state}: ${message ?? 'no answer'}`,
+    `reach the agent on ${HOST_NAME}: ${state}: ${message ?? 'the agent did not answer'}`,
   );
 }

@@ -1,5 +1,5 @@
-// The whole story, played unattended: each thing is said as it happens, with its time, and each is checked against what
-// the system and the host really say. Any step that does not come true ends the tour with an error.
+// The tour: breaks and repairs the platform unattended, and prints each step with its time. Each step is checked against
+// the API and the host itself; the first one that fails ends the tour with an error.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ type Say = (text: string) => void;
 const TABLE = 'public.readings';
 const PATIENCE_MS = 120_000;
 
-/** Waits until `probe` gives something; throws `timed-out` naming what did not come. */
+/** Waits until `probe` returns a value. Throws `timed-out` naming what did not come. */
 async function awaitThat<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   while (Date.now() < deadline) {
@@ -32,7 +32,7 @@ async function awaitThat<T>(what: string, probe: () => Promise<T | undefined>): 
     if (found !== undefined) return found;
     await sleep(250);
   }
-  throw new LamplighterError('timed-out', `wait for ${what}: not within ${PATIENCE_MS / 1000} s`);
+  throw new LamplighterError('timed-out', `wait for ${what}: nothing came within ${PATIENCE_MS / 1000} s`);
 }
 
 function isAllGreen(status: StatusView): boolean {
@@ -47,7 +47,7 @@ function isAllGreen(status: StatusView): boolean {
 }
 
 async function awaitGreen({ client }: Stack): Promise<void> {
-  await awaitThat('all green', async () =>
+  await awaitThat('all services, checks and hosts to be well', async () =>
     isAllGreen(await client.call(ROUTES.readStatus, {})) ? true : undefined,
   );
 }
@@ -90,7 +90,7 @@ async function runToSuccess(
 async function tellOutage(stack: Stack, say: Say): Promise<Omit<TourFigures, 'backupS' | 'restoreS'>> {
   const brokenAt = Date.now();
   await breakWeb(stack.machine);
-  say('app-web killed for good');
+  say('broke the platform: app-web was killed, and systemd does not restart it');
   const incident = await awaitThat('incident', async () => {
     const { incidents } = await stack.client.call(ROUTES.readStatus, {});
     return incidents.find(
@@ -99,9 +99,12 @@ async function tellOutage(stack: Stack, say: Say): Promise<Omit<TourFigures, 'ba
   });
   const failureToIncidentS = (Date.now() - brokenAt) / 1000;
   if (incident.severity !== 'P1')
-    throw new LamplighterError('failed', `rate incident: ${incident.severity}, not P1`);
+    throw new LamplighterError(
+      'failed',
+      `rate incident ${incident.id}: its severity is ${incident.severity}, expected P1`,
+    );
   say(
-    `detected from outside: incident ${incident.id}, ${incident.severity}, respond by ${incident.respondBy}`,
+    `the checks from outside opened incident ${incident.id}: ${incident.severity}, respond by ${incident.respondBy}`,
   );
   const subject = await awaitMail(stack, brokenAt - 1000, /^\[P1\]/);
   const failureToMailS = (Date.now() - brokenAt) / 1000;
@@ -113,7 +116,7 @@ async function tellOutage(stack: Stack, say: Say): Promise<Omit<TourFigures, 'ba
   await awaitMail(stack, brokenAt - 1000, /^\[resolved\]/i);
   await awaitAlertLine(stack, brokenAt - 1000, 'resolved');
   await awaitGreen(stack);
-  say('resolved: mail sent, line in alerts.jsonl, all green');
+  say('resolved: the mail was sent, alerts.jsonl has its line, and all is green');
   return { failureToIncidentS, failureToMailS, restartS };
 }
 
@@ -134,7 +137,8 @@ async function tellLoss(stack: Stack, say: Say): Promise<Pick<TourFigures, 'back
   say(`backup ${backup.id} verified: ${backup.tables} tables, ${backup.rows} rows, ${backup.bytes} bytes`);
   await dropTable(stack.machine, TABLE);
   const after = await platformFingerprint(stack.machine);
-  if (after.tables[TABLE]) throw new LamplighterError('failed', `drop table ${TABLE}: it is still there`);
+  if (after.tables[TABLE])
+    throw new LamplighterError('failed', `drop table ${TABLE}: the database still has the table`);
   say(`table ${TABLE} dropped: ${before.tables[TABLE]?.rows ?? 0} rows gone`);
   const restoreS = await runToSuccess(stack, 'restore.run', { backup: backup.id, confirm: backup.database });
   const restored = await platformFingerprint(stack.machine);
@@ -143,7 +147,7 @@ async function tellLoss(stack: Stack, say: Say): Promise<Pick<TourFigures, 'back
   if (!lost || !back || back.rows !== lost.rows || back.checksum !== lost.checksum) {
     throw new LamplighterError(
       'failed',
-      `compare ${TABLE}: ${JSON.stringify({ before: lost, after: back })}`,
+      `compare table ${TABLE} before and after the restore: ${JSON.stringify({ before: lost, after: back })}`,
     );
   }
   say(`restored in ${restoreS.toFixed(1)} s: ${back.rows} rows, checksum ${back.checksum} as before`);
@@ -152,10 +156,10 @@ async function tellLoss(stack: Stack, say: Say): Promise<Pick<TourFigures, 'back
   return { backupS, restoreS };
 }
 
-/** Plays the story on a running stack. Throws at the first thing that does not come true. */
+/** Plays the tour on a running stack. Throws at the first step that fails. */
 export async function playTour(stack: Stack, say: Say): Promise<TourFigures> {
   await awaitGreen(stack);
-  say('all green: services active, checks passing from outside, heartbeat there');
+  say('all green: the services are active, the checks pass, the host sends heartbeats');
   const outage = await tellOutage(stack, say);
   const loss = await tellLoss(stack, say);
   return { ...outage, ...loss };

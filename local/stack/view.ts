@@ -1,4 +1,4 @@
-// The live view of `npm start`: what one wants to know at a glance, redrawn in place on a terminal, and nowhere else.
+// Draws the live view of `npm start` as lines.
 import { joinFitting } from '#cli/output/line.ts';
 import { formatBytes, formatCount } from '#cli/output/quantity.ts';
 import { type Palette, palette } from '#cli/output/style.ts';
@@ -17,7 +17,7 @@ export interface ViewFrame {
   status: StatusView;
   url: string;
   columns: number;
-  /** Lines that the terminal has; `Infinity` where nothing limits them. */
+  /** Lines that the terminal has; `Infinity` without a limit. */
   rows: number;
   useColour: boolean;
 }
@@ -32,7 +32,7 @@ export function ageOf(at: string | null, now: string): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-/** What stands in one section: its title, and a table without titles of its own. */
+/** One section of the view: its title, and a table without column titles. */
 interface Section {
   title: string;
   columns: readonly Column[];
@@ -82,7 +82,7 @@ const drawCheck: Draw<CheckView> = (check, now, paint) => {
     { text: check.state, paint: tint },
     check.latencyMs === null ? '' : `${Math.round(check.latencyMs)} ms`,
     {
-      text: isPassing ? `looked ${ageOf(check.lastRunAt, now)} ago` : (check.detail ?? ''),
+      text: isPassing ? `checked ${ageOf(check.lastRunAt, now)} ago` : (check.detail ?? ''),
       paint: paint.dim,
     },
   ];
@@ -194,13 +194,13 @@ function drawAdvice(columns: number, paint: Palette): string[] {
   }));
   return [
     '',
-    paint.dim(truncate('Try, in another terminal here:', columns)),
+    paint.dim(truncate('Try in another terminal, in this directory:', columns)),
     INDENT + joinFitting(examples, columns - INDENT.length).trimEnd(),
     paint.dim(truncate('Ctrl-C stops everything; the state is kept.', columns)),
   ];
 }
 
-/** What is shown when everything has room, and with what less it makes do, one after the other. */
+/** From the fullest view to the tersest: the first that fits the terminal is drawn. */
 const DENSITIES = [
   { commands: 5, isAiry: true },
   { commands: 5, isAiry: false },
@@ -208,7 +208,7 @@ const DENSITIES = [
   { commands: 1, isAiry: false },
 ];
 
-/** One frame as lines, none wider than `columns` cells, and no more than `rows`: what matters least is left out. */
+/** One frame as lines, none wider than `columns` cells, and no more than `rows`: the least important lines are left out. */
 export function drawFrame(frame: ViewFrame): string[] {
   const { status, columns, rows, useColour } = frame;
   const paint = palette({ env: {} }, useColour);

@@ -9,8 +9,8 @@ test.each([
   ['functions/admin/main.ts', 1, 'usage: node functions/admin/main.ts'],
   ['agent/install/main.ts', 2, 'See --help.'],
   ['build/main.ts', 2, 'npm run build'],
-  ['local/main.ts', 2, 'See --help.'],
-  ['local/cloud/mail/show.ts', 2, 'See --help.'],
+  ['local/main.ts', 2, 'Run npm start -- --help to see the options.'],
+  ['local/cloud/mail/show.ts', 2, 'Run npm run mail -- --help to see the options.'],
   ['test/bench/main.ts', 2, 'Usage: npm run bench'],
 ])('%s', (program, code, hint) => {
   const ran = spawnSync(process.execPath, [join(ROOT, program), '--bogus'], { encoding: 'utf8' });

@@ -27,10 +27,10 @@ const FRAMEWORK = join(
   'main.js',
 );
 const PRELOADED = join(import.meta.dirname, 'preload.mjs');
-/** Compiled code, of TypeScript too, for the next start: without it a start from the sources costs half as much CPU again. */
+/** Keeps the compiled code for the next start: without it a start from the sources costs half as much CPU again. */
 const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/lamplighter-functions');
 const RESTART_DELAY_MS = 500;
-/** One that can't start ends at once: this is only for a machine that is very busy. */
+/** A function that can't start ends at once: only a very busy machine needs this long. */
 const START_DEADLINE_MS = 120_000;
 const STOP_GRACE_MS = 5000;
 
@@ -98,12 +98,12 @@ function awaitListening(child: ChildProcess, options: FunctionOptions): Promise<
       clearTimeout(timer);
       reject(
         new LamplighterError('unavailable', `start function ${target} on ${address}:${port}: ${cause}`, {
-          hint: `Its log is ${logFile}.`,
+          hint: `See the function's log: ${logFile}`,
         }),
       );
     };
     const timer = setTimeout(
-      () => fail(`it does not listen after ${START_DEADLINE_MS / 1000} s`),
+      () => fail(`the process does not listen after ${START_DEADLINE_MS / 1000} s`),
       START_DEADLINE_MS,
     );
     child.once('message', () => {
@@ -113,7 +113,7 @@ function awaitListening(child: ChildProcess, options: FunctionOptions): Promise<
     child.once('error', (error) => fail(error.message));
     child.once('exit', (code, signal) => {
       const how = signal ? `signal ${signal}` : `code ${code}`;
-      fail(`it ended before it listened (${how}); another program may have taken the port`);
+      fail(`the process ended before it listened (${how}); another program may have taken the port`);
     });
   });
 }

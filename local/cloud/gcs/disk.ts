@@ -29,9 +29,9 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new LamplighterError('corrupt', `read file ${path}: not what this server wrote`, {
+    throw new LamplighterError('corrupt', `read file ${path}: the content is not a record of this server`, {
       cause,
-      hint: 'Restore the file or remove it; the object or bucket in it is then gone.',
+      hint: 'Restore the file. If you remove it, its object or bucket is lost.',
     });
   }
 }

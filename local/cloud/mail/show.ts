@@ -1,4 +1,4 @@
-// `npm run mail`: prints what the local mail server has taken. `npm run mail -- DIR` reads another folder.
+// `npm run mail`: prints the mails that the local mail server received.
 import { join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
 import { parseOptions } from '#shared/options.ts';
@@ -6,17 +6,17 @@ import { type Mail, readMail } from './read.ts';
 
 const HELP = `Usage: npm run mail -- [options] [DIR]
 
-Prints the mails that the local stack has taken, the oldest first.
+Prints the mails that the local stack sent, the oldest first.
 
-  -n, --last N  only the last N
-  --help        this text
+  -n, --last N  print only the last N mails
+  --help        print this text
 
-DIR is the folder of the mails (default .lamplighter/mail).
+DIR is the directory of the mails (default .lamplighter/mail).
 `;
 
 const DEFAULT_DIR = join(import.meta.dirname, '../../../.lamplighter/mail');
 
-/** One mail as it is read. */
+/** One mail as text for a terminal. */
 export function renderMail(mail: Mail): string {
   const head = [
     `Date:    ${mail.at.toISOString()}`,
@@ -24,7 +24,7 @@ export function renderMail(mail: Mail): string {
     `To:      ${mail.to}`,
     `Subject: ${mail.subject}`,
   ];
-  // A mail must not steer the terminal it is read on.
+  // Control characters are replaced: a mail must not control the reader's terminal.
   const text = mail.text.replaceAll('\r\n', '\n').replaceAll(/(?!\n|\t)\p{Cc}/gu, '?');
   return `${head.join('\n').replaceAll(/(?!\n)\p{Cc}/gu, '?')}\n\n${text.trimEnd()}\n`;
 }
@@ -35,7 +35,7 @@ async function main(args: string[]): Promise<number> {
     allowPositionals: true,
     options: { last: { type: 'string', short: 'n' }, help: { type: 'boolean', default: false } },
   } as const;
-  const { values, positionals } = parseOptions(config, 'See --help.');
+  const { values, positionals } = parseOptions(config, 'Run npm run mail -- --help to see the options.');
   if (values.help) {
     process.stdout.write(HELP);
     return 0;

@@ -46,7 +46,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   return {
     runNow: async (name) => {
       const job = options.jobs.find((candidate) => candidate.name === name);
-      if (!job) throw new LamplighterError('not-found', `run job ${name}: the scheduler has no such job`);
+      if (!job) throw new LamplighterError('not-found', `run job ${name}: no scheduled job has that name`);
       await callTarget(job, options, abort.signal);
     },
     close: async () => {

@@ -8,7 +8,7 @@ const DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin
 export function findNginx(): string {
   const file = DIRECTORIES.map((dir) => join(dir, 'nginx')).find(isExecutable);
   if (file !== undefined) return file;
-  throw new LamplighterError('not-found', 'find nginx: not on this machine', {
+  throw new LamplighterError('not-found', 'find nginx: the program is not installed on this machine', {
     hint: 'Debian/Ubuntu: apt install nginx. Fedora: dnf install nginx. macOS: brew install nginx.',
   });
 }

@@ -54,7 +54,7 @@ const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
 const SETPRIV = '/usr/bin/setpriv';
 
-/** Starts (and first makes) the server of `dataDir`, stopping one that an earlier owner left running there. */
+/** Starts the server of `dataDir`, and makes it first when it is missing. A server that an earlier owner left running is stopped. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const programs = findPostgres();
   const account = serverAccount();
@@ -88,7 +88,7 @@ function openPlace(dir: string, account: Account | undefined): Place {
   };
 }
 
-/** As root the server runs as another account, which must be able to walk to its directory. */
+/** When we run as root the server runs under another account, which must be able to reach its directory. */
 function assertReachable(dir: string, { uid, gid }: Account): void {
   for (let parent = dirname(resolve(dir)); parent !== dirname(parent); parent = dirname(parent)) {
     const { mode, uid: owner, gid: group } = statSync(parent);
@@ -96,7 +96,7 @@ function assertReachable(dir: string, { uid, gid }: Account): void {
     if (isOpen || (group === gid && (mode & 0o010) !== 0)) continue;
     throw new LamplighterError(
       'not-allowed',
-      `start database in ${dir}: account postgres may not enter ${parent}`,
+      `start database in ${dir}: the account postgres is not allowed to enter ${parent}`,
       {
         hint: `Choose a directory elsewhere, or: chmod o+x ${parent}`,
       },
@@ -109,7 +109,7 @@ async function initialise(
   programs: PostgresPrograms,
   account: Account | undefined,
 ): Promise<void> {
-  // What an initdb that was killed left behind would make the next one fail.
+  // A killed initdb leaves files behind that make the next one fail.
   rmSync(place.data, { recursive: true, force: true });
   writeFileSync(place.passwordFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 });
   if (account) chownSync(place.passwordFile, account.uid, account.gid);
@@ -121,7 +121,7 @@ async function initialise(
   renameSync(fresh, place.data);
 }
 
-/** For data of minutes: nothing is flushed, and no worker comes to tidy up. */
+/** For data that lives for minutes: nothing is flushed to the disk, and autovacuum is off. */
 const UNLASTING = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
 
 function spawnServer(
@@ -147,7 +147,7 @@ function spawnServer(
     place.data,
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
-  // A killed owner takes the server along (SIGINT: fast shutdown), where the kernel offers it.
+  // Where the kernel offers it, the server ends with its killed owner (SIGINT: fast shutdown).
   const [file, ...rest] = existsSync(SETPRIV)
     ? [SETPRIV, '--pdeathsig', 'INT', '--', programs.postgres, ...args]
     : [programs.postgres, ...args];
@@ -158,7 +158,7 @@ function spawnServer(
       cwd: '/',
       env: PROGRAM_ENV,
       stdio: ['ignore', log, log],
-      // A Ctrl-C in the terminal is the owner's to handle, not the server's.
+      // A Ctrl-C in the terminal must reach the owner only, which then stops the server.
       detached: true,
     });
   } finally {
@@ -169,10 +169,14 @@ function spawnServer(
 async function waitUntilReady(url: string, server: ChildProcess, logFile: string): Promise<void> {
   const deadline = Date.now() + START_DEADLINE_MS;
   let reason = '';
-  const hint = `Its log is ${logFile}.`;
+  const hint = `See the server's log: ${logFile}`;
   while (Date.now() < deadline) {
     if (hasEnded(server))
-      throw new LamplighterError('unavailable', 'start database: it ended at once', { hint });
+      throw new LamplighterError(
+        'unavailable',
+        'start database: the server ended before it accepted connections',
+        { hint },
+      );
     try {
       return await withClient(url, async () => undefined);
     } catch (error) {

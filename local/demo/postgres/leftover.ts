@@ -1,10 +1,10 @@
-// A server that an earlier owner left behind when it was killed: told by its postmaster.pid, and stopped.
+// Finds and stops a server that a killed owner left behind, by its postmaster.pid.
 import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Account, type PostgresPrograms } from './programs.ts';
 import { runToEnd } from './run.ts';
 
-/** The postmaster changes into its data directory: a process elsewhere merely got the same number. */
+/** The postmaster's working directory is its data directory: a process with another one got the same id by chance. */
 function isPostmasterOf(pid: number, dataDir: string): boolean {
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dataDir);
@@ -26,7 +26,7 @@ export async function stopLeftover(
     rmSync(lockFile, { force: true });
     return;
   }
-  // Without /proc pg_ctl decides by itself; it finds no server when the file is stale.
+  // Without /proc we leave the decision to pg_ctl, which finds no server when the file is stale.
   await runToEnd(programs.pgCtl, ['stop', '-D', dataDir, '-m', 'fast', '-w', '-t', '20'], account).catch(
     (error: unknown) => {
       if (existsSync('/proc/self')) throw error;

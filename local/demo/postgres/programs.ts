@@ -1,4 +1,4 @@
-// Where PostgreSQL's programs are and as whom they run: its server refuses to run as root.
+// Finds PostgreSQL's programs and the account that they run under: the server refuses to run as root.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isExecutable } from '#local/demo/setup/is-executable.ts';
@@ -39,12 +39,16 @@ export function findPostgres(path = process.env.PATH ?? ''): PostgresPrograms {
     };
     if (Object.values(programs).every(isExecutable)) return programs;
   }
-  throw new LamplighterError('not-found', 'find PostgreSQL server: no initdb and postgres on this machine', {
-    hint: 'Debian/Ubuntu: apt install postgresql. Fedora: dnf install postgresql-server. macOS: brew install postgresql@17.',
-  });
+  throw new LamplighterError(
+    'not-found',
+    'find PostgreSQL server: the programs initdb and postgres are not installed on this machine',
+    {
+      hint: 'Debian/Ubuntu: apt install postgresql. Fedora: dnf install postgresql-server. macOS: brew install postgresql@17.',
+    },
+  );
 }
 
-/** As root: the account `postgres`; otherwise undefined. Throws `not-found` when root has no such account to give. */
+/** The account `postgres` when we run as root; otherwise undefined. Throws `not-found` when the machine has no such account. */
 export function serverAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const line = readFileSync('/etc/passwd', 'utf8')
@@ -52,9 +56,13 @@ export function serverAccount(): Account | undefined {
     .find((entry) => entry.startsWith('postgres:'));
   const [, , uid, gid] = line?.split(':') ?? [];
   if (uid === undefined || gid === undefined) {
-    throw new LamplighterError('not-found', 'find account postgres: PostgreSQL does not run as root', {
-      hint: 'Install the package postgresql, which makes the account.',
-    });
+    throw new LamplighterError(
+      'not-found',
+      'find account postgres: PostgreSQL refuses to run as root, and this machine has no such account',
+      {
+        hint: 'Install the package postgresql, which makes the account.',
+      },
+    );
   }
   return { uid: Number(uid), gid: Number(gid) };
 }

@@ -1,4 +1,4 @@
-// What this machine allows, and so which kind of host the demo gets here.
+// Finds out what this machine allows and chooses the demo's kind of host by it.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,8 +15,8 @@ export interface Capabilities {
 
 /** Why no package could make a host with its own systemd run here, or undefined. */
 export function whyNeverHost(): string | undefined {
-  if (process.platform !== 'linux') return `that needs Linux; this is ${process.platform}`;
-  if (process.getuid?.() !== 0) return 'that needs root: sudo npm start';
+  if (process.platform !== 'linux') return `systemd needs Linux, and this machine runs ${process.platform}`;
+  if (process.getuid?.() !== 0) return 'systemd needs root: run sudo npm start';
   return undefined;
 }
 
@@ -24,7 +24,8 @@ function whyNoHost(): string | undefined {
   const never = whyNeverHost();
   if (never !== undefined) return never;
   const missing = findMissingPrograms('systemd');
-  if (missing.length > 0) return `that needs ${missing.map(({ debian }) => debian).join(', ')}`;
+  if (missing.length > 0)
+    return `systemd needs the packages ${missing.map(({ debian }) => debian).join(', ')}`;
   return whyNoNamespaces();
 }
 
@@ -39,13 +40,13 @@ function whyNoNamespaces(): string | undefined {
       { encoding: 'utf8', env: {}, timeout: PROBE_DEADLINE_MS },
     );
     if (status === 0) return undefined;
-    return `namespaces may not be made here: ${stdout.trim() || stderr.trim() || 'the attempt hung'}`;
+    return `this machine does not allow new namespaces: ${stdout.trim() || stderr.trim() || 'the attempt did not end'}`;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-/** Looks at this machine. */
+/** Tries what a host with its own systemd needs. */
 export function detectCapabilities(): Capabilities {
   return { systemdHost: whyNoHost() ?? true };
 }
@@ -58,10 +59,10 @@ export interface HostChoice {
 
 /**
  * Installs what is missing and allowed, and chooses: a host with its own systemd wherever it can run. Throws
- * `unavailable` with the one message when the programs are missing that any host needs.
+ * `unavailable`, naming all of them, when programs are missing that every host needs.
  */
 export function chooseHost(isSupervisedWanted: boolean): HostChoice {
-  const never = isSupervisedWanted ? 'it was asked for so' : whyNeverHost();
+  const never = isSupervisedWanted ? '--supervised was given' : whyNeverHost();
   if (never !== undefined) {
     ensureSystemPackages('supervised');
     return { kind: 'supervised', why: never };

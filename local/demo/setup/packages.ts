@@ -1,4 +1,4 @@
-// Installs what the local stack needs from the machine, where that is allowed; says what and how where it is not.
+// Installs the system packages that the local stack needs. Where that is not allowed, the error says how to install them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,22 +14,22 @@ const POLICY_FILE = '/usr/sbin/policy-rc.d';
 const POLICY_MARK = '# Put here by Lamplighter while it installs packages; safe to remove.';
 const POLICY_NO = `#!/bin/sh\n${POLICY_MARK}\nexit 101\n`;
 
-/** How this user may become root for apt: nothing needed, password-less sudo, or not at all. */
+/** Words that go before a command so that it runs as root; undefined when this user can't become root without a password. */
 function rootPrefix(): string[] | undefined {
   if (process.getuid?.() === 0) return [];
   if (!existsSync(SUDO)) return undefined;
   return spawnSync(SUDO, ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? [SUDO, '-n'] : undefined;
 }
 
-/** The one message for a machine on which we may not install anything. */
+/** The message for a machine on which we are not allowed to install anything. */
 export function explainMissing(missing: readonly SystemProgram[]): string {
   const names = missing.map(({ purpose }) => purpose).join(', ');
   const debian = missing.map(({ debian: name }) => name).join(' ');
   return [
-    `Lamplighter's local stack needs ${names}, and may not install it here (root, or password-less sudo, and apt).`,
+    `install ${names}: the local stack needs them, and installing takes apt and root (or sudo without a password). Install by hand:`,
     `  Debian, Ubuntu:  sudo apt-get install ${debian}`,
-    '  Fedora:          sudo dnf install postgresql-server nginx            (the host is then a supervised one)',
-    '  macOS:           brew install postgresql@17 nginx   (the host is then a supervised one)',
+    '  Fedora:          sudo dnf install postgresql-server nginx   (the host then runs without systemd)',
+    '  macOS:           brew install postgresql@17 nginx           (the host then runs without systemd)',
   ].join('\n');
 }
 
@@ -49,9 +49,9 @@ export function ensureSystemPackages(kind: HostKind, more: readonly SystemProgra
   if (still.length > 0) throw new LamplighterError('unavailable', explainMissing(still));
 }
 
-/** The packages' services are for the demo's host, not for this machine: they are installed, not started. */
+/** The packages' services belong on the demo's host: the installation must not start them on this machine. */
 function withoutStartingServices(prefix: readonly string[], install: () => void): void {
-  // One of ours is left over when an earlier run was killed here; somebody else's is theirs to keep.
+  // A killed run may have left our file behind; a file of somebody else stays as it is.
   if (existsSync(POLICY_FILE) && !readFileSync(POLICY_FILE, 'utf8').includes(POLICY_MARK)) return install();
   const dir = mkdtempSync(join(tmpdir(), 'lamplighter-policy-'));
   try {

@@ -1,5 +1,5 @@
-// Tries, in namespaces of its own, each thing that booting a host needs, and says the first that this machine refuses.
-// Started by capabilities.ts through unshare(1); argument: an empty directory. What it makes ends with it.
+// Tries each thing that booting a host needs, in namespaces of its own, and prints the first that this machine refuses.
+// capabilities.ts starts it through unshare(1) with an empty directory as argument. Its namespaces and mounts end with it.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ function attempt(what: string, argv: readonly [string, ...string[]]): void {
 
 attempt('mounts of its own', ['/bin/mount', '--make-rprivate', '/']);
 attempt('a tmpfs', ['/bin/mount', '-t', 'tmpfs', 'tmpfs', dir]);
-// The directory as it was is below the mount now.
+// The working directory still is the one below the new mount.
 process.chdir(dir);
 for (const name of ['upper', 'work', 'root']) mkdirSync(join(dir, name));
 const layers = 'lowerdir=/,upperdir=upper,workdir=work';

@@ -7,11 +7,11 @@ import { findPostgres } from '#local/demo/postgres/programs.ts';
 export type HostKind = HostMachine['kind'];
 
 export interface SystemProgram {
-  /** What it is for, as a person would say. */
+  /** Name of the program in messages. */
   purpose: string;
   /** Debian and Ubuntu package that has it. */
   debian: string;
-  /** Only for the host with its own systemd. */
+  /** True when only a host with its own systemd needs it. */
   isForHost: boolean;
   isThere(): boolean;
 }
@@ -44,7 +44,7 @@ const PROGRAMS: readonly SystemProgram[] = [
     isThere: anyOf('/usr/share/zoneinfo/Europe/London'),
   },
   {
-    // The host's database is a cluster as Debian makes them.
+    // The host's database is a cluster in Debian's layout.
     purpose: 'pg_createcluster',
     debian: 'postgresql-common',
     isForHost: true,

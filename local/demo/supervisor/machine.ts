@@ -114,7 +114,10 @@ export async function openSupervisedHost(options: SupervisedOptions): Promise<Ho
 
 function noNetwork(): Promise<void> {
   return Promise.reject(
-    new LamplighterError('unavailable', "cut the host's network: a supervised host has none of its own"),
+    new LamplighterError(
+      'unavailable',
+      "cut the host's network: a supervised host shares this machine's network",
+    ),
   );
 }
 

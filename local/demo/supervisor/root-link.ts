@@ -1,5 +1,5 @@
-// A short path to a host's root: the path of a Unix socket may have 104 characters at most (sun_path on macOS; 108 on
-// Linux), and a home lies as deep as it lies.
+// A short path to a host's root, for Unix sockets: their paths have at most 104 characters on macOS and 108 on Linux
+// (sun_path), and the home's own path may be longer.
 import { createHash } from 'node:crypto';
 import { lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export interface RootLink {
   remove(): void;
 }
 
-/** Links the directory from /tmp. Throws `refused` when somebody else took the name: /tmp is everybody's. */
+/** Links the directory from /tmp. Throws `refused` when another user's file has the name: everybody may write in /tmp. */
 export function linkRoot(directory: string): RootLink {
   const uid = process.getuid?.() ?? 0;
   const tag = createHash('sha256').update(directory).digest('hex').slice(0, 8);
@@ -21,8 +21,8 @@ export function linkRoot(directory: string): RootLink {
   const remove = (): void => rmSync(root, { force: true });
   const there = lstatSync(root, { throwIfNoEntry: false });
   if (there && !(there.isSymbolicLink() && there.uid === uid)) {
-    throw new LamplighterError('refused', `link ${root} to ${directory}: it is there and not ours`, {
-      hint: `See what it is and remove it, or choose another --home.`,
+    throw new LamplighterError('refused', `link ${root} to ${directory}: another user's file has that name`, {
+      hint: 'Look at the file and remove it, or choose another directory with --home.',
     });
   }
   if (there && readlinkSync(root) === directory) return { root, remove };

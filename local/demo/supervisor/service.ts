@@ -80,7 +80,10 @@ export class Service {
   async reload(): Promise<void> {
     const spec = this.#context.readSpec();
     if (!spec.reload || !this.#main)
-      throw new LamplighterError('failed', `reload ${this.#context.name}: it can't be reloaded now`);
+      throw new LamplighterError(
+        'failed',
+        `reload ${this.#context.name}: the unit does not run, or has no ExecReload`,
+      );
     const filled = { $MAINPID: String(this.#state.mainPid) };
     await this.#runAside(fillCommandLine(spec.reload, filled), spec);
   }
@@ -132,7 +135,7 @@ export class Service {
     this.#main = { child, over };
     if (spec.isOneshot || child.pid === undefined) await over;
     if (this.#state.activeState === 'failed')
-      throw new LamplighterError('failed', `start ${name}: it failed; see its journal`);
+      throw new LamplighterError('failed', `start ${name}: the process failed; its journal says why`);
   }
 
   #countStart(spec: ServiceSpec): void {
@@ -141,7 +144,10 @@ export class Service {
     if (spec.startLimitIntervalMs > 0 && this.#starts.length >= spec.startLimitBurst) {
       this.#change({ activeState: 'failed', subState: 'failed' });
       this.#log('Start request repeated too quickly.', WARNING);
-      throw new LamplighterError('failed', `start ${this.#context.name}: repeated too quickly`);
+      throw new LamplighterError(
+        'failed',
+        `start ${this.#context.name}: the unit was started too often within its start limit`,
+      );
     }
     this.#starts.push(now);
   }

@@ -59,7 +59,11 @@ export function parseUnitFile(text: string): UnitFile {
 export function parseSpan(text: string): number {
   if (text === 'infinity') return Number.POSITIVE_INFINITY;
   const [, digits, unit = ''] = /^(\d+)(ms|s|min|h)?$/.exec(text) ?? [];
-  if (digits === undefined) throw new LamplighterError('invalid-input', `read time span ${text}: not one`);
+  if (digits === undefined)
+    throw new LamplighterError(
+      'invalid-input',
+      `read time span ${text}: expected a number with ms, s, min or h, or infinity`,
+    );
   return Number(digits) * (unit === 'ms' ? 1 : (UNIT_MS[unit] ?? 1000));
 }
 
@@ -105,7 +109,7 @@ export function readServiceSpec(name: string, file: UnitFile, instance = ''): Se
     return text === undefined ? undefined : fillCommandLine(parseCommandLine(text), { '%i': instance });
   };
   const start = command('ExecStart');
-  if (!start) throw new LamplighterError('invalid-input', `read unit ${name}: it has no ExecStart`);
+  if (!start) throw new LamplighterError('invalid-input', `read unit ${name}: the file has no ExecStart`);
   return {
     description: lastValue(file, 'Unit.Description')?.replaceAll('%i', instance) ?? name,
     isOneshot: value('Type') === 'oneshot',

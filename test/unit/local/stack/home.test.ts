@@ -34,5 +34,5 @@ test('takes over the lock of a process that is gone, even when its id was given 
 
 test('says which home can not be used, and what to do', () => {
   writeFileSync(join(dir, 'file'), '');
-  expect(() => lockHome(join(dir, 'file/home'))).toThrow(`use home ${dir}/file/home: ENOTDIR`);
+  expect(() => lockHome(join(dir, 'file/home'))).toThrow(`use state directory ${dir}/file/home: ENOTDIR`);
 });

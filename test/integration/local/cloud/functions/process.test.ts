@@ -67,7 +67,7 @@ test('a function whose port another program took fails the start, though that pr
   const port = typeof address === 'object' && address ? address.port : 0;
   try {
     await expect(startFunction(options(port))).rejects.toThrow(
-      `start function hello on ${LOOPBACK}:${port}: it ended before it listened (code 1)`,
+      `start function hello on ${LOOPBACK}:${port}: the process ended before it listened (code 1)`,
     );
   } finally {
     other.close();

@@ -99,7 +99,7 @@ describe('a service', () => {
     unit('a.service', `ExecStart=${script('a', 'process.exit(3)')}\nRestart=always\nRestartSec=1ms`, limit);
     await supervisor.start('a.service').catch(() => undefined);
     await expect.poll(() => journalOf('a.service')).toContain('repeated too quickly');
-    await expect(supervisor.start('a.service')).rejects.toThrow('repeated too quickly');
+    await expect(supervisor.start('a.service')).rejects.toThrow('started too often');
     supervisor.service('a.service').resetFailed();
     await supervisor.start('a.service').catch(() => undefined);
     await expect.poll(() => stateOf('a.service').activeState).toBe('failed');

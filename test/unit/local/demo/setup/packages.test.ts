@@ -6,7 +6,7 @@ test('says in one message what is missing and how to install it on each kind of 
     { purpose: 'PostgreSQL', debian: 'postgresql', isForHost: false, isThere: () => false },
     { purpose: 'nginx', debian: 'nginx', isForHost: true, isThere: () => false },
   ]);
-  expect(text).toContain('needs PostgreSQL, nginx');
+  expect(text).toContain('install PostgreSQL, nginx: ');
   expect(text).toContain('sudo apt-get install postgresql nginx');
   expect(text).toContain('dnf install');
   expect(text).toContain('brew install');

@@ -37,7 +37,7 @@ describe('a unit file', () => {
 
   test('without ExecStart= it is no service', () => {
     expect(() => readServiceSpec('x.service', parseUnitFile('[Unit]\nDescription=x\n'))).toThrow(
-      'read unit x.service: it has no ExecStart',
+      'read unit x.service: the file has no ExecStart',
     );
   });
 
