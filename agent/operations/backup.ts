@@ -13,8 +13,8 @@ import { programsFor, runSql } from '../host/postgres.ts';
 import { assertDumpIsSafe } from '../host/postgres-programs.ts';
 import { readDatabaseFacts } from '../host/postgres-properties.ts';
 import { defineStep, type Procedure, type Shortfall, type Step, type StepContext } from '../runner/step.ts';
-import { readConfiguration } from './backup-configuration.ts';
-import { DumpResult, dumpApplication, dumpDatabase } from './backup-dump.ts';
+import { readConfiguration } from './backup/configuration.ts';
+import { DumpResult, dumpApplication, dumpDatabase } from './backup/dump.ts';
 import {
   type BackupOptions,
   type BackupSteps,
@@ -22,12 +22,12 @@ import {
   manifestStep,
   Prepared,
   readSummary,
-} from './backup-manifest.ts';
-import { retentionStep } from './backup-retention.ts';
-import { readGlobals, storeSecret } from './backup-secrets.ts';
-import { expectBytes } from './backup-size.ts';
-import { listLocalBackups, localBackupDir, makeLocalBackup, removeLeftover } from './backup-store.ts';
-import { uploadBackup } from './backup-upload.ts';
+} from './backup/manifest.ts';
+import { retentionStep } from './backup/retention.ts';
+import { readGlobals, storeSecret } from './backup/secrets.ts';
+import { expectBytes } from './backup/size.ts';
+import { listLocalBackups, localBackupDir, makeLocalBackup, removeLeftover } from './backup/store.ts';
+import { uploadBackup } from './backup/upload.ts';
 import { backupSectionOf, clusterOf } from './policy-database.ts';
 import { defineProcedure, defineRead } from './twin.ts';
 

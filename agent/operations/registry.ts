@@ -3,8 +3,8 @@ import type { Procedure } from '../runner/step.ts';
 import { twins as alert } from './alert.ts';
 import { twins as backup } from './backup.ts';
 import { twins as host } from './host.ts';
+import { twins as kept } from './restore/kept.ts';
 import { twins as restore } from './restore.ts';
-import { twins as kept } from './restore-kept.ts';
 import { twins as service } from './service.ts';
 import type { HostContext, Read, Twin } from './twin.ts';
 

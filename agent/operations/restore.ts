@@ -20,22 +20,22 @@ import {
   restoreNames,
   swapBack,
   swapDatabases,
-} from './restore-database.ts';
-import type { OpenDump } from './restore-dump.ts';
-import { refuseMixedPartitions } from './restore-joins.ts';
-import { recordKept, unrecordKept } from './restore-kept.ts';
-import { findLimits, refuseLimits } from './restore-limits.ts';
-import { findNeeds, tablespacesOf } from './restore-needs.ts';
-import { refuseObstacles } from './restore-obstacles.ts';
-import { foundBy, openState, type RestoreOptions } from './restore-options.ts';
-import { planRestore } from './restore-plan.ts';
-import { applyProperties, createFreshDatabase } from './restore-properties.ts';
-import { dropRestoreRoles, makeRestoreRoles } from './restore-role.ts';
-import { needRestoreRoom } from './restore-room.ts';
-import { findBackup } from './restore-source.ts';
-import { findStandings } from './restore-standing.ts';
-import { fillSteps, readOutcome } from './restore-steps.ts';
-import { recordWorkDir, removeWorkDir } from './restore-work.ts';
+} from './restore/database.ts';
+import type { OpenDump } from './restore/dump.ts';
+import { refuseMixedPartitions } from './restore/joins.ts';
+import { recordKept, unrecordKept } from './restore/kept.ts';
+import { findLimits, refuseLimits } from './restore/limits.ts';
+import { findNeeds, tablespacesOf } from './restore/needs.ts';
+import { refuseObstacles } from './restore/obstacles.ts';
+import { foundBy, openState, type RestoreOptions } from './restore/options.ts';
+import { planRestore } from './restore/plan.ts';
+import { applyProperties, createFreshDatabase } from './restore/properties.ts';
+import { dropRestoreRoles, makeRestoreRoles } from './restore/role.ts';
+import { needRestoreRoom } from './restore/room.ts';
+import { findBackup } from './restore/source.ts';
+import { findStandings } from './restore/standing.ts';
+import { fillSteps, readOutcome } from './restore/steps.ts';
+import { recordWorkDir, removeWorkDir } from './restore/work.ts';
 import { defineProcedure, type HostContext } from './twin.ts';
 
 /** Only for units without a limit in systemd (TimeoutStopSec=infinity): systemd's own limits come first. */

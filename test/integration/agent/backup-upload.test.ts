@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { markNotUploaded } from '#agent/operations/upload-mark.ts';
+import { markNotUploaded } from '#agent/operations/backup/upload-mark.ts';
 import { checkPart } from '#functions/backup/check-part.ts';
 import { type GcsServer, startGcs } from '#local/cloud/gcs/server.ts';
 import { BackupManifest } from '#shared/backup/manifest.ts';

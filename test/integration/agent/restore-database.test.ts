@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dropDatabase } from '#agent/operations/restore-database.ts';
+import { dropDatabase } from '#agent/operations/restore/database.ts';
 import { canLab } from '#test/fixtures/host-lab.ts';
 import { type SocketCluster, startSocketCluster } from '#test/fixtures/socket-cluster.ts';
 

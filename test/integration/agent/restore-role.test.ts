@@ -7,7 +7,7 @@ import {
   HELD_ROLE,
   makeRestoreRoles,
   RESTORE_ROLE,
-} from '#agent/operations/restore-role.ts';
+} from '#agent/operations/restore/role.ts';
 import { canLab } from '#test/fixtures/host-lab.ts';
 import { type SocketCluster, startSocketCluster } from '#test/fixtures/socket-cluster.ts';
 

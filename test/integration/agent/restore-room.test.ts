@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statfsSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { needRestoreRoom } from '#agent/operations/restore-room.ts';
+import { needRestoreRoom } from '#agent/operations/restore/room.ts';
 import { serverAccount } from '#local/demo/postgres/programs.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';

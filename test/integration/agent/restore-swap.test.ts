@@ -1,6 +1,6 @@
 // The new database in the old one's place, and back: whatever happened before, and as often as it is asked for.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { restoreNames, swapBack, swapDatabases } from '#agent/operations/restore-database.ts';
+import { restoreNames, swapBack, swapDatabases } from '#agent/operations/restore/database.ts';
 import { canLab } from '#test/fixtures/host-lab.ts';
 import { type SocketCluster, startSocketCluster } from '#test/fixtures/socket-cluster.ts';
 

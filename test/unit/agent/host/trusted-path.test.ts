@@ -23,7 +23,7 @@ import {
   openUnlinkedDirectory,
   requireTrustedPath,
 } from '#agent/host/trusted-path.ts';
-import { makeLocalBackup } from '#agent/operations/backup-store.ts';
+import { makeLocalBackup } from '#agent/operations/backup/store.ts';
 import { loadPolicy } from '#agent/policy/load.ts';
 import { BackupId } from '#shared/names.ts';
 
