@@ -6,6 +6,7 @@ import { lookUp } from '#shared/look-up.ts';
 import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
 import { oneLine } from '../one-line.ts';
+import { nextState } from '../state-machine.ts';
 import { findAlert } from '../store/alerts.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Queryable } from '../store/database.ts';
@@ -23,7 +24,7 @@ import { type Lease, newLease } from '../store/lease.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import type { ChannelDeps, SendOutcome } from './channels/channel.ts';
 import { kindOf } from './channels/registry.ts';
-import { nextDeliveryState } from './delivery-state.ts';
+import { DELIVERY_MOVES } from './delivery-state.ts';
 import { publishDeliveries } from './outbox.ts';
 import { tellNext } from './tell-next.ts';
 
@@ -73,7 +74,7 @@ async function conclude(
 async function sayWhyNot({ db }: DeliverDeps, id: string): Promise<string> {
   const delivery = await findDelivery(db, id);
   if (!delivery) return 'ignored: there is no such delivery';
-  if (nextDeliveryState(delivery.state, 'attempted') === 'refused')
+  if (nextState(DELIVERY_MOVES, delivery.state, 'attempted') === 'refused')
     return `ignored: already ${delivery.state}`;
   // The instance that holds the lease may have been killed, so Pub/Sub must send the message again.
   throw new HttpFault('busy', `deliver ${id}: another instance is sending it`, {

@@ -1,6 +1,6 @@
 // The states of a delivery. Its message and the end of its line's command come twice, late, and after a lease was lost. Pure.
 import type { DeliveryState } from '#shared/states.ts';
-import { type Moves, nextState } from '../state-machine.ts';
+import type { Moves } from '../state-machine.ts';
 
 /**
  * `attempted`: published, taken for sending, or put back for another attempt. `handed-over`: a command writes its line.
@@ -9,7 +9,7 @@ import { type Moves, nextState } from '../state-machine.ts';
  */
 export type DeliveryNews = 'attempted' | 'handed-over' | 'delivered' | 'given-up' | 'retried' | 'lost';
 
-export const DELIVERY_MOVES = {
+export const DELIVERY_MOVES: Moves<DeliveryState, DeliveryNews> = {
   attempted: { from: ['pending'], to: 'pending' },
   'handed-over': { from: ['pending'], to: 'sent' },
   // Also when it was given up or is asked for again: whoever says so has the receipt.
@@ -17,8 +17,4 @@ export const DELIVERY_MOVES = {
   'given-up': { from: ['pending'], to: 'failed' },
   retried: { from: ['sent'], to: 'pending' },
   lost: { from: ['sent'], to: 'failed' },
-} as const satisfies Moves<DeliveryState, DeliveryNews>;
-
-export function nextDeliveryState(state: DeliveryState, news: DeliveryNews): DeliveryState | 'refused' {
-  return nextState<DeliveryState, DeliveryNews>(DELIVERY_MOVES, state, news);
-}
+};

@@ -1,10 +1,11 @@
 // Moves a command on, as its state machine says (state.ts), and tells those who wait for it.
 import type { OutcomeCode, StepRecord } from '#shared/command/report.ts';
 import { type CommandState, type EndState, isSettled } from '#shared/command/state.ts';
+import { nextState } from '../state-machine.ts';
 import { addStateEvent, releaseSteps } from '../store/command-events.ts';
 import { announceCommand, type CommandRecord, writeStage } from '../store/commands.ts';
 import type { Queryable } from '../store/database.ts';
-import { type CommandNews, nextStage, stageOf, storedStage } from './state.ts';
+import { COMMAND_MOVES, type CommandNews, stageOf, storedStage } from './state.ts';
 
 export interface Advance {
   news: CommandNews;
@@ -26,7 +27,7 @@ export async function advanceCommand(
   record: CommandRecord,
   { news, at, end, ...said }: Advance,
 ): Promise<CommandState | 'refused'> {
-  const stage = nextStage(stageOf(record), news);
+  const stage = nextState(COMMAND_MOVES, stageOf(record), news);
   if (stage === 'refused') return stage;
   const stored = storedStage(stage, end);
   const isTaken = stage === 'accepted' || stage === 'running';

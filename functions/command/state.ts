@@ -7,7 +7,7 @@ import {
   isSettled,
   OPEN_STATES,
 } from '#shared/command/state.ts';
-import { type Moves, nextState } from '../state-machine.ts';
+import type { Moves } from '../state-machine.ts';
 
 /**
  * `lapsed`, `silent`: our own clock ended the command, before or after its host accepted it; a report of the host still
@@ -48,7 +48,7 @@ export type CommandNews =
 /** The runner's end replaces these: a stolen agent could lie about what root did. */
 const BY_AGENT = ['agent-unknown', 'agent-ended'] as const;
 
-export const COMMAND_MOVES = {
+export const COMMAND_MOVES: Moves<CommandStage, CommandNews> = {
   published: { from: ['requested'], to: 'sent' },
   'not-signed': { from: ['requested'], to: 'unsigned' },
   lapsed: { from: ['requested', 'sent'], to: 'lapsed' },
@@ -67,15 +67,11 @@ export const COMMAND_MOVES = {
     to: 'runner-ended',
   },
   'runner-unknown': { from: [...OPEN_STATES, ...BY_AGENT], to: 'runner-unknown' },
-} as const satisfies Moves<CommandStage, CommandNews>;
+};
 
 /** True once its host took it, or it is settled. */
 export function isTaken(state: CommandState): boolean {
   return !COMMAND_MOVES.lapsed.from.some((untaken) => untaken === state);
-}
-
-export function nextStage(stage: CommandStage, news: CommandNews): CommandStage | 'refused' {
-  return nextState<CommandStage, CommandNews>(COMMAND_MOVES, stage, news);
 }
 
 /** The columns of a command's row that hold its stage. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { DELIVERY_MOVES, type DeliveryNews, nextDeliveryState } from '#functions/alert/delivery-state.ts';
+import { DELIVERY_MOVES, type DeliveryNews } from '#functions/alert/delivery-state.ts';
+import { nextState } from '#functions/state-machine.ts';
 import { DeliveryState } from '#shared/states.ts';
 import { cellsOf } from '#test/fixtures/state-table.ts';
 
@@ -12,7 +13,7 @@ failed      -         -           delivered -        -       -
 `) as [DeliveryState, DeliveryNews, DeliveryState | 'refused'][];
 
 test.each(CELLS)('%s, then %s: %s', (state, news, after) => {
-  expect(nextDeliveryState(state, news)).toBe(after);
+  expect(nextState(DELIVERY_MOVES, state, news)).toBe(after);
 });
 
 test('these are all states and all news', () => {

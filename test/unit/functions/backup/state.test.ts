@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import {
-  nextVerificationState,
   VERIFICATION_MOVES,
   VERIFICATION_STATES,
   type VerificationNews,
   type VerificationState,
 } from '#functions/backup/state.ts';
+import { nextState } from '#functions/state-machine.ts';
 import { cellsOf } from '#test/fixtures/state-table.ts';
 
 const CELLS = cellsOf(`
@@ -17,7 +17,7 @@ corrupt     due     -            -              -
 `) as [VerificationState, VerificationNews, VerificationState | 'refused'][];
 
 test.each(CELLS)('%s, then %s: %s', (state, news, after) => {
-  expect(nextVerificationState(state, news)).toBe(after);
+  expect(nextState(VERIFICATION_MOVES, state, news)).toBe(after);
 });
 
 test('these are all states and all news', () => {

@@ -5,10 +5,10 @@ import {
   type CommandNews,
   type CommandStage,
   isTaken,
-  nextStage,
   stageOf,
   storedStage,
 } from '#functions/command/state.ts';
+import { nextState } from '#functions/state-machine.ts';
 import { CommandState, END_STATES } from '#shared/command/state.ts';
 import { cellsOf } from '#test/fixtures/state-table.ts';
 
@@ -28,7 +28,7 @@ runner-ended    -         -          -      -           -        -        -     
 `) as [CommandStage, CommandNews, CommandStage | 'refused'][];
 
 test.each(CELLS)('%s, then %s: %s', (stage, news, after) => {
-  expect(nextStage(stage, news)).toBe(after);
+  expect(nextState(COMMAND_MOVES, stage, news)).toBe(after);
 });
 
 test('these are all stages and all news', () => {
@@ -52,7 +52,7 @@ describe('reports in any order', () => {
       );
       messages.splice(random(messages.length + 1), 0, 'runner-end');
       const end = messages.reduce<CommandStage>((stage, news) => {
-        const after = nextStage(stage, news);
+        const after = nextState(COMMAND_MOVES, stage, news);
         return after === 'refused' ? stage : after;
       }, 'requested');
       expect(end, messages.join(', ')).toBe('runner-ended');

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { INCIDENT_MOVES, type IncidentNews, nextIncidentState } from '#functions/incident/state.ts';
+import { INCIDENT_MOVES, type IncidentNews } from '#functions/incident/state.ts';
+import { nextState } from '#functions/state-machine.ts';
 import { IncidentState } from '#shared/states.ts';
 import { cellsOf } from '#test/fixtures/state-table.ts';
 
@@ -11,7 +12,7 @@ resolved       -            -
 `) as [IncidentState, IncidentNews, IncidentState | 'refused'][];
 
 test.each(CELLS)('%s, then %s: %s', (state, news, after) => {
-  expect(nextIncidentState(state, news)).toBe(after);
+  expect(nextState(INCIDENT_MOVES, state, news)).toBe(after);
 });
 
 test('these are all states and all news', () => {
