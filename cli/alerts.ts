@@ -7,7 +7,7 @@ import { addExamples, type Bind } from './verb.ts';
 import { printList, type ViewContext } from './view.ts';
 
 export function define(command: Command, bind: Bind): void {
-  command.option('--all', 'resolved ones too').action(
+  command.option('--all', 'list resolved alerts, too').action(
     bind(async (session, { all }: { all?: boolean }) => {
       const query = all ? {} : { state: 'firing' };
       const alerts = await session.client().call(ROUTES.listAlerts, { query });

@@ -25,7 +25,7 @@ interface AuditOptions {
 export function define(command: Command, bind: Bind): void {
   command
     .option('--action <action>', 'only this action, such as rbac_denied')
-    .option('-n, --limit <n>', 'how many, the newest', '50')
+    .option('-n, --limit <n>', 'list the newest N entries', '50')
     .action(
       bind(async (session, { action, limit }: AuditOptions) => {
         const rows = await session.client().call(ROUTES.listAudit, { query: { limit, action } });

@@ -13,7 +13,7 @@ import { printList, type ViewContext, viewContext } from './view.ts';
 export function define(command: Command, bind: Bind): void {
   command
     .argument('[id]', "an incident's id, such as INC-12: shows its timeline")
-    .option('--all', 'resolved ones too')
+    .option('--all', 'list resolved incidents, too')
     .action(
       bind(async (session, id: string | undefined, { all }: { all?: boolean }) => {
         const incidents = await session.client().call(ROUTES.listIncidents, {});

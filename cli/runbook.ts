@@ -22,14 +22,16 @@ import { addExamples, type Bind, type Session } from './verb.ts';
 export function define(command: Command, bind: Bind): void {
   command
     .command('validate')
-    .description('Check a runbook here, without any control plane: all faults at once, with line and column')
+    .description(
+      'Check a runbook on this machine, without the control plane; lists every fault with line and column',
+    )
     .argument('<file>', 'a runbook.yaml')
     .action(bind(validate));
   command
     .command('apply')
-    .description('Make a runbook the current one; it becomes a new version')
+    .description('Make a runbook the current one, as a new version')
     .argument('<file>', 'a runbook.yaml')
-    .option('--dry-run', 'let the control plane check it, change nothing')
+    .option('--dry-run', 'let the control plane check the runbook, change nothing')
     .action(bind(apply));
   command.command('show').description('Print the current runbook').action(bind(show));
   addExamples(command, 'lamp runbook validate runbook.yaml', 'lamp runbook apply runbook.yaml');

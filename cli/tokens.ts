@@ -15,14 +15,14 @@ import { printList, type ViewContext } from './view.ts';
 export function define(command: Command, bind: Bind): void {
   command
     .description(
-      'List the tokens that are in force, with their roles, ends, limits and last use. Requires the role admin.\n\nTokens are made with `npm run admin -- create-token NAME ROLE`.',
+      'List the tokens that are in force, with their roles, expiry, limits and last use. Requires the role admin.\n\nTokens are made with `npm run admin -- create-token NAME ROLE`.',
     )
-    .option('--all', 'those that were revoked or have expired, too')
+    .option('--all', 'list revoked and expired tokens, too')
     .action(bind(list));
   command
     .command('revoke')
     .description('End a token at once and for good')
-    .argument('<name>', 'its name, as `lamp tokens` lists it')
+    .argument('<name>', "the token's name, as `lamp tokens` lists it")
     .action(bind(revoke));
   addExamples(command, 'lamp tokens', 'lamp tokens revoke laptop');
 }

@@ -44,7 +44,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     verb: 'ack',
     usage: 'INCIDENT',
-    summary: 'Say that you look after an incident',
+    summary: 'Acknowledge an incident',
     load: async () => ({ define: (await import('./incidents.ts')).defineAck }),
   },
   {
@@ -57,13 +57,13 @@ export const VERBS: readonly VerbEntry[] = [
   {
     verb: 'backups',
     usage: '',
-    summary: 'List backups and whether each is proven',
+    summary: 'List backups and whether each is verified',
     load: () => import('./backup/backups.ts'),
   },
   {
     verb: 'verify',
     usage: '[ID|latest]',
-    summary: 'Prove a backup from what is in the bucket',
+    summary: 'Verify a backup from what is in the bucket',
     load: () => import('./backup/verify.ts'),
   },
   {
@@ -81,7 +81,7 @@ export const VERBS: readonly VerbEntry[] = [
   {
     verb: 'runbook',
     usage: 'ACTION',
-    summary: 'Check, apply or print the runbook: validate, apply, show',
+    summary: 'Check, apply or print the runbook',
     load: () => import('./runbook.ts'),
   },
   {

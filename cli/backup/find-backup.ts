@@ -22,16 +22,21 @@ export async function findBackup(
     const found = newestFirst.find(isFit);
     if (found) return found;
     throw new LamplighterError('not-found', `find latest backup: ${noneFits(backups.length)}`, {
-      hint: backups.length > 0 ? 'Prove one first: lamp verify latest' : 'Take one first: lamp backup',
+      hint:
+        backups.length > 0 ? 'Verify a backup first: lamp verify latest' : 'Take a backup first: lamp backup',
     });
   }
   const found = backups.filter(({ id }) => id === wanted || isPartOfId(id, wanted));
   const [only, ...others] = found;
   if (only && others.length === 0) return only;
   if (only) {
-    throw new LamplighterError('invalid-input', `find backup ${wanted}: several ids begin or end with this`, {
-      hint: `One of ${listIds(found)}.`,
-    });
+    throw new LamplighterError(
+      'invalid-input',
+      `find backup ${wanted}: several backup ids begin or end with these characters`,
+      {
+        hint: `Give one of these ids: ${listIds(found)}.`,
+      },
+    );
   }
   const near = nearestName(
     wanted,
@@ -48,5 +53,5 @@ function listIds(backups: readonly BackupView[]): string {
 }
 
 function noneFits(count: number): string {
-  return count === 0 ? 'there is none' : `none of ${count} is proven to be good`;
+  return count === 0 ? 'no backup exists yet' : `none of ${count} backups is verified or intact`;
 }

@@ -22,7 +22,7 @@ export function define(command: Command, bind: Bind): void {
   describeOperation(forgetting, restoreForget);
   forgetting
     .argument('<database>', 'the database, as lamp kept lists it')
-    .option('--yes', 'do not ask for its name once more')
+    .option('--yes', "do not ask for the database's name")
     .action(bind(forget));
   addActionOptions(forgetting, restoreForget);
   addExamples(forgetting, 'lamp kept forget analytics_before_1f3a9c');
@@ -38,7 +38,7 @@ async function forget(session: Session, name: string, options: ForgetOptions): P
   const { yes, detach, dryRun } = options;
   if (!yes && !dryRun && !session.io.stdinIsTty) {
     throw new LamplighterError('invalid-input', `confirm dropping ${name}: there is no terminal to ask on`, {
-      hint: 'Give --yes when you are sure.',
+      hint: 'Give --yes to drop the database without the question.',
     });
   }
   const confirm = yes || dryRun ? name : await askForName(session, name);

@@ -25,10 +25,14 @@ interface RestoreOptions {
 export function define(command: Command, bind: Bind): void {
   describeOperation(command, restoreRun);
   command
-    .argument('[backup]', "a backup's id, or its end, or latest: the newest that is proven", 'latest')
+    .argument(
+      '[backup]',
+      "a backup's id, the end of its id, or latest: the newest that is verified or intact",
+      'latest',
+    )
     .option(
       '--keep-going',
-      'restore all that PostgreSQL takes and tell what it refused; without it the first refusal puts everything back',
+      'restore all that PostgreSQL accepts and list what it refused; without this option the first refusal undoes the restore',
     )
     .option('--yes', "do not ask for the database's name")
     .action(bind(restore));
@@ -45,7 +49,7 @@ async function restore(session: Session, wanted: string, options: RestoreOptions
   const { yes, detach, dryRun, keepGoing } = options;
   if (!yes && !dryRun && !session.io.stdinIsTty) {
     throw new LamplighterError('invalid-input', 'confirm restore: there is no terminal to ask on', {
-      hint: 'Give --yes when you are sure.',
+      hint: 'Give --yes to restore without the question.',
     });
   }
   const backup = await findBackup(session, wanted, ({ proof }) => PROVEN.has(proof.state));

@@ -16,9 +16,9 @@ const POLL_MS = 1000;
 export function define(command: Command, bind: Bind): void {
   command
     .description(
-      "Prove a backup: everything in the bucket is downloaded and held against its manifest, and the dump is decoded and counted. Roles and configuration are always encrypted: of them only the bytes are proven. An encrypted dump can't be decoded: it is proven intact, which is less.\n\nExits with 1 when it is corrupt.",
+      "Verify a backup: the cloud reads all its objects in the bucket, compares them with the manifest, decodes the dump and counts its rows. Of roles and configuration, which are always encrypted, only the bytes are verified. An encrypted dump can't be decoded, so its backup becomes intact at most.\n\nExits with 1 when the backup is corrupt.",
     )
-    .argument('[backup]', "a backup's id, or its end, or latest", 'latest')
+    .argument('[backup]', "a backup's id, the end of its id, or latest", 'latest')
     .option('--detach', 'return at once; `lamp backups` shows the proof later')
     .action(
       bind(async (session, wanted: string, { detach }: { detach?: boolean }) => {

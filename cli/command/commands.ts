@@ -24,13 +24,17 @@ interface CommandsOptions {
 
 export function define(command: Command, bind: Bind): void {
   command
-    .argument('[id]', "a command's id, or its end: shows its steps and how it ended")
-    .option('-n, --limit <n>', 'how many, the newest', '20')
-    .option('--wait', 'wait until it ends, as the verb that asked for it does')
+    .argument('[id]', "a command's id, or the end of its id: shows its steps and how it ended")
+    .option('-n, --limit <n>', 'list the newest N commands', '20')
+    .option('--wait', 'wait until the command ends')
     .action(
       bind(async (session, id: string | undefined, { wait, limit }: CommandsOptions) => {
         if (id) return wait ? followCommand(session, await identify(session, id)) : showOne(session, id);
-        if (wait) throw new LamplighterError('invalid-input', 'wait for a command: its id is missing');
+        if (wait) {
+          throw new LamplighterError('invalid-input', 'wait for a command: no command id was given', {
+            hint: 'Give an id, or its end; `lamp commands` lists them.',
+          });
+        }
         const commands = await session.client().call(ROUTES.listCommands, { query: { limit } });
         return printList(session, commands, renderCommands, 'No command so far.');
       }),

@@ -52,8 +52,8 @@ export async function followCommand(session: Session, id: string): Promise<numbe
       progress.onProgress(detail);
     },
   };
-  const terms = { signal: io.interrupted, nowMs: io.nowMs };
-  const detail = await waitForCommand(session.client(), id, listener, terms).finally(progress.close);
+  const options = { signal: io.interrupted, nowMs: io.nowMs };
+  const detail = await waitForCommand(session.client(), id, listener, options).finally(progress.close);
   if (!detail) return sayItGoesOn(session, id, latest);
   io.out(isJson ? toJsonText(detail) : renderOutcome(detail.command, viewContext(session)));
   return exitCodeOfCommand(detail.command);

@@ -13,7 +13,7 @@ export interface WaitListener {
   onConnectionBack(): void;
 }
 
-export interface WaitTerms {
+export interface WaitOptions {
   signal: AbortSignal;
   nowMs(): number;
   /** Stop trying after this long without any answer. */
@@ -43,7 +43,7 @@ export async function waitForCommand(
   client: ApiClient,
   id: string,
   listener: WaitListener,
-  terms: WaitTerms,
+  options: WaitOptions,
 ): Promise<CommandDetail | undefined> {
   const progress: Progress = {
     isTaken: false,
@@ -52,8 +52,8 @@ export async function waitForCommand(
     silentSinceMs: undefined,
     backoff: createBackoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS),
   };
-  while (!terms.signal.aborted) {
-    const detail = await poll(client, id, progress, listener, terms);
+  while (!options.signal.aborted) {
+    const detail = await poll(client, id, progress, listener, options);
     if (!detail) continue;
     const fresh = takeNewEvents(detail, progress);
     listener.onProgress({ ...detail, events: fresh });
@@ -68,21 +68,21 @@ async function poll(
   id: string,
   progress: Progress,
   listener: WaitListener,
-  terms: WaitTerms,
+  options: WaitOptions,
 ): Promise<CommandDetail | undefined> {
   try {
     const holdS = progress.isTaken ? HOLD_S : UNTAKEN_HOLD_S;
     const query = { after: progress.after, waitS: holdS };
-    const options = { timeoutMs: (holdS + 10) * 1000, signal: terms.signal };
-    const detail = await client.call(ROUTES.readCommand, { params: { id }, query }, options);
+    const request = { timeoutMs: (holdS + 10) * 1000, signal: options.signal };
+    const detail = await client.call(ROUTES.readCommand, { params: { id }, query }, request);
     if (progress.silentSinceMs !== undefined) listener.onConnectionBack();
     progress.silentSinceMs = undefined;
     progress.backoff.reset();
     return detail;
   } catch (error) {
-    if (terms.signal.aborted) return undefined;
+    if (options.signal.aborted) return undefined;
     if (!isWorthRetrying(error)) throw error;
-    await backOff(error, id, progress, listener, terms);
+    await backOff(error, id, progress, listener, options);
     return undefined;
   }
 }
@@ -96,19 +96,19 @@ async function backOff(
   id: string,
   progress: Progress,
   listener: WaitListener,
-  terms: WaitTerms,
+  options: WaitOptions,
 ): Promise<void> {
   if (progress.silentSinceMs === undefined) {
-    progress.silentSinceMs = terms.nowMs();
+    progress.silentSinceMs = options.nowMs();
     listener.onConnectionLost(messageOf(error));
   }
-  if (terms.nowMs() - progress.silentSinceMs > (terms.giveUpAfterMs ?? GIVE_UP_AFTER_MS)) {
+  if (options.nowMs() - progress.silentSinceMs > (options.giveUpAfterMs ?? GIVE_UP_AFTER_MS)) {
     throw new LamplighterError('unavailable', `wait for command ${id}: ${messageOf(error)}`, {
       hint: `The command may still go on: lamp commands ${id} --wait`,
       cause: error,
     });
   }
-  await progress.backoff.pause(terms.signal);
+  await progress.backoff.pause(options.signal);
 }
 
 /** Events come once each even if a server ignores `after`. */

@@ -37,13 +37,13 @@ export function operationVerb(operation: string, example: string): VerbModule {
 export function describeOperation(command: Command, definition: OperationDefinition): void {
   const { name, summary, risk } = definition;
   const role = roleNeededFor(definition);
-  command.description(`${summary}.\n\nOperation ${name}, risk ${risk}: needs role ${role}.`);
+  command.description(`${summary}.\n\nOperation ${name}, risk ${risk}. Requires the role ${role}.`);
 }
 
 /** `--detach`, and `--dry-run` for what changes something. */
 export function addActionOptions(command: Command, { risk }: Pick<OperationDefinition, 'risk'>): void {
-  command.option('--detach', 'return at once; look later with `lamp commands ID --wait`');
-  if (risk !== 'read') command.option('--dry-run', 'only say what it would do');
+  command.option('--detach', 'return at once; to wait later: `lamp commands ID --wait`');
+  if (risk !== 'read') command.option('--dry-run', 'print what the operation would do, change nothing');
 }
 
 function optionName(parameter: string): string {

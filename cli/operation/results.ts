@@ -1,6 +1,16 @@
 // Which view shows the result of which operation.
 import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
+import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operations/backup.ts';
+import { hostVitals } from '#shared/operations/host.ts';
+import {
+  serviceLogs,
+  serviceReload,
+  serviceRestart,
+  serviceStart,
+  serviceStatus,
+  serviceStop,
+} from '#shared/operations/service.ts';
 import { backupListView, backupRunView, keptView, restoreView } from '../backup/results.ts';
 import { vitalsView } from '../host.ts';
 import { escapeForTerminal } from '../output/escape.ts';
@@ -10,17 +20,17 @@ import type { ViewContext } from '../view.ts';
 import { inSchemaOrder, type ResultView, renderFields, viewOf } from './result-view.ts';
 
 const VIEWS: ReadonlyMap<string, ResultView> = new Map([
-  ['service.status', statusView],
-  ['service.start', unitView],
-  ['service.stop', unitView],
-  ['service.restart', unitView],
-  ['service.reload', unitView],
-  ['service.logs', logsView],
-  ['host.vitals', vitalsView],
-  ['backup.run', backupRunView],
-  ['backup.list', backupListView],
-  ['restore.run', restoreView],
-  ['restore.kept', keptView],
+  [serviceStatus.name, statusView],
+  [serviceStart.name, unitView],
+  [serviceStop.name, unitView],
+  [serviceRestart.name, unitView],
+  [serviceReload.name, unitView],
+  [serviceLogs.name, logsView],
+  [hostVitals.name, vitalsView],
+  [backupRun.name, backupRunView],
+  [backupList.name, backupListView],
+  [restoreRun.name, restoreView],
+  [restoreKept.name, keptView],
 ]);
 
 /** What a command returned, for people; nothing when it returned nothing. */

@@ -13,10 +13,10 @@ interface RunOptions {
 
 export function define(command: Command, bind: Bind): void {
   command
-    .argument('<operation>', 'its name; `lamp operations` lists them')
+    .argument('<operation>', "the operation's name; `lamp operations` lists all")
     .argument('[parameters...]', 'key=value; lists and objects as JSON')
-    .option('--detach', 'return at once; look later with `lamp commands ID --wait`')
-    .option('--dry-run', 'only say what it would do')
+    .option('--detach', 'return at once; to wait later: `lamp commands ID --wait`')
+    .option('--dry-run', 'print what the operation would do, change nothing')
     .action(
       bind(async (session, operation: string, words: string[], options: RunOptions) => {
         const definition = findOperation(operation);
@@ -33,7 +33,7 @@ export function define(command: Command, bind: Bind): void {
 function readPair(word: string, types: Map<string, string>): [string, unknown] {
   const at = word.indexOf('=');
   if (at < 1) {
-    throw new LamplighterError('invalid-input', `read parameter ${word}: it is not key=value`, {
+    throw new LamplighterError('invalid-input', `read parameter ${word}: not of the form key=value`, {
       hint: `Parameters: ${[...types.keys()].join(', ') || 'none'}.`,
     });
   }

@@ -28,18 +28,18 @@ export function define(command: Command, bind: Bind): void {
   describeOperation(command, serviceLogs);
   command
     .argument('<service>', "the service's name in the runbook, or its unit")
-    .option('-n, --lines <n>', 'how many lines, the newest (default 50, with -f 10)')
-    .option('--since <when>', 'only lines after this: 10m, 2h, or 2026-11-23T08:00:00Z')
+    .option('-n, --lines <n>', 'print the newest N lines (default 50, with -f 10)')
+    .option('--since <when>', 'only lines since this time: 10m, 2h, or 2026-11-23T08:00:00Z')
     .option(
       '-f, --follow',
-      'go on with the lines as they come, until Ctrl-C; with --json one document a line',
+      'print new lines as they arrive, until Ctrl-C; with --json each line is one JSON document',
     )
     .action(
       bind(async (session, service: string, { lines, since, follow }: LogsOptions) => {
         const count = lines === undefined ? undefined : readCount(lines);
         if (!follow) return showLogs(session, service, count, since);
         if (since !== undefined) {
-          throw new LamplighterError('invalid-input', 'follow logs: --since and -f do not go together', {
+          throw new LamplighterError('invalid-input', "follow logs: --since and -f can't be used together", {
             hint: 'Use -n N to start with the last N lines.',
           });
         }
@@ -53,7 +53,9 @@ export function define(command: Command, bind: Bind): void {
 function readCount(word: string): number {
   const parsed = LinesOption.safeParse(word);
   if (parsed.success) return parsed.data;
-  throw new LamplighterError('invalid-input', `read --lines ${word}: not a whole number`);
+  throw new LamplighterError('invalid-input', `read --lines ${word}: not a whole number`, {
+    hint: 'For example -n 200.',
+  });
 }
 
 async function showLogs(
@@ -92,7 +94,7 @@ async function showLogs(
 
 const UNIT_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** RFC 3339 in UTC. Throws `invalid-input` on anything that is neither a span nor a time with a zone. */
+/** RFC 3339 in UTC. Throws `invalid-input` on anything that is neither a duration nor a time with a zone with a zone. */
 export function readSince(word: string, nowMs: number): string {
   const span = /^(\d{1,6})\s*(s|m|h|d)$/.exec(word);
   if (span) {
@@ -103,7 +105,11 @@ export function readSince(word: string, nowMs: number): string {
     ? Date.parse(word)
     : Number.NaN;
   if (!Number.isNaN(time)) return new Date(time).toISOString();
-  throw new LamplighterError('invalid-input', `read --since ${word}: neither a span nor a time`, {
-    hint: 'For example 10m, 2h, or 2026-11-23T08:00:00Z.',
-  });
+  throw new LamplighterError(
+    'invalid-input',
+    `read --since ${word}: neither a duration nor a time with a zone`,
+    {
+      hint: 'For example 10m, 2h, or 2026-11-23T08:00:00Z.',
+    },
+  );
 }

@@ -37,7 +37,7 @@ export function readConfig(path: string): Config {
     throw new LamplighterError(
       'invalid-input',
       `read config file ${path}: ${describeFault(parsed.error, 'document')}`,
-      { hint: 'It holds {"url": "https://…", "token": "…"}.' },
+      { hint: 'The file must hold {"url": "https://…", "token": "…"}.' },
     );
   }
   return { path, url: parsed.data.url, token: new Secret(parsed.data.token) };
@@ -46,7 +46,10 @@ export function readConfig(path: string): Config {
 /** Reads a token alone in a file; the final line break does not count. */
 export function readTokenFile(path: string): Secret {
   const token = readPrivateFile(path, 'token file').trim();
-  if (token === '') throw new LamplighterError('invalid-input', `read token file ${path}: it is empty`);
+  if (token === '')
+    throw new LamplighterError('invalid-input', `read token file ${path}: the file is empty`, {
+      hint: 'The file must hold the token and nothing else.',
+    });
   return new Secret(token);
 }
 
@@ -65,7 +68,7 @@ function readPrivateFile(path: string, noun: string): string {
     if (facts.isFile() && (facts.mode & 0o077) !== 0) {
       const mode = (facts.mode & 0o777).toString(8);
       throw new LamplighterError('invalid-input', `read ${noun} ${path}: others can read it (mode ${mode})`, {
-        hint: `It holds a token: chmod 600 ${path}`,
+        hint: `The file holds a token, so only you may read it: chmod 600 ${path}`,
       });
     }
     return readFileSync(path, 'utf8');

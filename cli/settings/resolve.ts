@@ -52,7 +52,7 @@ function withGivenToken(config: Config, token: Secret, isDiscovered: boolean): S
   if (!isDiscovered) return { url: config.url, token };
   throw new LamplighterError(
     'invalid-input',
-    `settle address: a token is given, but the address would come from ${config.path}`,
+    `choose address: the token is given separately, but the address would come from ${config.path}`,
     { hint: 'Give the address too (LAMP_URL or --url), or unset LAMP_TOKEN to use the file for both.' },
   );
 }
@@ -80,9 +80,13 @@ function locateConfig(io: Edges): { path: string; isDiscovered: boolean } | unde
 function checkUrl(url: string): string {
   const parsed = URL.parse(url);
   if (parsed && /^https?:$/.test(parsed.protocol) && !parsed.username && !parsed.password) return url;
-  throw new LamplighterError('invalid-input', 'settle address: not an http(s) URL without a password in it', {
-    hint: 'For example https://lamplighter.example.com.',
-  });
+  throw new LamplighterError(
+    'invalid-input',
+    'choose address: the URL must begin with http:// or https:// and hold no user name or password',
+    {
+      hint: 'For example https://lamplighter.example.com.',
+    },
+  );
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;

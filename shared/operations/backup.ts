@@ -12,7 +12,7 @@ import { findService, permitHealth } from './service.ts';
 
 function backupTerms({ runbook }: ResolveContext) {
   if (runbook.backup) return runbook.backup;
-  throw new LamplighterError('not-found', 'find backup terms: the runbook has no "backup" section', {
+  throw new LamplighterError('not-found', 'find backup settings: the runbook has no "backup" section', {
     hint: 'Add a "backup" section with host, database and schedule.',
   });
 }

@@ -45,7 +45,7 @@ export function findService(reference: string, context: ResolveContext): Runbook
   const name = nameService(reference, context);
   const found = Object.entries(context.runbook.services).find(([key]) => key === name);
   if (found) return found[1];
-  throw new LamplighterError('internal', `find service ${name}: it is not there`);
+  throw new LamplighterError('internal', `find service ${name}: the runbook has no such service`);
 }
 
 /** Parameters with the service under its name in the runbook. */

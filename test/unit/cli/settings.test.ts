@@ -81,7 +81,7 @@ test('says what is missing', () => {
   expect(() => resolve()).toThrow('neither address nor token is set');
   expect(() => resolve({}, { LAMP_URL: 'https://x.example' })).toThrow('no token is set');
   expect(() => resolve({}, { LAMP_URL: 'https://u:p@x.example', LAMP_TOKEN: 't' })).toThrow(
-    'not an http(s) URL',
+    'the URL must begin with http:// or https://',
   );
 });
 
