@@ -8,6 +8,11 @@ import { type Lease, newLease } from '../store/lease.ts';
 const LEASE_MS = 3 * 60_000;
 const RENEW_EVERY_MS = 45_000;
 
+/** What is thrown by a holder that finds its lease taken over; the message is delivered again. */
+export function lostLease(id: string): HttpFault {
+  return new HttpFault('busy', `verify backup ${id}: the lease was lost`, { retryable: true, status: 503 });
+}
+
 /** Runs `work` with the lease; throws `busy` (retryable, 503) while somebody else has it. */
 export async function withLease<T>(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
@@ -22,7 +27,7 @@ export async function withLease<T>(
       status: 503,
     });
   }
-  // One that can't be renewed is noticed at the end: nothing is concluded without the lease.
+  // A lease that can't be renewed is noticed at the next write, since every write names the holder.
   const timer = setInterval(() => void hold().catch(() => undefined), RENEW_EVERY_MS);
   try {
     return await work({ holder });

@@ -4,14 +4,13 @@ import type { Bucket } from '@google-cloud/storage';
 import { type BackupManifest, isDumpEncrypted, PART_FILES } from '#shared/backup/manifest.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
-import { HttpFault } from '../http/fault.ts';
 import { appendAudit } from '../store/audit.ts';
 import { listPartProofs, savePartProof } from '../store/backup-parts.ts';
 import { closeRound, findBackup, insertBackup, type NewBackup, type StoredBackup } from '../store/backups.ts';
 import type { Lease } from '../store/lease.ts';
 import { findRunbook } from '../store/runbooks.ts';
 import { checkPart } from './check-part.ts';
-import { withLease } from './lease.ts';
+import { lostLease, withLease } from './lease.ts';
 import { type ManifestFinding, readManifest } from './read-manifest.ts';
 import { orderAgainAt, type VerificationOrder } from './request.ts';
 import type { Proof } from './state.ts';
@@ -42,7 +41,7 @@ export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): 
     // Between the look and the lease another may have closed the round.
     const backup = await findBackup(deps.db, key);
     if (backup?.verificationState !== 'due') return 'proven before';
-    const faults = finding.found ? await checkParts(deps, backup, finding) : finding.faults;
+    const faults = finding.found ? await checkParts(deps, backup, finding, lease) : finding.faults;
     const proof = proofOf(faults, finding);
     return await conclude(deps, backup, { lease, proof, faults, manifestSha256: finding.sha256 });
   });
@@ -69,6 +68,7 @@ async function checkParts(
   deps: VerifyDeps,
   { host, id, round }: StoredBackup,
   { manifest, sha256: manifestSha256 }: FoundManifest,
+  lease: Pick<Lease, 'holder'>,
 ): Promise<string[]> {
   const proven = await listPartProofs(deps.db, { host, id, round, manifestSha256 });
   const deadline = deps.clock().getTime() + BUDGET_MS;
@@ -89,7 +89,8 @@ async function checkParts(
     }
     const { faults: found, ...which } = await checkPart(deps.bucket, manifest, part);
     const proof = { host, id, round, part: part.name, manifestSha256, object: part.object };
-    await savePartProof(deps.db, { ...proof, ...which, faults: found, at: deps.clock() });
+    const row = { ...proof, ...which, faults: found, at: deps.clock() };
+    if (!(await savePartProof(deps.db, row, lease))) throw lostLease(id);
     faults.push(...found);
   }
   return faults;
@@ -119,10 +120,7 @@ async function conclude(
   const at = deps.clock();
   await deps.db.transaction(async (tx) => {
     if (!(await closeRound(tx, { host, id, lease, round, proof, at, faults, manifestSha256 }))) {
-      throw new HttpFault('busy', `verify backup ${id}: the lease was lost`, {
-        retryable: true,
-        status: 503,
-      });
+      throw lostLease(id);
     }
     const detail = { host, round, faults: faults.slice(0, MAX_AUDITED_FAULTS) };
     await appendAudit(tx, { at, actor: 'function:verify', action: `backup.${proof}`, target: id, detail });

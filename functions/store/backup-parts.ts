@@ -4,6 +4,7 @@ import { BackupId, HostName } from '#shared/names.ts';
 import { AT_LEAST } from '../backup/state.ts';
 import { type Queryable, queryRows } from './database.ts';
 import { toJson } from './json.ts';
+import { isHeldBy, type Lease } from './lease.ts';
 
 export interface PartProof {
   host: string;
@@ -36,12 +37,18 @@ export async function listPartProofs(
   return new Map(rows.map(({ part, faults }) => [part, faults]));
 }
 
-/** Records that a part was gone through. */
-export async function savePartProof(db: Queryable, proof: PartProof): Promise<void> {
-  await db.query(
+/** Records that a part was gone through; false, and nothing is written, when the lease of the backup was lost. */
+export async function savePartProof(
+  db: Queryable,
+  proof: PartProof,
+  { holder }: Pick<Lease, 'holder'>,
+): Promise<boolean> {
+  // The lock keeps the lease from being taken over while this row is written.
+  const { rowCount } = await db.query(
     `INSERT INTO backup_part_proofs
        (host, backup_id, part, round, manifest_sha256, object, generation, kept_until, faults, checked_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+     FROM backups WHERE host = $1 AND id = $2 AND ${isHeldBy('$11')} FOR SHARE
      ON CONFLICT (host, backup_id, part) DO UPDATE SET
        round = excluded.round, manifest_sha256 = excluded.manifest_sha256, object = excluded.object,
        generation = excluded.generation, kept_until = excluded.kept_until, faults = excluded.faults,
@@ -57,8 +64,10 @@ export async function savePartProof(db: Queryable, proof: PartProof): Promise<vo
       proof.keptUntil,
       toJson(proof.faults),
       proof.at,
+      holder,
     ],
   );
+  return rowCount === 1;
 }
 
 const ProvenObject = z.lazy(() =>

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { savePartProof } from '#functions/store/backup-parts.ts';
 import { closeRound, holdLease, insertBackup } from '#functions/store/backups.ts';
 import { claimChecks, lockHeldCheck, releaseCheck } from '#functions/store/checks.ts';
 import type { Database } from '#functions/store/database.ts';
@@ -42,6 +43,17 @@ const FINDING = {
   faults: [],
   manifestSha256: null,
 } as const;
+const PART = {
+  ...BACKUP,
+  part: 'database',
+  round: 1,
+  manifestSha256: 'x',
+  object: 'x',
+  generation: null,
+  keptUntil: null,
+  faults: [],
+  at: NOW,
+};
 
 const ALL: readonly Leased[] = [
   {
@@ -111,7 +123,13 @@ const ALL: readonly Leased[] = [
         nextPublishAt: NOW,
       }),
     take: (db, lease) => holdLease(db, BACKUP, lease),
-    writes: { close: (db, lease) => closeRound(db, { ...FINDING, lease }) },
+    writes: {
+      close: (db, lease) => closeRound(db, { ...FINDING, lease }),
+      savePart: async (db, lease) => {
+        await savePartProof(db, PART, lease);
+        expect((await db.query('SELECT FROM backup_part_proofs')).rowCount).toBe(0);
+      },
+    },
   },
 ];
 
