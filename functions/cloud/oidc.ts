@@ -3,7 +3,7 @@ import { OAuth2Client } from 'google-auth-library';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
-export interface CallerTerms {
+export interface CallerOptions {
   /** The function's own URL. */
   audience: string;
   /** E-mail addresses of the service accounts that may call. */
@@ -52,7 +52,7 @@ export function createCallerVerifier({
   certsUrl,
   isBehindIam = false,
   nowMs = Date.now,
-}: CallerTerms): CallerVerifier {
+}: CallerOptions): CallerVerifier {
   const client = new OAuth2Client(
     certsUrl === undefined ? {} : { endpoints: { oauth2FederatedSignonPemCertsUrl: certsUrl } },
   );

@@ -4,14 +4,14 @@ import type { Bucket } from '@google-cloud/storage';
 /** Opens a bucket by its name. */
 export type BucketOpener = (name: string) => Promise<Bucket>;
 
-export interface StorageTerms {
+export interface StorageOptions {
   projectId: string;
   /** Another address of the JSON API, without authentication: the local stack's. */
   apiEndpoint?: string | undefined;
 }
 
 /** An opener that shares one client. */
-export function createBucketOpener({ projectId, apiEndpoint }: StorageTerms): BucketOpener {
+export function createBucketOpener({ projectId, apiEndpoint }: StorageOptions): BucketOpener {
   let client: Promise<import('@google-cloud/storage').Storage> | undefined;
   return async (name) => {
     client ??= import('@google-cloud/storage').then(
