@@ -1,8 +1,8 @@
 // Which request does what. What Lamplighter's clients do not ask for is answered 501, so that nobody takes an ignored
 // request for a done one.
-import { createBucket, showBucket } from './bucket-routes.ts';
+import { assertBucketName, BucketInput, toBucketResource } from './bucket-schema.ts';
 import { StorageFault, unsupported } from './fault.ts';
-import type { Exchange } from './http-input.ts';
+import { type Exchange, readJsonBody, sendJson } from './http-input.ts';
 import { deleteObject, downloadObject, listObjects, showObject } from './object-routes.ts';
 import type { Storage } from './storage.ts';
 import { uploadMultipart } from './upload-multipart.ts';
@@ -84,4 +84,21 @@ function routeObject(exchange: Exchange, storage: Storage, bucket: string, name:
   return exchange.query['alt'] === 'media'
     ? downloadObject(exchange, storage, bucket, name)
     : showObject(exchange, storage, bucket, name);
+}
+
+async function createBucket(exchange: Exchange, storage: Storage): Promise<void> {
+  const { name, retentionPolicy } = await readJsonBody(exchange.request, BucketInput);
+  assertBucketName(name);
+  const now = storage.clock().toISOString();
+  const { record } = await storage.buckets.create({
+    name,
+    timeCreated: now,
+    ...(retentionPolicy ? { retentionPolicy: { ...retentionPolicy, effectiveTime: now } } : {}),
+  });
+  sendJson(exchange.response, 200, toBucketResource(record, exchange.baseUrl));
+}
+
+function showBucket(exchange: Exchange, storage: Storage, name: string): void {
+  const { record } = storage.buckets.get(name);
+  sendJson(exchange.response, 200, toBucketResource(record, exchange.baseUrl));
 }

@@ -3,7 +3,6 @@
 import { type FileHandle, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import type { Checksummer } from './checksum.ts';
-import { parseContentRange, type UploadRange } from './content-range.ts';
 import { type ContentWriter, createContentWriter } from './content-writer.ts';
 import { invalid, StorageFault } from './fault.ts';
 import { bodyOf, type Exchange, parseInput, readJsonBody, sendEmpty, sendJson } from './http-input.ts';
@@ -17,6 +16,16 @@ import {
 } from './object-schema.ts';
 import type { Storage } from './storage.ts';
 import { openSessionData, type UploadSession } from './upload-session.ts';
+
+/** What the Content-Range of an upload's request says. */
+interface UploadRange {
+  /** Undefined: the request carries no bytes, it only asks how far the upload is. */
+  start: number | undefined;
+  /** Inclusive; undefined: as far as the request's body goes. */
+  end: number | undefined;
+  /** The whole object's size, when the client knows it. */
+  total: number | undefined;
+}
 
 export async function startResumable(
   exchange: Exchange,
@@ -174,4 +183,21 @@ async function answerDone(exchange: Exchange, storage: Storage, session: UploadS
 /** 308 with the bytes that are durable; without a Range header when there are none. */
 function answerIncomplete(response: ServerResponse, durableBytes: number): void {
   sendEmpty(response, 308, durableBytes > 0 ? { range: `bytes=0-${durableBytes - 1}` } : {});
+}
+
+/** `bytes a-b/N`, `bytes a-b/*`, `bytes a-*\/*`, `bytes *\/N`, `bytes *\/*`. */
+function parseContentRange(header: string | undefined): UploadRange {
+  const match = /^bytes (?:\*|(\d{1,15})-(-1|\d{1,15}|\*))\/(\d{1,15}|\*)$/.exec(header?.trim() ?? '');
+  if (!match) throw invalid(`Failed to parse Content-Range header: ${header}`);
+  const [, first, last, size] = match;
+  const [start, end, total] = [numberOf(first), numberOf(last), numberOf(size)];
+  // Clients write an empty last chunk as `bytes 0--1/0` or `5-4/5`; only further apart is nonsense.
+  const isBackwards = start !== undefined && end !== undefined && end < start - 1;
+  const isBeyondTotal = end !== undefined && total !== undefined && end >= total && total > 0;
+  if (isBackwards || isBeyondTotal) throw invalid(`Invalid Content-Range header: ${header}`);
+  return { start, end, total };
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined || text === '*' ? undefined : Number(text);
 }

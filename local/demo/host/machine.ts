@@ -1,13 +1,12 @@
 // A real systemd host on this machine, in namespaces of its own: mount, PID, UTS, IPC, cgroup and network. Its root is an
 // overlay of this machine's; what must outlive a reboot lies on its disk, a directory. Needs root on Linux.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError } from '#shared/errors.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { openCgroup, removeCgroup } from './cgroup.ts';
-import { childrenOf } from './children.ts';
 import type { HostMachine } from './host-machine.ts';
 import { startJanitor } from './janitor.ts';
 import { reapLeftovers } from './leftovers.ts';
@@ -214,4 +213,14 @@ async function stopBoot({ launcher, pid }: Boot, signal: NodeJS.Signals | number
   const killer = setTimeout(() => launcher.kill('SIGKILL'), POWER_OFF_DEADLINE_MS);
   await ended;
   clearTimeout(killer);
+}
+
+/** Process ids of the children of `pid` (proc(5), /proc/PID/task/TID/children); an empty list when it has ended. */
+function childrenOf(pid: number | undefined): number[] {
+  try {
+    const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return list === '' ? [] : list.split(' ').map(Number);
+  } catch {
+    return [];
+  }
 }

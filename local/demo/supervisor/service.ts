@@ -1,10 +1,10 @@
 // One service unit: its process, its state as systemd names it, its restarts.
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
-import { awaitExit, type Exit } from './exit.ts';
 import type { Journal } from './journal.ts';
 import { signalGroup, spawnUnit, type UnitWorld } from './spawn-unit.ts';
 import { type CommandLine, fillCommandLine, type ServiceSpec } from './unit-file.ts';
@@ -201,4 +201,31 @@ export class Service {
     if (exit.isClean || line.isFailureIgnored) return;
     throw new LamplighterError('failed', `run ${line.argv[0]}: ${exit.description}`);
   }
+}
+
+/** How a process of a unit ended, in the words of systemd. */
+interface Exit {
+  isClean: boolean;
+  /** As RestartPreventExitStatus= names it: a signal or an exit code; empty when it never began. */
+  status: string;
+  /** As systemd logs it. */
+  description: string;
+}
+
+/** Signals by which a service may end well (systemd.service(5), SuccessExitStatus=). */
+const CLEAN_SIGNALS = new Set(['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGPIPE']);
+
+/** Waits for a process's end. Never rejects: a process that could not be started counts as ended. */
+async function awaitExit(child: ChildProcess): Promise<Exit> {
+  if (child.pid === undefined) {
+    const error: unknown = await once(child, 'error').then(([cause]: unknown[]) => cause);
+    return { isClean: false, status: '', description: messageOf(error) };
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  const { exitCode: code, signalCode: signal } = child;
+  if (signal === null) {
+    return { isClean: code === 0, status: String(code), description: `code=exited, status=${code}` };
+  }
+  const description = `code=killed, status=${signal.slice(3)}`;
+  return { isClean: CLEAN_SIGNALS.has(signal), status: signal, description };
 }
