@@ -1,4 +1,4 @@
-// CRC32C and MD5 of a stream. The client trusts the answer, so it has to be true.
+// CRC32C and MD5 of a stream, which the client compares with its own.
 import { createHash } from 'node:crypto';
 import { createCrc32c } from '#shared/kit/crc32c.ts';
 

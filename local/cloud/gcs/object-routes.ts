@@ -59,7 +59,7 @@ export async function downloadObject(
   const file = await openContent(bucket, record);
   try {
     response.writeHead(200, headersOf(record));
-    // A client that goes away ends the stream; that is its right.
+    // A client may end the stream before its end.
     await pipeline(file.createReadStream({ autoClose: false }), response).catch(() => response.destroy());
   } finally {
     await file.close();

@@ -1,5 +1,5 @@
-// Which request does what. What Lamplighter's clients do not ask for is answered 501, so that nobody takes an ignored
-// request for a done one.
+// Decides which request does what. Requests that Lamplighter's clients never make are answered 501, so that no client
+// takes an ignored request for a completed one.
 import { assertBucketName, BucketInput, toBucketResource } from './bucket-schema.ts';
 import { StorageFault, unsupported } from './fault.ts';
 import { type Exchange, readJsonBody, sendJson } from './http-input.ts';

@@ -54,7 +54,7 @@ async function serve(
   storage: Storage,
   baseUrl: string,
 ): Promise<void> {
-  // A connection that breaks is the client's business; the handler learns of it where it reads or writes.
+  // A broken connection needs no handling here: the handler gets the error where it reads or writes.
   response.on('error', () => undefined);
   const { pathname, query } = parseTarget(request.url ?? '/');
   try {
@@ -66,13 +66,13 @@ async function serve(
   }
 }
 
-/** A client may reach this server through a forwarded port: what it is told to come back to is what it called. */
+/** The origin that the client called, for links in the answer: a client may reach this server through a forwarded port. */
 function originOf(request: IncomingMessage): string | undefined {
   const { host = '' } = request.headers;
   return /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host) ? `http://${host}` : undefined;
 }
 
-/** Not by `URL`: it would resolve an object named `..` against the path before it. */
+/** Does not use `URL`, which would resolve an object named `..` against the path before it. */
 function parseTarget(target: string): { pathname: string; query: Record<string, string> } {
   const [, pathname = '/', search = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/.exec(target) ?? [];
   return { pathname, query: Object.fromEntries(new URLSearchParams(search)) };

@@ -93,7 +93,7 @@ export async function startMailServer(options: MailServerOptions): Promise<MailS
       void take(stream, session, done);
     },
   });
-  // A client that breaks off is no trouble of ours; unheard it would end the process.
+  // A client may break its connection; without a listener the error would end this process.
   server.on('error', () => undefined);
   const port = await listen(server, host, options.port);
   return {

@@ -1,4 +1,4 @@
-// Refusals as gRPC says them.
+// Errors with a gRPC status code.
 import { status } from '@grpc/grpc-js';
 import type * as z from 'zod';
 import { describeFaults } from '#shared/plain-issue.ts';
@@ -17,12 +17,12 @@ export function invalidArgument(message: string): GrpcFault {
   return new GrpcFault(status.INVALID_ARGUMENT, message);
 }
 
-/** A request, or what is to become of a resource, that is not of the form that it must have. */
+/** A request or a resource that does not match its schema. */
 export function notOfForm(error: z.ZodError): GrpcFault {
   return invalidArgument(describeFaults(error, 'the request'));
 }
 
-/** What Google has and this server has not: refused, so that nobody takes it for done. */
+/** A feature of Google's that this server does not have: refused, so that no client takes it for done. */
 export function notServed(what: string): GrpcFault {
   return new GrpcFault(status.UNIMPLEMENTED, `${what} is not served here.`);
 }

@@ -1,4 +1,4 @@
-// One subscription's messages: who has which under which lease, what is delivered again when, in what order.
+// One subscription's messages: their leases, their redelivery and their order.
 import { randomUUID } from 'node:crypto';
 import { DEFAULT_MAX_BACKOFF_MS, DEFAULT_MIN_BACKOFF_MS, DEFAULT_RETENTION_MS } from './limits.ts';
 import { type StoredMessage, type Subscription, toMs } from './resources.ts';
@@ -7,23 +7,23 @@ import type { PendingMessage } from './storage.ts';
 interface Entry {
   message: StoredMessage;
   attempts: number;
-  /** Set while somebody has it. */
+  /** Set while a subscriber holds the message. */
   lease?: { ackId: string; untilMs: number };
-  /** Not before: retry backoff. */
+  /** The message is not delivered before this time: retry backoff. */
   availableMs: number;
 }
 
 export interface Delivery {
   ackId: string;
   message: StoredMessage;
-  /** How often it was delivered, this time included. */
+  /** Number of deliveries of the message, this one included. */
   attempt: number;
 }
 
 export interface QueueEvents {
   onAttempt(messageId: string, attempts: number): void;
   onSettled(messageId: string): void;
-  /** Its attempts are used up: it goes to the dead-letter topic. */
+  /** The message's attempts are used up: it goes to the dead-letter topic. */
   onDead(message: StoredMessage, attempts: number): void;
 }
 
@@ -143,7 +143,7 @@ class SubscriptionQueue implements Queue {
     const retentionMs = toMs(this.#subscription.messageRetentionDuration) ?? DEFAULT_RETENTION_MS;
     const oldest = Date.now() - retentionMs;
     for (const entry of this.#entries.values()) {
-      // In the order in which they were published: the first that is young enough ends it.
+      // Entries are in the order of publishing: after the first that is young enough, all are.
       if (entry.message.publishedMs >= oldest) return;
       if (!entry.lease) this.#settle(entry);
     }

@@ -62,7 +62,7 @@ export async function startPubsub(options: PubsubOptions): Promise<PubsubServer>
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    // A host whose plug was pulled says no farewell: without asking, its stream would go on taking messages.
+    // A host without power does not close its stream: without keepalive, the stream would go on taking messages.
     'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   });

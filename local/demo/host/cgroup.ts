@@ -1,4 +1,4 @@
-// A cgroup of its own for each host, so that two hosts' systemds don't meet in one tree.
+// A cgroup for each host, so that the systemds of two hosts do not share one tree.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { closeLink, HostLink } from './network.ts';
 
 export interface Janitor {
-  /** The owner took the link away itself. */
+  /** Ends the janitor: the owner has removed the link itself. */
   dismiss(): void;
 }
 

@@ -82,7 +82,8 @@ export async function openLink(stateDir: string): Promise<HostLink> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const link = planLink(stateDir, chooseSubnet(await takenAddresses(bridge), subnet));
     await makeBridge(link);
-    // The kernel lets two bridges have one address. Whoever sees another's gives way, so that two who look at once both do.
+    // The kernel lets two bridges have the same address. A host that sees another bridge with its address gives way; of two
+    // that look at the same time, both do.
     if (!(await takenAddresses(bridge)).has(link.gatewayAddress)) {
       writeFileSync(file, JSON.stringify(link));
       return link;
@@ -125,7 +126,7 @@ export async function setCable(link: HostLink, isConnected: boolean): Promise<vo
   await ip(['link', 'set', link.outer, isConnected ? 'up' : 'down']);
 }
 
-/** Removes what there is of the link; nothing there is fine. */
+/** Removes the link's interfaces; missing ones are no error. */
 export async function closeLink(link: HostLink): Promise<void> {
   await runProgram(IP, ['link', 'del', link.outer]);
   await runProgram(IP, ['link', 'del', link.bridge]);
