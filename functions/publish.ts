@@ -1,5 +1,5 @@
-// Publishes the messages of an outbox, whichever: at once after the commit that wrote their rows, and with every tick what
-// is due again.
+// Publishes the messages of an outbox: at once after the commit that stored their rows, and with every tick those that are
+// due again.
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from './deps.ts';
 import { claimDue, type Outbox, postpone } from './store/outbox.ts';
@@ -8,19 +8,19 @@ export interface Publishing<K extends Record<string, string>> {
   outbox: Outbox<K>;
   /** Publishes a row's message. Throws when that failed. */
   publish(row: K): Promise<void>;
-  /** How long nothing may come of a message before it is published again. */
+  /** After this time without a result, a message is published again. */
   againAfterMs: number;
-  /** Rows of one lane are published in the order of their keys, and after a failure that may pass no more of them. Default: all at once. */
+  /** Rows of one lane go out one after the other, by their keys; a retryable failure ends the lane. Default: all at once. */
   laneOf?(row: K): string;
 }
 
 type PublishDeps = Pick<Deps, 'db' | 'clock'>;
 
-/** What a tick claimed and could not publish, or was killed with, is due again after this. */
+/** Claimed rows that were not published are due again after this time. */
 const CLAIM_MS = 30_000;
 const BATCH = 50;
 
-/** Publishes these rows' messages; gives what failed. Those rows stay due. */
+/** Publishes these rows' messages and returns the failures. Failed rows stay due. */
 export async function publishRows<K extends Record<string, string>>(
   deps: PublishDeps,
   { outbox, publish, againAfterMs, laneOf }: Publishing<K>,
@@ -46,7 +46,7 @@ export async function publishRows<K extends Record<string, string>>(
   return failures;
 }
 
-/** Publishes what is due; gives how many rows that were, and what failed. */
+/** Publishes the due rows' messages; returns how many rows were due, and the failures. */
 export async function publishDue<K extends Record<string, string>>(
   deps: PublishDeps,
   publishing: Publishing<K>,

@@ -1,5 +1,5 @@
-// What is done with the database's own rights and not over the API: the schema, tokens, the trail's proof. `npm run admin`
-// does it where the database can be reached; the entry point `admin` does it inside the cloud's network.
+// Commands that need the rights of the database's owner: migrations, tokens, verification of the audit trail. `npm run admin`
+// runs them where the database can be reached; the entry point `admin` runs them inside the cloud's network.
 
 import * as z from 'zod';
 import type { TokenView } from '#shared/api/views.ts';
@@ -41,7 +41,7 @@ export const AdminCommand = z.lazy(() =>
 );
 export type AdminCommand = z.infer<typeof AdminCommand>;
 
-/** What it did. A token's text is here and nowhere else. */
+/** The result of a command. A token's text is only here. */
 export type AdminAnswer =
   | { applied: readonly string[]; letIn: string | null }
   | { token: string }
@@ -50,15 +50,15 @@ export type AdminAnswer =
   | { auditEntries: number; anchors: number | null; anchoredUpTo: number; unanchoredSince: string | null };
 
 export interface AdminMeans {
-  /** The login of the functions: a migration lets it in. */
+  /** The login of the functions, which `migrate` enables. */
   functionsUrl: string | undefined;
-  /** Reads the anchors of the audit trail; without it the trail is held against itself alone. */
+  /** Reads the anchors of the audit trail; without them only the trail's own hash chain is verified. */
   readAnchors: (() => Promise<AnchorFindings>) | undefined;
 }
 
 /**
- * Carries a command out with the rights of the schema's owner. Throws what the store throws, `unavailable` when the anchors
- * could not be read, and `corrupt` when the audit trail was changed.
+ * Runs a command with the rights of the schema's owner. Throws the store's errors, `unavailable` when the anchors can't be
+ * read, and `corrupt` when the audit trail was changed.
  */
 export async function runAdminCommand(
   db: Database,
@@ -79,7 +79,7 @@ export async function runAdminCommand(
       await revokeToken(db, order.name);
       return { revoked: order.name };
     case 'verify-audit': {
-      // The anchors first: an entry that is written meanwhile is never missing.
+      // The anchors are read first, so that an entry written meanwhile does not look missing.
       const found = await readAnchors?.();
       const verdict = await checkTrail(db, found ?? { anchors: [], faults: [] }, new Date());
       return trailAnswer(verdict, found !== undefined);
@@ -99,7 +99,7 @@ function trailAnswer(verdict: TrailVerdict, isAnchored: boolean): AdminAnswer {
   }
   throw new HttpFault('corrupt', `verify audit trail: ${verdict.fault}`, {
     hint: "Somebody with the rights of the database's owner changed the trail, or the database was made anew or restored. Keep the database and the anchors in the backup bucket as they are until you know which.",
-    // A finding for who asked, not a failure of this function.
+    // A finding, not a failure of this function.
     status: 422,
   });
 }

@@ -1,5 +1,5 @@
-// Entry point `admin`: migrates and makes the first token of a deployment whose database only the functions can reach.
-// Private: IAM lets only the deployer's account in, and the identity token is checked here again.
+// Entry point `admin`: migrates, and creates the first token of a deployment whose database only the functions can reach.
+// Private: IAM admits only the deployer's account, and the identity token is checked here again.
 import { LamplighterError } from '#shared/errors.ts';
 import { readAnchors } from '../audit/read-anchors.ts';
 import type { Deps } from '../deps.ts';
@@ -12,9 +12,13 @@ export function handleAdmin(deps: Deps): Handler {
   return privateHandler(deps, async (body) => {
     const order = AdminCommand.safeParse(body);
     if (!order.success) {
-      throw new LamplighterError('invalid-input', 'read admin command: it is not one of those that exist', {
-        hint: 'Send {"command":"migrate"}, {"command":"create-token","name":"alice","role":"admin"}, {"command":"revoke-token","name":"alice"} or {"command":"verify-audit"}.',
-      });
+      throw new LamplighterError(
+        'invalid-input',
+        'read admin command: there is no such command, or its fields are not valid',
+        {
+          hint: 'Send {"command":"migrate"}, {"command":"create-token","name":"alice","role":"admin"}, {"command":"revoke-token","name":"alice"} or {"command":"verify-audit"}.',
+        },
+      );
     }
     const means = {
       functionsUrl: deps.config.get('DATABASE_URL').reveal(),

@@ -23,7 +23,7 @@ const USAGE = `usage: node functions/admin/main.ts COMMAND      (OWNER_DATABASE_
                             against itself
 `;
 
-/** The command that the arguments name. Throws `invalid-input`, with the usage as hint. */
+/** The command in the arguments. Throws `invalid-input` with the usage as hint. */
 function parseCommand(args: string[]): AdminCommand {
   const options = {
     days: { type: 'string' },

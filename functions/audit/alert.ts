@@ -1,4 +1,4 @@
-// Alerts about the audit trail: no anchor could be written for long, or the trail is not what the anchors say.
+// Alerts about the audit trail: it was not anchored for a long time, or it contradicts its anchors.
 import { ANCHOR_PERIOD_MS } from '#shared/audit/anchor.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
 import {
@@ -26,20 +26,20 @@ import {
   findingName,
 } from './conditions.ts';
 
-/** The check comes once a day. */
+/** The check runs once a day. */
 const CHECK_PATIENCE_MS = 26 * 3_600_000;
 
-/** Six attempts and more have failed then. */
+/** At least six attempts have failed by then. */
 const ANCHOR_PATIENCE_MS = 30 * 60_000;
 
-/** When the oldest entry was written that no anchor covers, by our own record; undefined when there is none. */
+/** When the oldest entry without an anchor was written, by the database's record; undefined when all are anchored. */
 async function findUnanchoredSince(db: Queryable): Promise<Date | undefined> {
   const last = await findLastAnchor(db);
   const head = await findAuditHead(db);
   return head && head.seq !== last?.seq ? await findNextEntryTime(db, last?.seq ?? 0) : undefined;
 }
 
-/** Raises an alert when entries wait for an anchor for too long while ticks came; the next anchor ends it. */
+/** Raises an alert when entries have waited too long for an anchor although ticks came; the next anchor resolves it. */
 export async function watchAnchors(
   deps: AlertDeps,
   runbook: Runbook,
@@ -48,7 +48,7 @@ export async function watchAnchors(
   const now = deps.clock();
   const since = await findUnanchoredSince(deps.db);
   if (!since) return await settle(deps, auditUnanchored, 'the audit trail is anchored again', runbook);
-  // An entry of the future is a clock that was wrong, or somebody who wants no alert: then its time says nothing.
+  // A time in the future comes from a wrong clock, or from somebody who wants to prevent the alert, so it is ignored.
   const isOfFuture = since.getTime() > now.getTime() + ANCHOR_PERIOD_MS;
   const from = isOfFuture ? watchingSince.getTime() : Math.max(since.getTime(), watchingSince.getTime());
   const waitingMs = now.getTime() - from;
@@ -58,13 +58,13 @@ export async function watchAnchors(
   return await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 
-/** What is wrong with the trail, each with an alert of its own: one that fires must not hide what another would tell. */
+/** The faults of the trail. Each has an alert of its own, so that a firing alert does not hide another fault. */
 export interface TrailFaults {
   /** The first entry that was rewritten or removed, or can't be read. */
   entries?: string;
-  /** Objects beside the anchors that are none. */
+  /** Objects beside the anchors that are not anchors. */
   foreign?: string[];
-  /** The anchors do not reach up to now. */
+  /** The anchors do not cover the latest entries. */
   coverage?: string;
 }
 
@@ -86,7 +86,7 @@ const FAULT_ALERTS = [
   },
 ] as const;
 
-/** Tells what a check of the trail found; `entriesFact` says which fact the entries' fault is. Safe to call again. */
+/** Raises and resolves alerts for a check's findings; `entriesFact` identifies the entries' fault. Safe to call again. */
 export async function alertTrail(
   deps: AlertDeps,
   faults: TrailFaults,
@@ -98,7 +98,7 @@ export async function alertTrail(
       const reasons = [faults[of] ?? []].flat();
       if (reasons.length === 0) await resolveAlerts(alerts, condition, CONTROL_PLANE, resolution);
       for (const reason of reasons) {
-        // What a text says of the trail's length changes with each check and is one fact.
+        // The text contains the trail's length, which changes with each check, while the fact stays the same.
         const occurrence = {
           entries: auditRewritten.on(CONTROL_PLANE, { finding: findingName(entriesFact ?? reason) }),
           foreign: auditForeignObject.on(CONTROL_PLANE, { finding: findingName(reason) }),
@@ -110,7 +110,7 @@ export async function alertTrail(
   });
 }
 
-/** Raises an alert when no daily check of the trail has ended for long while ticks came; the next one ends it. */
+/** Raises an alert when no daily check has ended for a long time although ticks came; the next check resolves it. */
 export async function watchTrailCheck(
   deps: AlertDeps,
   runbook: Runbook,
@@ -118,7 +118,7 @@ export async function watchTrailCheck(
 ): Promise<AlertChange[]> {
   const now = deps.clock();
   const last = await findLastTrailCheck(deps.db);
-  // A check of the future is a clock that was wrong, or a row that somebody changed.
+  // A time in the future comes from a wrong clock, or from a row that somebody changed.
   const endedAt = last && last <= now ? last : undefined;
   if (endedAt && now.getTime() - endedAt.getTime() < CHECK_PATIENCE_MS) {
     return await settle(deps, auditUnchecked, 'the audit trail is checked again', runbook);

@@ -1,10 +1,10 @@
-// The signed times of anchors, those that can be true.
+// The signed times of anchors, without impossible ones.
 import type { AuditAnchor } from '#shared/audit/anchor.ts';
 
-/** Clocks of two functions may differ; an anchor of a later time than this proves nothing of now. */
+/** The clocks of two functions may differ by this much; an anchor further in the future is ignored. */
 export const MAX_CLOCK_SKEW_MS = 5 * 60_000;
 
-/** When the newest of these anchors was made (milliseconds), those of the future left out; undefined when there is none. */
+/** When the newest anchor was made (milliseconds), ignoring anchors in the future; undefined without one. */
 export function newestTime(anchors: readonly AuditAnchor[], now: Date): number | undefined {
   const latest = now.getTime() + MAX_CLOCK_SKEW_MS;
   const times = anchors.map(({ at }) => Date.parse(at)).filter((at) => at <= latest);

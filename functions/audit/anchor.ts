@@ -1,5 +1,5 @@
-// Anchors the head of the audit trail in the bucket; done by `sign`, which alone has the key and may create such objects.
-// Safe to do again at any point, and by two at once: an object is created once, and another of the same head is the same.
+// Anchors the head of the audit trail in the bucket. Only `sign` does this: it alone has the key and may create such objects.
+// Safe to repeat at any point, also by two instances at once: an object is created once, and both make the same object.
 import type { Bucket } from '@google-cloud/storage';
 import { type AuditAnchor, anchorObject } from '#shared/audit/anchor.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -13,7 +13,7 @@ export type AnchorDeps = Pick<Deps, 'db' | 'clock' | 'loadSigner' | 'openBucket'
 const TIMEOUT_MS = 15_000;
 const PRECONDITION_FAILED = 412;
 
-/** Anchors the head when it is due; gives the entry's number, or null. Throws `unavailable` when the bucket takes nothing. */
+/** Anchors the head when it is due; returns the entry's number, or null. Throws `unavailable` when the bucket fails. */
 export async function anchorAudit(deps: AnchorDeps): Promise<number | null> {
   const { db } = deps;
   const head = await findAuditHead(db);
@@ -34,7 +34,7 @@ export async function anchorAudit(deps: AnchorDeps): Promise<number | null> {
   return head.seq;
 }
 
-/** Creates the object, or finds that an earlier attempt did. */
+/** Creates the object unless an earlier attempt did. */
 async function createObject(bucket: Bucket, name: string, text: string): Promise<void> {
   const file = bucket.file(name, { preconditionOpts: { ifGenerationMatch: 0 } });
   try {

@@ -1,4 +1,4 @@
-// The proof of the audit trail: it is whole in itself, and what the bucket's anchors name is still in it.
+// Verifies the audit trail: its hash chain is intact, and every entry that an anchor names is still in it.
 import type { AuditAnchor } from '#shared/audit/anchor.ts';
 import { type ChainVerdict, verifyAuditChain } from '../store/audit.ts';
 import { findNextEntryTime } from '../store/audit-anchor.ts';
@@ -11,7 +11,7 @@ export type TrailVerdict =
       intact: true;
       entries: number;
       anchors: number;
-      /** The last entry that an anchor covers; 0 when there is no anchor. */
+      /** The last entry that an anchor covers; 0 without an anchor. */
       anchoredUpTo: number;
       /** When the first entry after it was written; null when there is none. */
       unanchoredSince: Date | null;
@@ -19,13 +19,13 @@ export type TrailVerdict =
   | {
       intact: false;
       fault: string;
-      /** Which fact this is: the same for as long as nobody changes more, however the trail grows meanwhile. */
+      /** Identifies the fault: it stays the same until somebody changes more, even while the trail grows. */
       fact: string;
     };
 
 /**
- * Holds the trail against anchors that were read before: later entries may be in the trail, never fewer. Gives the first
- * fault. An entry that an anchor names proves all entries before it, since each hash covers the one before.
+ * Compares the trail with anchors that were read before it, so that the trail may have more entries, never fewer. Returns the
+ * first fault. An entry that an anchor names proves all entries before it, since each hash covers the one before.
  */
 export async function checkTrail(
   db: Queryable,
@@ -54,9 +54,9 @@ export async function checkTrail(
 
 interface Comparison {
   chain: ChainVerdict;
-  /** The last entry that an anchor proves, before the first that one contradicts. */
+  /** The last entry that an anchor proves, before the first contradicted one. */
   proven: number;
-  /** Anchors whose entry has another hash, in the order of entries. */
+  /** Anchors whose entry has a different hash, in the order of entries. */
   rewritten: AuditAnchor[];
 }
 
@@ -72,14 +72,14 @@ async function compare(db: Queryable, anchors: readonly AuditAnchor[]): Promise<
   return { chain, proven, rewritten };
 }
 
-/** Anchors of entries behind the end of a trail. */
+/** Anchors of entries after the end of the trail. */
 function missing(chain: ChainVerdict, anchors: readonly AuditAnchor[]): AuditAnchor[] {
   return chain.intact ? anchors.filter(({ seq }) => seq > chain.entries) : [];
 }
 
 /**
- * The first entry whose anchor the trail contradicts, and the time of the newest such anchor. A trail that was cut grows on:
- * its length, and the entry that shows the fault, change by themselves. These two change only when one more anchor is
+ * The first entry whose anchor the trail contradicts, and the time of the newest such anchor. A trail that was cut goes on
+ * growing, so its length and the entry that shows the fault change. These two values change only when one more anchor is
  * contradicted.
  */
 function factOf(contradicted: readonly AuditAnchor[], now: Date): string {

@@ -1,9 +1,9 @@
-// What can be wrong with the audit trail. These conditions are about no host of the runbook, so they bear a name of their own.
+// What can be wrong with the audit trail. These conditions concern no host of the runbook, so they have a name in its place.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { defineCondition } from '../alert/condition.ts';
 
-/** Stands in the place of the host. */
+/** Used in place of a host. */
 export const CONTROL_PLANE = 'control-plane';
 
 const OF_TRAIL = {
@@ -40,12 +40,12 @@ export const auditUncovered = defineCondition({
 const Finding = z.lazy(() => z.object({ finding: z.string() }));
 type Finding = z.infer<typeof Finding>;
 
-/** A name of bounded size for what a check of the trail found: a text of any length, the same with each check. */
+/** A name of bounded size for a finding: the hash of its text, which is the same with each check. */
 export function findingName(fact: string): string {
   return createHash('sha256').update(fact).digest('hex').slice(0, 16);
 }
 
-/** If two findings were one alert, nobody would hear of the second. */
+/** Each finding has an alert of its own; otherwise a second one would not be noticed. */
 const OF_FINDING = {
   ...OF_TRAIL,
   facts: Finding,

@@ -1,11 +1,11 @@
-// Whether the anchors in the bucket reach up to now. Pure. The times of entries and our own record of anchors are the
-// database's, so whoever writes there decides what they say; the time of an anchor is signed.
+// Whether the anchors in the bucket cover the latest entries. Pure. The times of entries and the record of anchors are in the
+// database, so somebody who can write there can change them; the time of an anchor is signed.
 import type { AuditAnchor } from '#shared/audit/anchor.ts';
 import { durationText } from '../alert/text.ts';
 import { MAX_CLOCK_SKEW_MS, newestTime } from './anchor-time.ts';
 import type { TrailVerdict } from './check.ts';
 
-/** An anchor is renewed after a day, also when the trail does not grow (due.ts). */
+/** An anchor is renewed after a day even when the trail does not grow (due.ts). */
 const MAX_ANCHOR_AGE_MS = 25 * 3_600_000;
 const MAX_WAIT_MS = 60 * 60_000;
 
@@ -26,7 +26,7 @@ export function coverageFault(
   return verdict.intact ? overdueFault(verdict.unanchoredSince, now) : undefined;
 }
 
-/** A new deployment, whose first tick has not anchored yet: the trail is empty, or its first entry an hour old at most. */
+/** A new deployment that has not anchored yet: the trail is empty, or its first entry is at most an hour old. */
 function isNew(verdict: TrailVerdict, now: Date): boolean {
   if (!verdict.intact) return false;
   if (!verdict.unanchoredSince) return true;
@@ -34,7 +34,7 @@ function isNew(verdict: TrailVerdict, now: Date): boolean {
   return verdict.anchoredUpTo === 0 && ageMs >= -MAX_CLOCK_SKEW_MS && ageMs < MAX_WAIT_MS;
 }
 
-/** Sooner than a day, where the entries' times are honest. */
+/** An earlier limit than a day, where the entries' times are honest. */
 function overdueFault(unanchoredSince: Date | null, now: Date): string | undefined {
   if (!unanchoredSince) return undefined;
   const waitingMs = now.getTime() - unanchoredSince.getTime();

@@ -1,5 +1,5 @@
-// Once a day the whole trail is held against its anchors; whatever is wrong becomes an alert, and a line of the log on
-// which Cloud Monitoring has a policy: alerts go through the database, which whoever changed the trail may hold.
+// Once a day the whole trail is compared with its anchors. A fault raises an alert and writes a log line for which Cloud
+// Monitoring has a policy, since alerts go through the database, which the attacker may control.
 import type { Deps } from '../deps.ts';
 import { noteTrailCheck } from '../store/audit-anchor.ts';
 import { findRunbook } from '../store/runbooks.ts';
@@ -10,7 +10,7 @@ import { readAnchors } from './read-anchors.ts';
 
 export type DailyCheckDeps = Pick<Deps, 'db' | 'clock' | 'publisher' | 'log' | 'openBucket' | 'config'>;
 
-/** The line of the log; terraform/monitoring.tf looks for this text. */
+/** The log line; terraform/monitoring.tf looks for this text. */
 export const TRAIL_NOT_WHOLE = 'audit trail is not whole';
 
 /** At most this many foreign objects are named, because a line of the log has a limit. */
@@ -22,7 +22,7 @@ export interface DailyFinding {
   faults: TrailFaults;
 }
 
-/** Checks the trail, and gives what is wrong. Throws `unavailable` when the bucket or the database could not be asked. */
+/** Checks the trail and returns its faults. Throws `unavailable` when the bucket or the database can't be reached. */
 export async function checkTrailDaily(deps: DailyCheckDeps): Promise<DailyFinding> {
   const bucket = await deps.openBucket(deps.config.get('BACKUP_BUCKET'));
   const { anchors, faults: foreign } = await readAnchors(bucket, deps.config.get('SIGNING_PUBLIC_KEYS'));

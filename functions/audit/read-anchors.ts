@@ -1,4 +1,4 @@
-// All anchors of the audit trail that stand in the bucket, each believed only when the control plane's key signed it.
+// Reads all anchors of the audit trail from the bucket and accepts those that the control plane's key signed.
 import type { KeyObject } from 'node:crypto';
 import type { Bucket, File } from '@google-cloud/storage';
 import { ANCHOR_PREFIX, AuditAnchor } from '#shared/audit/anchor.ts';
@@ -8,7 +8,7 @@ import { DsseEnvelope, openDsse } from '#shared/signing/dsse.ts';
 export interface AnchorFindings {
   /** Ordered by entry, then by time. */
   anchors: AuditAnchor[];
-  /** Objects that are no anchors of ours, each with the reason. */
+  /** Objects that are not valid anchors, each with the reason. */
   faults: string[];
 }
 
@@ -16,7 +16,7 @@ const AT_ONCE = 16;
 /** A signed anchor has about 400 bytes. */
 const MAX_ANCHOR_BYTES = 4096;
 
-/** Lists the anchors (1,000 names a request) and reads each. Throws `unavailable` when the bucket could not be asked. */
+/** Lists the anchors (1,000 names a request) and reads each. Throws `unavailable` when the bucket can't be reached. */
 export async function readAnchors(bucket: Bucket, keys: readonly KeyObject[]): Promise<AnchorFindings> {
   const findings: AnchorFindings = { anchors: [], faults: [] };
   try {
@@ -39,7 +39,7 @@ export async function readAnchors(bucket: Bucket, keys: readonly KeyObject[]): P
   return findings;
 }
 
-/** The anchor, or why it is none. */
+/** The anchor, or why the object is not one. */
 async function readAnchor(file: File, keys: readonly KeyObject[]): Promise<AuditAnchor | string> {
   if (Number(file.metadata.size) > MAX_ANCHOR_BYTES)
     return `of ${file.metadata.size} bytes, which no anchor has`;

@@ -1,7 +1,7 @@
-// The outside of an age file (age-encryption.org/v1): only the team's own key opens it, but its header, and that nothing
-// is missing behind it, can be seen by everyone.
+// Checks an age file (age-encryption.org/v1) without its key: its header is readable, and its size shows whether anything is
+// missing.
 
-/** A header has a stanza for each recipient; ours a handful. */
+/** A header has a stanza for each recipient; ours have a few. */
 const MAX_HEADER_BYTES = 64 * 1024;
 const HEADER =
   /^age-encryption\.org\/v1\n(?:->(?: [\x21-\x7e]+)+\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)+--- [A-Za-z0-9+/]{43}\n/;
@@ -13,17 +13,17 @@ const TAG_BYTES = 16;
 
 export interface AgeInspector {
   take(chunk: Buffer): void;
-  /** Why the file is none of so many bytes of content; none when it is. */
+  /** Faults of a file that should hold this many bytes of content; empty list when it has none. */
   faults(contentBytes: number): string[];
 }
 
-/** Bytes of a payload with so much content. */
+/** Size of a payload with this many bytes of content. */
 function payloadBytes(contentBytes: number): number {
   const chunks = Math.max(1, Math.ceil(contentBytes / CHUNK_BYTES));
   return NONCE_BYTES + contentBytes + chunks * TAG_BYTES;
 }
 
-/** Looks at a file while it passes. */
+/** Inspects a file while it is streamed. */
 export function createAgeInspector(): AgeInspector {
   const head: Buffer[] = [];
   let headBytes = 0;

@@ -1,23 +1,23 @@
-// An object of the backup bucket as verification reads it: one generation of it, whole, or a reason to try again.
+// Reads an object of the backup bucket for verification: one generation, completely, or a retryable error.
 import type { Readable } from 'node:stream';
 import type { Bucket } from '@google-cloud/storage';
 import * as z from 'zod';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 
-/** What the bucket says of an object (cloud.google.com/storage/docs/json_api/v1/objects#resource). */
+/** The bucket's metadata of an object (cloud.google.com/storage/docs/json_api/v1/objects#resource). */
 const Metadata = z.lazy(() =>
   z.object({
     size: z.coerce.number().int().nonnegative(),
     generation: z.coerce.string(),
     timeCreated: z.coerce.date(),
-    /** Until when the bucket's retention policy keeps it. */
+    /** The end of the bucket's retention of the object. */
     retentionExpirationTime: z.coerce.date().optional(),
   }),
 );
 export type ObjectMetadata = z.infer<typeof Metadata>;
 
 export interface FoundObject extends ObjectMetadata {
-  /** Its bytes. Throws `unavailable` (retryable) when they could not all be read. */
+  /** The object's bytes. Throws `unavailable` (retryable) when not all of them could be read. */
   read(): AsyncGenerator<Buffer>;
 }
 
@@ -32,7 +32,7 @@ function unavailable(object: string, cause: unknown): LamplighterError {
   });
 }
 
-/** Finds an object; undefined when the bucket has none of this name. Throws `unavailable` when the bucket could not be asked. */
+/** Finds an object; undefined when the bucket has none of this name. Throws `unavailable` when the bucket can't be reached. */
 export async function findObject(bucket: Bucket, object: string): Promise<FoundObject | undefined> {
   try {
     const [answer] = await bucket.file(object).getMetadata();
@@ -50,7 +50,7 @@ async function* readObject(
   { size, generation }: ObjectMetadata,
 ): AsyncGenerator<Buffer> {
   if (size === 0) return;
-  // Hashes are taken of what was stored, so nothing may be unpacked on the way.
+  // The hashes are those of the stored bytes, so the client must not decompress them.
   const options = { validation: false, decompress: false };
   const stream: Readable = bucket.file(object, { generation }).createReadStream(options);
   let bytes = 0;
@@ -69,7 +69,7 @@ async function* readObject(
   if (bytes !== size) throw unavailable(object, `${bytes} of ${size} bytes came`);
 }
 
-/** The generations of the objects under a prefix, by name. Throws `unavailable` when the bucket could not be asked. */
+/** The generations of the objects under a prefix, by name. Throws `unavailable` when the bucket can't be reached. */
 export async function listGenerations(bucket: Bucket, prefix: string): Promise<Map<string, string>> {
   try {
     const [files] = await bucket.getFiles({ prefix });

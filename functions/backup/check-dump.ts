@@ -1,4 +1,4 @@
-// The database's part: decompressed, decoded to its last row, and held against what was counted when it was taken.
+// Checks the dump: decompresses it, decodes it to its last row, and compares it with the counts in the manifest.
 import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,12 +8,12 @@ import type { BackupManifest, BackupPart } from '#shared/backup/manifest.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { createMeter } from '#shared/kit/meter.ts';
 
-/** Decompressed at once; every piece is a trip through several streams. */
+/** Size of a decompressed piece; each piece passes several streams. */
 const PIECE_BYTES = 512 * 1024;
 
 type TableName = Pick<BackupManifest['tables'][number], 'schema' | 'table'>;
 
-/** A dot may be part of a name: only both together are a key. */
+/** A name may contain a dot, so the key is the pair of schema and table. */
 function keyOf({ schema, table }: TableName): string {
   return JSON.stringify([schema, table]);
 }
@@ -22,7 +22,7 @@ function textOf({ schema, table }: TableName): string {
   return `table ${schema}.${table}`;
 }
 
-/** Which tables are not as the manifest counted them. */
+/** The tables that differ from the manifest's counts. */
 export function compareTables(
   expected: BackupManifest['tables'],
   { tables }: Pick<DecodedArchive, 'tables'>,
@@ -46,7 +46,7 @@ async function decodeStored(stored: Readable, part: BackupPart, manifest: Backup
   async function* metered(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of content) {
       meter.update(chunk);
-      // A few bytes can be made to decompress to terabytes.
+      // A few bytes can decompress to terabytes.
       if (meter.bytes() > part.contentBytes) {
         throw new LamplighterError('corrupt', `decodes to more than its ${part.contentBytes} bytes`);
       }
@@ -75,10 +75,10 @@ export interface DumpInspector {
   abandon(): void;
 }
 
-/** Decodes a stored dump while it passes. After a fault the rest is let by, so that all of it can be hashed. */
+/** Decodes a stored dump while it is streamed. After a fault the rest passes undecoded, so that all of it is hashed. */
 export function createDumpInspector(part: BackupPart, manifest: BackupManifest): DumpInspector {
   const stored = new PassThrough();
-  // A decoder that gave up destroys what feeds it; that is not an error of its own.
+  // A decoder that stops destroys its source; that is not an error.
   stored.on('error', () => undefined);
   const faults = decodeStored(stored, part, manifest);
   const ended = faults.then(() => undefined);

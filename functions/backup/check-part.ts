@@ -1,4 +1,4 @@
-// One part of a backup, downloaded once and gone through to its last byte: size, both checksums, and what is inside.
+// Checks one part of a backup in one download: its size, both checksums, and its content.
 import type { Bucket } from '@google-cloud/storage';
 import { type BackupManifest, type BackupPart, backupObject, partFile } from '#shared/backup/manifest.ts';
 import { createObjectMeter } from '#shared/kit/meter.ts';
@@ -6,14 +6,14 @@ import { createAgeInspector } from './age-file.ts';
 import { type FoundObject, findObject } from './bucket-object.ts';
 import { createDumpInspector } from './check-dump.ts';
 
-/** What was found, and of which object. */
+/** The faults of a part, and the object that was read. */
 export interface PartFinding {
   faults: string[];
   generation: string | null;
   keptUntil: Date | null;
 }
 
-/** The only ways in which each part is written. */
+/** The encodings that each part may have. */
 const ENCODINGS: Record<BackupPart['name'], readonly BackupPart['encoding'][]> = {
   database: ['pg_dump-custom+zstd', 'pg_dump-custom+zstd+age'],
   globals: ['sql+age'],
@@ -57,13 +57,16 @@ async function goThrough({ read }: FoundObject, part: BackupPart, inspector: Ins
 async function check(found: FoundObject, part: BackupPart, manifest: BackupManifest): Promise<string[]> {
   const { size } = found;
   if (size === 0) return ['empty'];
-  // Not one byte more is read than its runner signed for.
+  // No more bytes are read than the runner signed for.
   if (size > part.bytes) return [`${size - part.bytes} bytes too many`];
   const truncated = size < part.bytes ? [`truncated: ${size} of ${part.bytes} bytes`] : [];
   return [...truncated, ...(await goThrough(found, part, inspectorFor(part, manifest)))];
 }
 
-/** The faults of one part, each with the part's file; none when it is as the manifest says. Throws `unavailable` when the bucket failed. */
+/**
+ * The faults of one part, each with the part's file; empty list when it matches the manifest. Throws `unavailable` when the
+ * bucket fails.
+ */
 export async function checkPart(
   bucket: Bucket,
   manifest: BackupManifest,

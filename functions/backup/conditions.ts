@@ -19,7 +19,7 @@ export const backupStale = defineCondition({
   title: ({ database }) => `no fresh backup of ${database}`,
 });
 
-/** Of each backup that can't be trusted; a later one that is proven ends them all. */
+/** One alert for each corrupt backup; a later proven backup ends them all. */
 export const backupCorrupt = defineCondition({
   ...OF_BACKUP,
   id: 'backup-corrupt',

@@ -1,5 +1,5 @@
-// Once a day: each host's newest backup is gone through again, so are those whose round was never closed (a lost message, a
-// manifest that never came), and those of which an object that was proven is gone or is another one.
+// The daily round verifies again: each host's newest backup, backups whose round was never closed (a lost message, a
+// missing manifest), and backups of which a proven object is missing or was replaced.
 import type { Bucket } from '@google-cloud/storage';
 import type { Deps } from '../deps.ts';
 import { listProvenObjects, type ProvenObject } from '../store/backup-parts.ts';
@@ -7,7 +7,7 @@ import { listDueBackups, type StoredBackup } from '../store/backups.ts';
 import { listGenerations } from './bucket-object.ts';
 import { verifyAgain } from './request.ts';
 
-/** Where the bucket has no retention rule, a backup younger than this must be there. */
+/** Without a retention rule on the bucket, a backup younger than this must exist. */
 const EXPECTED_DAYS = 30;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -24,7 +24,7 @@ async function findChanged(bucket: Bucket, objects: readonly ProvenObject[]): Pr
   return changed.flat();
 }
 
-/** Orders the day's verifications; each is a message of its own, retried alone. Gives how many. */
+/** Orders the day's verifications, each with its own message. Returns how many. */
 export async function startDailyRound(
   deps: Pick<Deps, 'db' | 'publisher' | 'clock'> & { bucket: Bucket },
 ): Promise<number> {

@@ -1,4 +1,4 @@
-// The right to verify a backup: held by one, kept as long as that one lives, taken over soon after it was killed.
+// The lease of a verification: one instance verifies a backup at a time, and another takes over soon after it was killed.
 
 import type { Deps } from '../deps.ts';
 import { HttpFault } from '../http/fault.ts';
@@ -8,12 +8,12 @@ import { type Lease, newLease } from '../store/lease.ts';
 const LEASE_MS = 3 * 60_000;
 const RENEW_EVERY_MS = 45_000;
 
-/** What is thrown by a holder that finds its lease taken over; the message is delivered again. */
+/** The error of a holder whose lease was taken over; Pub/Sub redelivers the message. */
 export function lostLease(id: string): HttpFault {
   return new HttpFault('busy', `verify backup ${id}: the lease was lost`, { retryable: true, status: 503 });
 }
 
-/** Runs `work` with the lease; throws `busy` (retryable, 503) while somebody else has it. */
+/** Runs `work` with the lease; throws `busy` (retryable, 503) while another instance holds it. */
 export async function withLease<T>(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
   key: BackupKey,

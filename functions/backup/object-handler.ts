@@ -1,5 +1,5 @@
-// Entry point `verify-object`: Cloud Storage tells of an object that was finalised in the backup bucket. Only orders: a
-// verification may take longer than a push waits.
+// Entry point `verify-object`: Cloud Storage reports an object that was finalised in the backup bucket. It only orders the
+// verification, which may take longer than a push waits.
 import * as z from 'zod';
 import { MANIFEST_FILE, parseBackupObject } from '#shared/backup/manifest.ts';
 import { HostName } from '#shared/names.ts';
@@ -18,7 +18,7 @@ const Finalised = z.lazy(() =>
   }),
 );
 
-/** The order that a notification asks for. Only the manifest gives one: it is the last object of a backup. */
+/** The order for a notification. Only a manifest leads to one: it is the last object of a backup. */
 function orderOf({ attributes }: PushMessage, bucket: string): VerificationOrder | undefined {
   const finalised = Finalised.safeParse(attributes);
   if (!finalised.success || finalised.data.bucketId !== bucket) return undefined;

@@ -1,4 +1,4 @@
-// The manifest of a backup as it lies in the bucket, believed only when the host's runner signed it for this very backup.
+// Reads a backup's manifest from the bucket and accepts it only when the host's runner signed it for this backup.
 import { createHash } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
 import { believeManifest } from '#shared/backup/believe-manifest.ts';
@@ -15,12 +15,12 @@ export type ManifestFinding =
 /** A manifest of thousands of tables stays far below this. */
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 
-/** A key that was retired still stands for what came before; when that was, the bucket says, not the host. */
+/** A retired key is still valid for older backups; their age is the bucket's, not the host's. */
 function isInForce({ retiredAt }: HostKey, { timeCreated }: ObjectMetadata): boolean {
   return retiredAt === null || timeCreated <= retiredAt;
 }
 
-/** Reads and judges the manifest. Throws `unavailable` when the bucket could not be asked. */
+/** Reads and judges the manifest. Throws `unavailable` when the bucket can't be reached. */
 export async function readManifest(
   db: Queryable,
   bucket: Bucket,

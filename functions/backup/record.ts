@@ -1,4 +1,4 @@
-// A backup that a host reports is known from then on, and its proof asked for, whether or not its objects ever come.
+// Stores a backup that a host reports and orders its verification, whether or not its objects ever arrive.
 import type { FinishedReport } from '#shared/command/report.ts';
 import { HostName } from '#shared/names.ts';
 import { BackupSummary } from '#shared/operations/backup.ts';
@@ -7,8 +7,8 @@ import { findBackup, insertBackup } from '../store/backups.ts';
 import { orderAgainAt, orderVerification } from './request.ts';
 
 /**
- * Records a finished `backup.run`; the same report twice does no harm. Throws `unavailable` when its verification could not
- * be asked for: the event of its manifest may have been lost, or there is no manifest.
+ * Records a finished `backup.run`; the same report twice does no harm. Throws `unavailable` when its verification
+ * can't be ordered, which is needed here since the event of its manifest may be lost.
  */
 export async function recordBackup(
   deps: Pick<Deps, 'db' | 'publisher' | 'clock'>,

@@ -1,4 +1,4 @@
-// Asks for a verification: a round is opened, and a message pushed to `verify`, and pushed again until the round is closed.
+// Orders a verification: opens a round and publishes a message for `verify`, again and again until the round is closed.
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
@@ -8,7 +8,7 @@ import type { Deps } from '../deps.ts';
 import { publishDue } from '../publish.ts';
 import { findBackupsById, openRound, type StoredBackup, VERIFICATION_OUTBOX } from '../store/backups.ts';
 
-/** The message: which backup to go on with. */
+/** The message: the backup to verify. */
 export const VerificationOrder = z.lazy(() => z.object({ host: HostName, backupId: BackupId }));
 export type VerificationOrder = z.infer<typeof VerificationOrder>;
 
@@ -33,17 +33,17 @@ export async function orderVerification(
 
 type RequestDeps = Pick<Deps, 'db' | 'publisher' | 'clock'>;
 
-/** Longer than Pub/Sub waits between two tries, so that a slow verification does not get many messages. */
+/** Longer than Pub/Sub's longest pause between redeliveries, so that a slow verification does not get many messages. */
 const ORDER_AGAIN_AFTER_MS = 30 * 60_000;
 
-/** When a verification that is ordered now is ordered again, should it not have ended by then. */
+/** When a verification that is ordered now is ordered again if it has not ended. */
 export function orderAgainAt(now: Date): Date {
   return new Date(now.getTime() + ORDER_AGAIN_AFTER_MS);
 }
 
 /**
- * Orders verifications again that never ended: the message was lost, or given up after too many tries. Called with every
- * tick; without it only the daily round would find them. Returns how many; throws when Pub/Sub did not take one.
+ * Orders verifications again that have not ended, because the message was lost or given up. Called with every tick; without
+ * it only the daily round would find them. Returns how many; throws when Pub/Sub did not take one.
  */
 export async function orderOverdueVerifications(deps: RequestDeps): Promise<number> {
   const { due, failures } = await publishDue(deps, {
@@ -55,7 +55,7 @@ export async function orderOverdueVerifications(deps: RequestDeps): Promise<numb
   return due;
 }
 
-/** Has a backup gone through again, all of it. One that is being gone through stays at that. */
+/** Has a whole backup verified again; a verification that is running just goes on. */
 export async function verifyAgain(
   deps: RequestDeps,
   { host, id }: Pick<StoredBackup, 'host' | 'id'>,
@@ -64,7 +64,7 @@ export async function verifyAgain(
   await orderVerification(deps, { host, backupId: id });
 }
 
-/** A person asks for a backup to be verified again. Throws `not-found`. */
+/** Verifies a backup again because a person asked. Throws `not-found`. */
 export async function requestVerification(deps: RequestDeps, id: string): Promise<void> {
   const found = await findBackupsById(deps.db, id);
   if (found.length === 0) {

@@ -1,4 +1,4 @@
-// Backups and their proofs.
+// Routes of backups and their proofs.
 import { ROUTES } from '#shared/api/routes.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { Deps } from '../deps.ts';
@@ -7,7 +7,7 @@ import { appendAudit } from '../store/audit.ts';
 import { requestVerification } from './request.ts';
 import { findBackupView, listBackupViews } from './view.ts';
 
-/** Backups, the newest first, and asking for one to be verified again. */
+/** Lists backups, shows one, and verifies one again. */
 export function backupRoutes(deps: Pick<Deps, 'db' | 'clock' | 'publisher'>): Served[] {
   return [
     serve(ROUTES.listBackups, ({ query }) => listBackupViews(deps.db, query.limit)),

@@ -1,13 +1,13 @@
-// The states of a backup's verification. Orders come often and for the same backup at once; a round goes on until it has a
-// finding, and only then can another one be opened. Pure.
+// The states of a backup's verification. Several orders for one backup may arrive at once; a round is open until it has a
+// finding, and only then can another round be opened. Pure.
 import { ProofState } from '#shared/states.ts';
 import type { Moves } from '../state-machine.ts';
 
-/** What a round can find out about a backup. */
+/** The possible findings of a round. */
 export const Proof = ProofState.exclude(['pending']);
 export type Proof = (typeof Proof.options)[number];
 
-/** `due`: a round is open. Otherwise what the last round found. */
+/** `due`: a round is open. Otherwise the finding of the last round. */
 export const VERIFICATION_STATES = ['due', ...Proof.options] as const;
 export type VerificationState = (typeof VERIFICATION_STATES)[number];
 
@@ -20,7 +20,7 @@ export const VERIFICATION_MOVES: Moves<VerificationState, VerificationNews> = {
   'found-corrupt': { from: ['due'], to: 'corrupt' },
 };
 
-/** Proofs that are worth at least as much as this one. */
+/** The proofs that are at least as strong as this one. */
 export const AT_LEAST = {
   intact: ['intact', 'verified'],
   verified: ['verified'],

@@ -23,7 +23,7 @@ export function handleVerify(deps: Deps): Handler {
   );
 }
 
-/** Does both parts, also when one of them fails, and then throws what failed. */
+/** Runs both parts even when one of them fails, and then throws the failure. */
 async function startRound(deps: Deps): Promise<Answer> {
   const [backups, trail] = await Promise.allSettled([orderBackups(deps), proveTrail(deps)]);
   if (backups.status === 'rejected' && trail.status === 'rejected') {
@@ -35,7 +35,7 @@ async function startRound(deps: Deps): Promise<Answer> {
   return { body: { ordered: backups.value, auditIntact: true } };
 }
 
-/** Throws `corrupt` when something is wrong with the trail, so that the scheduler's job fails too. */
+/** Throws `corrupt` when the trail has a fault, so that the scheduler's job fails as well. */
 async function proveTrail(deps: Deps): Promise<void> {
   const { faults } = await checkTrailDaily(deps);
   const [first] = Object.values(faults).flat();
@@ -68,7 +68,7 @@ function parseOrder(data: Buffer): VerificationOrder | undefined {
   try {
     return VerificationOrder.parse(JSON.parse(data.toString('utf8')));
   } catch (error) {
-    // A message that is no order will never be one.
+    // A malformed message stays malformed on redelivery.
     if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
     throw new LamplighterError('internal', `read order: ${messageOf(error)}`, { cause: error });
   }

@@ -1,4 +1,4 @@
-// Proves a backup from what is in the bucket, part by part; cut short, it goes on where it was.
+// Verifies a backup in the bucket part by part. When it is interrupted, the next call continues with the next part.
 
 import type { Bucket } from '@google-cloud/storage';
 import { type BackupManifest, isDumpEncrypted, PART_FILES } from '#shared/backup/manifest.ts';
@@ -20,15 +20,15 @@ export type VerifyDeps = Pick<Deps, 'db' | 'clock' | 'publisher'> & {
   bucket: Bucket;
 };
 
-/** After this no further part is begun: Pub/Sub waits ten minutes for an answer, then sends again. */
+/** After this time no further part is started: Pub/Sub waits ten minutes for an answer, then redelivers. */
 const BUDGET_MS = 8 * 60_000;
-/** One line per fault; a dump that lost a thousand tables need not say so a thousand times. */
+/** Faults beyond this number are left out, for example of a dump that lost a thousand tables. */
 const MAX_FAULTS = 100;
 const MAX_AUDITED_FAULTS = 20;
 
 /**
- * Goes on with a backup's open round and closes it with a proof; the outcome in words. Throws retryably: `busy` while
- * somebody else is at it, `unavailable` when the bucket fails or the time is up.
+ * Continues a backup's open round and closes it with a proof; returns the outcome in words. Throws retryable errors: `busy`
+ * while another instance verifies the backup, `unavailable` when the bucket fails or the time is up.
  */
 export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): Promise<string> {
   const finding = await readManifest(deps.db, deps.bucket, order);
@@ -38,7 +38,7 @@ export async function verifyBackup(deps: VerifyDeps, order: VerificationOrder): 
   if (!known) return await refuseUnknown(deps, order, finding.found ? [] : finding.faults);
   if (known.verificationState !== 'due') return 'proven before';
   return await withLease(deps, key, async (lease) => {
-    // Between the look and the lease another may have closed the round.
+    // Another instance may have closed the round before this one got the lease.
     const backup = await findBackup(deps.db, key);
     if (backup?.verificationState !== 'due') return 'proven before';
     const faults = finding.found ? await checkParts(deps, backup, finding, lease) : finding.faults;
@@ -96,7 +96,7 @@ async function checkParts(
   return faults;
 }
 
-/** Whoever has no identity proves of an encrypted dump only that it is the file that the host signed. */
+/** Without the age identity, an encrypted dump can only be shown to be the file that the host signed. */
 function proofOf(faults: readonly string[], finding: ManifestFinding): Proof {
   if (faults.length > 0 || !finding.found) return 'corrupt';
   return isDumpEncrypted(finding.manifest) ? 'intact' : 'verified';
@@ -115,7 +115,7 @@ async function conclude(
   { lease, proof, faults: all, manifestSha256 }: Conclusion,
 ): Promise<string> {
   const faults = all.slice(0, MAX_FAULTS);
-  // The alert first: killed between the two, the round is still open and the alert is raised only once.
+  // The alert comes first: after a kill between the two, the round is still open, and raising the alert again does nothing.
   if (proof === 'corrupt') await alert(deps, { host, backupId: id }, faults);
   const at = deps.clock();
   await deps.db.transaction(async (tx) => {
@@ -138,7 +138,7 @@ async function alert(
   await alertCorruptBackup(deps, { host, backupId, faults }, current.runbook);
 }
 
-/** Nothing that this host ever reported or signed: whoever wrote the object, it is no backup, but somebody should know. */
+/** Raises an alert about an object that looks like a backup but that this host neither reported nor signed. */
 async function refuseUnknown(
   deps: VerifyDeps,
   { host, backupId }: VerificationOrder,

@@ -10,13 +10,13 @@ import {
 } from '../store/backups.ts';
 import type { Queryable } from '../store/database.ts';
 
-/** Only the recipients of the host's policy can open these, whatever the proof of the dump says. */
+/** Only the recipients in the host's policy can open these parts, whatever the proof of the dump is. */
 const ENCRYPTED_PARTS =
   'what the roles (globals.sql.age) and the configuration (config.tar.age) hold: their bytes are those that the host signed, and nobody opens them';
 
-/** What each state of a proof leaves open. */
+/** What each proof does not show. */
 const NOT_PROVEN: Partial<Record<StoredBackup['proofState'], string[]>> = {
-  // PostgreSQL may still refuse what pg_dump wrote, for example a CHECK that reads another table.
+  // PostgreSQL may still refuse a dump, for example for a CHECK that reads another table.
   verified: ['that PostgreSQL restores it: it was decoded and counted, not restored', ENCRYPTED_PARTS],
   intact: [
     'what an encrypted dump holds, where the proof says "intact": its bytes are those that the host signed, and only a restore where the identity is opens them',
@@ -60,7 +60,7 @@ function toHeldView({ host, result }: HeldBackup): BackupView {
   };
 }
 
-/** Backups, the newest first, with those that are on their hosts alone. */
+/** Backups, the newest first, including those that are only on their hosts. */
 export async function listBackupViews(db: Queryable, limit: number): Promise<BackupView[]> {
   const views = [
     ...(await listBackups(db, limit)).map(toView),

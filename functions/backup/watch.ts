@@ -15,10 +15,10 @@ import type { CurrentRunbook } from '../store/runbooks.ts';
 import { findFirstAppliedAt } from '../store/watching.ts';
 import { backupCorrupt, backupStale } from './conditions.ts';
 
-/** What of a backup can be proven at most: nobody in the cloud can look into an encrypted dump. */
+/** The strongest possible proof of a backup: the cloud can't decrypt an encrypted dump. */
 type Level = 'intact' | 'verified';
 
-/** Finds a host's newest backup of which at least so much was proven. */
+/** Finds a host's newest backup with at least this proof. */
 export type LatestProvenBackup = (
   db: Queryable,
   host: string,
@@ -29,7 +29,7 @@ export type FreshnessVerdict = { fresh: true } | { fresh: false; reason: string 
 
 const HOUR_MS = 3_600_000;
 
-/** In the first hours of a runbook there can't be a backup yet. */
+/** In the first hours of a runbook there is no backup yet. */
 export function judgeFreshness(
   takenAt: Date | undefined,
   maxAgeHours: number,
@@ -45,12 +45,12 @@ export function judgeFreshness(
   return { fresh: false, reason: `the ${newest} ${age}, allowed ${maxAgeHours} h` };
 }
 
-/** How the proof of a backup reads in a sentence. */
+/** The proof as words in a sentence. */
 function provenText({ proofState }: Pick<StoredBackup, 'proofState'>): string {
   return proofState === 'intact' ? 'found intact (encrypted, so nobody looked into it)' : 'verified';
 }
 
-/** Holds the newest proven backup against the runbook: verified, or intact where the runbook wants dumps encrypted. */
+/** Checks the age of the newest proven backup: verified, or intact where the runbook encrypts dumps. */
 export async function watchBackups(
   deps: AlertDeps,
   { runbook, appliedAt }: CurrentRunbook,
@@ -83,7 +83,7 @@ export interface CorruptBackup {
   faults: readonly string[];
 }
 
-/** Raises the alert about a backup that was found to be corrupt; a later one that is proven ends it. Safe to call again. */
+/** Raises the alert about a corrupt backup; a later proven backup ends it. Safe to call again. */
 export async function alertCorruptBackup(
   deps: AlertDeps,
   { host, backupId, faults }: CorruptBackup,
@@ -94,7 +94,7 @@ export async function alertCorruptBackup(
   return await changeAlerts(deps, runbook, (alerts) => raiseAlert(alerts, symptom));
 }
 
-/** A proven backup that was taken after the alert says that backups work again. */
+/** A proven backup taken after the alert shows that backups work again. */
 async function resolveCorrupt(
   alerts: AlertChanges,
   host: string,

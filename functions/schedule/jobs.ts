@@ -1,4 +1,4 @@
-// The runbook's scheduled jobs, and which of their times is due. Pure.
+// The runbook's scheduled jobs and their due times. Pure.
 import { CATALOGUE } from '#shared/operations/catalogue.ts';
 import type { ScheduledOrder } from '#shared/operations/definition.ts';
 import type { Runbook } from '#shared/runbook/schema.ts';
@@ -10,10 +10,10 @@ export interface ScheduledJob extends ScheduledOrder {
   operation: string;
 }
 
-/** A time that was missed for longer is not caught up. */
+/** A time that was missed by more than this is not caught up. */
 export const MAX_CATCH_UP_MS = 24 * 3_600_000;
 
-/** The jobs that a runbook schedules, of all operations. */
+/** All jobs that a runbook schedules. */
 export function scheduledJobs(runbook: Runbook): ScheduledJob[] {
   return CATALOGUE.flatMap(({ name: operation, jobs }) =>
     (jobs?.(runbook) ?? []).map((job) => ({
@@ -24,14 +24,14 @@ export function scheduledJobs(runbook: Runbook): ScheduledJob[] {
   );
 }
 
-/** What a run remembers of the schedule that it came from. */
+/** The schedule of a run, as it is stored with the run. */
 export function scheduleText({ cron, timezone }: ScheduledJob): string {
   return `${cron} ${timezone}`;
 }
 
 /**
- * The time that is due now, if one is: the latest since the last run of the same schedule, or since the runbook was
- * applied when the schedule is new, so that a changed schedule does not run for a time before it existed.
+ * The time that is due now, or undefined: the latest since the last run of the same schedule. For a new schedule it is the
+ * latest since the runbook was applied, so that a changed schedule does not run for a time before it existed.
  */
 export function dueTime(
   job: ScheduledJob,

@@ -34,10 +34,10 @@ interface Begun {
   lease: Lease;
 }
 
-/** Longer than asking for a command takes; after a kill the next tick takes over. */
+/** Longer than requesting a command takes; after a kill a later tick takes the run over. */
 const LEASE_MS = 60_000;
 
-/** Starts what is due and what another tick began and left; gives the commands' ids. */
+/** Starts the due jobs, and the runs that a killed tick left; returns the commands' ids. */
 export async function startDueJobs(
   deps: ScheduleDeps,
   { runbook, appliedAt }: CurrentRunbook,
@@ -62,7 +62,7 @@ export async function startDueJobs(
   return started;
 }
 
-/** Asks for the job's command. The key makes it one command, however often a run is begun. */
+/** Requests the job's command. The idempotency key makes it one command, however often a run is started. */
 async function start(deps: ScheduleDeps, { job, run, runbook, lease }: Begun): Promise<string[]> {
   try {
     const { id } = await deps.requestCommand({
@@ -75,9 +75,9 @@ async function start(deps: ScheduleDeps, { job, run, runbook, lease }: Begun): P
     await linkRun(deps.db, run, id, lease);
     return [id];
   } catch (error) {
-    // Whatever may work later is left to a later tick.
+    // A later tick retries.
     if (!(error instanceof LamplighterError) || error.retryable) throw error;
-    const text = `it could not be asked for: ${messageOf(error)}`;
+    const text = `the command could not be requested: ${messageOf(error)}`;
     await endRun(deps, { run, outcome: 'refused', text, runbook }, (tx) =>
       abandonRun(tx, run, 'refused', lease),
     );
@@ -85,7 +85,7 @@ async function start(deps: ScheduleDeps, { job, run, runbook, lease }: Begun): P
   }
 }
 
-/** Follows the commands of scheduled runs to their ends: a failure is an alert, the next success ends it. */
+/** Records the ends of scheduled commands: a failure raises an alert, and the next success resolves it. */
 export async function settleEndedRuns(deps: AlertDeps, runbook: Runbook): Promise<AlertChange[]> {
   const changes: AlertChange[] = [];
   for (const run of await listEndedRuns(deps.db, END_STATES)) {
@@ -107,7 +107,7 @@ interface RunEnd {
   runbook: Runbook;
 }
 
-/** `write` writes the outcome down, and says whether it did. */
+/** `write` stores the outcome and returns whether it did. */
 async function endRun(
   deps: AlertDeps,
   { run, outcome, text, runbook }: RunEnd,

@@ -1,11 +1,11 @@
-// When the audit trail was anchored last, and what it holds beyond that.
+// The last anchor of the audit trail, and the entries after it.
 import * as z from 'zod';
 import { type Queryable, queryRow } from './database.ts';
 
 const AuditHead = z.lazy(() => z.object({ seq: z.number(), hash: z.instanceof(Buffer) }));
 export type AuditHead = z.infer<typeof AuditHead>;
 
-/** The last entry of the trail; undefined while there is none. */
+/** The last entry of the trail; undefined when it is empty. */
 export async function findAuditHead(db: Queryable): Promise<AuditHead | undefined> {
   return await queryRow(db, AuditHead, 'SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1');
 }
@@ -13,12 +13,12 @@ export async function findAuditHead(db: Queryable): Promise<AuditHead | undefine
 const LastAnchor = z.lazy(() => AuditHead.unwrap().extend({ anchoredAt: z.date() }));
 export type LastAnchor = z.infer<typeof LastAnchor>;
 
-/** The newest anchor that was made; undefined before the first. */
+/** The newest anchor; undefined before the first. */
 export async function findLastAnchor(db: Queryable): Promise<LastAnchor | undefined> {
   return await queryRow(db, LastAnchor, 'SELECT seq, hash, anchored_at AS "anchoredAt" FROM audit_anchor');
 }
 
-/** Notes that an anchor stands. One that comes late costs one anchor more, no more than that. */
+/** Records an anchor. A record that is lost costs one more anchor and nothing else. */
 export async function noteAnchor(db: Queryable, { seq, hash, anchoredAt }: LastAnchor): Promise<void> {
   await db.query(
     `INSERT INTO audit_anchor (seq, hash, anchored_at) VALUES ($1, $2, $3)

@@ -1,11 +1,11 @@
-// The detail of an audit entry as it is stored and hashed: JSON text of bounded size. Part of it is what hosts and callers
-// said, the trail is never pruned, and everybody who reads it reads all of an entry. Pure.
+// The detail of an audit entry as it is stored and hashed: JSON text of bounded size, since hosts and callers write parts of
+// it and the trail is never pruned. Pure.
 import { toJson } from './json.ts';
 
 export const MAX_DETAIL_BYTES = 8192;
-/** Kept of a field that is too large. */
+/** How much of a field that is too large is kept. */
 const EXCERPT_BYTES = 512;
-/** For the field that says what was cut. */
+/** Room for the field that says what was cut. */
 const NOTE_BYTES = 128;
 
 function sizeOf(text: string): number {

@@ -1,5 +1,5 @@
-// The audit trail: append-only, each row with the hash of the one before, so that no row can be changed, left out or
-// put in unnoticed. The tables's triggers forbid the rest.
+// The audit trail: append-only, each row with the hash of the one before, so that no row can be changed, removed or
+// inserted unnoticed. The table's triggers forbid updates and deletes.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { AuditView } from '#shared/api/views.ts';
@@ -16,7 +16,7 @@ export interface AuditEntry {
   detail: Record<string, unknown>;
 }
 
-/** One writer at a time, until its transaction ends: a chain has no branches. */
+/** The lock of the chain: one writer at a time, until its transaction ends. */
 const LOCK_KEY = 7_261_947;
 const GENESIS = Buffer.alloc(32);
 
@@ -34,7 +34,7 @@ const AuditRow = z.lazy(() =>
 );
 type AuditRow = z.infer<typeof AuditRow>;
 
-/** What is shown of an entry of which the rest can't be read: a time that JavaScript has no date for, a detail that is no object. */
+/** What is shown of an entry that can't be read, for example one with a time that JavaScript has no date for. */
 const UnreadableRow = z.lazy(() =>
   AuditRow.unwrap().pick({ seq: true, actor: true, action: true, target: true }),
 );
@@ -42,7 +42,7 @@ const UNREADABLE = "it can't be read";
 
 const COLUMNS = 'seq, at, actor, action, target, detail::text AS detail, prev_hash AS "prevHash", hash';
 
-/** SHA-256 over the row's fields as one JSON array; the detail as the very text that is stored. */
+/** SHA-256 over the row's fields as one JSON array, with the detail as its stored text. */
 function hashOf(row: Omit<AuditRow, 'hash'>): Buffer {
   const { seq, at, actor, action, target, detail, prevHash } = row;
   const text = JSON.stringify([
@@ -59,7 +59,7 @@ function hashOf(row: Omit<AuditRow, 'hash'>): Buffer {
 
 const Tail = z.lazy(() => z.object({ seq: z.number(), hash: z.instanceof(Buffer) }));
 
-/** Appends an entry. Call it last in a transaction: from here to the end of it nobody else can append. */
+/** Appends an entry. Call it last in a transaction: until the transaction ends, nobody else can append. */
 export async function appendAudit(tx: Queryable, entry: AuditEntry): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
   const tail = await queryRow(tx, Tail, 'SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1');
@@ -80,10 +80,10 @@ export type ChainVerdict = { intact: true; entries: number } | { intact: false; 
 
 const BATCH = 1000;
 
-/** Sees each entry that follows the one before, in order. */
+/** Gets each entry whose hash follows from the one before, in order. */
 export type EntryWitness = (entry: { seq: number; hash: Buffer }) => void;
 
-/** Reads the whole trail and says where it is broken in itself first, if it is; the witness sees the entries before. */
+/** Reads the whole trail and returns its first broken entry, if any; the witness gets the entries before it. */
 export async function verifyAuditChain(
   db: Queryable,
   witness: EntryWitness = () => undefined,
@@ -96,7 +96,7 @@ export async function verifyAuditChain(
       [seq],
     );
     for (const raw of rows) {
-      // Whoever may add an entry must not end the check of all others with one that can't be read.
+      // An entry that can't be read must not end the check of all other entries.
       const row = readRow(raw);
       if (!row) return { intact: false, seq: seq + 1, fault: UNREADABLE };
       if (row.seq !== seq + 1) return { intact: false, seq: seq + 1, fault: 'the entry is missing' };

@@ -1,4 +1,4 @@
-// What each part of a backup was found to be, kept as soon as it was gone through: a round that is cut short goes on there.
+// The result of each verified part of a backup, stored at once, so that an interrupted round continues with the next part.
 import * as z from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
 import { AT_LEAST } from '../backup/state.ts';
@@ -11,7 +11,7 @@ export interface PartProof {
   id: string;
   part: string;
   round: number;
-  /** The manifest that the part was held against. */
+  /** The manifest that the part was checked against. */
   manifestSha256: string;
   object: string;
   generation: string | null;
@@ -22,7 +22,7 @@ export interface PartProof {
 
 const KnownPart = z.lazy(() => z.object({ part: z.string(), faults: z.array(z.string()) }));
 
-/** Parts that this round has gone through for this very manifest. */
+/** Parts that this round has already checked against this manifest. */
 export async function listPartProofs(
   db: Queryable,
   key: Pick<PartProof, 'host' | 'id' | 'round' | 'manifestSha256'>,
@@ -81,8 +81,8 @@ const ProvenObject = z.lazy(() =>
 export type ProvenObject = z.infer<typeof ProvenObject>;
 
 /**
- * Objects of proven backups that must still be in the bucket: those that it may not let go of yet, and where it has no
- * such rule those of backups taken after `since`.
+ * Objects of proven backups that must still be in the bucket: those whose retention has not ended and, without a retention
+ * rule, those of backups taken after `since`.
  */
 export async function listProvenObjects(
   db: Queryable,

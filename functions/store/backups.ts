@@ -1,4 +1,4 @@
-// Backups and what is proven of them, by rounds of verification (backup/state.ts).
+// Backups and their proofs, in rounds of verification (backup/state.ts).
 import * as z from 'zod';
 import { BackupId, HostName } from '#shared/names.ts';
 import { BackupSummary, backupRun } from '#shared/operations/backup.ts';
@@ -22,7 +22,7 @@ export const StoredBackup = z.lazy(() =>
     proofState: ProofState,
     proofAt: z.date().nullable(),
     faults: z.array(z.string()),
-    /** The number of the round that was opened last. */
+    /** The number of the latest round. */
     round: z.number(),
     verificationState: z.enum(VERIFICATION_STATES),
   }),
@@ -42,7 +42,7 @@ export interface NewBackup {
   bytes: number;
   tables: number;
   rows: number;
-  /** When its verification is ordered again, should it not be proven by then. */
+  /** When its verification is ordered again if it has not ended. */
   nextPublishAt: Date;
 }
 
@@ -52,7 +52,7 @@ export interface BackupKey {
   id: string;
 }
 
-/** Keeps a backup once, with its first round open; what was known of it stays. */
+/** Stores a backup with its first round open; a backup that is known already stays as it is. */
 export async function insertBackup(db: Queryable, backup: NewBackup): Promise<void> {
   await db.query(
     `INSERT INTO backups (host, id, database, command_id, started_at, finished_at, bytes, tables, rows,
@@ -87,7 +87,7 @@ export async function listBackups(db: Queryable, limit: number): Promise<StoredB
 const HeldBackup = z.lazy(() => z.object({ host: HostName, result: BackupSummary }));
 export type HeldBackup = z.infer<typeof HeldBackup>;
 
-/** Backups that are whole on their hosts and of which the bucket has nothing that counts, the newest first. */
+/** Backups that are complete on their hosts and not in the bucket, the newest first. */
 export async function listHeldBackups(db: Queryable, limit: number): Promise<HeldBackup[]> {
   return await queryRows(
     db,
@@ -100,7 +100,7 @@ export async function listHeldBackups(db: Queryable, limit: number): Promise<Hel
   );
 }
 
-/** Backups with this id, of whatever host. */
+/** Backups with this id, of any host. */
 export async function findBackupsById(db: Queryable, id: string): Promise<StoredBackup[]> {
   return await queryRows(db, StoredBackup, `SELECT ${COLUMNS} FROM backups WHERE id = $1 ORDER BY host`, [
     id,
@@ -115,7 +115,7 @@ export async function findBackup(db: Queryable, { host, id }: BackupKey): Promis
   ]);
 }
 
-/** A host's newest backup of which at least so much was proven. */
+/** A host's newest backup with at least this proof. */
 export async function latestProvenBackup(
   db: Queryable,
   host: string,
@@ -129,7 +129,7 @@ export async function latestProvenBackup(
   );
 }
 
-/** The backups that a daily round goes through again: each host's newest, and those whose round was never closed. */
+/** The backups that a daily round verifies again: each host's newest, and those whose round was never closed. */
 export async function listDueBackups(db: Queryable): Promise<StoredBackup[]> {
   return await queryRows(
     db,
@@ -160,7 +160,7 @@ export const VERIFICATION_OUTBOX: Outbox<BackupKey & Record<string, string>> = {
   isLeased: true,
 };
 
-/** Takes, or keeps, the right to verify a backup until a time; false while somebody else has it. */
+/** Takes or renews the lease of a backup's verification; false while another instance holds it. */
 export async function holdLease(
   db: Queryable,
   { host, id }: BackupKey,
@@ -174,7 +174,7 @@ export async function holdLease(
   return rowCount === 1;
 }
 
-/** Gives the right back. */
+/** Gives the lease back. */
 export async function releaseLease(
   db: Queryable,
   { host, id }: BackupKey,
@@ -196,7 +196,7 @@ export interface RoundFinding extends BackupKey {
   manifestSha256: string | null;
 }
 
-/** Closes a round with what it found; false when the lease was lost or the round was closed meanwhile. */
+/** Closes a round with its finding; false when the lease was lost or the round was closed meanwhile. */
 export async function closeRound(db: Queryable, found: RoundFinding): Promise<boolean> {
   const { from, to } = VERIFICATION_MOVES[`found-${found.proof}`];
   const { rowCount } = await db.query(

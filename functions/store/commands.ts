@@ -255,7 +255,7 @@ export function shownParams(params: Record<string, unknown>): Record<string, unk
   return 'ticket' in params ? { ...params, ticket: '[REDACTED]' } : params;
 }
 
-/** As the API shows it. */
+/** A version as the API shows it. */
 export function toCommandView(record: CommandRecord): CommandView {
   const { id, operation, host, params, dryRun, actor, state, code, message, hint, steps, output } = record;
   return {

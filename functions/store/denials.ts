@@ -1,4 +1,4 @@
-// Denials by the minute: who was denied what, and how often.
+// Denials per minute: who was denied what, and how often.
 import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { toJson } from './json.ts';
@@ -12,7 +12,7 @@ export interface DenialKey {
 
 const Noted = z.lazy(() => z.object({ noted: z.number() }));
 
-/** Counts denials; gives how many of this key there are now. The first one's sample stays. */
+/** Counts denials and returns the new total of the key. The sample of the first denial stays. */
 export async function countDenials(
   tx: Queryable,
   { minute, source, action, subject }: DenialKey,
@@ -31,7 +31,7 @@ export async function countDenials(
   return row?.noted ?? count;
 }
 
-/** Takes back from what is to be told: it was told at once. */
+/** Subtracts denials that were written to the audit trail at once. */
 export async function markTold(tx: Queryable, key: DenialKey, count: number): Promise<void> {
   await tx.query(
     `UPDATE denials SET untold = untold - $5 WHERE minute = $1 AND source = $2 AND action = $3 AND subject = $4`,
@@ -51,7 +51,7 @@ const DenialRow = z.lazy(() =>
 );
 export type DenialRow = z.infer<typeof DenialRow>;
 
-/** Takes the rows of minutes that are over, the oldest first. */
+/** Takes the rows of past minutes, the oldest first. */
 export async function takeDenialsBefore(tx: Queryable, minute: Date, limit: number): Promise<DenialRow[]> {
   return await queryRows(
     tx,

@@ -1,4 +1,4 @@
-// The role that the functions log in as; a migration makes it and says what it may.
+// The role that the functions log in as; a migration creates it and grants its rights.
 import * as z from 'zod';
 import { messageOf } from '#shared/errors.ts';
 import { type Database, queryRow } from './database.ts';
@@ -8,8 +8,8 @@ export const FUNCTIONS_ROLE = 'lamplighter_functions';
 const MOST_ATTEMPTS = 5;
 
 /**
- * Lets the functions' role log in with the password of their URL; with the owner's credentials. Gives the role, or null
- * when the URL names another user: then that user's rights are the deployer's choice.
+ * Lets the functions' role log in with the password of their URL; with the owner's credentials. Returns the role, or
+ * null when the URL names another user, whose rights the deployer chooses.
  */
 export async function letFunctionsIn(db: Database, functionsUrl: string): Promise<string | null> {
   const { username, password } = new URL(functionsUrl);
@@ -19,7 +19,7 @@ export async function letFunctionsIn(db: Database, functionsUrl: string): Promis
       await setPassword(db, decodeURIComponent(password));
       return FUNCTIONS_ROLE;
     } catch (error) {
-      // A role belongs to the whole server: no lock of one database keeps two changes of it apart.
+      // A role belongs to the whole server, so a lock in one database does not serialise two changes of it.
       if (attempt === MOST_ATTEMPTS || !messageOf(error).includes('tuple concurrently updated')) throw error;
     }
   }

@@ -1,4 +1,4 @@
-// Hosts, the public keys that their agents and runners sign with, and what each said last.
+// Hosts, the public keys of their agents and runners, and their last heartbeats.
 import * as z from 'zod';
 import { HeartbeatReport, UnitStatus, Vitals } from '#shared/command/report.ts';
 import { LamplighterError } from '#shared/errors.ts';
@@ -21,7 +21,7 @@ export type HostKey = z.infer<typeof HostKey>;
 
 const KEY_COLUMNS = 'host, role, key_id AS "keyId", pem, retired_at AS "retiredAt"';
 
-/** Keys in force with this id, of whatever host. */
+/** Valid keys with this id, of any host. */
 export async function findKeysById(db: Queryable, keyId: string): Promise<HostKey[]> {
   return await queryRows(
     db,
@@ -31,7 +31,7 @@ export async function findKeysById(db: Queryable, keyId: string): Promise<HostKe
   );
 }
 
-/** All keys a host ever had in this role, those in force first: an old backup's manifest is signed with an old key. */
+/** All keys that a host ever had in this role, valid ones first: the manifest of an old backup is signed with an old key. */
 export async function listHostKeys(db: Queryable, host: string, role: HostKeyRole): Promise<HostKey[]> {
   return await queryRows(
     db,
@@ -49,7 +49,7 @@ export interface Enrolment {
   by: string;
 }
 
-/** Throws `refused` when one of the keys was retired: whoever holds an old document, and a key that leaked, must not revive it. */
+/** Throws `refused` when one of the keys was retired: an old document must not make a leaked key valid again. */
 async function refuseRetiredKeys(tx: Queryable, { host, keys }: Enrolment): Promise<void> {
   const retired = await queryRow(
     tx,
@@ -69,14 +69,14 @@ async function refuseRetiredKeys(tx: Queryable, { host, keys }: Enrolment): Prom
   );
 }
 
-/** Makes exactly these keys the host's keys in force; others are retired for good. Throws `refused` for a key that was retired. */
+/** Makes these keys the host's only valid keys and retires all others for good. Throws `refused` for a retired key. */
 export async function enrolHost(tx: Queryable, enrolment: Enrolment): Promise<void> {
   const { host, keys, at, by } = enrolment;
   await tx.query(
     'INSERT INTO hosts (name, enrolled_at, enrolled_by) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING',
     [host, at, by],
   );
-  // Two enrolments at once come one after the other, and the second sees what the first retired.
+  // Serialises enrolments, so that the second one sees what the first one retired.
   await tx.query('SELECT 1 FROM hosts WHERE name = $1 FOR UPDATE', [host]);
   await refuseRetiredKeys(tx, enrolment);
   await tx.query(
@@ -97,7 +97,7 @@ export const HostState = z.lazy(() =>
   z.object({
     host: z.string(),
     reportedAt: z.date(),
-    /** By our clock: when the host was last heard of. */
+    /** When the last heartbeat was received, by the control plane's clock. */
     receivedAt: z.date(),
     agentVersion: z.string(),
     policyHash: z.string(),
@@ -111,8 +111,8 @@ const STATE_COLUMNS = `host, reported_at AS "reportedAt", received_at AS "receiv
   policy_hash AS "policyHash", vitals, running_commands AS "runningCommands"`;
 
 /**
- * Keeps a heartbeat unless a newer one is known; true when it was kept. A state from the future (a clock that was wrong)
- * does not stand in the way of what comes after it.
+ * Stores a heartbeat unless a newer one is known; true when it was stored. A stored heartbeat from the future (a wrong clock)
+ * does not block later ones.
  */
 export async function saveHeartbeat(
   db: Queryable,
@@ -143,17 +143,17 @@ export async function saveHeartbeat(
   return rowCount > 0;
 }
 
-/** What every host said last. */
+/** The last heartbeat of every host. */
 export async function listHostStates(db: Queryable): Promise<HostState[]> {
   return await queryRows(db, HostState, `SELECT ${STATE_COLUMNS} FROM host_state ORDER BY host`);
 }
 
-/** What a host said last, or undefined when it never spoke. */
+/** A host's last heartbeat; undefined before the first. */
 export async function findHostState(db: Queryable, host: string): Promise<HostState | undefined> {
   return await queryRow(db, HostState, `SELECT ${STATE_COLUMNS} FROM host_state WHERE host = $1`, [host]);
 }
 
-/** What a host said last of one unit, or undefined when it said nothing of it that we understand. */
+/** A unit's state in the host's last heartbeat; undefined when it is missing or malformed. */
 export async function findUnitStatus(
   db: Queryable,
   host: string,

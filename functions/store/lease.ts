@@ -1,6 +1,6 @@
-// The lease: the right to work on a row until a time, in the columns lease_holder and leased_until of the row's table. Who
-// was killed loses it when the time is over; what is written under a lease names its holder, so that a holder who lost it
-// changes nothing. The functions give SQL for one statement; their arguments are its placeholders.
+// The lease: the right to work on a row until a time, in the columns lease_holder and leased_until of the row's table. A
+// holder that is killed loses the lease when the time is over. Writes under a lease name the holder, so that a holder that
+// lost it changes nothing. The functions return parts of an SQL statement; their arguments are its placeholders.
 import { randomUUID } from 'node:crypto';
 
 export interface Lease {
@@ -9,7 +9,7 @@ export interface Lease {
   until: Date;
 }
 
-/** A lease of somebody new. */
+/** A lease with a new holder. */
 export function newLease(now: Date, forMs: number): Lease {
   return { holder: randomUUID(), now, until: new Date(now.getTime() + forMs) };
 }
@@ -19,7 +19,7 @@ export function isFree(at: string, row = ''): string {
   return `(${row}leased_until IS NULL OR ${row}leased_until <= ${at})`;
 }
 
-/** The condition that this holder still has the row, also past its time while nobody else took it. */
+/** The condition that this holder has the row, also after its time while nobody else has taken it. */
 export function isHeldBy(holder: string, row = ''): string {
   return `${row}lease_holder = ${holder}`;
 }

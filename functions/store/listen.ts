@@ -1,5 +1,5 @@
-// Wakes requests that wait for a command, by PostgreSQL's LISTEN on one connection. A lost connection costs only time, since
-// whoever waits also reads the command now and then.
+// Wakes requests that wait for a command, with PostgreSQL's LISTEN on one connection. A lost connection only costs time, since
+// a waiting request also reads the command now and then.
 import type { Client } from 'pg';
 import { type Bell, createBell } from '#shared/kit/bell.ts';
 import { COMMAND_NOTIFICATION } from './commands.ts';
@@ -19,7 +19,7 @@ export interface CommandListener {
 
 const RECONNECT_DELAY_MS = 1000;
 
-/** A listener that connects when the first request waits. */
+/** A listener that connects when the first request starts to wait. */
 export function createCommandListener(db: Pick<Database, 'dedicatedClient'>): CommandListener {
   const bells = new Map<string, Set<Bell>>();
   let client: Client | undefined;

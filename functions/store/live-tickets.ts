@@ -1,4 +1,4 @@
-// One-time tickets of the live relay, kept as hashes: each half opens its own side once, within its time.
+// One-time tickets of the live relay, stored as hashes. Each half is valid once, for its own side, until it expires.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { LiveSide } from '#shared/live/frames.ts';
@@ -12,7 +12,7 @@ export interface NewLiveTicket {
   expiresAt: Date;
 }
 
-/** What a half of a ticket opens; `ticketId` is the same for both halves. */
+/** The session that a half of a ticket is for; `ticketId` is the same for both halves. */
 export const ClaimedTicket = z.lazy(() =>
   z.object({
     ticketId: z.string(),
@@ -28,7 +28,7 @@ function hashOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** Keeps a new ticket, and forgets those that are long over. */
+/** Stores a new ticket and deletes tickets that expired long ago. */
 export async function insertLiveTicket(db: Queryable, ticket: NewLiveTicket): Promise<void> {
   await db.query(
     `WITH forgotten AS (DELETE FROM live_tickets WHERE expires_at < $4::timestamptz - interval '1 day')
@@ -38,12 +38,12 @@ export async function insertLiveTicket(db: Queryable, ticket: NewLiveTicket): Pr
   );
 }
 
-/** What names a ticket and opens nothing: its viewer's half can't be found from it. */
+/** A ticket's public id, from which its viewer's half can't be derived. */
 export function ticketIdOf(viewerKey: string): string {
   return hashOf(viewerKey).toString('base64url');
 }
 
-/** Gives a ticket its agent's half, which is kept as a hash; false when there is no such ticket. Safe to do again. */
+/** Adds the agent's half to a ticket, as a hash; false when there is no such ticket. Safe to repeat. */
 export async function setAgentHalf(db: Queryable, ticketId: string, agentKey: string): Promise<boolean> {
   const { rowCount } = await db.query('UPDATE live_tickets SET agent_hash = $2 WHERE viewer_hash = $1', [
     Buffer.from(ticketId, 'base64url'),
@@ -65,7 +65,7 @@ export async function linkLiveTicket(
   ]);
 }
 
-/** Takes a ticket back: its command was not allowed. */
+/** Deletes a ticket whose command was not allowed. */
 export async function deleteLiveTicket(db: Queryable, viewerKey: string): Promise<void> {
   await db.query('DELETE FROM live_tickets WHERE viewer_hash = $1', [hashOf(viewerKey)]);
 }
@@ -81,7 +81,7 @@ function claimStatement(side: LiveSide): string {
           RETURNING encode(viewer_hash, 'hex') AS "ticketId", service, actor, expires_at AS "expiresAt"`;
 }
 
-/** Uses up one half; undefined when it is unknown, used, too late, or the other side's. */
+/** Uses up one half; undefined when it is unknown, used, expired, or the other side's. */
 export function claimLiveTicket(
   db: Queryable,
   side: LiveSide,

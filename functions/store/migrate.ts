@@ -12,7 +12,7 @@ interface Migration {
   digest: string;
 }
 
-/** Any number: just the same in every process that migrates. */
+/** Any number, the same in every process that migrates. */
 const LOCK_KEY = 7_261_946;
 const MIGRATION_FILE = /^\d{3}-[a-z0-9-]+\.sql$/;
 

@@ -1,6 +1,5 @@
-// The outbox: a row whose message must have gone out says in next_publish_at when it goes out again, for as long as nothing
-// came of it. A tick claims the rows that are due by putting that off, so that ticks at the same time split them, and what a
-// killed tick claimed is due again.
+// The outbox: rows whose message is published again at next_publish_at, until something came of it. A tick claims due rows by
+// moving that time, so that ticks at the same time share the rows, and the rows of a killed tick become due again.
 import * as z from 'zod';
 import { type Queryable, queryRows } from './database.ts';
 import { isFree } from './lease.ts';
@@ -12,18 +11,18 @@ export interface Outbox<K extends Record<string, string>> {
   /** The column of its state, and the states in which its message must go out. */
   stateColumn: string;
   waiting: readonly string[];
-  /** Whether rows are worked on under a lease; a row that somebody works on needs no message. */
+  /** Whether the table has leases; a row under a lease needs no message. */
   isLeased: boolean;
 }
 
 export interface Claim {
   now: Date;
-  /** When what is claimed is due again, should the claimer be killed. */
+  /** When the claimed rows are due again if the claimer is killed. */
   nextPublishAt: Date;
   limit: number;
 }
 
-/** Claims the rows that are due, the oldest first; gives their keys in no order. */
+/** Claims the rows that are due, the oldest first; returns their keys unordered. */
 export async function claimDue<K extends Record<string, string>>(
   db: Queryable,
   { table, key, stateColumn, waiting, isLeased }: Outbox<K>,
@@ -44,7 +43,7 @@ export async function claimDue<K extends Record<string, string>>(
   return rows as K[];
 }
 
-/** Says when a row's message goes out again, should the row still be waiting then. */
+/** Sets when a row's message is published again, if the row is still waiting then. */
 export async function postpone<K extends Record<string, string>>(
   db: Queryable,
   { table, key, stateColumn, waiting }: Outbox<K>,

@@ -1,4 +1,4 @@
-// The document of a runbook as JSON beside its text: reading YAML, and loading what reads it, costs a cold start more than
+// Stores a runbook's document as JSON beside its text: loading the YAML parser and parsing cost a cold start more than
 // everything else that it does with a runbook.
 import { isDeepStrictEqual } from 'node:util';
 import { Runbook } from '#shared/runbook/schema.ts';

@@ -27,7 +27,7 @@ type RunbookRow = z.infer<typeof RunbookRow>;
 
 const DocumentRow = z.lazy(() => z.object({ document: z.string() }));
 
-/** The last text that was parsed: it changes rarely and is read with every command. */
+/** The last parsed version: it changes rarely and is read with every command. */
 let parsed: { text: string; runbook: Runbook } | undefined;
 
 async function parse(db: Queryable, { text, version }: RunbookRow): Promise<Runbook> {
@@ -37,7 +37,7 @@ async function parse(db: Queryable, { text, version }: RunbookRow): Promise<Runb
   return runbook;
 }
 
-/** What the version's document says; undefined when it has none that can be read. */
+/** The runbook from a version's document; undefined when there is no readable document. */
 async function findStored(db: Queryable, version: number): Promise<Runbook | undefined> {
   const row = await queryRow(
     db,
@@ -48,7 +48,7 @@ async function findStored(db: Queryable, version: number): Promise<Runbook | und
   return row && readDocument(row.document);
 }
 
-/** Of a version without a document that can be read. */
+/** The runbook from the text of a version without a readable document. */
 async function parseText(text: string, version: number): Promise<Runbook> {
   const { parseRunbook } = await import('#shared/runbook/parse.ts');
   const outcome = parseRunbook(text, CATALOGUE);
@@ -86,7 +86,7 @@ export async function requireRunbook(db: Queryable): Promise<CurrentRunbook> {
 const RUNBOOK_LOCK = 7_261_948;
 const Version = z.lazy(() => z.object({ version: z.number() }));
 
-/** Stores a text as the next version and gives its number; the text in force stays the version it is. */
+/** Stores a text as the next version and returns its number; the text in force keeps its version. */
 export async function insertRunbook(
   tx: Queryable,
   entry: { text: string; document: string | null; appliedAt: Date; appliedBy: string },
@@ -108,7 +108,7 @@ export async function insertRunbook(
   return { version: inserted?.version ?? 0, isNew: true };
 }
 
-/** As the API shows it. */
+/** A version as the API shows it. */
 export function toRunbookView({ version, appliedAt, appliedBy, text }: CurrentRunbook): RunbookVersionView {
   return { version, appliedAt: appliedAt.toISOString(), appliedBy, text };
 }

@@ -1,4 +1,4 @@
-// Runs of scheduled jobs: a row for each scheduled time is what makes it run at most once.
+// Runs of scheduled jobs: one row for each scheduled time, so that each time runs at most once.
 import * as z from 'zod';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 import { GIVING_BACK, isFree, isHeldBy, type Lease, taking } from './lease.ts';
@@ -19,7 +19,7 @@ export type ScheduleRun = z.infer<typeof ScheduleRun>;
 const COLUMNS = `r.job, r.scheduled_for AS "scheduledFor", r.schedule, r.host, r.started_at AS "startedAt",
   r.command_id AS "commandId", r.outcome`;
 
-/** The last scheduled time of a job that was begun. */
+/** A job's latest run. */
 export async function findLastRun(db: Queryable, job: string): Promise<ScheduleRun | undefined> {
   return await queryRow(
     db,
@@ -29,7 +29,7 @@ export async function findLastRun(db: Queryable, job: string): Promise<ScheduleR
   );
 }
 
-/** Takes a scheduled time; false when it was taken before. */
+/** Starts the run of a scheduled time; false when it was started before. */
 export async function insertRun(
   db: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor' | 'schedule' | 'host'>,
@@ -43,7 +43,7 @@ export async function insertRun(
   return rowCount > 0;
 }
 
-/** Takes over runs that were begun and never got a command: whoever began them was killed. */
+/** Takes over runs without a command whose tick was killed. */
 export async function claimAbandonedRuns(
   db: Queryable,
   { holder, now, until }: Lease,
@@ -60,7 +60,7 @@ export async function claimAbandonedRuns(
   );
 }
 
-/** Notes the command that a run became, and gives the lease back; nothing when the lease was lost. */
+/** Stores a run's command and gives the lease back; does nothing when the lease was lost. */
 export async function linkRun(
   db: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
@@ -74,7 +74,7 @@ export async function linkRun(
   );
 }
 
-/** Ends a run that becomes no command; false when the lease was lost. */
+/** Ends a run without a command; false when the lease was lost. */
 export async function abandonRun(
   tx: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
@@ -89,7 +89,7 @@ export async function abandonRun(
   return rowCount > 0;
 }
 
-/** Writes the outcome of a run's command down; true when this call did it: false when it is known. */
+/** Stores the outcome of a run's command; false when this outcome was stored before. */
 export async function settleRun(
   tx: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
@@ -111,7 +111,7 @@ const EndedRun = z.lazy(() =>
 );
 export type EndedRun = z.infer<typeof EndedRun>;
 
-/** True when a later time of the same job has an outcome: this one's says nothing about how the job is doing now. */
+/** True when a later run of the same job has an outcome: an older run says nothing about the job's current state. */
 export async function isOutdatedRun(
   db: Queryable,
   { job, scheduledFor }: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
@@ -126,8 +126,8 @@ export async function isOutdatedRun(
 }
 
 /**
- * Runs whose command has ended and that were not settled with this end yet, in the order of their scheduled times. An end
- * may be replaced: by the runner's signed one, or by a host's late word on a command that was given up.
+ * Runs whose command has ended and whose stored outcome differs, in the order of their scheduled times. An end may be
+ * replaced by the runner's signed one, or by a host's late report on a command that was given up.
  */
 export async function listEndedRuns(db: Queryable, endStates: readonly string[]): Promise<EndedRun[]> {
   return await queryRows(

@@ -1,4 +1,4 @@
-// API tokens: 256 random bits, kept as SHA-256 only, each with a name, a role, an end, perhaps a scope; revocable.
+// API tokens: 256 random bits, stored only as SHA-256, each with a name, a role, an expiry and perhaps a scope; revocable.
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import type { TokenView } from '#shared/api/views.ts';
@@ -18,7 +18,7 @@ export const ValidToken = z.lazy(() =>
 );
 export type ValidToken = z.infer<typeof ValidToken>;
 
-/** A token lives as long unless it is said otherwise, and never longer than the maximum. */
+/** The default and the longest lifetime of a token. */
 export const DEFAULT_LIFETIME_DAYS = 90;
 export const MAX_LIFETIME_DAYS = 366;
 
@@ -30,11 +30,11 @@ export interface NewToken {
   operations?: readonly string[] | null;
 }
 
-/** Whoever holds the database's own credentials. */
+/** The actor for changes with the database's own credentials. */
 const ADMIN = 'admin:database';
 const TOKEN = /^lamp_[A-Za-z0-9_-]{43}$/;
 const DAY_MS = 86_400_000;
-/** The last use is written this often at most. */
+/** The last use is stored at most this often. */
 const USE_NOTED_EVERY_MS = 5 * 60_000;
 const TokenRow = z.lazy(() =>
   ValidToken.unwrap().extend({ hash: z.instanceof(Buffer), lastUsedAt: z.date().nullable() }),
@@ -44,7 +44,7 @@ function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-/** Makes a token and gives its text, which is kept nowhere. Throws `conflict` when the name is taken. */
+/** Creates a token and returns its text, which is stored nowhere. Throws `conflict` when the name is taken. */
 export async function createToken(
   db: Database,
   { name, role, lifetimeDays = DEFAULT_LIFETIME_DAYS, hosts = null, operations = null }: NewToken,
@@ -69,7 +69,7 @@ export async function createToken(
   return token;
 }
 
-/** The token, or undefined when it is unknown, revoked or expired. Its use is noted now and then. */
+/** The token; undefined when it is unknown, revoked or expired. Its use is recorded now and then. */
 export async function useToken(
   db: Queryable,
   token: string,
@@ -119,7 +119,7 @@ const ViewRow = z.lazy(() =>
   }),
 );
 
-/** All tokens, those that end last first. */
+/** All tokens, those that expire last first. */
 export async function listTokens(db: Queryable): Promise<TokenView[]> {
   const rows = await queryRows(
     db,

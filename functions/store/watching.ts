@@ -1,9 +1,9 @@
-// What the watcher knows of itself and of others' silence: silence counts only while somebody was listening.
+// The watcher's own activity and the hosts' last heartbeats: silence counts only while the watcher was running.
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
 import { type Queryable, queryRow, queryRows } from './database.ts';
 
-/** Notes a tick and gives since when ticks have come without a longer gap than this. Ticks at the same time do no harm. */
+/** Records a tick and returns since when ticks have come without a longer gap. Ticks at the same time do no harm. */
 export async function noteTick(db: Queryable, now: Date, maxGapMs: number): Promise<Date> {
   const row = await queryRow(
     db,
@@ -24,7 +24,7 @@ const LastHeard = z.lazy(() =>
 );
 export type LastHeard = z.infer<typeof LastHeard>;
 
-/** When each enrolled host was last heard of, by our clock. */
+/** When each enrolled host's last heartbeat was received, by the control plane's clock. */
 export async function listLastHeard(db: Queryable): Promise<LastHeard[]> {
   return await queryRows(
     db,

@@ -1,10 +1,10 @@
-// Signatures of webhook calls that were taken, so that none is taken twice.
+// Signatures of accepted webhook calls, so that no call is accepted twice.
 import type { Queryable } from './database.ts';
 
 /** Longer than a call's time stamp is accepted, so a forgotten signature is too old anyway. */
 const KEPT_FOR = '1 hour';
 
-/** Takes a signature; false when it was taken before. */
+/** Stores a signature; false when it was stored before. */
 export async function claimWebhookCall(
   db: Queryable,
   webhook: string,

@@ -6,7 +6,7 @@ import type { Handler } from '../http/answer.ts';
 import { privateHandler } from '../http/private.ts';
 import { runTick } from './tick.ts';
 
-/** Answers the scheduler: 200 with what was done, 500 when a part failed. */
+/** Answers the scheduler with 200 and what was done, or with 500 when a part failed. */
 export function handleWatch(deps: Deps): Handler {
   return privateHandler(deps, async () => {
     const { did, failures } = await runTick({

@@ -1,6 +1,6 @@
-// What one call of the scheduler does. The parts don't depend on each other: one that fails is told at the end, and the
-// others are done all the same. Calls at the same time, twice, or after a kill do no harm: whatever changes something
-// takes its own lease or lock.
+// The parts of one call of the scheduler. They don't depend on each other: a failure of one is reported at the end, and the
+// others still run. Calls at the same time, repeated calls and calls after a kill do no harm: each part that changes
+// something takes its own lease or lock.
 
 import { createBudget, withinMs } from '#shared/kit/deadline.ts';
 import { concludeEndedLines } from '../alert/conclude-line.ts';
@@ -32,10 +32,10 @@ export interface TickReport {
   failures: { part: string; error: unknown }[];
 }
 
-/** Ticks come every minute: a run of checks ends well before the next. */
+/** Ticks come every minute; a run of checks ends well before the next tick. */
 const CHECKS_BUDGET_MS = 45_000;
 const TICK_DEADLINE_MS = 50_000;
-/** Two ticks may fail before the watcher counts as having been away. */
+/** Two ticks may fail before the watcher counts as interrupted. */
 const MAX_GAP_MS = 180_000;
 
 interface Part {
@@ -59,7 +59,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   const checks = current ? [checksPart(deps, current)] : [];
   await Promise.all([
     ...checks.map(run),
-    // Beside the rest: a slow `sign` must keep neither the dead man's switch nor the schedule waiting.
+    // In parallel: a slow `sign` must not delay the dead-man's switch or the schedule.
     run({ name: 'resent', run: () => resendRequestedCommands(deps) }),
     run({ name: 'anchored', run: () => askForAnchor(deps) }),
     inOrder([...deliveryParts(deps), ...(current ? recordParts(deps, current, watchingSince) : [])], run),
