@@ -48,6 +48,10 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Whoever requests a command has it signed; after this a tick does. */
 const SIGN_GRACE_MS = 5000;
+/** Together with one slow answer of `sign` it stays below the outbox's claim and the tick's deadline. */
+const RESEND_WITHIN_MS = 20_000;
+/** Hosts at the same time: `sign` has few instances, which people's own commands need. */
+const RESEND_WIDTH = 4;
 
 /** How long a command may wait to start. */
 function lifetimeMs({ startWithinMs, risk }: OperationDefinition, actor: Actor): number {
@@ -146,6 +150,8 @@ export async function resendRequestedCommands(deps: RequestDeps): Promise<number
     publish: ({ id }) => askToSign(deps, id),
     againAfterMs: SIGN_GRACE_MS,
     laneOf: ({ host }) => host,
+    withinMs: RESEND_WITHIN_MS,
+    width: RESEND_WIDTH,
   });
   return due;
 }

@@ -55,15 +55,15 @@ export const COMMAND_MOVES: Moves<CommandStage, CommandNews> = {
   'fell-silent': { from: ['accepted', 'running'], to: 'silent' },
   accepted: { from: ['requested', 'sent'], to: 'accepted' },
   progress: { from: ['requested', 'sent', 'accepted'], to: 'running' },
-  'never-begun': { from: ['requested', 'sent', 'accepted', 'lapsed'], to: 'agent-ended' },
+  'never-begun': { from: ['requested', 'sent', 'accepted', 'lapsed', 'unsigned'], to: 'agent-ended' },
   'agent-claims': { from: [], to: 'agent-ended' },
   'agent-end': {
-    from: [...OPEN_STATES, 'lapsed', 'silent', 'agent-unknown', 'runner-unknown'],
+    from: [...OPEN_STATES, 'lapsed', 'silent', 'unsigned', 'agent-unknown', 'runner-unknown'],
     to: 'agent-ended',
   },
   'agent-unknown': { from: OPEN_STATES, to: 'agent-unknown' },
   'runner-end': {
-    from: [...OPEN_STATES, 'lapsed', 'silent', ...BY_AGENT, 'runner-unknown'],
+    from: [...OPEN_STATES, 'lapsed', 'silent', 'unsigned', ...BY_AGENT, 'runner-unknown'],
     to: 'runner-ended',
   },
   'runner-unknown': { from: [...OPEN_STATES, ...BY_AGENT], to: 'runner-unknown' },

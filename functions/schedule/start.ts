@@ -56,8 +56,9 @@ export async function startDueJobs(
     const scheduledFor = dueTime(job, await findLastRun(deps.db, job.name), appliedAt, now);
     if (!scheduledFor) continue;
     const run = { job: job.name, scheduledFor, schedule: scheduleText(job), host: job.host };
-    if (await insertRun(deps.db, run, lease))
-      started.push(...(await start(deps, { job, run, runbook, lease })));
+    const own = newLease(deps.clock(), LEASE_MS);
+    if (await insertRun(deps.db, run, own))
+      started.push(...(await start(deps, { job, run, runbook, lease: own })));
   }
   return started;
 }

@@ -60,7 +60,7 @@ export async function claimAbandonedRuns(
   );
 }
 
-/** Stores a run's command and gives the lease back; does nothing when the lease was lost. */
+/** Stores a run's command and gives the lease back. The command exists even when the lease was lost, so it is stored then, too. */
 export async function linkRun(
   db: Queryable,
   run: Pick<ScheduleRun, 'job' | 'scheduledFor'>,
@@ -68,8 +68,9 @@ export async function linkRun(
   { holder }: Pick<Lease, 'holder'>,
 ): Promise<void> {
   await db.query(
-    `UPDATE schedule_runs SET command_id = $3, ${GIVING_BACK}
-     WHERE job = $1 AND scheduled_for = $2 AND ${isHeldBy('$4')}`,
+    `UPDATE schedule_runs SET command_id = $3,
+       lease_holder = nullif(lease_holder, $4), leased_until = CASE WHEN ${isHeldBy('$4')} THEN NULL ELSE leased_until END
+     WHERE job = $1 AND scheduled_for = $2 AND (${isHeldBy('$4')} OR command_id IS NULL)`,
     [run.job, run.scheduledFor, commandId, holder],
   );
 }

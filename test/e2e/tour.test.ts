@@ -53,7 +53,7 @@ describe.skipIf(systemdHost !== true)(`npm start${whySkipped(systemdHost)}`, () 
   test('plays the whole tour, exits 0 and leaves nothing behind', async () => {
     const { code, output, tree } = await run(['--tour']);
     expect(code, output).toBe(0);
-    expect(output).toMatch(/incident INC-\d+, P1/);
+    expect(output).toMatch(/incident INC-\d+: P1/);
     expect(output).toMatch(/rows, checksum \S+ as before/);
     expect(output).toContain('the tour is complete');
     expect(observe()).toEqual(NOTHING);

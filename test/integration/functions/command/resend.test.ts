@@ -72,7 +72,7 @@ test('a command that can’t be signed now keeps back only those of its host, an
   expect(asked.toSorted()).toEqual([first, ofOther].toSorted());
   const later = signing();
   expect(await resendRequestedCommands(later.deps)).toBe(0);
-  deps.advance(30_000);
+  deps.advance(45_000);
   expect(await resendRequestedCommands(later.deps)).toBe(2);
   expect(later.asked).toEqual([first, second]);
 });

@@ -6,7 +6,7 @@ import { claimChecks, lockHeldCheck, releaseCheck } from '#functions/store/check
 import type { Database } from '#functions/store/database.ts';
 import { leaseDelivery, markFailed, markSent, releaseDelivery } from '#functions/store/deliveries.ts';
 import { type Lease, newLease } from '#functions/store/lease.ts';
-import { abandonRun, claimAbandonedRuns, linkRun } from '#functions/store/schedule-runs.ts';
+import { abandonRun, claimAbandonedRuns, insertRun, linkRun } from '#functions/store/schedule-runs.ts';
 import { CommandId } from '#shared/names.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 
@@ -103,7 +103,6 @@ const ALL: readonly Leased[] = [
     },
     take: async (db, lease) => (await claimAbandonedRuns(db, lease)).length === 1,
     writes: {
-      link: (db, lease) => linkRun(db, RUN, COMMAND, lease),
       abandon: (db, lease) => abandonRun(db, RUN, 'missed', lease),
     },
   },
@@ -150,4 +149,16 @@ describe.each(ALL)('the lease of a $kind', ({ table, add, take, writes }) => {
     for (const write of Object.values(writes)) await write(db, first!);
     expect(await rows()).toEqual(held);
   });
+});
+
+test('a scheduled run keeps its command also when the lease was lost meanwhile', async () => {
+  const { db } = database;
+  const run = { job: 'nightly', scheduledFor: NOW, schedule: 'x', host: 'web-1' };
+  const lost = newLease(NOW, MINUTE_MS);
+  expect(await insertRun(db, run, lost)).toBe(true);
+  const later = newLease(after(2), MINUTE_MS);
+  expect((await claimAbandonedRuns(db, later)).map(({ job }) => job)).toContain('nightly');
+  await linkRun(db, run, COMMAND, lost);
+  const { rows } = await db.query(`SELECT command_id, lease_holder FROM schedule_runs WHERE job = 'nightly'`);
+  expect(rows).toEqual([{ command_id: COMMAND, lease_holder: later.holder }]);
 });

@@ -20,7 +20,7 @@ accepted        -         -          -      silent      -        running  agent-
 running         -         -          -      silent      -        -        -           -            agent-ended agent-unknown runner-ended runner-unknown
 lapsed          -         -          -      -           -        -        agent-ended -            agent-ended -             runner-ended -
 silent          -         -          -      -           -        -        -           -            agent-ended -             runner-ended -
-unsigned        -         -          -      -           -        -        -           -            -           -             -            -
+unsigned        -         -          -      -           -        -        agent-ended -            agent-ended -             runner-ended -
 agent-unknown   -         -          -      -           -        -        -           -            agent-ended -             runner-ended runner-unknown
 agent-ended     -         -          -      -           -        -        -           -            -           -             runner-ended runner-unknown
 runner-unknown  -         -          -      -           -        -        -           -            agent-ended -             runner-ended -
@@ -44,7 +44,15 @@ describe('reports in any order', () => {
       seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
       return seed % below;
     };
-    const others = ['published', 'lapsed', 'fell-silent', 'accepted', 'progress', 'never-begun'] as const;
+    const others = [
+      'published',
+      'not-signed',
+      'lapsed',
+      'fell-silent',
+      'accepted',
+      'progress',
+      'never-begun',
+    ] as const;
     for (let round = 0; round < 2000; round++) {
       const messages: CommandNews[] = Array.from(
         { length: 1 + random(8) },
