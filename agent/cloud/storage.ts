@@ -49,8 +49,8 @@ function targetOf(file: File): UploadTarget {
       try {
         return StoredObject.parse((await file.getMetadata())[0]);
       } catch {
-        // No object, or one that this account may not see (without the right to list, a missing object is 403). Any other
-        // obstacle shows when the file is sent.
+        // The object is missing, or this account is not allowed to see it (without the right to list, a missing object is 403).
+        // Any other failure shows when the file is uploaded.
         return undefined;
       }
     },

@@ -28,7 +28,7 @@ export function readConfig(file: string): AgentConfig {
     throw new LamplighterError(
       'invalid-input',
       `read settings ${file}: ${describeThrown(cause, 'the file')}`,
-      { hint: 'Mend the file, or write it anew with the installer (lib/install.mjs --help).', cause },
+      { hint: 'Correct the file, or let the installer write a new one (lib/install.mjs --help).', cause },
     );
   }
 }

@@ -53,7 +53,7 @@ export async function carryRead(
   const { timeoutMs, expiresAt } = context.envelope;
   const timeUp = AbortSignal.timeout(timeoutMs);
   try {
-    // It waited too long for a place, or an earlier agent had it: nobody waits for its answer any more.
+    // The read waited too long for a place, or an earlier agent had it: no client waits for its answer any more.
     if (clock().getTime() > Date.parse(expiresAt))
       return { state: 'expired', code: 'expired', message: `it did not start by ${expiresAt}` };
     const result = await read(spec, { ...context, signal: AbortSignal.any([signal, timeUp]) });

@@ -46,7 +46,7 @@ export function openReserve(path: string, purpose: string): DiskReserve {
 }
 
 interface ReserveWatch {
-  /** Rejects as soon as the free space is less than the reserve, whoever writes; otherwise never settles. */
+  /** Rejects as soon as the free space is less than the reserve, whichever program used it; otherwise stays pending. */
   watched: Promise<never>;
   stop(): void;
 }

@@ -45,7 +45,7 @@ function tell({ name, code, said }: Ended): string {
   return `${name}: ${code === null ? 'ended by a signal' : `exit ${code}`}${said === '' ? '' : `: ${said}`}`;
 }
 
-/** True when nobody read what the program wrote: it ended by a signal, or with an error that says so. */
+/** True when the reader of the program's output had ended: the program ended by a signal, or with an error that says so. */
 export function isPipeBroken({ code, said }: Ended): boolean {
   return code === null || /broken pipe|connection reset by peer|EPIPE|ECONNRESET/i.test(said);
 }

@@ -70,7 +70,7 @@ function readMachineId(): string {
 }
 
 /**
- * Entries as journalctl gives them, not redacted. Ends journalctl when nobody takes more, or on the signal. Throws `failed`.
+ * Entries as journalctl gives them, not redacted. Ends journalctl when the caller stops reading, or on the signal. Throws `failed`.
  */
 export async function* streamJournal(query: JournalQuery, signal: AbortSignal): AsyncGenerator<JournalEntry> {
   const args = journalArguments(query, readMachineId());

@@ -23,7 +23,7 @@ function canOthersWrite({ mode, gid }: Stats): boolean {
   return (mode & GROUP_MAY_WRITE) !== 0 && !isOwnGroup;
 }
 
-/** The file's status, without following a link; undefined when there is none, or this account may not look. */
+/** The file's status, without following a link; undefined when the file does not exist or this account has no access. */
 function look(path: string): Stats | undefined {
   try {
     return lstatSync(path);

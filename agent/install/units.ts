@@ -153,7 +153,8 @@ WantedBy=sockets.target
 `;
 
 /**
- * Whoever took over the agent's account may replay a signed reading any number of times: all readings together have so much.
+ * An attacker with the agent's account can replay a signed reading any number of times, so this slice limits all readings
+ * together.
  */
 const READ_SLICE = `[Unit]
 Description=Lamplighter's journal readers

@@ -20,7 +20,7 @@ export function writeHandover(signed: SignedBytes): string {
   return `${JSON.stringify(encodeSigned(signed))}\n`;
 }
 
-/** Reads a handover line; undefined when it is none. */
+/** Reads a handover line; undefined when the line is not a handover. */
 export function parseHandover(line: string): SignedBytes | undefined {
   try {
     return decodeSigned(SignedText.parse(JSON.parse(line)));

@@ -31,7 +31,7 @@ interface ConditionDefinition<F> {
   facts: z.ZodType<F>;
   /** Tells alerts of one host apart; without it a host has at most one alert of this condition. */
   subject?: (facts: F) => string;
-  /** Most alerts that fire at once on a host: whoever can make up facts, as a stolen agent can, must not flood people with mail. */
+  /** Limit of alerts that fire at once on a host: a stolen agent, which can invent facts, must not flood people with mail. */
   mostFiring?: number;
   /** Short and without the host, for a subject line: `engines-api is failing`. For people alone: no code decides by it. */
   title: (facts: F) => string;

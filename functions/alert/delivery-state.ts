@@ -12,7 +12,7 @@ export type DeliveryNews = 'attempted' | 'handed-over' | 'delivered' | 'given-up
 export const DELIVERY_MOVES: Moves<DeliveryState, DeliveryNews> = {
   attempted: { from: ['pending'], to: 'pending' },
   'handed-over': { from: ['pending'], to: 'sent' },
-  // Also when it was given up or is asked for again: whoever says so has the receipt.
+  // Also counts when the delivery was given up or is retried: a receipt proves that it arrived.
   delivered: { from: ['pending', 'sent', 'failed'], to: 'delivered' },
   'given-up': { from: ['pending'], to: 'failed' },
   retried: { from: ['sent'], to: 'pending' },

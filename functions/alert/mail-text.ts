@@ -120,7 +120,7 @@ function instant(at: Date): string {
   return `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
-/** The commands with which whoever reads the alert can go on: first acknowledge, then look, then act. */
+/** The next commands for the reader of the alert: first acknowledge, then look, then act. */
 export function nextSteps(alert: Alert): NextStep[] {
   const take =
     alert.incident === null

@@ -46,7 +46,7 @@ export type RequestCommand = (order: CommandOrder) => Promise<{ id: CommandId; h
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Whoever requests a command has it signed; after this a tick does. */
+/** A command is signed right after its request; after this time a tick asks `sign` again. */
 const SIGN_GRACE_MS = 5000;
 /** Together with one slow answer of `sign` it stays below the outbox's claim and the tick's deadline. */
 const RESEND_WITHIN_MS = 20_000;

@@ -92,7 +92,7 @@ export async function findDelivery(db: Queryable, id: string): Promise<Delivery 
   return await queryRow(db, Delivery, `SELECT ${COLUMNS} FROM deliveries WHERE id = $1`, [id]);
 }
 
-/** Marks a delivery as delivered, whoever holds the lease by now. The first receipt stays. */
+/** Marks a delivery as delivered, also when the lease was lost meanwhile. The first receipt stays. */
 export async function markDelivered(
   db: Queryable,
   id: string,

@@ -14,7 +14,7 @@ export function newLease(now: Date, forMs: number): Lease {
   return { holder: randomUUID(), now, until: new Date(now.getTime() + forMs) };
 }
 
-/** The condition that nobody holds the row at `at`; `row` is the table's alias with its dot. */
+/** The condition that the row is free at `at`; `row` is the table's alias with its dot. */
 export function isFree(at: string, row = ''): string {
   return `(${row}leased_until IS NULL OR ${row}leased_until <= ${at})`;
 }

@@ -14,7 +14,7 @@ const CHOOSE_ANOTHER = 'Choose another backup: `lamp backups` lists them.';
 const HINTS: Record<ManifestDoubt, string> = {
   document: CHOOSE_ANOTHER,
   backup: CHOOSE_ANOTHER,
-  signature: `If the host was installed anew, put its former runner's public key into ${PATHS.formerRunnerKeys}.`,
+  signature: `If the host was reinstalled, put its former runner's public key into ${PATHS.formerRunnerKeys}.`,
   form: 'Restore it with the version of Lamplighter that made it, or update the agent on this host.',
 };
 

@@ -1,4 +1,5 @@
-// What the catalogue says of a database that a restore has filled: which relations are missing, and what nobody took over.
+// Queries the catalogue of a database that a restore has filled: which relations are missing, and which objects still belong
+// to the roles of the restore.
 import { LamplighterError } from '#shared/errors.ts';
 import { quoteText } from '../../host/postgres.ts';
 import { runScript } from '../../host/sql-script.ts';

@@ -148,8 +148,8 @@ const MAX_TOLD = 5;
 const MAX_NOTED = 50;
 
 /**
- * Throws `refused` with the first kind of what can't be restored; where the restore is to keep going, it is told and left to
- * be refused.
+ * Throws `refused` with the first limit. When the restore is to keep going, the limits are only noted, and PostgreSQL refuses
+ * those objects later.
  */
 export function refuseLimits(
   limits: readonly Limit[],

@@ -32,7 +32,7 @@ export interface ChannelDeps {
 
 /** What the rest of `alert` asks of a kind of channel. */
 export interface ChannelKind<C extends Channel = Channel> {
-  /** True for a record that nobody may be looking at: people are told first. */
+  /** True for a log, which perhaps nobody reads at the time: channels that reach people come first. */
   isLog: boolean;
   /** The channel's recipients, each told and retried by itself; the one name '' for a channel that has only itself. */
   recipientsOf(channel: C): readonly string[];
