@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { ROUTES } from '#shared/api/routes.ts';
 import type { AlertView } from '#shared/api/views.ts';
+import { escapeForTerminal } from './output/escape.ts';
 import { formatAge } from './output/quantity.ts';
 import { type Cell, renderTable } from './output/table.ts';
+import { wrapText } from './output/width.ts';
 import { addExamples, type Bind } from './verb.ts';
 import { printList, type ViewContext } from './view.ts';
 
@@ -38,11 +40,14 @@ const WORDS: Record<Delivery['state'], string> = {
 /** The state that most needs a reader comes first. */
 const URGENCY: readonly Delivery['state'][] = ['failed', 'pending', 'sent', 'delivered'];
 
+/** Deliveries of the alert's latest event. */
+function latestOf({ state, deliveries }: AlertView): Delivery[] {
+  return deliveries.filter(({ event }) => (state === 'firing' ? event !== 'resolved' : event === state));
+}
+
 /** Who was told of the alert's latest event, by channel: `on-call ok, ops 1 of 3 failed, host-log sent`. */
-function deliveriesOf({ state, deliveries }: AlertView): string {
-  const latest = deliveries.filter(({ event }) =>
-    state === 'firing' ? event !== 'resolved' : event === state,
-  );
+function deliveriesOf(alert: AlertView): string {
+  const latest = latestOf(alert);
   const channels = [...new Set(latest.map(({ channel }) => channel))];
   return channels
     .map((name) =>
@@ -61,7 +66,16 @@ function channelText(channel: string, deliveries: readonly Delivery[]): string {
   return `${channel} ${share}${WORDS[worst]}`;
 }
 
-/** Alerts, the newest as the API gives them. */
+/** Why recipients were not told, each reason once: `on-call failed: 550 no such user`. */
+function reasonsOf(alerts: readonly AlertView[]): string[] {
+  const reasons = alerts.flatMap(latestOf).flatMap(({ channel, recipient, state, lastError }) => {
+    if (lastError === null) return [];
+    return [`${recipient ?? channel} ${WORDS[state]}: ${lastError}`];
+  });
+  return [...new Set(reasons)];
+}
+
+/** A table of alerts in the API's order, and below it why recipients were not told. */
 export function renderAlerts(alerts: AlertView[], { paint, width, nowMs }: ViewContext): string {
   const rows = alerts.map((alert): (string | Cell)[] => [
     { text: alert.state, paint: alert.state === 'firing' ? paint.red : paint.green },
@@ -72,5 +86,6 @@ export function renderAlerts(alerts: AlertView[], { paint, width, nowMs }: ViewC
     alert.summary,
     deliveriesOf(alert),
   ]);
-  return renderTable(COLUMNS, rows, width, paint.dim);
+  const reasons = reasonsOf(alerts).flatMap((reason) => wrapText(escapeForTerminal(reason), width));
+  return renderTable(COLUMNS, rows, width, paint.dim) + reasons.map((line) => `${line}\n`).join('');
 }

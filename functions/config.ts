@@ -18,18 +18,21 @@ const list = () =>
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
-const secretsByName = () =>
+/** A JSON object: the name of each secret and its value. */
+const secretsByName = (minLength: number) => () =>
   z
     .string()
     .transform((text, context) => {
       try {
-        return z.record(z.string(), z.string().min(16)).parse(JSON.parse(text));
+        return z.record(z.string(), z.string().min(minLength)).parse(JSON.parse(text));
       } catch {
-        context.addIssue('not a JSON object of names and keys of at least 16 characters');
+        context.addIssue(`it is not a JSON object of names and values of at least ${minLength} characters`);
         return z.NEVER;
       }
     })
-    .transform((entries) => new Map(Object.entries(entries).map(([name, key]) => [name, new Secret(key)])));
+    .transform(
+      (entries) => new Map(Object.entries(entries).map(([name, value]) => [name, new Secret(value)])),
+    );
 
 /** PEM blocks, one after the other. */
 const PEM_PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
@@ -59,11 +62,13 @@ const VARIABLES = {
   OIDC_AUDIENCE: () => z.url(),
   OIDC_CALLERS: list,
   OIDC_CERTS_URL: () => z.url(),
-  SMTP_URL: secret,
+  /** What alert channels need to reach people; the runbook names one by its name. */
+  CHANNEL_SECRETS: secretsByName(1),
   MAIL_FROM: () => z.string().min(3),
   BACKUP_BUCKET: () => z.string().min(3),
   STORAGE_API_ENDPOINT: () => z.url(),
-  WEBHOOK_SECRETS: secretsByName,
+  /** HMAC keys that callers of webhooks sign with. */
+  WEBHOOK_SECRETS: secretsByName(16),
   LIVE_URL: () => z.url({ protocol: /^wss?$/, error: 'it is not an address such as wss://live.example.com' }),
   API_URL: () => z.url(),
   /** Set by Cloud Run. */

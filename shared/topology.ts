@@ -12,7 +12,7 @@ export type FunctionVariable =
   | 'SIGNING_PUBLIC_KEYS'
   | 'OIDC_AUDIENCE'
   | 'OIDC_CALLERS'
-  | 'SMTP_URL'
+  | 'CHANNEL_SECRETS'
   | 'MAIL_FROM'
   | 'BACKUP_BUCKET'
   | 'WEBHOOK_SECRETS'
@@ -103,7 +103,7 @@ export const ENTRY_POINTS: readonly EntryPoint[] = [
       'SIGN_URL',
       'OIDC_AUDIENCE',
       'OIDC_CALLERS',
-      'SMTP_URL',
+      'CHANNEL_SECRETS',
       'MAIL_FROM',
       'API_URL',
     ],

@@ -29,7 +29,7 @@ locals {
     }
     notify = {
       callers   = ["push"]
-      variables = ["DATABASE_URL", "SIGN_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "SMTP_URL", "MAIL_FROM", "API_URL"]
+      variables = ["DATABASE_URL", "SIGN_URL", "OIDC_AUDIENCE", "OIDC_CALLERS", "CHANNEL_SECRETS", "MAIL_FROM", "API_URL"]
       instances = 2, concurrency = 20, memory = "512Mi", timeout = 120
     }
     verify-object = {
@@ -113,7 +113,7 @@ resource "terraform_data" "before_functions" {
     google_secret_manager_secret_iam_member.reader,
     google_secret_manager_secret_version.database_url,
     google_secret_manager_secret_version.owner_database_url,
-    google_secret_manager_secret_version.smtp_url,
+    google_secret_manager_secret_version.channel_secrets,
     google_secret_manager_secret_version.webhook_secrets,
     google_sql_database.lamplighter,
     google_sql_user.lamplighter,

@@ -14,7 +14,7 @@ locals {
   secret_ids = {
     DATABASE_URL       = "lamplighter-database-url"
     OWNER_DATABASE_URL = "lamplighter-owner-database-url"
-    SMTP_URL           = "lamplighter-smtp-url"
+    CHANNEL_SECRETS    = "lamplighter-channel-secrets"
     WEBHOOK_SECRETS    = "lamplighter-webhook-secrets"
   }
   secret_readers = merge([
@@ -46,9 +46,9 @@ resource "google_secret_manager_secret_version" "owner_database_url" {
   secret_data_wo_version = var.secrets_version
 }
 
-resource "google_secret_manager_secret_version" "smtp_url" {
-  secret                 = google_secret_manager_secret.value["SMTP_URL"].id
-  secret_data_wo         = var.smtp_url
+resource "google_secret_manager_secret_version" "channel_secrets" {
+  secret                 = google_secret_manager_secret.value["CHANNEL_SECRETS"].id
+  secret_data_wo         = jsonencode(var.channel_secrets)
   secret_data_wo_version = var.secrets_version
 }
 

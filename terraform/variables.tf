@@ -74,9 +74,9 @@ variable "database_url" {
   ephemeral   = true
 }
 
-variable "smtp_url" {
-  description = "Where mail goes out, as smtps://user:password@host:465."
-  type        = string
+variable "channel_secrets" {
+  description = "Secrets of the runbook's alert channels, by the name of the secret. `smtp` is the mail server of every channel of kind email that names no other, as smtps://user:password@host:465."
+  type        = map(string)
   sensitive   = true
   ephemeral   = true
 }

@@ -24,6 +24,7 @@ import { type Lease, newLease } from '../store/lease.ts';
 import { requireRunbook } from '../store/runbooks.ts';
 import type { ChannelDeps, SendOutcome } from './channels/channel.ts';
 import { kindOf } from './channels/registry.ts';
+import { MissingSecret } from './channels/secret.ts';
 import { DELIVERY_MOVES } from './delivery-state.ts';
 import { publishDeliveries } from './outbox.ts';
 import { tellNext } from './tell-next.ts';
@@ -88,6 +89,7 @@ async function attempt(deps: DeliverDeps, delivery: Delivery, lease: Lease): Pro
     return await send(deps, delivery);
   } catch (error) {
     const reason = oneLine(messageOf(error));
+    if (error instanceof MissingSecret) return { state: 'refused', reason };
     if (ageMs(deps, delivery) > MAX_AGE_MS) {
       return { state: 'refused', reason: `given up after a day: ${reason}` };
     }

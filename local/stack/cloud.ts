@@ -198,7 +198,7 @@ function functionValues(
     SIGN_URL: urlOf(places, 'sign'),
     SIGNING_KEY: `file:${keys.signingKeyFile}`,
     SIGNING_PUBLIC_KEYS: readFileSync(keys.signingPublicKeyFile, 'utf8'),
-    SMTP_URL: smtpUrl,
+    CHANNEL_SECRETS: JSON.stringify({ smtp: smtpUrl }),
     MAIL_FROM: 'Lamplighter <lamplighter@example.com>',
     BACKUP_BUCKET,
     WEBHOOK_SECRETS: JSON.stringify({ 'restart-hook': keys.webhookSecret }),

@@ -26,6 +26,7 @@ export type SendOutcome =
   | { state: 'refused' | 'withdrawn'; reason: string };
 
 export interface ChannelDeps {
+  /** For a secret of the channel, see secret.ts. */
   config: Config;
   requestCommand: RequestCommand;
 }

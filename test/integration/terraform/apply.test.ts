@@ -6,7 +6,7 @@ import { isLong } from '#test/fixtures/long.ts';
 import { openWorkspace, TERRAFORM, type Workspace } from '#test/fixtures/terraform/workspace.ts';
 
 const SECRETS = {
-  smtp_url: 'smtps://user:mail-secret@smtp.example.com:465',
+  channel_secrets: { smtp: 'smtps://user:mail-secret@smtp.example.com:465' },
   database_password: 'databasesecretdatabasesecret',
   functions_database_password: 'functionssecretfunctionssecret',
   webhook_secrets: { 'restart-hook': 'hmac-key-of-the-test' },
@@ -40,7 +40,7 @@ describe.skipIf(!TERRAFORM)('terraform apply (skipped where the terraform progra
     // 0: no changes; 2 would be some.
     expect(await run('plan', '-detailed-exitcode')).toMatchObject({ status: 0 });
     const state = read('terraform.tfstate');
-    expect(state).toContain('lamplighter-smtp-url');
+    expect(state).toContain('lamplighter-channel-secrets');
     const passwords = [SECRETS.database_password, SECRETS.functions_database_password];
     for (const secret of ['mail-secret', ...passwords, 'hmac-key']) {
       expect(state).not.toContain(secret);
@@ -53,7 +53,7 @@ describe.skipIf(!TERRAFORM)('terraform apply (skipped where the terraform progra
       owner_database_url: 'postgresql://u:p@db.example.com/l?sslmode=verify-full',
       database_url: 'postgresql://lamplighter_functions:q@db.example.com/l?sslmode=verify-full',
     };
-    const { cloud, run } = await open({ ...SETTINGS, ...own, smtp_url: SECRETS.smtp_url });
+    const { cloud, run } = await open({ ...SETTINGS, ...own, channel_secrets: SECRETS.channel_secrets });
     expect(await run('apply', '-auto-approve')).toMatchObject({ status: 0 });
     expect(cloud.all('google_sql_database_instance')).toEqual([]);
     expect(cloud.all('google_compute_network')).toEqual([]);

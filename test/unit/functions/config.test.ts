@@ -43,6 +43,12 @@ test.each(['{"hook":"short"}', '[]', 'hook=key'])('webhook secrets can’t be %s
   expect(() => readConfig({ WEBHOOK_SECRETS: text }).get('WEBHOOK_SECRETS')).toThrow('WEBHOOK_SECRETS');
 });
 
+test('a channel’s secret may be short, but not empty', () => {
+  const read = (text: string) => readConfig({ CHANNEL_SECRETS: text }).get('CHANNEL_SECRETS');
+  expect(read('{"pager":"x"}').get('pager')?.reveal()).toBe('x');
+  expect(() => read('{"pager":""}')).toThrow('a JSON object of names and values of at least 1 character');
+});
+
 test('public keys are one PEM block or several, and nothing else', () => {
   const pem = () =>
     generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();

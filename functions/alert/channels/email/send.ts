@@ -7,6 +7,7 @@ import type { Channel } from '#shared/runbook/schema.ts';
 import { oneLine } from '../../../one-line.ts';
 import { writeMail } from '../../mail-text.ts';
 import type { ChannelDeps, ChannelKind, Dispatch, SendOutcome } from '../channel.ts';
+import { requireSecret } from '../secret.ts';
 import { isAddressDead } from './smtp-refusal.ts';
 
 type EmailChannel = Extract<Channel, { kind: 'email' }>;
@@ -37,7 +38,7 @@ async function sendEmail(deps: ChannelDeps, channel: EmailChannel, dispatch: Dis
   if (!channel.to.includes(recipient)) {
     return { state: 'withdrawn', reason: `the runbook no longer names ${recipient} in this channel` };
   }
-  const transport = await openTransport(deps.config.get('SMTP_URL').reveal());
+  const transport = await openTransport(requireSecret(deps, channel.secret).reveal());
   try {
     const info: unknown = await transport.sendMail(mailOf(deps, channel, dispatch));
     return { state: 'delivered', receipt: oneLine(Receipt.parse(info).response) };

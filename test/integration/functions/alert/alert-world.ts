@@ -19,7 +19,11 @@ export async function createAlertWorld(smtpUrl: string) {
   const deps = createTestDeps(
     database.db,
     {},
-    { SMTP_URL: smtpUrl, MAIL_FROM: 'Lamplighter <lamp@example.com>', API_URL: 'https://lamp.example.com' },
+    {
+      CHANNEL_SECRETS: JSON.stringify({ smtp: smtpUrl }),
+      MAIL_FROM: 'Lamplighter <lamp@example.com>',
+      API_URL: 'https://lamp.example.com',
+    },
   );
   await applyTestRunbook(database.db);
   const keys = await enrolTestHost(database.db, 'web-1');

@@ -14,7 +14,7 @@ import { readMail } from '#local/cloud/mail/read.ts';
 import { type MailServer, startMailServer } from '#local/cloud/mail/server.ts';
 import { AlertLine } from '#shared/alert/event.ts';
 import { LamplighterError } from '#shared/errors.ts';
-import { applyTestRunbook } from '#test/fixtures/control-plane.ts';
+import { applyTestRunbook, DEMO_RUNBOOK } from '#test/fixtures/control-plane.ts';
 import { serveHandler } from '#test/fixtures/function-server.ts';
 import { type AlertWorld, createAlertWorld } from './alert-world.ts';
 
@@ -174,6 +174,20 @@ test('a channel that left the runbook fails for good', async () => {
     state: 'failed',
     lastError: 'the runbook no longer has this channel',
   });
+});
+
+test('a channel whose secret the deployment does not have is refused at once, and the next one is told why', async () => {
+  await applyTestRunbook(
+    world.database.db,
+    DEMO_RUNBOOK.replace('kind: email', 'kind: email\n    secret: relay'),
+  );
+  await world.raise();
+  expect(await world.pushAll()).toEqual([204, 204]);
+  const lastError = 'find secret relay: CHANNEL_SECRETS has no secret with this name';
+  expect(await deliveryTo('on-call')).toMatchObject({ state: 'failed', attempts: 1, lastError });
+  expect(await audited()).toHaveLength(1);
+  const told = (await world.deliveries()).filter(({ event }) => event === 'undelivered');
+  expect(told.map(({ channel }) => channel)).toEqual(['host-log']);
 });
 
 test('an alert below a channel’s level does not go there', async () => {
