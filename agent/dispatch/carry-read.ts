@@ -3,7 +3,7 @@ import type { FinishedReport } from '#shared/command/report.ts';
 import { hintOf, messageOf } from '#shared/errors.ts';
 import { redact } from '../host/redact.ts';
 import type { Read, ReadContext } from '../operations/twin.ts';
-import { READ_LIMITS, type ReadGate, type ReadKind } from './read-gate.ts';
+import { READ_LIMITS, type ReadGate, type ReadKind, type ReadLimits } from './read-gate.ts';
 
 export type Finish = Pick<FinishedReport, 'state' | 'code' | 'message' | 'hint' | 'result'>;
 
@@ -26,11 +26,14 @@ export function tell(error: unknown): Pick<Finish, 'message' | 'hint'> {
   };
 }
 
+/** The end of a brief read for which a gate with these limits has no place. */
+export function turnAway({ atOnce, waiting }: ReadLimits): Finish {
+  const message = `${atOnce} reads run on this host and ${waiting} wait`;
+  return { state: 'rejected', code: 'busy', message, hint: 'Try again in a moment.' };
+}
+
 const TURNED_AWAY: Record<ReadKind, Pick<Finish, 'message' | 'hint'>> = {
-  brief: {
-    message: `${READ_LIMITS.atOnce} reads run on this host and ${READ_LIMITS.waiting} wait`,
-    hint: 'Try again in a moment.',
-  },
+  brief: turnAway(READ_LIMITS),
   stream: {
     message: `${READ_LIMITS.streams} logs are being followed on this host, or ${READ_LIMITS.atOnce} reads run`,
     hint: 'Stop following one of them, or read the log without -f.',

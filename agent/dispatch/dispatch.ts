@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandEnvelope } from '#shared/command/envelope.ts';
 import { messageOf } from '#shared/errors.ts';
 import { pause } from '#shared/kit/backoff.ts';
+import { isRunnersWork } from '#shared/operations/definition.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 import type { JournalledCommand } from '../journal/journal.ts';
 import { findRead } from '../operations/registry.ts';
@@ -12,9 +13,9 @@ import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { runDir } from '../runner/step-record.ts';
 import { askRunner, RUNNER_HINT } from './ask-runner.ts';
-import { carryRead, type Finish, tell } from './carry-read.ts';
+import { carryRead, type Finish, tell, turnAway } from './carry-read.ts';
 import { type FollowOptions, followRun } from './follow-run.ts';
-import { createReadGate, READ_LIMITS, type ReadGate } from './read-gate.ts';
+import { createReadGate, READ_LIMITS, type ReadGate, ROOT_READ_LIMITS } from './read-gate.ts';
 
 export interface DispatchOptions extends FollowOptions {
   host: string;
@@ -33,8 +34,8 @@ interface Task {
   seen: number;
 }
 
-/** With the one gate for all reads of the host. */
-type CarryOptions = DispatchOptions & { gate: ReadGate };
+/** With the gates for all reads of the host: those that the agent carries out, and those that the runner does. */
+type CarryOptions = DispatchOptions & { gate: ReadGate; rootGate: ReadGate };
 
 const RETRY_HANDOVER_MS = 1000;
 /** By then, a runner that accepted the command just before it expired has made its record. */
@@ -53,7 +54,11 @@ export interface Dispatcher {
 /** A dispatcher; commands run side by side. */
 export function createDispatcher(options: DispatchOptions): Dispatcher {
   const running = new Map<string, Promise<void>>();
-  const carryOptions: CarryOptions = { ...options, gate: createReadGate(READ_LIMITS) };
+  const carryOptions: CarryOptions = {
+    ...options,
+    gate: createReadGate(READ_LIMITS),
+    rootGate: createReadGate(ROOT_READ_LIMITS),
+  };
   const track = (task: Task): void => {
     const { id } = task.envelope;
     const work = carryToEnd(task, carryOptions);
@@ -101,34 +106,40 @@ async function carry(task: Task, options: CarryOptions): Promise<void> {
   const { envelope, seen } = task;
   // The runner has the command already: its run counts, whatever the policy says now.
   if (existsSync(runDir(options.runsDir, envelope.id))) return await followRun(envelope.id, seen, options);
-  const ending = await decide(task, options);
-  if (ending) await finish(envelope, ending, options);
-  else await followRun(envelope.id, seen, options);
+  const decision = await decide(task, options);
+  if ('ending' in decision) return await finish(envelope, decision.ending, options);
+  const leave = decision.isRead ? await options.rootGate.enter('brief') : () => undefined;
+  if (!leave) return await finish(envelope, turnAway(ROOT_READ_LIMITS), options);
+  try {
+    const ending = await handToRunner(task, options);
+    if (ending) await finish(envelope, ending, options);
+    else await followRun(envelope.id, seen, options);
+  } finally {
+    leave();
+  }
 }
 
-/** The command's end when it is reached here; undefined when the runner has it. */
-async function decide(task: Task, options: CarryOptions): Promise<Finish | undefined> {
-  const { envelope, signed } = task;
+/** The command's end when it is reached here, or that the runner carries it out. */
+type Decision = { ending: Finish } | { isRead: boolean };
+
+async function decide({ envelope, signed }: Task, options: CarryOptions): Promise<Decision> {
   let policy: ReturnType<typeof loadPolicy>['policy'];
   try {
     ({ policy } = loadPolicy(options.policyFile, options.host));
   } catch (error) {
-    return { state: 'rejected', code: 'not-in-policy', ...tell(error) };
+    return { ending: { state: 'rejected', code: 'not-in-policy', ...tell(error) } };
   }
   const judgement = judgeCommand(envelope, policy);
-  if (!judgement.allowed) return { state: 'rejected', ...judgement.refusal };
-  if (judgement.operation.risk !== 'read') return await handToRunner(task, options);
-  const read = findRead(envelope.operation);
-  if (!read)
-    return {
-      state: 'rejected',
-      code: 'unknown-operation',
-      message: `the agent has no read for ${envelope.operation}`,
-      hint: UPDATE_AGENT,
-    };
+  if (!judgement.allowed) return { ending: { state: 'rejected', ...judgement.refusal } };
   const { operation, spec } = judgement;
+  if (isRunnersWork(operation)) return { isRead: operation.risk === 'read' };
+  const read = findRead(envelope.operation);
+  if (!read) {
+    const message = `the agent has no read for ${envelope.operation}`;
+    return { ending: { state: 'rejected', code: 'unknown-operation', message, hint: UPDATE_AGENT } };
+  }
   const kind = operation.isStream ? 'stream' : 'brief';
-  return await carryRead(read, kind, spec, { policy, envelope, signed }, options);
+  return { ending: await carryRead(read, kind, spec, { policy, envelope, signed }, options) };
 }
 
 async function handToRunner({ envelope, signed }: Task, options: CarryOptions): Promise<Finish | undefined> {

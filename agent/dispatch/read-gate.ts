@@ -10,6 +10,9 @@ export interface ReadLimits {
 
 export const READ_LIMITS: ReadLimits = { atOnce: 8, streams: 4, waiting: 32 };
 
+/** Reads that the runner carries out: each is a process of root's, and its socket takes eight connections for everything. */
+export const ROOT_READ_LIMITS: ReadLimits = { atOnce: 3, streams: 0, waiting: 32 };
+
 export type ReadKind = 'brief' | 'stream';
 
 export interface ReadGate {

@@ -5,7 +5,7 @@ import type { OperationDefinition } from '#shared/operations/definition.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import type { Risk } from '#shared/role.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
-import type { Procedure } from '../runner/step.ts';
+import { defineStep, type Procedure, type StepContext } from '../runner/step.ts';
 
 export interface HostContext {
   policy: Policy;
@@ -26,7 +26,7 @@ export type Twin = { operation: string } & (
   | { plan(spec: unknown, context: HostContext): Procedure }
 );
 
-/** The twin of an operation that only reads. */
+/** The twin of a read that the agent answers itself. */
 export function defineRead<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(
   operation: OperationDefinition<P, S, R, 'read'>,
   answer: (spec: z.infer<S>, context: ReadContext) => Promise<z.input<R>>,
@@ -35,11 +35,28 @@ export function defineRead<P extends z.ZodType, S extends z.ZodType, R extends z
   return { operation: name, read: async (given, context) => await answer(spec.parse(given), context) };
 }
 
-/** The twin of an operation that changes something. */
+/** The twin of an operation that the runner carries out. */
 export function defineProcedure<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(
-  operation: OperationDefinition<P, S, R, Exclude<Risk, 'read'>>,
+  operation: OperationDefinition<P, S, R, Risk>,
   plan: (spec: z.infer<S>, context: HostContext) => Procedure<z.input<R>>,
 ): Twin {
   const { name, spec } = operation;
   return { operation: name, plan: (given, context) => plan(spec.parse(given), context) };
+}
+
+/** The twin of a read that needs root: one step, which may be done any number of times. */
+export function defineRootRead<P extends z.ZodType, S extends z.ZodType, R extends z.ZodType>(
+  operation: OperationDefinition<P, S, R, 'read'>,
+  answer: (spec: z.infer<S>, context: StepContext) => Promise<z.output<R> & z.input<R>>,
+): Twin {
+  return defineProcedure(operation, (spec) => {
+    const look = defineStep<z.output<R> & z.input<R>>({
+      name: 'look',
+      describe: () => operation.summary,
+      output: operation.result as z.ZodType<z.output<R> & z.input<R>>,
+      run: async (context) => ({ data: await answer(spec, context) }),
+      afterCrash: 'repeat',
+    });
+    return { steps: [look], result: ({ outputOf }) => outputOf(look) };
+  });
 }

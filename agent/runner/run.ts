@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { admitCommand, type RefusalReason } from '#shared/command/admit.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
 import { messageOf } from '#shared/errors.ts';
+import type { OperationDefinition } from '#shared/operations/definition.ts';
 import type { Policy } from '#shared/policy/policy.ts';
 import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
 import { planProcedure } from '../operations/registry.ts';
@@ -116,6 +117,7 @@ function endingOf(thrown: unknown, runner: Runner, envelope: CommandEnvelope): E
 }
 
 interface Prepared {
+  operation: OperationDefinition;
   procedure: Procedure;
   policy: Policy;
   locks: readonly string[];
@@ -141,7 +143,8 @@ function prepare(runner: Runner, envelope: CommandEnvelope): Prepared | { refuse
     return { refused: { state: 'rejected', code: 'unknown-operation', message, hint: UPDATE_AGENT } };
   }
   const { operation, spec } = judgement;
-  return { procedure, policy, locks: operation.locks?.(spec) ?? [], lockWaitMs: operation.lockWaitMs ?? 0 };
+  const locks = operation.locks?.(spec) ?? [];
+  return { operation, procedure, policy, locks, lockWaitMs: operation.lockWaitMs ?? 0 };
 }
 
 /** Takes the locks, waiting as long as the operation may; the ending when another command has one. */
@@ -165,7 +168,9 @@ async function lock(
 async function start(runner: Runner, envelope: CommandEnvelope): Promise<Ending> {
   const prepared = prepare(runner, envelope);
   if ('refused' in prepared) return prepared.refused;
-  if (envelope.dryRun) return { state: 'succeeded', result: { plan: describe(prepared.procedure) } };
+  // A read changes nothing, so it is done in a dry run too.
+  const isDry = envelope.dryRun && prepared.operation.risk !== 'read';
+  if (isDry) return { state: 'succeeded', result: { plan: describe(prepared.procedure) } };
   const busy = await lock(runner, prepared, envelope);
   return busy ?? (await runProcedure(executionOf(runner, envelope, prepared)));
 }

@@ -3,6 +3,7 @@
 import type { FinishedReport } from '#shared/command/report.ts';
 import type { EndSigner } from '#shared/command/state.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
+import { isRunnersWork } from '#shared/operations/definition.ts';
 import { raiseAlert } from '../alert/change.ts';
 import type { Deps } from '../deps.ts';
 import { agentContradiction } from '../host/conditions.ts';
@@ -40,10 +41,11 @@ export async function recordEnd(deps: EndDeps, tx: Queryable, end: ReportedEnd):
   return 'recorded';
 }
 
-/** Reads end in the agent. Of procedures the agent is only allowed to report that they never began. */
+/** Of what the runner carries out, the agent is only allowed to report that it never began. */
 function newsOf({ record, report: { state }, signer }: ReportedEnd): CommandNews {
-  const isRead = lookUpOperation(record.operation)?.risk === 'read';
-  if (signer === 'runner' || isRead) return state === 'unknown' ? `${signer}-unknown` : `${signer}-end`;
+  const definition = lookUpOperation(record.operation);
+  const isAgentsWork = definition !== undefined && !isRunnersWork(definition);
+  if (signer === 'runner' || isAgentsWork) return state === 'unknown' ? `${signer}-unknown` : `${signer}-end`;
   return state === 'rejected' || state === 'expired' ? 'never-begun' : 'agent-claims';
 }
 

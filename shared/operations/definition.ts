@@ -51,6 +51,8 @@ export interface OperationDefinition<
   ownerOf?(params: z.infer<P>): string;
   /** The jobs that a runbook schedules of it; without it no schedule may ask. */
   jobs?(runbook: Runbook): ScheduledOrder[];
+  /** A read of what only root can see: the runner carries it out, as everything above `read`, and signs its end. */
+  needsRoot?: true;
   /** What a caller gives; flat, with `.describe()` on each field, since flags and forms derive from it. */
   params: P;
   /** What the agent gets besides: names resolved from the runbook. */
@@ -95,6 +97,11 @@ export function mayAsk({ askedBy, risk, jobs }: OperationDefinition, kind: Actor
 /** True when the API offers it to whoever has a token. */
 export function isOffered(definition: OperationDefinition): boolean {
   return mayAsk(definition, 'token') && !definition.isStream;
+}
+
+/** True when the runner carries it out and signs its end; the agent carries out every other operation. */
+export function isRunnersWork({ risk, needsRoot }: OperationDefinition): boolean {
+  return risk !== 'read' || needsRoot === true;
 }
 
 export const ALLOWED: PolicyVerdict = { allowed: true };
