@@ -1,9 +1,7 @@
 // service.*: acts on a systemd unit, and shows its status and log.
 
-import * as z from 'zod';
-import { OperationFailure } from '#shared/command/operation-failure.ts';
-import { UnitStatus } from '#shared/command/report.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import type { UnitStatus } from '#shared/command/report.ts';
+import { messageOf } from '#shared/errors.ts';
 import {
   type LogLine,
   serviceFollow,
@@ -14,159 +12,19 @@ import {
   serviceStatus,
   serviceStop,
 } from '#shared/operations/service.ts';
-import type { HealthCheck } from '#shared/runbook/schema.ts';
 import { PATHS } from '../config/paths.ts';
 import { askReader } from '../dispatch/ask-reader.ts';
-import { awaitHealthy } from '../host/health.ts';
-import { readLastLines } from '../host/journald.ts';
-import { awaitSettled, controlArguments, controlUnit, readMoment, type UnitVerb } from '../host/systemd.ts';
-import { describeMoment, restingStandOf, standOf, type UnitMoment } from '../host/unit-stand.ts';
+import type { UnitVerb } from '../host/systemd.ts';
 import { readUnit } from '../host/unit-status.ts';
 import type { LineSource } from '../live/stream.ts';
-import { defineStep, type Probe, type Procedure, type Step } from '../runner/step.ts';
+import type { Procedure } from '../runner/step.ts';
+import { type UnitSpec, unitSteps } from './service/unit-steps.ts';
 import { defineProcedure, defineRead } from './twin.ts';
 
-const JOURNAL_LINES = 50;
-
-interface UnitSpec {
-  unit: string;
-  health: HealthCheck;
-}
-
-async function lastLines(unit: string): Promise<string[]> {
-  return await readLastLines(unit, JOURNAL_LINES).catch(() => []);
-}
-
-/** Fails with the unit's last journal lines, which say why better than systemctl does. */
-async function failWithJournal(
-  unit: string,
-  outcome: 'unhealthy' | 'step-failed',
-  thrown: unknown,
-): Promise<never> {
-  const hint = thrown instanceof LamplighterError ? thrown.hint : undefined;
-  throw new OperationFailure(outcome, 'failed', messageOf(thrown), {
-    cause: thrown,
-    output: await lastLines(unit),
-    ...(hint === undefined ? {} : { hint }),
-  });
-}
-
-const Before = z.object({ invocationId: z.string() });
-type Before = z.infer<typeof Before>;
-
-function checkUnit({ unit }: UnitSpec): Step<Before> {
-  return defineStep({
-    name: 'check-unit',
-    describe: () => `see that systemd knows ${unit}`,
-    output: Before,
-    run: async () => {
-      const moment = await readMoment(unit);
-      if (moment.loadState !== 'loaded') {
-        const message = `find unit ${unit}: systemd says ${moment.loadState}`;
-        throw new OperationFailure('unknown-unit', 'not-found', message);
-      }
-      const limits = [limitText(moment.startLimit, 'start'), limitText(moment.stopLimit, 'stop')].join(', ');
-      return {
-        data: { invocationId: moment.invocationId },
-        detail: `${unit} is ${describeMoment(moment)}; systemd gives it ${limits}`,
-      };
-    },
-    afterCrash: 'repeat',
-  });
-}
-
-function limitText(span: string, verb: string): string {
-  return span === '' ? `no limit to ${verb}` : `${span} to ${verb}`;
-}
-
-/** Whether the action took effect, by the unit's state now and the start that ran before. */
-export function judgeAction(verb: UnitVerb, before: string, now: UnitMoment): Probe {
-  switch (verb) {
-    case 'reload':
-      // A reload leaves no trace in the unit's state.
-      return 'cannot-tell';
-    case 'stop':
-      if (now.isMoving) return 'cannot-tell';
-      return restingStandOf(now) === 'up' ? 'not-done' : 'done';
-    case 'start':
-      return now.isMoving ? 'cannot-tell' : judgeStart(before, now, restingStandOf(now) === 'up');
-    case 'restart':
-      return judgeRestart(before, now);
-  }
-}
-
-function judgeRestart(before: string, now: UnitMoment): Probe {
-  const isNewStart = now.invocationId !== '' && now.invocationId !== before;
-  if (now.isMoving) return isNewStart ? 'done' : 'cannot-tell';
-  return judgeStart(before, now, isNewStart && restingStandOf(now) === 'up');
-}
-
-/** `isUp`: it is up as it should be after this start. */
-function judgeStart(before: string, now: UnitMoment, isUp: boolean): Probe {
-  if (restingStandOf(now) !== 'done') return isUp ? 'done' : 'not-done';
-  // A oneshot that ran to its end: this time, or an earlier one? systemd forgets it soon.
-  if (now.invocationId === '') return 'cannot-tell';
-  return now.invocationId === before ? 'not-done' : 'done';
-}
-
-function actOn({ unit }: UnitSpec, verb: UnitVerb, check: Step<Before>): Step<undefined> {
-  return defineStep({
-    name: verb,
-    describe: () => `${PATHS.systemctl} ${controlArguments(verb, unit).join(' ')}`,
-    run: async ({ signal, envelope }) => {
-      // systemd's own limits for the unit decide when it has failed; the command's time only bounds what has none.
-      await controlUnit(verb, unit, envelope.timeoutMs, signal).catch((thrown) =>
-        failWithJournal(unit, 'step-failed', thrown),
-      );
-      return {};
-    },
-    afterCrash: 'ask',
-    probe: async ({ signal, outputOf }) =>
-      judgeAction(verb, outputOf(check).invocationId, await awaitSettled(unit, signal)),
-  });
-}
-
-function checkHealth({ unit, health }: UnitSpec): Step<UnitStatus> {
-  return defineStep({
-    name: 'check-health',
-    describe: () => `wait until ${unit} is healthy: ${JSON.stringify(health)}`,
-    output: UnitStatus,
-    run: async ({ signal }) => {
-      const detail = await awaitHealthy(unit, health, signal).catch((thrown) =>
-        failWithJournal(unit, 'unhealthy', thrown),
-      );
-      return { data: await readUnit(unit), detail };
-    },
-    afterCrash: 'repeat',
-  });
-}
-
-function checkStopped({ unit }: UnitSpec): Step<UnitStatus> {
-  return defineStep({
-    name: 'check-stopped',
-    describe: () => `see that ${unit} is inactive`,
-    output: UnitStatus,
-    run: async () => {
-      const moment = await readMoment(unit);
-      const stand = standOf(moment);
-      if (stand === 'up' || stand === 'moving') throw notStopped(unit, moment);
-      return { data: await readUnit(unit), detail: `${unit} is ${describeMoment(moment)}` };
-    },
-    afterCrash: 'repeat',
-  });
-}
-
-function notStopped(unit: string, moment: UnitMoment): LamplighterError {
-  const { triggeredBy } = moment;
-  const hint = triggeredBy === '' ? {} : { hint: `${triggeredBy} starts it again: stop that first.` };
-  return new LamplighterError('failed', `stop ${unit}: the unit is still ${describeMoment(moment)}`, hint);
-}
-
 function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure<{ unit: UnitStatus; healthy: boolean }> {
-  const check = checkUnit(spec);
-  const last = verb === 'stop' ? checkStopped(spec) : checkHealth(spec);
+  const { check, act, last } = unitSteps(verb, spec);
   return {
-    steps: [check, actOn(spec, verb, check), last],
+    steps: [check, act, last],
     result: ({ outputOf }) => ({ unit: outputOf(last), healthy: verb !== 'stop' }),
   };
 }

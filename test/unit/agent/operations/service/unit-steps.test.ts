@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { judgeAction } from '#agent/operations/service.ts';
+import { judgeAction } from '#agent/operations/service/unit-steps.ts';
 import { AT_REST } from '#test/fixtures/unit-moment.ts';
 
 const at = (activeState: string, invocationId = 'new', isMoving = false) => ({
