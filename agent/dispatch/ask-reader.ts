@@ -2,7 +2,7 @@
 import { createConnection } from 'node:net';
 import { LamplighterError } from '#shared/errors.ts';
 import { createLineSplitter } from '#shared/lines.ts';
-import type { LogLine } from '#shared/operations/service.ts';
+import type { LogLine } from '#shared/operations/logs.ts';
 import type { SignedBytes } from '#shared/signing/dsse.ts';
 import { MAX_READER_FRAME_BYTES, ReaderFrame } from '../reader/protocol.ts';
 import { writeHandover } from '../runner/handover.ts';

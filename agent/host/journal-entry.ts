@@ -1,6 +1,6 @@
 // One entry of a journal, as `journalctl --output=json` writes it.
 import * as z from 'zod';
-import { LogLine } from '#shared/operations/service.ts';
+import { LogLine } from '#shared/operations/logs.ts';
 
 /** A line of a log; `goesOn`: journald cut it for its length, and the next one continues it. */
 export interface JournalEntry {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { LamplighterError } from '#shared/errors.ts';
 import { createLineSplitter } from '#shared/lines.ts';
-import type { LogLine } from '#shared/operations/service.ts';
+import type { LogLine } from '#shared/operations/logs.ts';
 import { onHost, PATHS } from '../config/paths.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from './joined.ts';
 import {

@@ -131,8 +131,9 @@ ${SANDBOX}
 # The agent's group reads the runs' folders to follow them.
 UMask=0027
 ${ROOT_SANDBOX}
-# Steps change to the accounts of postgres and of the uploader, and read the files that these own.
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
+# Steps change to the accounts of postgres and of the uploader, and read the files that these own. A test of nginx's
+# configuration binds its ports.
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
 `;
 
 const READER_SOCKET = `[Unit]

@@ -10,7 +10,7 @@ import {
   ToAgentFrame,
 } from '#shared/live/frames.ts';
 import { createLineRing, type LineRing } from '#shared/live/line-ring.ts';
-import type { LogLine } from '#shared/operations/service.ts';
+import type { LogLine } from '#shared/operations/logs.ts';
 import { cutMessage } from '../host/journal-entry.ts';
 
 /** A source of lines; `onEnd` says that it ended by itself and why. Returned: how to stop it. */

@@ -6,9 +6,18 @@ import { twins as host } from './host.ts';
 import { twins as kept } from './restore/kept.ts';
 import { twins as restore } from './restore.ts';
 import { twins as service } from './service.ts';
+import { twins as stack } from './stack.ts';
 import type { HostContext, Read, Twin } from './twin.ts';
 
-export const TWINS: readonly Twin[] = [...service, ...host, ...backup, ...restore, ...kept, ...alert];
+export const TWINS: readonly Twin[] = [
+  ...service,
+  ...stack,
+  ...host,
+  ...backup,
+  ...restore,
+  ...kept,
+  ...alert,
+];
 
 function findTwin(name: string): Twin | undefined {
   return TWINS.find(({ operation }) => operation === name);

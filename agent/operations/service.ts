@@ -2,10 +2,9 @@
 
 import type { UnitStatus } from '#shared/command/report.ts';
 import { messageOf } from '#shared/errors.ts';
+import { type LogLine, serviceFollow, serviceLogs } from '#shared/operations/logs.ts';
 import {
-  type LogLine,
-  serviceFollow,
-  serviceLogs,
+  serviceConfigtest,
   serviceReload,
   serviceRestart,
   serviceStart,
@@ -18,13 +17,20 @@ import type { UnitVerb } from '../host/systemd.ts';
 import { readUnit } from '../host/unit-status.ts';
 import type { LineSource } from '../live/stream.ts';
 import type { Procedure } from '../runner/step.ts';
+import { configTestSteps, testConfiguration } from './service/config-test.ts';
 import { type UnitSpec, unitSteps } from './service/unit-steps.ts';
-import { defineProcedure, defineRead } from './twin.ts';
+import { defineProcedure, defineRead, defineRootRead, type HostContext } from './twin.ts';
 
-function procedureOf(verb: UnitVerb, spec: UnitSpec): Procedure<{ unit: UnitStatus; healthy: boolean }> {
+function procedureOf(
+  verb: UnitVerb,
+  spec: UnitSpec,
+  { policy }: HostContext,
+): Procedure<{ unit: UnitStatus; healthy: boolean }> {
   const { check, act, last } = unitSteps(verb, spec);
+  // A configuration with a fault would take a service down that works.
+  const test = verb === 'stop' ? [] : configTestSteps(spec, policy);
   return {
-    steps: [check, act, last],
+    steps: [check, ...test, act, last],
     result: ({ outputOf }) => ({ unit: outputOf(last), healthy: verb !== 'stop' }),
   };
 }
@@ -49,10 +55,14 @@ function followThrough(signed: Parameters<typeof askReader>[1]): LineSource {
 }
 
 export const twins = [
-  defineProcedure(serviceStart, (spec) => procedureOf('start', spec)),
-  defineProcedure(serviceStop, (spec) => procedureOf('stop', spec)),
-  defineProcedure(serviceRestart, (spec) => procedureOf('restart', spec)),
-  defineProcedure(serviceReload, (spec) => procedureOf('reload', spec)),
+  defineProcedure(serviceStart, (spec, context) => procedureOf('start', spec, context)),
+  defineProcedure(serviceStop, (spec, context) => procedureOf('stop', spec, context)),
+  defineProcedure(serviceRestart, (spec, context) => procedureOf('restart', spec, context)),
+  defineProcedure(serviceReload, (spec, context) => procedureOf('reload', spec, context)),
+  defineRootRead(serviceConfigtest, async ({ unit }, { policy, signal }) => ({
+    unit,
+    output: (await testConfiguration(unit, policy, signal)) ?? [],
+  })),
   defineRead(serviceStatus, async ({ unit }) => ({ unit: await readUnit(unit) })),
   defineRead(serviceLogs, async (_spec, { signed, signal }) => {
     const lines: LogLine[] = [];

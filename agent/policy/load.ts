@@ -16,10 +16,12 @@ export interface LoadedPolicy {
   hash: string;
 }
 
-/** Root works in these directories: whoever could replace one would lead root elsewhere. */
-function findFault({ backup, databases }: Policy): string | undefined {
+/** Root works in these directories and runs these programs: whoever could replace one would lead root elsewhere. */
+function findFault({ backup, databases, configTests }: Policy): string | undefined {
   const faults = [
     backup && findPathFault(backup.localDir),
+    // Root runs these programs.
+    ...Object.values(configTests).map(([program]) => findPathFault(program)),
     ...Object.values(databases).map(({ socketDir }) => findServiceDirectoryFault(socketDir)),
   ];
   return faults.find((fault) => fault !== undefined);
@@ -41,7 +43,7 @@ export function loadPolicy(file: string, host: string): LoadedPolicy {
     const policy = Policy.parse(parse(bytes.toString('utf8'), { maxAliasCount: 10 }));
     if (policy.host !== host) throw new Error(`it is for host ${policy.host}, and this is ${host}`);
     const fault = findFault(policy);
-    if (fault !== undefined) throw new Error(`it names a directory that is not root's alone: ${fault}`);
+    if (fault !== undefined) throw new Error(`it names a path that is not root's alone: ${fault}`);
     refuseIdentityElsewhere(policy);
     return { policy, hash: createHash('sha256').update(bytes).digest('hex') };
   } catch (cause) {

@@ -1,6 +1,6 @@
 // What goes over the reader's socket. In: one line with the signed command, as the runner gets it. Out: lines of JSON.
 import * as z from 'zod';
-import { LogLine } from '#shared/operations/service.ts';
+import { LogLine } from '#shared/operations/logs.ts';
 
 export const ReaderFrame = z.discriminatedUnion('type', [
   /** The command does not hold, or what must be hidden can't be read: no line comes. */

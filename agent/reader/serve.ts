@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { admitCommand } from '#shared/command/admit.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { MAX_LINE_LENGTH } from '#shared/live/frames.ts';
-import { type LogLine, serviceFollow, serviceLogs } from '#shared/operations/service.ts';
+import { type LogLine, serviceFollow, serviceLogs } from '#shared/operations/logs.ts';
 import { cutMessage } from '../host/journal-entry.ts';
 import { type JournalQuery, readJournal, streamJournal } from '../host/journald.ts';
 import { createLineRedactor, hideValues, redact } from '../host/redact.ts';

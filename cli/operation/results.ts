@@ -3,8 +3,8 @@ import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operations/backup.ts';
 import { hostVitals } from '#shared/operations/host.ts';
+import { serviceLogs } from '#shared/operations/logs.ts';
 import {
-  serviceLogs,
   serviceReload,
   serviceRestart,
   serviceStart,

@@ -1,5 +1,5 @@
 // A journal line for people: time, message, and colour for what is worse than a notice.
-import type { LogLine } from '#shared/operations/service.ts';
+import type { LogLine } from '#shared/operations/logs.ts';
 import { escapeForTerminal } from './escape.ts';
 import { formatClock } from './quantity.ts';
 import type { Palette } from './style.ts';

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
-import { serviceLogs } from '#shared/operations/service.ts';
+import { serviceLogs } from '#shared/operations/logs.ts';
 import { renderOutcome } from '../command/outcome.ts';
 import { requestCommand } from '../command/request-command.ts';
 import { waitForCommand } from '../command/wait-for-command.ts';

@@ -1,7 +1,8 @@
 // Results of service.*: a unit as `lamp status` shows it, and journal lines as `lamp logs` does.
 import type { CommandView, ServiceView } from '#shared/api/views.ts';
 import type { UnitStatus } from '#shared/command/report.ts';
-import { serviceLogs, serviceRestart, serviceStatus } from '#shared/operations/service.ts';
+import { serviceLogs } from '#shared/operations/logs.ts';
+import { serviceRestart, serviceStatus } from '#shared/operations/service.ts';
 import { viewOf } from '../operation/result-view.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { joinFitting, type Part } from '../output/line.ts';

@@ -2,7 +2,7 @@
 // asked for.
 import type { CommandView } from '#shared/api/views.ts';
 import { lookUpOperation } from '#shared/operations/catalogue.ts';
-import { serviceLogs } from '#shared/operations/service.ts';
+import { serviceLogs } from '#shared/operations/logs.ts';
 import { isRoleAtLeast, type Role, roleNeededFor } from '#shared/role.ts';
 import { scopeFault, type TokenScope, UNLIMITED } from '../token/scope.ts';
 

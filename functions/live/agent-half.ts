@@ -2,7 +2,7 @@
 // its hash; the half itself is never in the command's row, the audit trail, a log or an API answer.
 import { createHash } from 'node:crypto';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
-import { serviceFollow } from '#shared/operations/service.ts';
+import { serviceFollow } from '#shared/operations/logs.ts';
 import type { Signer } from '#shared/signing/dsse.ts';
 import type { Queryable } from '../store/database.ts';
 import { setAgentHalf } from '../store/live-tickets.ts';

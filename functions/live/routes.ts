@@ -1,6 +1,6 @@
 // A ticket to follow a service's journal.
 import { ROUTES } from '#shared/api/routes.ts';
-import { serviceFollow } from '#shared/operations/service.ts';
+import { serviceFollow } from '#shared/operations/logs.ts';
 import { type RequestDeps, requestCommand } from '../command/request.ts';
 import type { Deps } from '../deps.ts';
 import { type Served, serve } from '../http/route.ts';

@@ -54,6 +54,7 @@ export function demoRunbook(host: Place): string {
 export function demoPolicy(host: Place, ageRecipient: string, relay: string): string {
   const policy = readDemo('policy.yaml');
   place(policy, host);
+  policy.setIn(['configTests', 'nginx.service'], baseOf(host).nginxTest(host));
   policy.setIn(['databases', 'analytics', 'port'], host.port(PORTS.postgres));
   policy.setIn(['backup', 'recipients'], [ageRecipient]);
   for (const [i, port] of [PORTS.web, PORTS.postgres, PORTS.proxy].entries())

@@ -1,7 +1,7 @@
 // The HTTP API as one table. A route is answered in functions/<subject>/routes.ts.
 import * as z from 'zod';
 import { LiveRequest } from '../live/frames.ts';
-import { serviceFollow } from '../operations/service.ts';
+import { serviceFollow } from '../operations/logs.ts';
 import { roleNeededFor } from '../role.ts';
 import { DsseEnvelope } from '../signing/dsse.ts';
 import { IncidentState } from '../states.ts';

@@ -65,6 +65,7 @@ export const OutcomeCode = z.enum([
   'confirmation-missing',
   'step-failed',
   'unhealthy',
+  'bad-configuration',
   'timed-out',
   'interrupted',
   'undone',

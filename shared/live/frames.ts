@@ -2,7 +2,7 @@
 // Every line has a number of its own, so that either side can go on after a drop and a loss is always visible.
 import * as z from 'zod';
 import { ServiceReference } from '../names.ts';
-import { LogLine } from '../operations/service.ts';
+import { LogLine } from '../operations/logs.ts';
 
 /** Which journal somebody wants to follow. */
 export const LiveRequest = z.lazy(() =>

@@ -1,5 +1,5 @@
 // The newest lines of a live stream, bounded in number and size: what a side that was cut off, or is slow, can still get.
-import type { LogLine } from '../operations/service.ts';
+import type { LogLine } from '../operations/logs.ts';
 import type { DroppedFrame, LinesFrame } from './frames.ts';
 
 /** One line, or (without `line`) a gap of `count` numbers. */

@@ -5,15 +5,16 @@ import { alertAppend } from './alert.ts';
 import { backupList, backupRun, restoreForget, restoreKept, restoreRun } from './backup.ts';
 import type { OperationDefinition } from './definition.ts';
 import { hostVitals } from './host.ts';
+import { serviceFollow, serviceLogs } from './logs.ts';
 import {
-  serviceFollow,
-  serviceLogs,
+  serviceConfigtest,
   serviceReload,
   serviceRestart,
   serviceStart,
   serviceStatus,
   serviceStop,
 } from './service.ts';
+import { stackRestart } from './stack.ts';
 
 export const CATALOGUE: readonly OperationDefinition[] = [
   serviceStatus,
@@ -21,6 +22,8 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   serviceStop,
   serviceRestart,
   serviceReload,
+  serviceConfigtest,
+  stackRestart,
   serviceLogs,
   serviceFollow,
   hostVitals,

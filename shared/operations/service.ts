@@ -4,14 +4,14 @@ import * as z from 'zod';
 import { UnitStatus } from '../command/report.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';
-import { ServiceReference, Timestamp, UnitName } from '../names.ts';
-import { type Policy, relayOrigin, type UnitAction } from '../policy/policy.ts';
+import { ServiceReference, UnitName } from '../names.ts';
+import type { Policy, UnitAction } from '../policy/policy.ts';
 import type { Risk } from '../role.ts';
 import { hintOfNames } from '../runbook/nearest-name.ts';
 import { HealthCheck, type RunbookService } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
 
-const ServiceName = ServiceReference.describe("the service's name in the runbook, or its unit");
+export const ServiceName = ServiceReference.describe("the service's name in the runbook, or its unit");
 const ServiceParams = z.strictObject({ service: ServiceName });
 const ServiceSpec = z.lazy(() => z.strictObject({ unit: UnitName, health: HealthCheck }));
 
@@ -23,7 +23,7 @@ function namesByUnit(reference: string, { runbook }: ResolveContext): string[] {
 }
 
 /** The name in the runbook of a service that is given by its name or its unit. Throws `not-found` with the near name. */
-function nameService(reference: string, context: ResolveContext): string {
+export function nameService(reference: string, context: ResolveContext): string {
   const known = Object.keys(context.runbook.services);
   if (known.includes(reference)) return reference;
   const byUnit = namesByUnit(reference, context);
@@ -49,11 +49,12 @@ export function findService(reference: string, context: ResolveContext): Runbook
 }
 
 /** Parameters with the service under its name in the runbook. */
-function nameInParams<P extends { service: string }>(params: P, context: ResolveContext): P {
+export function nameInParams<P extends { service: string }>(params: P, context: ResolveContext): P {
   return { ...params, service: nameService(params.service, context) };
 }
 
-function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVerdict {
+/** What the policy says of an action on a unit. */
+export function permitUnit(unit: string, action: UnitAction, policy: Policy): PolicyVerdict {
   const actions = lookUp(policy.units, unit);
   if (!actions) {
     const detail = `the host's policy does not name ${unit}`;
@@ -94,13 +95,7 @@ export function permitHealth(health: HealthCheck, { healthChecks }: Policy): Pol
   return forbid('not-in-policy', detail, `"- {${entry}}" under "healthChecks:"`);
 }
 
-function permitRelay(relayUrl: string, { relays }: Policy): PolicyVerdict {
-  const origin = relayOrigin(relayUrl) ?? relayUrl;
-  if (relays.includes(origin)) return ALLOWED;
-  const detail = `the host's policy does not allow the agent to dial ${origin}`;
-  return forbid('not-in-policy', detail, `"- ${origin}" under "relays:"`);
-}
-
+/** Names of the runbook to the unit and its health. */
 function resolveService({ service }: z.infer<typeof ServiceParams>, context: ResolveContext) {
   const { host, unit, health } = findService(service, context);
   return { host, spec: { unit, health } };
@@ -177,78 +172,23 @@ export const serviceStatus = defineOperation({
   permit: (spec, policy) => permitUnit(spec.unit, 'status', policy),
 });
 
-/** A journal says more than a state: redaction can't know everything that a service prints. */
-const JOURNAL_ROLE = 'responder';
-
-const LogParams = z.strictObject({
-  service: ServiceName,
-  lines: z.int().min(1).max(2000).default(50).describe('how many lines, the newest'),
-  since: Timestamp.optional().describe('only lines after this time'),
-});
-
-export const LogLine = z.lazy(() =>
-  z.strictObject({
-    at: Timestamp,
-    /** syslog priority, 0 (emerg) to 7 (debug). */
-    priority: z.int().min(0).max(7),
-    message: z.string(),
-  }),
-);
-export type LogLine = z.infer<typeof LogLine>;
-
-export const serviceLogs = defineOperation({
-  name: 'service.logs',
-  summary: "Read a service's journal",
+export const serviceConfigtest = defineOperation({
+  name: 'service.configtest',
+  summary: "Test a service's configuration, as nginx -t does",
   risk: 'read',
-  role: JOURNAL_ROLE,
-  params: LogParams,
-  spec: z.lazy(() =>
-    z.strictObject({ unit: UnitName, lines: z.int().min(1).max(2000), since: Timestamp.optional() }),
-  ),
-  result: z.lazy(() => z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() })),
-  timeoutMs: 30_000,
+  needsRoot: true,
+  params: ServiceParams,
+  spec: z.lazy(() => z.strictObject({ unit: UnitName })),
+  result: z.lazy(() => z.strictObject({ unit: UnitName, output: z.array(z.string()) })),
+  timeoutMs: 60_000,
   canonical: nameInParams,
-  resolve: ({ service, lines, since }, context) => {
+  resolve: ({ service }, context) => {
     const { host, unit } = findService(service, context);
-    return { host, spec: { unit, lines, ...(since === undefined ? {} : { since }) } };
+    return { host, spec: { unit } };
   },
-  permit: (spec, policy) => permitUnit(spec.unit, 'logs', policy),
-});
-
-export const serviceFollow = defineOperation({
-  name: 'service.follow',
-  summary: "Follow a service's journal live",
-  risk: 'read',
-  role: JOURNAL_ROLE,
-  params: ServiceParams.extend({
-    lines: z.int().min(0).max(500).default(10).describe('how many lines of before to begin with'),
-    ticket: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{43}$/)
-      .describe('id of the live ticket; what opens it is put in its place when the command is signed'),
-    relayUrl: z.url({ protocol: /^wss?$/ }).describe('where the agent dials out to'),
-  }),
-  spec: z.lazy(() =>
-    z.strictObject({
-      unit: UnitName,
-      lines: z.int().min(0).max(500),
-      /** The agent's half of the ticket; its id until the command is signed. */
-      ticket: z.string(),
-      relayUrl: z.url({ protocol: /^wss?$/ }),
-    }),
-  ),
-  result: z.lazy(() => z.strictObject({ linesSent: z.int() })),
-  timeoutMs: 60 * 60_000,
-  isStream: true,
-  // Where the agent dials out to is not for a caller to say: a ticket is asked for instead.
-  askedBy: ['token'],
-  canonical: nameInParams,
-  resolve: ({ service, lines, ticket, relayUrl }, context) => {
-    const { host, unit } = findService(service, context);
-    return { host, spec: { unit, lines, ticket, relayUrl } };
-  },
-  permit: (spec, policy) => {
-    const verdict = permitUnit(spec.unit, 'logs', policy);
-    return verdict.allowed ? permitRelay(spec.relayUrl, policy) : verdict;
+  permit: ({ unit }, { configTests }) => {
+    if (lookUp(configTests, unit)) return ALLOWED;
+    const detail = `the host's policy names no program that tests the configuration of ${unit}`;
+    return forbid('not-in-policy', detail, `"${unit}: [/path/of/program, …]" under "configTests:"`);
   },
 });

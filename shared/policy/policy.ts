@@ -2,6 +2,7 @@
 // a signed command says. The control plane can read its hash, not change it.
 import * as z from 'zod';
 import { AbsolutePath, DatabaseName, HostName, UnitName } from '../names.ts';
+import { ProgramArguments } from './arguments.ts';
 
 /** Where a host has its policy; messages name it. */
 export const POLICY_FILE = '/etc/lamplighter/policy.yaml';
@@ -24,7 +25,7 @@ const HostDatabase = z.lazy(() =>
     /** Local socket directory and port of the cluster. */
     socketDir: AbsolutePath.default('/var/run/postgresql'),
     port: z.int().min(1).max(65535).default(5432),
-    allow: z.array(z.enum(['backup', 'restore'])),
+    allow: z.array(z.enum(['backup', 'restore', 'look'])),
   }),
 );
 
@@ -68,6 +69,8 @@ export const Policy = z.lazy(() =>
     /** Operations that may run here, by exact name. */
     operations: z.array(z.string()),
     units: z.record(UnitName, z.array(UnitAction)),
+    /** Programs that test the configuration of a unit, such as `nginx -t`: run as root, and good when they exit with 0. */
+    configTests: z.record(UnitName, ProgramArguments).default({}),
     databases: z.record(DatabaseName, HostDatabase).default({}),
     /** Files that `alert.append` may append to. */
     alertLogs: z.array(AbsolutePath).default([]),

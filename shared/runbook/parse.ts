@@ -3,6 +3,7 @@ import { type Document, isMap, isNode, Lexer, LineCounter, parseDocument } from 
 import type { OperationDefinition } from '../operations/definition.ts';
 import type { Path, RunbookFault } from './fault.ts';
 import { shortName } from './nearest-name.ts';
+import { needsFaults } from './needs.ts';
 import { referenceFaults } from './references.ts';
 import { Runbook } from './schema.ts';
 import { shapeFaults } from './shape.ts';
@@ -74,6 +75,7 @@ function* allFaults(
     plain,
     operations.map(({ name }) => name),
   );
+  yield* needsFaults(plain);
   yield* valueFaults(plain);
   yield* prototypeFaults(plain);
   if (parsed.success) yield* webhookFaults(parsed.data, operations);

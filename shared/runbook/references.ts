@@ -9,11 +9,20 @@ const name = z.string().optional().catch(undefined);
 const pointers = z.lazy(() =>
   z.object({ host: name, service: name, operation: name, secret: name }).optional().catch(undefined),
 );
+const services = z
+  .record(
+    z.string(),
+    z
+      .object({ host: name, needs: z.array(name).catch([]) })
+      .optional()
+      .catch(undefined),
+  )
+  .catch({});
 const section = z.record(z.string(), pointers).catch({});
 const Outline = z.lazy(() =>
   z.object({
     hosts: z.record(z.string(), z.unknown()).catch({}),
-    services: section,
+    services,
     checks: section,
     channels: section,
     webhooks: section,
@@ -51,6 +60,10 @@ function* hostReferences(runbook: Outline): Generator<Reference> {
 }
 
 function* serviceReferences(runbook: Outline): Generator<Reference> {
+  for (const [name, service] of Object.entries(runbook.services)) {
+    for (const [i, needed] of (service?.needs ?? []).entries())
+      yield [['services', name, 'needs', i], needed];
+  }
   for (const [name, check] of Object.entries(runbook.checks))
     yield [['checks', name, 'service'], check?.service];
   for (const [i, name] of (runbook.restore?.services ?? []).entries())

@@ -59,6 +59,8 @@ const Service = z.lazy(() =>
     unit: UnitName,
     description: z.string().max(200).optional(),
     port: Port.optional(),
+    /** Services that it can't work without: they start before it, and a restart of the stack goes through them in this order. */
+    needs: z.array(EntryName).max(50).default([]),
     health: HealthCheck.default({ activeForMs: 3000 }),
   }),
 );

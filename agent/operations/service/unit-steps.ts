@@ -28,7 +28,8 @@ export interface UnitSpec {
   label?: string;
 }
 
-function nameStep(name: string, { label }: UnitSpec): string {
+/** The name of a step on this unit. */
+export function nameStep(name: string, { label }: UnitSpec): string {
   return label === undefined ? name : `${name} ${label}`;
 }
 

@@ -13,6 +13,8 @@ export interface PlatformBase {
   startPostgres(machine: HostMachine): Promise<void>;
   /** Makes nginx ready to be started with the sites in sites-enabled. */
   prepareNginx(machine: HostMachine): void;
+  /** Program and arguments that test nginx's configuration there. */
+  nginxTest(host: Pick<HostMachine, 'path'>): string[];
 }
 
 /** The base of a machine. */

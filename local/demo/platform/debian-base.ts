@@ -37,4 +37,5 @@ export const debianBase = {
   makeAccount,
   startPostgres,
   prepareNginx: (): void => undefined,
+  nginxTest: (): string[] => ['/usr/sbin/nginx', '-t'],
 };

@@ -38,12 +38,16 @@ WantedBy=multi-user.target
 `;
 }
 
-function nginxUnitText({ path }: HostMachine): string {
+function nginxCommand({ path }: Pick<HostMachine, 'path'>): string[] {
+  return [findNginx(), '-e', 'stderr', '-p', path('/etc/nginx'), '-c', path('/etc/nginx/nginx.conf')];
+}
+
+function nginxUnitText(machine: HostMachine): string {
   return `[Unit]
 Description=nginx
 
 [Service]
-ExecStart=${findNginx()} -e stderr -p ${path('/etc/nginx')} -c ${path('/etc/nginx/nginx.conf')}
+ExecStart=${nginxCommand(machine).join(' ')}
 ExecReload=/bin/kill -HUP $MAINPID
 KillSignal=SIGQUIT
 TimeoutStopSec=5
@@ -101,6 +105,7 @@ async function startPostgres(machine: HostMachine): Promise<void> {
 }
 
 export const supervisedBase = {
+  nginxTest: (host: Pick<HostMachine, 'path'>): string[] => [...nginxCommand(host), '-t'],
   postgresUnit: (): string => POSTGRES_UNIT,
   makeAccount: (): Promise<void> => Promise.resolve(),
   startPostgres,

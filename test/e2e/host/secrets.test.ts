@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
-import { LogLine } from '#shared/operations/service.ts';
+import { LogLine } from '#shared/operations/logs.ts';
 import { type AgentHost, startAgentHost } from '#test/fixtures/agent-host.ts';
 import { whySkipped } from '#test/fixtures/skip-reason.ts';
 

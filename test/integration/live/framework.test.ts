@@ -9,7 +9,7 @@ import { streamToRelay } from '#agent/live/stream.ts';
 import { type FunctionProcess, startFunction } from '#local/cloud/functions/process.ts';
 import { findFreePort } from '#local/ports.ts';
 import { offeredProtocols } from '#shared/live/frames.ts';
-import type { LogLine } from '#shared/operations/service.ts';
+import type { LogLine } from '#shared/operations/logs.ts';
 import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.ts';
 import { connect, line, openTicket } from './live-harness.ts';
 

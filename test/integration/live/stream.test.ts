@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { streamToRelay } from '#agent/live/stream.ts';
-import type { LogLine } from '#shared/operations/service.ts';
+import type { LogLine } from '#shared/operations/logs.ts';
 import { connect, type Harness, line, startRelay, until } from './live-harness.ts';
 
 let harness: Harness;

@@ -49,6 +49,8 @@ const SAMPLES: Record<string, Sample> = {
   'service.stop': { params: WEB, locks: ['unit:app-web.service'] },
   'service.restart': { params: WEB, locks: ['unit:app-web.service'] },
   'service.reload': { params: { service: 'nginx' }, locks: ['unit:nginx.service'] },
+  'service.configtest': { params: { service: 'nginx' }, locks: [] },
+  'stack.restart': { params: WEB, locks: ['unit:app-web.service', 'unit:nginx.service'] },
   'service.logs': { params: WEB, locks: [] },
   'service.follow': { params: { ...WEB, ticket: TICKET, relayUrl: 'wss://live.example.com' }, locks: [] },
   'host.vitals': { params: { host: 'web-1' }, locks: [], isFree: true },
