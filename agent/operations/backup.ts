@@ -26,7 +26,7 @@ import {
 import { retentionStep } from './backup/retention.ts';
 import { readGlobals, storeSecret } from './backup/secrets.ts';
 import { expectBytes } from './backup/size.ts';
-import { listLocalBackups, localBackupDir, makeLocalBackup, removeLeftover } from './backup/store.ts';
+import { listLocalBackups, localBackup, makeLocalBackup, removeLeftover } from './backup/store.ts';
 import { uploadBackup } from './backup/upload.ts';
 import { backupSectionOf, clusterOf } from './policy-database.ts';
 import { defineProcedure, defineRead } from './twin.ts';
@@ -40,7 +40,7 @@ function placeOf(
   const file = partFile({ name, encoding });
   return {
     object: backupObject(options.host, backupId, file),
-    localFile: join(localBackupDir(options.policy.localDir, backupId), file),
+    localFile: join(localBackup(options.policy.localDir, backupId).dir, file),
   };
 }
 
@@ -173,7 +173,8 @@ function uploadStep(
     output: NotUploaded,
     run: async ({ signal, outputOf }) => {
       try {
-        await uploadBackup({ host, bucket, localDir, signal }, outputOf(prepare).backupId);
+        const backup = localBackup(localDir, outputOf(prepare).backupId);
+        await uploadBackup({ host, bucket, signal }, backup);
       } catch (error) {
         const [problem, hint] = [messageOf(error), hintOf(error)];
         return { data: { problem, ...(hint === undefined ? {} : { hint }) }, detail: problem };

@@ -12,6 +12,7 @@ import { PATHS } from '../config/paths.ts';
 import { hideValues, withholdLines } from '../host/redact.ts';
 import { readSecretValues } from '../host/secret-files.ts';
 import { isSystemStopping, isUnitOver } from '../host/systemd.ts';
+import { listLocalBackups } from '../operations/backup/store.ts';
 import { uploadDue } from '../operations/backup/upload.ts';
 import { sweepWorkDirs } from '../operations/restore/work.ts';
 import { loadPolicy } from '../policy/load.ts';
@@ -120,9 +121,13 @@ async function uploadOutstanding(): Promise<void> {
   const underway = new Set(unfinished.map(({ envelope }) => envelope.id));
   hideSecrets(host);
   const { bucket, localDir } = policy.backup;
-  const place = { host, bucket, localDir, signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS) };
+  const place = { host, bucket, signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS) };
   const note = (text: string): void => say('a backup is not uploaded', { error: brief(text) });
-  const { uploaded, left } = await uploadDue(place, { policy, underway }, note);
+  const { uploaded, left } = await uploadDue(
+    place,
+    { backups: listLocalBackups(localDir), policy, underway },
+    note,
+  );
   if (uploaded.length > 0) say('uploaded backups that had been left behind', { uploaded, left });
 }
 

@@ -16,7 +16,7 @@ import { DatabaseFacts } from '../../host/postgres-properties.ts';
 import { defineStep, type Step, type StepContext } from '../../runner/step.ts';
 import type { DumpResult } from './dump.ts';
 import { readLocalManifest } from './read-manifest.ts';
-import { isPublished, publishLocally, writeUnpublished } from './store.ts';
+import { isPublished, localBackup, publishLocally, writeUnpublished } from './store.ts';
 
 /** What one backup is made from. */
 export interface BackupOptions {
@@ -74,7 +74,6 @@ function composeManifest(options: BackupOptions, steps: BackupSteps, context: St
 
 /** The last step that a backup needs: with it, the local copy counts. */
 export function manifestStep(options: BackupOptions, steps: BackupSteps): Step<undefined> {
-  const { localDir } = options.policy;
   return defineStep({
     name: 'manifest',
     describe: () => "write the manifest, signed with the runner's key, last",
@@ -82,14 +81,17 @@ export function manifestStep(options: BackupOptions, steps: BackupSteps): Step<u
       const manifest = composeManifest(options, steps, context);
       const payload = Buffer.from(JSON.stringify(manifest));
       const signed = await signDsse('manifest', payload, [context.signer]);
-      writeUnpublished(localDir, manifest.backupId, JSON.stringify(signed));
-      publishLocally(localDir, manifest.backupId);
+      const backup = localBackup(options.policy.localDir, manifest.backupId);
+      writeUnpublished(backup, JSON.stringify(signed));
+      publishLocally(backup);
       return {};
     },
     // Once the manifest is there, the backup is whole.
     afterCrash: 'ask',
-    probe: ({ outputOf }) =>
-      Promise.resolve(isPublished(localDir, outputOf(steps.prepare).backupId) ? 'done' : 'not-done'),
+    probe: ({ outputOf }) => {
+      const backup = localBackup(options.policy.localDir, outputOf(steps.prepare).backupId);
+      return Promise.resolve(isPublished(backup) ? 'done' : 'not-done');
+    },
   });
 }
 
@@ -100,7 +102,7 @@ export function readSummary(
   { outputOf }: StepContext,
 ): BackupSummary {
   const { backupId } = outputOf(prepare);
-  const { manifest } = readLocalManifest(options.policy.localDir, backupId);
+  const { manifest } = readLocalManifest(localBackup(options.policy.localDir, backupId));
   const { leftOut } = outputOf(config);
   return {
     ...summarise(manifest, backupObject(options.host, backupId, MANIFEST_FILE)),

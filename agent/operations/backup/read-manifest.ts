@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { believeManifest, type ManifestDoubt, type ManifestSigner } from '#shared/backup/believe-manifest.ts';
 import type { BackupManifest } from '#shared/backup/manifest.ts';
 import { OperationFailure } from '#shared/command/operation-failure.ts';
-import type { BackupId } from '#shared/names.ts';
 import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { PATHS } from '../../config/paths.ts';
-import { readPublished } from './store.ts';
+import { type LocalBackup, readPublished } from './store.ts';
 
 const CHOOSE_ANOTHER = 'Choose another backup: `lamp backups` lists them.';
 const HINTS: Record<ManifestDoubt, string> = {
@@ -40,10 +39,7 @@ export function readManifest(text: string, backupId: string, signer?: ManifestSi
 }
 
 /** The manifest of a whole local backup, and its text. Throws `corrupt`. */
-export function readLocalManifest(
-  localDir: string,
-  backupId: BackupId,
-): { manifest: BackupManifest; text: string } {
-  const text = readPublished(localDir, backupId);
-  return { manifest: readManifest(text, backupId), text };
+export function readLocalManifest(backup: LocalBackup): { manifest: BackupManifest; text: string } {
+  const text = readPublished(backup);
+  return { manifest: readManifest(text, backup.backupId), text };
 }

@@ -3,38 +3,38 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { backupTimeMs, partFile } from '#shared/backup/manifest.ts';
 import { messageOf } from '#shared/errors.ts';
-import type { BackupId } from '#shared/names.ts';
 import { defineStep, type Step } from '../../runner/step.ts';
 import type { BackupOptions } from './manifest.ts';
 import { readLocalManifest } from './read-manifest.ts';
-import { type LocalBackup, listLocalBackups, localBackupDir, removeLocalBackup } from './store.ts';
+import { type ListedBackup, type LocalBackup, listLocalBackups, removeLocalBackup } from './store.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-export interface Candidate extends LocalBackup {
+export interface Candidate extends ListedBackup {
   /** Of which database it is; undefined when its manifest can't be read, or a part is gone or has another size. */
   database: string | undefined;
 }
 
 export interface Expiry {
-  expired: BackupId[];
+  expired: LocalBackup[];
   /** Old enough to be removed, but not in the bucket yet. */
-  waiting: BackupId[];
+  waiting: LocalBackup[];
 }
 
 /** Local backups as retention sees them, oldest first. */
 export function listCandidates(localDir: string): Candidate[] {
   return listLocalBackups(localDir).map((backup) => ({
     ...backup,
-    database: backup.isWhole ? databaseOf(localDir, backup.backupId) : undefined,
+    database: backup.isWhole ? databaseOf(backup) : undefined,
   }));
 }
 
-function databaseOf(localDir: string, backupId: BackupId): string | undefined {
+function databaseOf(backup: LocalBackup): string | undefined {
   try {
-    const { manifest } = readLocalManifest(localDir, backupId);
-    const dir = localBackupDir(localDir, backupId);
-    const isThere = manifest.parts.every((part) => statSync(join(dir, partFile(part))).size === part.bytes);
+    const { manifest } = readLocalManifest(backup);
+    const isThere = manifest.parts.every(
+      (part) => statSync(join(backup.dir, partFile(part))).size === part.bytes,
+    );
     return isThere ? manifest.database : undefined;
   } catch {
     return undefined;
@@ -52,10 +52,10 @@ export function chooseExpired(backups: readonly Candidate[], retentionDays: numb
   const old = backups.filter(
     ({ backupId }) => !kept.has(backupId) && nowMs - backupTimeMs(backupId) > retentionDays * DAY_MS,
   );
-  const isWaiting = ({ isWhole, isUploaded }: LocalBackup): boolean => isWhole && !isUploaded;
+  const isWaiting = ({ isWhole, isUploaded }: ListedBackup): boolean => isWhole && !isUploaded;
   return {
-    expired: old.filter((backup) => !isWaiting(backup)).map(({ backupId }) => backupId),
-    waiting: old.filter(isWaiting).map(({ backupId }) => backupId),
+    expired: old.filter((backup) => !isWaiting(backup)),
+    waiting: old.filter(isWaiting),
   };
 }
 
@@ -68,12 +68,12 @@ export function retentionStep({ policy, localRetentionDays }: BackupOptions): St
     run: ({ note }) => {
       const backups = listCandidates(policy.localDir);
       const { expired, waiting } = chooseExpired(backups, localRetentionDays, Date.now());
-      for (const backupId of waiting) note(`kept ${backupId}: the bucket does not have it yet`);
-      for (const backupId of expired) {
+      for (const { backupId } of waiting) note(`kept ${backupId}: the bucket does not have it yet`);
+      for (const backup of expired) {
         try {
-          removeLocalBackup(policy.localDir, backupId);
+          removeLocalBackup(backup);
         } catch (error) {
-          note(`could not remove ${backupId}: ${messageOf(error)}`);
+          note(`could not remove ${backup.backupId}: ${messageOf(error)}`);
         }
       }
       return Promise.resolve({ detail: `${expired.length} removed` });

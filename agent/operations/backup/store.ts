@@ -23,24 +23,30 @@ import { isNotUploaded, markNotUploaded } from './upload-mark.ts';
 // The agent's group may see which backups there are, not read them.
 const DIRECTORY_MODE = 0o750;
 
+/** One backup's folder below the policy's `localDir`, whether it is there or not. */
 export interface LocalBackup {
   backupId: BackupId;
+  dir: string;
+}
+
+/** What is known of a local backup that is there. */
+export interface ListedBackup extends LocalBackup {
   bytes: number;
   isWhole: boolean;
   /** False while the bucket does not have all of it. */
   isUploaded: boolean;
 }
 
-/** Folder of a backup. */
-export function localBackupDir(localDir: string, backupId: BackupId): string {
-  return join(localDir, BackupId.parse(backupId));
+/** The folder of a backup below `localDir`. */
+export function localBackup(localDir: string, backupId: BackupId): LocalBackup {
+  return { backupId, dir: join(localDir, BackupId.parse(backupId)) };
 }
 
 /** Makes the folder of a new backup; `gid` is the agent's group. Throws `refused` where others could lead root elsewhere. */
 export function makeLocalBackup(localDir: string, backupId: BackupId, gid: number): void {
   requireTrustedPath(localDir);
   mkdirSync(localDir, { recursive: true });
-  const dir = localBackupDir(localDir, backupId);
+  const { dir } = localBackup(localDir, backupId);
   mkdirSync(dir);
   for (const path of [localDir, dir]) {
     requireTrustedPath(path);
@@ -60,7 +66,7 @@ function giveDirectory(path: string, gid: number): void {
 }
 
 /** Local backups, oldest first. */
-export function listLocalBackups(localDir: string): LocalBackup[] {
+export function listLocalBackups(localDir: string): ListedBackup[] {
   if (!existsSync(localDir)) return [];
   return readdirSync(localDir)
     .toSorted()
@@ -72,6 +78,7 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
       return [
         {
           backupId: backupId.data,
+          dir,
           bytes,
           isWhole: existsSync(join(dir, MANIFEST_FILE)),
           isUploaded: !isNotUploaded(dir),
@@ -81,8 +88,8 @@ export function listLocalBackups(localDir: string): LocalBackup[] {
 }
 
 /** Removes a local backup, if it is there. */
-export function removeLocalBackup(localDir: string, backupId: BackupId): void {
-  rmSync(localBackupDir(localDir, backupId), { recursive: true, force: true });
+export function removeLocalBackup({ dir }: LocalBackup): void {
+  rmSync(dir, { recursive: true, force: true });
 }
 
 /** Removes what a command that did not end well left: its folder is known by the command's id, whenever it was made. */
@@ -92,7 +99,7 @@ export function removeLeftover(localDir: string, commandId: string): void {
     ({ backupId, isWhole }) => isOf(backupId) && !isWhole,
   );
   // Two folders with this ending belong to two commands: better keep both than remove the wrong one.
-  if (left && others.length === 0) removeLocalBackup(localDir, left.backupId);
+  if (left && others.length === 0) removeLocalBackup(left);
 }
 
 /** The manifest before it counts; under its real name the backup would be whole. */
@@ -100,25 +107,23 @@ const UNPUBLISHED_FILE = `${MANIFEST_FILE}.unpublished`;
 const FILE_MODE = 0o600;
 
 /** Writes the manifest, and that the bucket has nothing yet, so that both are on the disk but do not count. */
-export function writeUnpublished(localDir: string, backupId: BackupId, text: string): void {
-  const dir = localBackupDir(localDir, backupId);
+export function writeUnpublished({ dir }: LocalBackup, text: string): void {
   markNotUploaded(dir);
   writeDurably(join(dir, UNPUBLISHED_FILE), text, FILE_MODE);
 }
 
 /** True when the backup counts. */
-export function isPublished(localDir: string, backupId: BackupId): boolean {
-  return existsSync(join(localBackupDir(localDir, backupId), MANIFEST_FILE));
+export function isPublished({ dir }: LocalBackup): boolean {
+  return existsSync(join(dir, MANIFEST_FILE));
 }
 
 /** Makes the manifest, and with it the backup, count; calling it twice does no harm. */
-export function publishLocally(localDir: string, backupId: BackupId): void {
-  const dir = localBackupDir(localDir, backupId);
-  if (existsSync(join(dir, MANIFEST_FILE))) return;
-  renameDurably(join(dir, UNPUBLISHED_FILE), join(dir, MANIFEST_FILE));
+export function publishLocally(backup: LocalBackup): void {
+  if (isPublished(backup)) return;
+  renameDurably(join(backup.dir, UNPUBLISHED_FILE), join(backup.dir, MANIFEST_FILE));
 }
 
 /** The manifest of a whole backup. */
-export function readPublished(localDir: string, backupId: BackupId): string {
-  return readFileSync(join(localBackupDir(localDir, backupId), MANIFEST_FILE), 'utf8');
+export function readPublished({ dir }: LocalBackup): string {
+  return readFileSync(join(dir, MANIFEST_FILE), 'utf8');
 }

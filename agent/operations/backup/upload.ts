@@ -19,13 +19,12 @@ import { uploadAccount } from '../../host/accounts.ts';
 import { startBackupChild } from '../../host/backup-child.ts';
 import { mustHaveEndedWell } from '../../host/joined.ts';
 import { readLocalManifest } from './read-manifest.ts';
-import { listLocalBackups, localBackupDir } from './store.ts';
+import type { ListedBackup, LocalBackup } from './store.ts';
 import { clearMark, countFailure, isUploadDue } from './upload-mark.ts';
 
 export interface UploadPlace {
   host: string;
   bucket: string;
-  localDir: string;
   signal: AbortSignal;
 }
 
@@ -63,9 +62,9 @@ async function uploadFiles(
 }
 
 /** Uploads a whole local backup, its manifest last; again does no harm. Throws `unavailable` with what the bucket said. */
-export async function uploadBackup(place: UploadPlace, backupId: BackupId): Promise<void> {
-  const dir = localBackupDir(place.localDir, backupId);
-  const { manifest, text } = readLocalManifest(place.localDir, backupId);
+export async function uploadBackup(place: UploadPlace, backup: LocalBackup): Promise<void> {
+  const { backupId, dir } = backup;
+  const { manifest, text } = readLocalManifest(backup);
   try {
     const files = new Map<string, FileToUpload>();
     for (const part of manifest.parts) {
@@ -93,6 +92,8 @@ export interface LeftBehind {
 }
 
 export interface UploadOptions {
+  /** What is on the disk, oldest first. */
+  backups: readonly ListedBackup[];
   /** The policy of today, whatever it was when the backup was taken. */
   policy: Pick<Policy, 'databases' | 'backup'>;
   /** Commands that are running: a backup's own command uploads it. */
@@ -100,7 +101,7 @@ export interface UploadOptions {
 }
 
 /**
- * The host's own later attempt, by a timer, at what backups left on the disk, oldest first: only when it is due, and only what
+ * The host's own later attempt, by a timer, at what backups left on the disk: only when it is due, and only what
  * the policy lets leave the host. Notes what is kept back and why.
  */
 export async function uploadDue(
@@ -108,16 +109,12 @@ export async function uploadDue(
   options: UploadOptions,
   note: (text: string) => void,
 ): Promise<LeftBehind> {
-  const waiting = listLocalBackups(place.localDir).filter(
-    ({ isWhole, isUploaded }) => isWhole && !isUploaded,
-  );
+  const waiting = options.backups.filter(({ isWhole, isUploaded }) => isWhole && !isUploaded);
   const uploaded: BackupId[] = [];
-  for (const { backupId } of waiting.filter((backup) =>
-    mayTry(place.localDir, backup.backupId, options, note),
-  )) {
+  for (const backup of waiting.filter((candidate) => mayTry(candidate, options, note))) {
     try {
-      await uploadBackup(place, backupId);
-      uploaded.push(backupId);
+      await uploadBackup(place, backup);
+      uploaded.push(backup.backupId);
     } catch (error) {
       note(messageOf(error));
     }
@@ -126,14 +123,14 @@ export async function uploadDue(
 }
 
 function mayTry(
-  localDir: string,
-  backupId: BackupId,
+  backup: LocalBackup,
   { policy, underway }: UploadOptions,
   note: (text: string) => void,
 ): boolean {
-  if (!isUploadDue(localBackupDir(localDir, backupId), Date.now())) return false;
+  const { backupId, dir } = backup;
+  if (!isUploadDue(dir, Date.now())) return false;
   try {
-    const { manifest } = readLocalManifest(localDir, backupId);
+    const { manifest } = readLocalManifest(backup);
     if (underway.has(manifest.commandId)) return false;
     const reason = whyWithheld(manifest, policy);
     if (reason !== undefined) note(`kept back local backup ${backupId}: ${reason}`);

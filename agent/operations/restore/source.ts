@@ -1,7 +1,7 @@
 // Where a restore takes a backup from: the local copy when it is whole, else the bucket; believed only when its manifest
 // carries this host's own signature and every byte is as the manifest says.
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type BackupManifest,
@@ -16,7 +16,7 @@ import type { BackupId } from '#shared/names.ts';
 import { isNotFound } from '../../host/joined.ts';
 import { fetchText, fetchToFile } from '../backup/fetch.ts';
 import { corruptBackup, readManifest, readRunnerKeys } from '../backup/read-manifest.ts';
-import { localBackupDir } from '../backup/store.ts';
+import { isPublished, localBackup, readPublished } from '../backup/store.ts';
 import { type CheckedFile, type OpenDump, openChecked, openDump } from './dump.ts';
 import { openEncryptedDump } from './open.ts';
 import { needRoom } from './room.ts';
@@ -76,13 +76,12 @@ interface Stored {
 
 /** The local copy's manifest and dump; a string says why the local copy can't be used. */
 async function findLocal(wanted: Wanted): Promise<Stored | string> {
-  const dir = localBackupDir(wanted.localDir, wanted.backupId);
-  const manifestFile = join(dir, MANIFEST_FILE);
-  if (!existsSync(manifestFile)) return 'there is no local copy';
+  const backup = localBackup(wanted.localDir, wanted.backupId);
+  if (!isPublished(backup)) return 'there is no local copy';
   try {
-    const manifest = readWanted(readFileSync(manifestFile, 'utf8'), wanted);
+    const manifest = readWanted(readPublished(backup), wanted);
     const part = databasePart(manifest);
-    const path = join(dir, partFile(part));
+    const path = join(backup.dir, partFile(part));
     if (!existsSync(path)) return 'there is no local copy';
     return { manifest, part, file: await openChecked(path, part.sha256), path, from: 'the local copy' };
   } catch (error) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { readLocalManifest, readManifest } from '#agent/operations/backup/read-manifest.ts';
+import { type LocalBackup, localBackup } from '#agent/operations/backup/store.ts';
 import { BackupId } from '#shared/names.ts';
 import { parsePublicKey } from '#shared/signing/dsse.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
@@ -11,16 +12,16 @@ import { LOCAL_MANIFEST, signManifest } from '#test/fixtures/stored-backup.ts';
 const BACKUP_ID = BackupId.parse(LOCAL_MANIFEST.backupId);
 const RUNNER = makeKey();
 
-function localDirOf(text: string): string {
+function localBackupWith(text: string): LocalBackup {
   const localDir = mkdtempSync(join(tmpdir(), 'manifest-'));
   onTestFinished(() => rmSync(localDir, { recursive: true, force: true }));
   mkdirSync(join(localDir, BACKUP_ID));
   writeFileSync(join(localDir, BACKUP_ID, 'manifest.json'), text);
-  return localDir;
+  return localBackup(localDir, BACKUP_ID);
 }
 
 const READERS: Record<string, (text: string) => unknown> = {
-  'of a local backup': (text) => readLocalManifest(localDirOf(text), BACKUP_ID),
+  'of a local backup': (text) => readLocalManifest(localBackupWith(text)),
   'of a restore': (text) =>
     readManifest(text, BACKUP_ID, {
       host: LOCAL_MANIFEST.host,

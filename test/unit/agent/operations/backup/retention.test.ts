@@ -11,7 +11,15 @@ const NOW = Date.parse('2026-11-23T10:00:00Z');
 
 function local(day: string, change: Partial<Candidate> = {}): Candidate {
   const backupId = BackupId.parse(`${day}T020000Z-abcdef`);
-  return { backupId, bytes: 1, isWhole: true, isUploaded: true, database: 'shop', ...change };
+  return {
+    backupId,
+    dir: `/backups/${backupId}`,
+    bytes: 1,
+    isWhole: true,
+    isUploaded: true,
+    database: 'shop',
+    ...change,
+  };
 }
 
 const BACKUP_ID = LOCAL_MANIFEST.backupId;
@@ -40,12 +48,13 @@ test.each<[string, Candidate[], string[]]>([
     ['20260102'],
   ],
 ])('retention of 30 days: %s', (_name, backups, expired) => {
-  expect(chooseExpired(backups, 30, NOW).expired).toEqual(expired.map((day) => `${day}T020000Z-abcdef`));
+  const chosen = chooseExpired(backups, 30, NOW).expired.map(({ backupId }) => backupId);
+  expect(chosen).toEqual(expired.map((day) => `${day}T020000Z-abcdef`));
 });
 
 test('what stays because the bucket does not have it is told', () => {
   const { waiting } = chooseExpired([local('20260101', UNSENT), local('20261122')], 30, NOW);
-  expect(waiting).toEqual(['20260101T020000Z-abcdef']);
+  expect(waiting).toMatchObject([{ backupId: '20260101T020000Z-abcdef' }]);
 });
 
 test.each([
