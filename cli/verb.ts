@@ -29,6 +29,8 @@ export interface VerbEntry {
   usage: string;
   /** One line of the overview; verbs of an operation take the operation's own. */
   summary?: string;
+  /** Verbs in a row with the same text share one line of the overview, which says this of them. */
+  together?: string;
   /** The operation that this verb is short for. */
   operation?: string;
   load(): Promise<VerbModule>;

@@ -2,14 +2,29 @@
 // else: arguments, options and help come from the catalogue. Operations without a verb are reached with `lamp run`.
 import type { VerbEntry } from './verb.ts';
 
-function shortFor(verb: string, operation: string, usage: string, example: string): VerbEntry {
+function shortFor(
+  verb: string,
+  operation: string,
+  usage: string,
+  example: string,
+  together?: string,
+): VerbEntry {
   return {
     verb,
     usage,
     operation,
+    ...(together === undefined ? {} : { together }),
     load: async () => (await import('./operation/operation-verb.ts')).operationVerb(operation, example),
   };
 }
+
+const START_STOP = 'Start a service and wait until it is healthy, or stop it';
+const RESTART = 'Restart a service, or reload its configuration';
+const DATABASE = "Show PostgreSQL's connections and its sessions";
+const INCIDENTS = 'List or show open incidents, or acknowledge one';
+const BACKUPS = 'List backups and whether each is verified, or verify one';
+const TRAIL = 'Show who did what and what was denied, or list and revoke tokens';
+const OPERATIONS = 'List every operation, or run one by its name';
 
 export const VERBS: readonly VerbEntry[] = [
   {
@@ -18,10 +33,10 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Show hosts, services, checks, alerts and backups',
     load: () => import('./status.ts'),
   },
-  shortFor('start', 'service.start', 'SERVICE', 'lamp start web'),
-  shortFor('stop', 'service.stop', 'SERVICE', 'lamp stop web'),
-  shortFor('restart', 'service.restart', 'SERVICE', 'lamp restart web'),
-  shortFor('reload', 'service.reload', 'SERVICE', 'lamp reload web'),
+  shortFor('start', 'service.start', 'SERVICE', 'lamp start web', START_STOP),
+  shortFor('stop', 'service.stop', 'SERVICE', 'lamp stop web', START_STOP),
+  shortFor('restart', 'service.restart', 'SERVICE', 'lamp restart web', RESTART),
+  shortFor('reload', 'service.reload', 'SERVICE', 'lamp reload web', RESTART),
   { verb: 'logs', usage: 'SERVICE [-f]', operation: 'service.logs', load: () => import('./service/logs.ts') },
   {
     verb: 'check',
@@ -38,12 +53,14 @@ export const VERBS: readonly VerbEntry[] = [
   {
     verb: 'incidents',
     usage: '[ID]',
+    together: INCIDENTS,
     summary: "List open incidents, or show one's timeline",
     load: () => import('./incidents.ts'),
   },
   {
     verb: 'ack',
-    usage: 'INCIDENT',
+    usage: '[ID]',
+    together: INCIDENTS,
     summary: 'Acknowledge an incident',
     load: async () => ({ define: (await import('./incidents.ts')).defineAck }),
   },
@@ -53,16 +70,20 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'List the last commands, or show or wait for one',
     load: () => import('./command/commands.ts'),
   },
+  shortFor('connections', 'db.connections', '', 'lamp connections', DATABASE),
+  shortFor('sessions', 'db.sessions', '', 'lamp sessions', DATABASE),
   shortFor('backup', 'backup.run', '', 'lamp backup'),
   {
     verb: 'backups',
     usage: '',
+    together: BACKUPS,
     summary: 'List backups and whether each is verified',
     load: () => import('./backup/backups.ts'),
   },
   {
     verb: 'verify',
     usage: '[ID|latest]',
+    together: BACKUPS,
     summary: 'Verify a backup from what is in the bucket',
     load: () => import('./backup/verify.ts'),
   },
@@ -87,24 +108,28 @@ export const VERBS: readonly VerbEntry[] = [
   {
     verb: 'audit',
     usage: '',
+    together: TRAIL,
     summary: 'Show who did what, and what was denied',
     load: () => import('./audit.ts'),
   },
   {
     verb: 'tokens',
-    usage: '[revoke NAME]',
+    usage: '',
+    together: TRAIL,
     summary: 'List tokens and their last use, or end one',
     load: () => import('./tokens.ts'),
   },
   {
     verb: 'operations',
     usage: '',
+    together: OPERATIONS,
     summary: 'List every operation with its parameters',
     load: () => import('./operation/operations.ts'),
   },
   {
     verb: 'run',
     usage: 'OPERATION …',
+    together: OPERATIONS,
     summary: 'Run any operation',
     load: () => import('./operation/run.ts'),
   },

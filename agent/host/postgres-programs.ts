@@ -117,14 +117,16 @@ export async function findPrograms(serverMajor: number): Promise<Programs> {
   return { serverMajor, version: await versionOf(dir), file: (name) => `${dir}/${name}` };
 }
 
-/** psql of the newest version: what we send it, each version sends to each server in the same way. */
-export function psqlProgram(): string {
+/** A client program of the newest version: what we send it, each version sends to each server in the same way. */
+export function newestProgram(name: 'psql' | 'pg_isready'): string {
   const newest = Math.max(...debianMajors());
-  const file = [`${DEBIAN_DIR}/${newest}/bin/psql`, `${PLAIN_DIR}/psql`].find((path) => existsSync(path));
+  const file = [`${DEBIAN_DIR}/${newest}/bin/${name}`, `${PLAIN_DIR}/${name}`].find((path) =>
+    existsSync(path),
+  );
   if (file !== undefined) return file;
   throw new LamplighterError(
     'unavailable',
-    "find psql: PostgreSQL's client programs are not installed on this host",
+    `find ${name}: PostgreSQL's client programs are not installed on this host`,
     {
       hint: "Install the client programs of the server's version, for example: apt install postgresql-client",
     },

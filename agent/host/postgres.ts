@@ -1,7 +1,7 @@
 // PostgreSQL's own programs on the host, as the OS account postgres over the local socket (peer authentication).
 import type { ChildProcess } from 'node:child_process';
 import { findAccount } from './accounts.ts';
-import { findPrograms, type Programs, psqlProgram } from './postgres-programs.ts';
+import { findPrograms, newestProgram, type Programs } from './postgres-programs.ts';
 import { type Account, runChecked, startProgram } from './process.ts';
 
 export interface Cluster {
@@ -83,7 +83,7 @@ export async function runSql(
   { cluster, database, timeoutMs = 60_000, signal }: SqlOptions,
 ): Promise<string[]> {
   const output = await runChecked({
-    file: psqlProgram(),
+    file: newestProgram('psql'),
     args: [...PSQL_FLAGS, ...clusterArguments(cluster), databaseArgument(database)],
     account: await postgresAccount(),
     env: SESSION_ENV,
@@ -101,7 +101,7 @@ export async function startPsql({
   database,
 }: Pick<SqlOptions, 'cluster' | 'database'>): Promise<ChildProcess> {
   const program = {
-    file: psqlProgram(),
+    file: newestProgram('psql'),
     args: [...PSQL_FLAGS, ...clusterArguments(cluster), databaseArgument(database)],
     account: await postgresAccount(),
     env: SESSION_ENV,

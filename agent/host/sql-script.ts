@@ -8,7 +8,7 @@ import {
   NO_TRANSACTION_TIMEOUT,
   postgresAccount,
 } from './postgres.ts';
-import { psqlProgram } from './postgres-programs.ts';
+import { newestProgram } from './postgres-programs.ts';
 import { type Account, runProgram } from './process.ts';
 
 /** A role that is not the superuser, and the account whose peer name it has. */
@@ -102,7 +102,7 @@ export async function runScript(script: Script): Promise<ScriptAnswer> {
   const { args, account, env } = await sessionOptions(script);
   const { stopsAtError = true, timeoutMs, signal } = script;
   const result = await runProgram({
-    file: psqlProgram(),
+    file: newestProgram('psql'),
     args: [...PSQL_FLAGS, '-v', `ON_ERROR_STOP=${stopsAtError ? 1 : 0}`, ...args],
     account,
     env,

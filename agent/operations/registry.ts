@@ -2,6 +2,7 @@
 import type { Procedure } from '../runner/step.ts';
 import { twins as alert } from './alert.ts';
 import { twins as backup } from './backup.ts';
+import { twins as db } from './db.ts';
 import { twins as host } from './host.ts';
 import { twins as kept } from './restore/kept.ts';
 import { twins as restore } from './restore.ts';
@@ -13,6 +14,7 @@ export const TWINS: readonly Twin[] = [
   ...service,
   ...stack,
   ...host,
+  ...db,
   ...backup,
   ...restore,
   ...kept,

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operations/backup.ts';
+import { dbConnections, dbReady, dbSessions } from '#shared/operations/db.ts';
 import { hostVitals } from '#shared/operations/host.ts';
 import { serviceLogs } from '#shared/operations/logs.ts';
 import {
@@ -12,6 +13,7 @@ import {
   serviceStop,
 } from '#shared/operations/service.ts';
 import { backupListView, backupRunView, keptView, restoreView } from '../backup/results.ts';
+import { connectionsView, readyView, sessionsView } from '../database/results.ts';
 import { vitalsView } from '../host.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { displayWidth, wrapText } from '../output/width.ts';
@@ -27,6 +29,9 @@ const VIEWS: ReadonlyMap<string, ResultView> = new Map([
   [serviceReload.name, unitView],
   [serviceLogs.name, logsView],
   [hostVitals.name, vitalsView],
+  [dbReady.name, readyView],
+  [dbConnections.name, connectionsView],
+  [dbSessions.name, sessionsView],
   [backupRun.name, backupRunView],
   [backupList.name, backupListView],
   [restoreRun.name, restoreView],

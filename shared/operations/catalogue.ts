@@ -3,6 +3,7 @@ import { LamplighterError } from '../errors.ts';
 import { hintOfNames } from '../runbook/nearest-name.ts';
 import { alertAppend } from './alert.ts';
 import { backupList, backupRun, restoreForget, restoreKept, restoreRun } from './backup.ts';
+import { dbConnections, dbReady, dbSessions } from './db.ts';
 import type { OperationDefinition } from './definition.ts';
 import { hostVitals } from './host.ts';
 import { serviceFollow, serviceLogs } from './logs.ts';
@@ -27,6 +28,9 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   serviceLogs,
   serviceFollow,
   hostVitals,
+  dbReady,
+  dbConnections,
+  dbSessions,
   backupRun,
   backupList,
   restoreRun,

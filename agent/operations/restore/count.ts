@@ -4,7 +4,7 @@ import type { ListingEntry } from '#shared/backup/archive/listing.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from '../../host/joined.ts';
 import { NO_TRANSACTION_TIMEOUT, quoteName } from '../../host/postgres.ts';
-import { psqlProgram } from '../../host/postgres-programs.ts';
+import { newestProgram } from '../../host/postgres-programs.ts';
 import { startProgram } from '../../host/process.ts';
 import { sessionOptions } from '../../host/sql-script.ts';
 import { type Filling, sessionOf } from './pass.ts';
@@ -52,7 +52,7 @@ async function countRows(filling: Filling, tables: readonly ListingEntry[]): Pro
   const mark = randomUUID();
   const psql = startProgram(
     {
-      file: psqlProgram(),
+      file: newestProgram('psql'),
       ...options,
       args: ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...options.args],
     },

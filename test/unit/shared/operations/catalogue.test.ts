@@ -54,6 +54,9 @@ const SAMPLES: Record<string, Sample> = {
   'service.logs': { params: WEB, locks: [] },
   'service.follow': { params: { ...WEB, ticket: TICKET, relayUrl: 'wss://live.example.com' }, locks: [] },
   'host.vitals': { params: { host: 'web-1' }, locks: [], isFree: true },
+  'db.ready': { params: {}, locks: [] },
+  'db.connections': { params: {}, locks: [] },
+  'db.sessions': { params: { database: 'analytics' }, locks: [] },
   'backup.run': { params: {}, locks: ['database:analytics'] },
   'backup.list': { params: {}, locks: [] },
   'restore.run': {
