@@ -72,6 +72,12 @@ export const VERBS: readonly VerbEntry[] = [
   },
   shortFor('connections', 'db.connections', '', 'lamp connections', DATABASE),
   shortFor('sessions', 'db.sessions', '', 'lamp sessions', DATABASE),
+  {
+    verb: 'cancel',
+    usage: 'ID',
+    summary: 'Stop a command and undo what it did',
+    load: () => import('./command/cancel.ts'),
+  },
   shortFor('backup', 'backup.run', '', 'lamp backup'),
   {
     verb: 'backups',

@@ -83,6 +83,15 @@ export async function isUnitOver(unit: string): Promise<boolean> {
   return !isMoving && activeState !== 'active';
 }
 
+/** Kills every process of a unit, if its main process runs: not what systemd starts after it. */
+export async function killRunning(unit: string): Promise<void> {
+  const { activeState } = await readMoment(unit);
+  if (activeState !== 'active') return;
+  const args = ['kill', '--signal=SIGKILL', '--', unit];
+  // It may have ended meanwhile.
+  await runProgram({ file: PATHS.systemctl, args, timeoutMs: SHOW_TIMEOUT_MS });
+}
+
 /** True while the whole host is shutting down. */
 export async function isSystemStopping(): Promise<boolean> {
   const { stdout } = await runProgram({

@@ -2,6 +2,7 @@
 import type { Procedure } from '../runner/step.ts';
 import { twins as alert } from './alert.ts';
 import { twins as backup } from './backup.ts';
+import { twins as command } from './command.ts';
 import { twins as db } from './db.ts';
 import { twins as host } from './host.ts';
 import { twins as kept } from './restore/kept.ts';
@@ -19,6 +20,7 @@ export const TWINS: readonly Twin[] = [
   ...restore,
   ...kept,
   ...alert,
+  ...command,
 ];
 
 function findTwin(name: string): Twin | undefined {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { CommandEnvelope, commandTimeMs, issueTimeMs } from '#shared/command/envelope.ts';
 import { CommandId } from '#shared/names.ts';
+import { pruneMarks } from './cancel.ts';
 import { raiseHorizon } from './horizon.ts';
 import { hasReport, readRun, runDir } from './step-record.ts';
 
@@ -45,6 +46,7 @@ function readUnfinished(runsDir: string, id: CommandId): UnfinishedRun[] {
 export function pruneRuns(runsDir: string, keepMs: number): void {
   const ids = listRuns(runsDir);
   const newestMs = Math.max(0, ...ids.map(commandTimeMs));
+  pruneMarks(runsDir, newestMs - keepMs);
   const old = ids.filter((id) => commandTimeMs(id) < newestMs - keepMs && hasReport(runsDir, id));
   if (old.length === 0) return;
   raiseHorizon(runsDir, Math.max(...old.map((id) => issueTimeOf(runsDir, id))));

@@ -1,5 +1,6 @@
 // After a runner ended without a report: what an interrupted procedure comes to.
 import { messageOf } from '#shared/errors.ts';
+import type { CancelMark } from './cancel.ts';
 import type { Probe, Procedure, Step } from './step.ts';
 import type { StepEntry } from './step-record.ts';
 import {
@@ -14,6 +15,7 @@ import {
 } from './steps.ts';
 
 const TAKEN_UP = 'interrupted here; taken up again';
+const CANCELLED = 'cancelled here; what was done is undone';
 const NOT_LOOKED = 'could not look whether it happened: ';
 /** What ends the recovery itself each time, or keeps it from an end, must not be done for ever. Ten minutes lie between two. */
 const MAX_RECOVERIES = 5;
@@ -23,10 +25,11 @@ function tellUnknown(message: string): Ending {
 }
 
 /**
- * Goes on, undoes, or says honestly that nobody can tell. At least one step must have begun. Throws what a probe throws, since
- * what it asks may be starting: the recovery is then taken up again.
+ * Goes on, undoes, or says honestly that nobody can tell. At least one step must have begun. With a `cancel` mark it undoes,
+ * unless the work is done. Throws what a probe throws, since what it asks may be starting: the recovery is then taken up
+ * again.
  */
-export async function recoverProcedure(execution: Execution): Promise<Ending> {
+export async function recoverProcedure(execution: Execution, cancel?: CancelMark): Promise<Ending> {
   const { procedure, before } = execution;
   const progress = openProgress(execution);
   const last = before.findLast(({ phase }) => phase === 'begin');
@@ -35,12 +38,15 @@ export async function recoverProcedure(execution: Execution): Promise<Ending> {
   if (!last || !step) {
     return tellUnknown(`interrupted in ${last?.step ?? 'no step'}, which this version does not know`);
   }
-  const attempts = before.filter(({ detail }) => detail === TAKEN_UP).length;
+  const attempts = before.filter(({ detail }) => detail === TAKEN_UP || detail === CANCELLED).length;
   if (attempts >= MAX_RECOVERIES)
     return tellUnknown(
       `interrupted in ${step.name}; ${attempts} recoveries did not end it${tellLastLook(before)}`,
     );
-  writeIfPossible(progress.writer, { step: step.name, phase: 'note', detail: TAKEN_UP });
+  const isCancelled = cancel !== undefined && isCancellable(procedure, before);
+  const detail = isCancelled ? CANCELLED : TAKEN_UP;
+  writeIfPossible(progress.writer, { step: step.name, phase: 'note', detail });
+  if (isCancelled) return await cancelAt(procedure, progress, { at, before, last }, cancel);
   if (mustUndo(step, before, last)) return await undoAfterCrash(procedure, progress, at, before);
   if (endOf(before, last)) return await runFrom(procedure, progress, at + 1);
   if (step.afterCrash === 'ask') return await askProbe(procedure, progress, at, step);
@@ -98,7 +104,7 @@ async function undoAfterCrash(
   at: number,
   before: readonly StepEntry[],
 ): Promise<Ending> {
-  const aftermath = await undoAndTell(procedure, progress, at);
+  const { text: aftermath } = await undoAndTell(procedure, progress, at);
   const failed = before.find(({ phase, ok }) => phase === 'end' && ok === false);
   // It had failed by itself and was cut short while it was being put back: the reason is the failure.
   if (failed) {
@@ -108,4 +114,49 @@ async function undoAfterCrash(
   }
   const message = brief(`interrupted in ${procedure.steps[at]?.name ?? ''}${aftermath}`);
   return { state: 'failed', code: 'interrupted', message };
+}
+
+/** Where the procedure was stopped. */
+interface Stopped {
+  at: number;
+  before: readonly StepEntry[];
+  last: StepEntry;
+}
+
+/** Undoes what was done, and says of the step in which it was stopped whether that happened. */
+async function cancelAt(
+  procedure: Procedure,
+  progress: Progress,
+  { at, before, last }: Stopped,
+  { actor }: CancelMark,
+): Promise<Ending> {
+  const step = procedure.steps[at];
+  const isOpen = step?.afterCrash === 'ask' && !step.undo && !endOf(before, last);
+  // Whoever cancels does not wait for what may hang: a look that does not end in time can't tell.
+  const context = { ...progress.context, signal: AbortSignal.timeout(CANCEL_LOOK_MS) };
+  const probe = isOpen ? await look(step, { ...progress, context }) : undefined;
+  const { text, isPutBack } = await undoAndTell(procedure, progress, at);
+  const happened = probe === undefined ? '' : HAPPENED[probe];
+  const message = brief(`cancelled by ${actor} in ${last.step}${happened}${text}`);
+  if (!isPutBack) return { state: 'failed', code: 'cancelled', message };
+  return { state: probe === 'cannot-tell' ? 'unknown' : 'cancelled', code: 'cancelled', message };
+}
+
+const CANCEL_LOOK_MS = 5000;
+const HAPPENED: Record<Probe, string> = {
+  done: ', which had happened already',
+  'not-done': ', which did not happen',
+  'cannot-tell': ', and nothing can tell whether it happened',
+};
+
+/**
+ * True while a cancel takes the work back: no longer when all of it is done and only steps are left that take nothing back,
+ * nor when it is being put back for a failure of its own.
+ */
+function isCancellable({ steps }: Procedure, entries: readonly StepEntry[]): boolean {
+  const work = new Set(steps.flatMap(({ name, takesNothingBack }) => (takesNothingBack ? [] : [name])));
+  const ends = entries.filter(({ step, phase }) => phase === 'end' && work.has(step));
+  if (ends.some(({ ok }) => ok === false)) return false;
+  const done = new Set(ends.map(({ step }) => step));
+  return [...work].some((name) => !done.has(name));
 }

@@ -10,6 +10,7 @@ import type { SignedBytes, Signer } from '#shared/signing/dsse.ts';
 import { planProcedure } from '../operations/registry.ts';
 import { judgeCommand, UPDATE_AGENT } from '../policy/judge.ts';
 import { loadPolicy } from '../policy/load.ts';
+import { readCancel } from './cancel.ts';
 import { finishRun } from './finish.ts';
 import { readHorizon } from './horizon.ts';
 import type { Locks } from './locks.ts';
@@ -165,7 +166,16 @@ async function lock(
   return { state: 'rejected', code: 'busy', message, hint };
 }
 
+/** The ending of a command that was cancelled before its first step. */
+function cancelledEarly({ runsDir }: Runner, { id }: CommandEnvelope): Ending | undefined {
+  const cancel = readCancel(runsDir, id);
+  if (!cancel) return undefined;
+  return { state: 'cancelled', code: 'cancelled', message: `cancelled by ${cancel.actor} before it began` };
+}
+
 async function start(runner: Runner, envelope: CommandEnvelope): Promise<Ending> {
+  const cancelled = cancelledEarly(runner, envelope);
+  if (cancelled) return cancelled;
   const prepared = prepare(runner, envelope);
   if ('refused' in prepared) return prepared.refused;
   // A read changes nothing, so it is done in a dry run too.
@@ -188,11 +198,16 @@ async function takeUp(runner: Runner, envelope: CommandEnvelope): Promise<Ending
     const hint = refused?.hint === undefined ? {} : { hint: refused.hint };
     return { state: 'unknown', code: 'interrupted', message, ...hint };
   }
-  return await recoverProcedure(executionOf(runner, envelope, prepared));
+  return await recoverProcedure(
+    executionOf(runner, envelope, prepared),
+    readCancel(runner.runsDir, envelope.id),
+  );
 }
 
 /** Nothing of it has happened yet: it starts now if it still may. */
 async function startLate(runner: Runner, envelope: CommandEnvelope): Promise<Ending> {
+  const cancelled = cancelledEarly(runner, envelope);
+  if (cancelled) return cancelled;
   if (runner.clock().getTime() <= Date.parse(envelope.expiresAt)) return await start(runner, envelope);
   const message = `interrupted before its first step; it had to start by ${envelope.expiresAt}`;
   return { state: 'expired', code: 'expired', message };

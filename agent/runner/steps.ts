@@ -196,12 +196,23 @@ async function undoSteps(procedure: Procedure, progress: Progress, last: number)
   return failures;
 }
 
-/** Undoes, and says for people what came of it. */
-export async function undoAndTell(procedure: Procedure, progress: Progress, last: number): Promise<string> {
+/** What came of undoing: as the end of a sentence for people, and whether all of it was put back. */
+export interface Aftermath {
+  text: string;
+  isPutBack: boolean;
+}
+
+/** Undoes the steps up to `last`. */
+export async function undoAndTell(
+  procedure: Procedure,
+  progress: Progress,
+  last: number,
+): Promise<Aftermath> {
   const canUndo = procedure.steps.slice(0, last + 1).some(({ undo }) => undo);
   const failures = await undoSteps(procedure, progress, last);
-  if (failures.length > 0) return `; could not be put back: ${failures.join('; ')}`;
-  return canUndo ? '; everything was put back' : '';
+  if (failures.length > 0)
+    return { text: `; could not be put back: ${failures.join('; ')}`, isPutBack: false };
+  return { text: canUndo ? '; everything was put back' : '', isPutBack: true };
 }
 
 async function takeBack(
@@ -210,7 +221,7 @@ async function takeBack(
   at: number,
   { thrown }: { thrown: unknown },
 ): Promise<Ending> {
-  const aftermath = await undoAndTell(procedure, progress, at);
+  const { text: aftermath } = await undoAndTell(procedure, progress, at);
   const step = procedure.steps[at]?.name ?? '';
   const isTimeUp = progress.context.signal.aborted;
   return {

@@ -35,8 +35,12 @@ export async function performOperation(
   return EXIT.done;
 }
 
-/** Waits for a command that was asked for and shows how it ended. */
-export async function followCommand(session: Session, id: string): Promise<number> {
+/** Waits for a command that was asked for and shows how it ended; `exitCode` says what its end is worth. */
+export async function followCommand(
+  session: Session,
+  id: string,
+  exitCode = ({ command }: CommandDetail): number => exitCodeOfCommand(command),
+): Promise<number> {
   const { io, isJson, paint } = session;
   const progress = isJson ? quietProgress(io) : progressView(io);
   let isHeaded = false;
@@ -56,11 +60,14 @@ export async function followCommand(session: Session, id: string): Promise<numbe
   const detail = await waitForCommand(session.client(), id, listener, options).finally(progress.close);
   if (!detail) return sayItGoesOn(session, id, latest);
   io.out(isJson ? toJsonText(detail) : renderOutcome(detail.command, viewContext(session)));
-  return exitCodeOfCommand(detail.command);
+  return exitCode(detail);
 }
 
 function sayItGoesOn({ io, isJson }: Session, id: string, latest: CommandDetail | undefined): number {
-  io.err(`\nstopped waiting; the command goes on\nlook at it: lamp commands ${shortId(id)} --wait\n`);
+  const short = shortId(id);
+  io.err(
+    `\nstopped waiting; the command goes on\nlook at it: lamp commands ${short} --wait\nstop it: lamp cancel ${short}\n`,
+  );
   if (isJson && latest) io.out(toJsonText(latest));
   return EXIT.interrupted;
 }

@@ -12,6 +12,7 @@ import { findTokenByName } from '../store/tokens.ts';
 import { scopeFault } from '../token/scope.ts';
 import { matchWebhookParams } from '../webhook/params.ts';
 import { storedParams } from './params.ts';
+import { targetFault } from './target.ts';
 
 export type Authority = { allowed: true; actor: Actor } | { allowed: false; reason: string };
 
@@ -40,7 +41,9 @@ async function tokenAuthority(db: Queryable, question: AuthorityQuestion): Promi
   const { actor, definition, host, now } = question;
   const token = await findTokenByName(db, actor.name, now);
   if (!token) return refuse(`token ${actor.name} was revoked or has expired`);
-  const fault = scopeFault(token, { operation: definition.name, host });
+  const fault = definition.actsOn
+    ? await targetFault(db, question, token)
+    : scopeFault(token, { operation: definition.name, host });
   return fault === undefined ? withRole(token.role, question) : refuse(`token ${actor.name}: ${fault}`);
 }
 

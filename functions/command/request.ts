@@ -26,6 +26,7 @@ import { scopeFault } from '../token/scope.ts';
 import { commandDigest, orderDigest } from './digest.ts';
 import { checkLimits, lockForLimits } from './limits.ts';
 import { storedParams } from './params.ts';
+import { targetFault } from './target.ts';
 
 export type RequestDeps = Pick<Deps, 'db' | 'clock' | 'log' | 'signCommand'>;
 
@@ -76,14 +77,19 @@ function checkRole(definition: OperationDefinition, { actor, params }: CommandOr
   });
 }
 
-/** Throws `not-allowed` when the actor's token does not cover the operation or the host. */
-async function checkScope(
-  deps: RequestDeps,
-  actor: Actor,
-  asked: { operation: string; host: string },
-): Promise<void> {
+interface Asked {
+  definition: OperationDefinition;
+  params: Record<string, unknown>;
+  host: string;
+}
+
+/** Throws `not-allowed` when the actor's token does not cover the operation and the host, or the command that it acts on. */
+async function checkScope(deps: RequestDeps, actor: Actor, question: Asked): Promise<void> {
   const token = actor.kind === 'token' ? await findTokenByName(deps.db, actor.name, deps.clock()) : undefined;
-  const fault = token && scopeFault(token, asked);
+  const { definition, host } = question;
+  const asked = { operation: definition.name, host };
+  const fault =
+    token && (definition.actsOn ? await targetFault(deps.db, question, token) : scopeFault(token, asked));
   if (fault === undefined) return;
   throw new HttpFault(
     'not-allowed',
@@ -109,7 +115,7 @@ export async function requestCommand(
   const params = storedParams(definition, order.params, runbook);
   const { host } = definition.resolve(params, { runbook });
   const requestedAt = deps.clock();
-  await checkScope(deps, order.actor, { operation: definition.name, host });
+  await checkScope(deps, order.actor, { definition, params, host });
   const command = {
     id: CommandId.parse(uuidv7({ msecs: requestedAt.getTime() })),
     operation: definition.name,

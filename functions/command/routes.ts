@@ -10,6 +10,7 @@ import { HttpFault } from '../http/fault.ts';
 import { type Served, serve } from '../http/route.ts';
 import { listCommands, toCommandView } from '../store/commands.ts';
 import type { CommandListener } from '../store/listen.ts';
+import { cancelCommand } from './cancel.ts';
 import { identifyCommand } from './identify.ts';
 import { requestCommand } from './request.ts';
 import { showCommand } from './shown-command.ts';
@@ -36,6 +37,10 @@ export function commandRoutes(
         actor,
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       });
+    }),
+    serve(ROUTES.cancelCommand, async ({ params, actor, scope }) => {
+      const id = await identifyCommand(deps.db, params.id);
+      return await cancelCommand(deps, { id, actor, standing: { ...scope, role: actor.role } });
     }),
     serve(ROUTES.listCommands, async ({ query, actor, scope }) => {
       const commands = await listCommands(deps.db, query.limit);

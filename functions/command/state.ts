@@ -11,7 +11,8 @@ import type { Moves } from '../state-machine.ts';
 
 /**
  * `lapsed`, `silent`: our own clock ended the command, before or after its host accepted it; a report of the host still
- * counts. `unsigned`: `sign` refused to sign the command. For ends that a host reported, the stage says whose key signed the
+ * counts. `unsigned`: `sign` refused to sign the command. `withdrawn`: a person
+ * cancelled the command before it was signed, so no host ever has it. For ends that a host reported, the stage says whose key signed the
  * report, and whether the report knows the outcome.
  */
 export const COMMAND_STAGES = [
@@ -19,6 +20,7 @@ export const COMMAND_STAGES = [
   'lapsed',
   'silent',
   'unsigned',
+  'withdrawn',
   'agent-unknown',
   'agent-ended',
   'runner-unknown',
@@ -34,6 +36,7 @@ export type CommandStage = (typeof COMMAND_STAGES)[number];
 export type CommandNews =
   | 'published'
   | 'not-signed'
+  | 'withdrawn'
   | 'lapsed'
   | 'fell-silent'
   | 'accepted'
@@ -51,6 +54,7 @@ const BY_AGENT = ['agent-unknown', 'agent-ended'] as const;
 export const COMMAND_MOVES: Moves<CommandStage, CommandNews> = {
   published: { from: ['requested'], to: 'sent' },
   'not-signed': { from: ['requested'], to: 'unsigned' },
+  withdrawn: { from: ['requested'], to: 'withdrawn' },
   lapsed: { from: ['requested', 'sent'], to: 'lapsed' },
   'fell-silent': { from: ['accepted', 'running'], to: 'silent' },
   accepted: { from: ['requested', 'sent'], to: 'accepted' },
@@ -85,7 +89,7 @@ export interface StoredStage {
 export function stageOf({ state, swept, endedBy }: StoredStage): CommandStage {
   if (!isSettled(state)) return state;
   if (swept) return state === 'unknown' ? 'silent' : 'lapsed';
-  if (endedBy === null) return 'unsigned';
+  if (endedBy === null) return state === 'cancelled' ? 'withdrawn' : 'unsigned';
   return state === 'unknown' ? `${endedBy}-unknown` : `${endedBy}-ended`;
 }
 
@@ -97,6 +101,7 @@ const ROWS: Readonly<Record<CommandStage, Partial<StoredStage>>> = {
   lapsed: { state: 'expired', swept: true },
   silent: { state: 'unknown', swept: true },
   unsigned: {},
+  withdrawn: { state: 'cancelled' },
   'agent-unknown': { state: 'unknown', endedBy: 'agent' },
   'agent-ended': { endedBy: 'agent' },
   'runner-unknown': { state: 'unknown', endedBy: 'runner' },

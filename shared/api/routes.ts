@@ -11,6 +11,7 @@ import {
   AlertView,
   AuditView,
   BackupView,
+  CancelRequested,
   CheckView,
   CommandDetail,
   CommandRequest,
@@ -84,6 +85,14 @@ export const ROUTES = {
       }),
     ),
     answer: CommandDetail,
+  }),
+  /** Whoever could have asked for the command can cancel it; `id` as for `readCommand`. */
+  cancelCommand: defineRoute({
+    method: 'POST',
+    path: '/v1/commands/:id/cancel',
+    role: 'viewer',
+    status: 202,
+    answer: CancelRequested,
   }),
   readRunbook: defineRoute({
     method: 'GET',

@@ -98,6 +98,10 @@ export type CommandRequest = z.infer<typeof CommandRequest>;
 export const CommandRequested = z.lazy(() => z.object({ id: CommandId, host: z.string() }));
 export type CommandRequested = z.infer<typeof CommandRequested>;
 
+/** The command that is cancelled, and the command that cancels it: null where nobody had signed it, so that it is withdrawn. */
+export const CancelRequested = z.lazy(() => z.object({ command: CommandId, cancel: CommandId.nullable() }));
+export type CancelRequested = z.infer<typeof CancelRequested>;
+
 export const CheckView = z.lazy(() =>
   z.object({
     name: z.string(),

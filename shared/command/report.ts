@@ -68,6 +68,7 @@ export const OutcomeCode = z.enum([
   'bad-configuration',
   'timed-out',
   'interrupted',
+  'cancelled',
   'undone',
   'corrupt-backup',
   'backup-not-found',

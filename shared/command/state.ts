@@ -4,7 +4,15 @@ import * as z from 'zod';
 /** Somebody works on the command, or will. */
 export const OPEN_STATES = ['requested', 'sent', 'accepted', 'running'] as const;
 /** How a command can end. `unknown`: nobody can tell; a later report may still say. */
-export const END_STATES = ['succeeded', 'failed', 'timed-out', 'expired', 'rejected', 'unknown'] as const;
+export const END_STATES = [
+  'succeeded',
+  'failed',
+  'timed-out',
+  'expired',
+  'rejected',
+  'cancelled',
+  'unknown',
+] as const;
 
 export const CommandState = z.enum([...OPEN_STATES, ...END_STATES]);
 export type CommandState = z.infer<typeof CommandState>;

@@ -3,6 +3,7 @@ import { LamplighterError } from '../errors.ts';
 import { hintOfNames } from '../runbook/nearest-name.ts';
 import { alertAppend } from './alert.ts';
 import { backupList, backupRun, restoreForget, restoreKept, restoreRun } from './backup.ts';
+import { commandCancel } from './command.ts';
 import { dbConnections, dbReady, dbSessions } from './db.ts';
 import type { OperationDefinition } from './definition.ts';
 import { hostVitals } from './host.ts';
@@ -37,6 +38,7 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   restoreKept,
   restoreForget,
   alertAppend,
+  commandCancel,
 ];
 
 export const OPERATION_NAMES: readonly string[] = CATALOGUE.map((operation) => operation.name);

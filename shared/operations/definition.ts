@@ -2,7 +2,7 @@
 // becomes of its end, and the agent's dispatch derive. Its twin in agent/operations/ says how it is done.
 import type * as z from 'zod';
 import type { Actor } from '../command/envelope.ts';
-import type { HostName } from '../names.ts';
+import type { CommandId, HostName } from '../names.ts';
 import { POLICY_FILE, type Policy } from '../policy/policy.ts';
 import type { Risk, Role } from '../role.ts';
 import type { Runbook } from '../runbook/schema.ts';
@@ -49,6 +49,8 @@ export interface OperationDefinition<
   askedBy?: readonly Exclude<Actor['kind'], 'schedule'>[];
   /** The only actor that may ask for it with these parameters, by its name; without it any of `askedBy`. */
   ownerOf?(params: z.infer<P>): string;
+  /** The command that it acts on: whoever asks must also be allowed to ask for that one, and it must be on the same host. */
+  actsOn?(params: z.infer<P>): CommandId;
   /** The jobs that a runbook schedules of it; without it no schedule may ask. */
   jobs?(runbook: Runbook): ScheduledOrder[];
   /** A read of what only root can see: the runner carries it out, as everything above `read`, and signs its end. */

@@ -1,4 +1,5 @@
 // What a host answers to each kind of command and to each kind of bad envelope, on a real systemd host.
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import type { RefusedReport, UnitStatus } from '#shared/command/report.ts';
@@ -101,6 +102,56 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
       expect(signedBy).toBe('runner');
       await host.letSlowStart();
       expect(await host.finished(first.id)).toMatchObject({ report: { state: 'succeeded' } });
+    });
+
+    describe('a cancel', () => {
+      const cancel = (command: string) => host.send({ operation: 'command.cancel', spec: { command } });
+      const resultOf = async (id: string) => (await host.finished(id)).report.result;
+
+      test('stops a restart that hangs, with all that it started, and frees its unit', async () => {
+        await host.holdSlow();
+        const hanging = await host.send(of('slow.service'));
+        await host.slowIsStarting();
+        const cancelled = await cancel(hanging.id);
+        const { report, signedBy } = await host.finished(hanging.id);
+        expect(report).toMatchObject({ state: 'cancelled', code: 'cancelled' });
+        expect(report.message).toBe('cancelled by token test in restart, which had happened already');
+        expect(signedBy).toBe('runner');
+        expect(await resultOf(cancelled.id)).toEqual({ command: hanging.id, state: 'cancelled' });
+        await host.until('test -z "$(pgrep -x systemctl)"');
+        await host.letSlowStart();
+        const again = await host.send(of('slow.service'));
+        expect(await host.finished(again.id)).toMatchObject({ report: { state: 'succeeded' } });
+      });
+
+      test('that comes before its command keeps it from beginning', async () => {
+        const before = await host.starts('steady.service');
+        const id = uuidv7();
+        const early = await cancel(id);
+        expect(await resultOf(early.id)).toEqual({ command: id, state: 'cancelled' });
+        await host.send({ ...of('steady.service'), id });
+        expect((await host.finished(id)).report).toMatchObject({ state: 'cancelled', steps: [] });
+        expect(await host.starts('steady.service')).toBe(before);
+      });
+
+      test('of a command that has ended says how it ended, and changes nothing', async () => {
+        const { id } = await host.send(of('steady.service'));
+        await host.finished(id);
+        const before = await host.starts('steady.service');
+        const late = await cancel(id);
+        expect(await resultOf(late.id)).toEqual({ command: id, state: 'succeeded' });
+        expect(await host.starts('steady.service')).toBe(before);
+      });
+
+      test('of a cancel is refused', async () => {
+        const { id } = await cancel(uuidv7());
+        await host.finished(id);
+        const other = await cancel(id);
+        expect((await host.finished(other.id)).report).toMatchObject({
+          state: 'failed',
+          message: expect.stringContaining('it is a cancel itself'),
+        });
+      });
     });
 
     test('a dry run says what would be done and does nothing', async () => {

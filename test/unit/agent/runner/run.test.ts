@@ -16,6 +16,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { askRunner } from '#agent/dispatch/ask-runner.ts';
+import { markCancelled } from '#agent/runner/cancel.ts';
 import { pruneRuns, unfinishedRuns } from '#agent/runner/left-over.ts';
 import { openLocks } from '#agent/runner/locks.ts';
 import { admitHandover, carryOut, type Runner, recover } from '#agent/runner/run.ts';
@@ -105,6 +106,20 @@ async function sign(envelope: object, pem = controlPlane.privatePem): Promise<Si
   const payload = Buffer.from(JSON.stringify(envelope));
   return await signBytes(signer, 'command', payload);
 }
+
+test('a command that was cancelled before it came never begins', async () => {
+  markCancelled(runner.runsDir, ID, { by: ID, actor: 'token ops' });
+  const { envelope } = admitHandover(runner, await sign(envelopeOf()), 'one');
+  if (!envelope) return expect.unreachable();
+  await carryOut(runner, envelope);
+  const report = readReport(runner.runsDir, ID);
+  expect(JSON.parse(Buffer.from(report?.payload ?? '').toString('utf8'))).toMatchObject({
+    state: 'cancelled',
+    message: 'cancelled by token ops before it began',
+    steps: [],
+  });
+  expect(existsSync(join(dir, 'alerts.jsonl'))).toBe(false);
+});
 
 test('what is secret is read for a command that holds, and not for bytes that nobody signed', async () => {
   let timesRead = 0;

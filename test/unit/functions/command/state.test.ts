@@ -13,18 +13,19 @@ import { CommandState, END_STATES } from '#shared/command/state.ts';
 import { cellsOf } from '#test/fixtures/state-table.ts';
 
 const CELLS = cellsOf(`
-                published not-signed lapsed fell-silent accepted progress never-begun agent-claims agent-end   agent-unknown runner-end   runner-unknown
-requested       sent      unsigned   lapsed -           accepted running  agent-ended -            agent-ended agent-unknown runner-ended runner-unknown
-sent            -         -          lapsed -           accepted running  agent-ended -            agent-ended agent-unknown runner-ended runner-unknown
-accepted        -         -          -      silent      -        running  agent-ended -            agent-ended agent-unknown runner-ended runner-unknown
-running         -         -          -      silent      -        -        -           -            agent-ended agent-unknown runner-ended runner-unknown
-lapsed          -         -          -      -           -        -        agent-ended -            agent-ended -             runner-ended -
-silent          -         -          -      -           -        -        -           -            agent-ended -             runner-ended -
-unsigned        -         -          -      -           -        -        agent-ended -            agent-ended -             runner-ended -
-agent-unknown   -         -          -      -           -        -        -           -            agent-ended -             runner-ended runner-unknown
-agent-ended     -         -          -      -           -        -        -           -            -           -             runner-ended runner-unknown
-runner-unknown  -         -          -      -           -        -        -           -            agent-ended -             runner-ended -
-runner-ended    -         -          -      -           -        -        -           -            -           -             -            -
+                published not-signed withdrawn lapsed fell-silent accepted progress never-begun agent-claims agent-end   agent-unknown runner-end   runner-unknown
+requested       sent      unsigned   withdrawn lapsed -           accepted running  agent-ended -            agent-ended agent-unknown runner-ended runner-unknown
+sent            -         -          -         lapsed -           accepted running  agent-ended -            agent-ended agent-unknown runner-ended runner-unknown
+accepted        -         -          -         -      silent      -        running  agent-ended -            agent-ended agent-unknown runner-ended runner-unknown
+running         -         -          -         -      silent      -        -        -           -            agent-ended agent-unknown runner-ended runner-unknown
+lapsed          -         -          -         -      -           -        -        agent-ended -            agent-ended -             runner-ended -
+silent          -         -          -         -      -           -        -        -           -            agent-ended -             runner-ended -
+unsigned        -         -          -         -      -           -        -        agent-ended -            agent-ended -             runner-ended -
+withdrawn       -         -          -         -      -           -        -        -           -            -           -             -            -
+agent-unknown   -         -          -         -      -           -        -        -           -            agent-ended -             runner-ended runner-unknown
+agent-ended     -         -          -         -      -           -        -        -           -            -           -             runner-ended runner-unknown
+runner-unknown  -         -          -         -      -           -        -        -           -            agent-ended -             runner-ended -
+runner-ended    -         -          -         -      -           -        -        -           -            -           -             -            -
 `) as [CommandStage, CommandNews, CommandStage | 'refused'][];
 
 test.each(CELLS)('%s, then %s: %s', (stage, news, after) => {

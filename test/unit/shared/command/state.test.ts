@@ -12,10 +12,11 @@ test.each([
   ['timed-out', true, true],
   ['expired', true, true],
   ['rejected', true, true],
+  ['cancelled', true, true],
 ] as const)('%s: settled %s, final %s', (state, settled, final) => {
   expect([isSettled(state), isFinal(state)]).toEqual([settled, final]);
 });
 
 test('these are all states', () => {
-  expect(CommandState.options).toHaveLength(10);
+  expect(CommandState.options).toHaveLength(11);
 });

@@ -36,6 +36,7 @@ const ALERT = {
 };
 const WEB = { service: 'web' };
 const ISSUED_MS = Date.parse('2026-11-26T02:00:00.000Z');
+const COMMAND = '0197c2aa-0000-7000-8000-000000000001';
 const TICKET = 'A'.repeat(43);
 interface Sample {
   params: Record<string, unknown>;
@@ -73,6 +74,11 @@ const SAMPLES: Record<string, Sample> = {
   'restore.forget': {
     params: { name: 'analytics_before_1f3a9c', confirm: 'analytics_before_1f3a9c' },
     locks: ['database:analytics'],
+  },
+  'command.cancel': {
+    params: { command: COMMAND, host: 'web-1' },
+    locks: [`cancel:${COMMAND}`],
+    isFree: true,
   },
   'alert.append': {
     params: { channel: 'host-log', alert: ALERT },
