@@ -7,6 +7,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -94,10 +95,7 @@ function configureHost(plan: BootPlan): void {
   for (const unit of MASKED_UNITS) {
     relink('/dev/null', join(units, unit));
   }
-  // Start scripts of other software on the outer machine would start here too.
-  const generators = join(root, 'etc/systemd/system-generators');
-  mkdirSync(generators, { recursive: true });
-  relink('/dev/null', join(generators, 'systemd-sysv-generator'));
+  maskGenerators(root);
   relink('/lib/systemd/system/multi-user.target', join(units, 'default.target'));
   rmSync(join(root, 'etc/machine-id'), { force: true });
   writeFileSync(join(root, 'etc/machine-id'), readFileSync(machineIdFileOf(plan)), { mode: 0o444 });
@@ -112,6 +110,17 @@ function configureHost(plan: BootPlan): void {
     join(root, 'etc/systemd/journald.conf.d/host.conf'),
     '[Journal]\nStorage=persistent\nSystemMaxUse=200M\n',
   );
+}
+
+/**
+ * Keeps systemd from running its generators at boot and at each reload: one would start the outer machine's start scripts
+ * here too, and the others look for hardware, which the host does not have. PostgreSQL's makes the unit of each cluster.
+ */
+function maskGenerators(root: string): void {
+  const masked = join(root, 'etc/systemd/system-generators');
+  mkdirSync(masked, { recursive: true });
+  for (const name of readdirSync(join(root, 'lib/systemd/system-generators')))
+    if (name.startsWith('systemd-')) relink('/dev/null', join(masked, name));
 }
 
 function relink(target: string, link: string): void {

@@ -1,33 +1,58 @@
-// The host and the demo platform by themselves: boots, serves from outside, keeps its data, leaves nothing.
+// The host and the demo platform by themselves: boots, serves from outside, keeps its data, leaves nothing. And what must
+// hold when things go wrong around a host: a program that hangs, two starts at once, an owner that is killed.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import type { HostMachine } from '#local/demo/host/host-machine.ts';
+import { reapLeftovers } from '#local/demo/host/leftovers.ts';
 import { bootHost } from '#local/demo/host/machine.ts';
+import { closeLink, openLink } from '#local/demo/host/network.ts';
 import { installPlatform } from '#local/demo/platform/install.ts';
 import { breakWeb, dropTable, platformFingerprint } from '#local/demo/platform/story.ts';
 import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
-import { NOTHING, observeMachine } from '#test/fixtures/machine-state.ts';
+import { NOTHING, observeMachine, ownLinks } from '#test/fixtures/machine-state.ts';
 import { PATIENCE_MS } from '#test/fixtures/patience.ts';
 import { whySkipped } from '#test/fixtures/skip-reason.ts';
 
 const { systemdHost } = detectCapabilities();
+const OWNER = join(import.meta.dirname, '../../../fixtures/host-owner.ts');
+const Booted = z.object({ pid: z.int(), address: z.string() });
 
 describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(systemdHost)}`, () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'lamplighter-host-'));
+  // Not under /tmp, which the host has afresh anyway.
+  const home = mkdtempSync('/var/lib/home of, a stack-');
+  const stateDir = join(home, 'host');
   let machine: HostMachine;
 
   beforeAll(async () => {
-    machine = await bootHost({ stateDir, name: 'web-1', timezone: 'Europe/London', log: () => undefined });
+    mkdirSync(join(home, 'keys'));
+    writeFileSync(join(home, 'keys', 'secret'), 'x');
+    machine = await bootHost({
+      stateDir,
+      name: 'web-1',
+      timezone: 'Europe/London',
+      hiddenPaths: [home],
+      log: () => undefined,
+    });
     await installPlatform(machine);
   });
   afterAll(async () => {
     await machine?.powerOff();
-    rmSync(stateDir, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true });
   });
 
   async function fetchEngines(): Promise<Response> {
@@ -90,11 +115,59 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(s
     );
   });
 
-  test('keeps accounts, units and data when the plug is pulled', async () => {
+  test('ends a program that takes too long, on the host as well', async () => {
+    const began = Date.now();
+    const { code } = await machine.run(['/bin/sleep', '77'], { timeoutMs: 300 });
+    expect(code).toBe(-1);
+    // Long before it would have ended by itself.
+    expect(Date.now() - began).toBeLessThan(60_000);
+    // Ended, and at most not yet reaped: a zombie has no arguments.
+    expect((await machine.run(['/bin/ps', '-eo', 'args='])).stdout).not.toContain('sleep 77');
+    const asOther = await machine.run(['/bin/sleep', '77'], { user: 'postgres', timeoutMs: 300 });
+    expect(asOther.code).toBe(-1);
+    expect((await machine.run(['/bin/ps', '-eo', 'args='])).stdout).not.toContain('sleep 77');
+  });
+
+  test('gives a program on the host nothing of our environment', async () => {
+    const child = machine.spawn(['/usr/bin/env']);
+    const chunks: Buffer[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await new Promise((resolve) => child.once('close', resolve));
+    const names = Buffer.concat(chunks)
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=')[0]);
+    expect(new Set(names)).toEqual(new Set(['LANG', 'PATH']));
+  });
+
+  test("shows the host neither people's files nor the stack's, and lets it set nothing in the kernel", async () => {
+    expect(await machine.run(['/bin/ls', '-A', home])).toMatchObject({ code: 0, stdout: '' });
+    expect((await machine.run(['/bin/ls', '-A', '/home'])).stdout).toBe('');
+    // systemd-tmpfiles makes that one.
+    expect((await machine.run(['/bin/ls', '-A', '/root'])).stdout).toMatch(/^(\.ssh\n)?$/);
+    const set = ['/usr/bin/tee', '/proc/sys/kernel/printk_ratelimit'];
+    const refused = await machine.run(set, { input: '5' });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('Read-only file system') });
+  });
+
+  test('keeps accounts, units and data when the plug is pulled, and its journal under an id of its own', async () => {
     const { tables } = await platformFingerprint(machine);
+    const machineId = (await machine.run(['/bin/cat', '/etc/machine-id'])).stdout;
+    expect(machineId).toMatch(/^[0-9a-f]{32}\n$/);
+    expect(machineId).not.toBe(existsSync('/etc/machine-id') ? readFileSync('/etc/machine-id', 'utf8') : '');
+    await machine.run(['/bin/journalctl', '--sync']);
     await machine.reboot();
     await servesAgain();
     expect((await platformFingerprint(machine)).tables['public.readings']).toEqual(tables['public.readings']);
+    expect((await machine.run(['/bin/cat', '/etc/machine-id'])).stdout).toBe(machineId);
+    const boots = await machine.run(['/bin/journalctl', '--list-boots', '--no-pager', '-q']);
+    expect(
+      boots.stdout
+        .trim()
+        .split('\n')
+        .filter((line) => /[0-9a-f]{32}/.test(line)),
+    ).toHaveLength(2);
   });
 
   test('installs a second time over what is there', async () => {
@@ -129,5 +202,47 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(s
   test('leaves no process, mount or link behind', async () => {
     await machine.powerOff();
     expect(observeMachine(stateDir)).toEqual(NOTHING);
+  });
+});
+
+describe.skipIf(systemdHost !== true)(`around a host${whySkipped(systemdHost)}`, () => {
+  const base = mkdtempSync(join(tmpdir(), 'lamplighter-around-'));
+  afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+  test('gives hosts that start at once, and want the same subnet, different ones', async () => {
+    const wanted = { bridge: 'x', outer: 'x', address: '10.177.9.2', gatewayAddress: '10.177.9.1' };
+    const dirs = ['one', 'two', 'three'].map((name) => join(base, name));
+    for (const dir of dirs) {
+      mkdirSync(dir, { recursive: true });
+      writeFileSync(join(dir, 'link.json'), JSON.stringify(wanted));
+    }
+    const links = await Promise.all(dirs.map((dir) => openLink(dir)));
+    for (const link of links) await closeLink(link);
+    expect(new Set(links.map(({ gatewayAddress }) => gatewayAddress)).size).toBe(dirs.length);
+  });
+
+  test('dies with its owner, and the next start takes the disk over cleanly', async () => {
+    const stateDir = join(base, 'owned');
+    const owner = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', OWNER, stateDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const said = await new Promise<string>((resolve, reject) => {
+      owner.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      owner.once('exit', () => reject(new Error('the owner ended before its host was up')));
+    });
+    const first = Booted.parse(JSON.parse(said));
+    owner.kill('SIGKILL');
+    // Before anybody starts there again.
+    await expect.poll(() => ownLinks(stateDir)).toEqual([]);
+    const machine = await bootHost({
+      stateDir,
+      name: 'web-1',
+      timezone: 'Europe/London',
+      log: () => undefined,
+    });
+    expect(machine.address).toBe(first.address);
+    await machine.powerOff();
+    await reapLeftovers(stateDir);
+    await expect.poll(() => observeMachine(stateDir)).toEqual(NOTHING);
   });
 });
