@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { BackupSummary } from '#shared/operations/backup.ts';
 import { canLab, type HostLab, openHostLab } from '#test/fixtures/host-lab.ts';
+import { isLong } from '#test/fixtures/long.ts';
 
 /** On a machine that has much else to do. */
 const SLOW_MS = 300_000;
@@ -171,8 +172,8 @@ describe.skipIf(!canLab)(
       expect(left).not.toContain(kept);
     });
 
-    // All of few rows is sent before the end shows; while many are sent, pg_restore itself breaks off.
-    test.each([1, 50_000])(
+    // All of few rows is sent before the end shows, which is harder to see; while many are sent, pg_restore itself breaks off.
+    test.each(isLong ? [1, 50_000] : [1])(
       'keep-going does not take a session that was ended in COPY of %i rows for one that went on, and says where',
       async (rows) => {
         const { query } = lab.cluster;

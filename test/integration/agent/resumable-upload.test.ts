@@ -97,7 +97,8 @@ async function upload(object: string): Promise<void> {
 
 async function stored(object: string): Promise<Buffer> {
   const bucket = new Storage({ apiEndpoint: gcs.url, projectId: 'test' }).bucket(BUCKET);
-  return (await bucket.file(object).download())[0];
+  // The test compares all bytes itself: the client's own sum is slow.
+  return (await bucket.file(object).download({ validation: false }))[0];
 }
 
 test.each<[string, (kind: Kind, nth: number) => Fate]>([

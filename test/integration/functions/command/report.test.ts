@@ -11,6 +11,7 @@ import { keySigner } from '#shared/signing/key-signer.ts';
 import { toWire } from '#shared/signing/message.ts';
 import { enrolTestHost, pushedReport } from '#test/fixtures/control-plane.ts';
 import { makeKey, type TestKey } from '#test/fixtures/deps.ts';
+import { isLong } from '#test/fixtures/long.ts';
 import { ORDERS, useReportingHost } from '#test/fixtures/reporting-host.ts';
 
 const host = useReportingHost();
@@ -220,7 +221,9 @@ function* permutations<T>(items: readonly T[]): Generator<T[]> {
 }
 
 test('in whatever order the reports come, the state, the result and the order of the steps are the same', async () => {
-  for (const order of permutations([0, 1, 2, 3, 4])) {
+  // Without `--long` every seventh: each report comes first, and last, in several of them.
+  const orders = [...permutations([0, 1, 2, 3, 4])].filter((_, i) => isLong || i % 7 === 0);
+  for (const order of orders) {
     const id = await host.sentCommand();
     const reports = [
       host.accepted(id),
