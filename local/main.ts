@@ -1,5 +1,5 @@
 // `npm start`: the whole system on this machine. Flags: see HELP.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { buildAgent } from '#agent/build.ts';
 import { chooseHost } from '#local/demo/setup/capabilities.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
@@ -22,6 +22,8 @@ the backups.
   --port N      port of the API on 127.0.0.1 (default 8321)
   --tick S      seconds between two rounds of checks (default 10; Cloud Scheduler allows 60 or more)
   --supervised  run the host's units under a small supervisor, even where systemd could run them
+  --functions F run the functions from the bundle F (see npm run build) instead of the sources
+  --pubsub A    use the Pub/Sub at host:port A, such as Google's emulator, instead of the built-in one
   --plain       print lines instead of the live view
   --help        print this text
 `;
@@ -34,6 +36,8 @@ interface Flags {
   isPlain: boolean;
   isSupervised: boolean;
   homeDir: string;
+  functionsSource: string;
+  pubsubAddress: string | undefined;
   apiPort: number;
   tickMs: number;
 }
@@ -47,6 +51,8 @@ function parseFlags(args: string[]): Flags | undefined {
       plain: { type: 'boolean', default: false },
       supervised: { type: 'boolean', default: false },
       home: { type: 'string', default: join(ROOT, '.lamplighter') },
+      functions: { type: 'string', default: join(ROOT, 'functions', 'index.ts') },
+      pubsub: { type: 'string' },
       port: { type: 'string', default: '8321' },
       tick: { type: 'string', default: '10' },
       help: { type: 'boolean', default: false },
@@ -60,6 +66,8 @@ function parseFlags(args: string[]): Flags | undefined {
     isSupervised: values.supervised,
     isPlain: values.plain || !process.stdout.isTTY,
     homeDir: values.home,
+    functionsSource: resolve(values.functions),
+    pubsubAddress: values.pubsub,
     apiPort: parseWhole('--port', values.port, 65_535),
     tickMs: parseWhole('--tick', values.tick, 3600) * 1000,
   };
@@ -90,7 +98,8 @@ async function start(flags: Flags): Promise<Stack> {
     homeDir: flags.homeDir,
     apiPort: flags.apiPort,
     tickMs: flags.tickMs,
-    functionsSource: join(ROOT, 'functions', 'index.ts'),
+    functionsSource: flags.functionsSource,
+    ...(flags.pubsubAddress === undefined ? {} : { pubsubAddress: flags.pubsubAddress }),
     agentDir,
     hostKind: kind,
     onStep: say,
