@@ -18,12 +18,13 @@ function shortFor(
   };
 }
 
-const START_STOP = 'Start a service and wait until it is healthy, or stop it';
+const START_STOP = 'Start a service until it is healthy, or stop it';
 const RESTART = 'Restart a service, or reload its configuration';
 const DATABASE = "Show PostgreSQL's connections and its sessions";
+const DISK = 'Show what fills the disks, or remove old files';
 const INCIDENTS = 'List or show open incidents, or acknowledge one';
-const BACKUPS = 'List backups and whether each is verified, or verify one';
-const TRAIL = 'Show who did what and what was denied, or list and revoke tokens';
+const BACKUPS = 'List backups and their proof, or verify one';
+const TRAIL = 'Show who did what, or list and revoke tokens';
 const OPERATIONS = 'List every operation, or run one by its name';
 
 export const VERBS: readonly VerbEntry[] = [
@@ -78,6 +79,8 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Stop a command and undo what it did',
     load: () => import('./command/cancel.ts'),
   },
+  shortFor('disk', 'disk.usage', '', 'lamp disk', DISK),
+  shortFor('clean', 'disk.clean', 'WHAT', 'lamp clean logs --dry-run', DISK),
   shortFor('backup', 'backup.run', '', 'lamp backup'),
   {
     verb: 'backups',

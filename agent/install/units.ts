@@ -132,8 +132,9 @@ ${SANDBOX}
 UMask=0027
 ${ROOT_SANDBOX}
 # Steps change to the accounts of postgres and of the uploader, and read the files that these own. A test of nginx's
-# configuration binds its ports.
-CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
+# configuration binds its ports. A clean-up must see in /proc which files other accounts have open, which is all that
+# CAP_SYS_PTRACE gives here: the system calls that trace a process stay denied.
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL CAP_SYS_PTRACE
 `;
 
 const READER_SOCKET = `[Unit]
@@ -220,7 +221,7 @@ TimeoutStartSec=6h
 ${SANDBOX}
 UMask=0027
 ${ROOT_SANDBOX}
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_KILL CAP_SYS_PTRACE
 
 [Install]
 WantedBy=multi-user.target

@@ -4,6 +4,7 @@ import { twins as alert } from './alert.ts';
 import { twins as backup } from './backup.ts';
 import { twins as command } from './command.ts';
 import { twins as db } from './db.ts';
+import { twins as disk } from './disk.ts';
 import { twins as host } from './host.ts';
 import { twins as kept } from './restore/kept.ts';
 import { twins as restore } from './restore.ts';
@@ -16,6 +17,7 @@ export const TWINS: readonly Twin[] = [
   ...stack,
   ...host,
   ...db,
+  ...disk,
   ...backup,
   ...restore,
   ...kept,

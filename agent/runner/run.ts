@@ -180,7 +180,7 @@ async function start(runner: Runner, envelope: CommandEnvelope): Promise<Ending>
   if ('refused' in prepared) return prepared.refused;
   // A read changes nothing, so it is done in a dry run too.
   const isDry = envelope.dryRun && prepared.operation.risk !== 'read';
-  if (isDry) return { state: 'succeeded', result: { plan: describe(prepared.procedure) } };
+  if (isDry) return await foresee(runner, envelope, prepared);
   const busy = await lock(runner, prepared, envelope);
   return busy ?? (await runProcedure(executionOf(runner, envelope, prepared)));
 }
@@ -224,6 +224,17 @@ function executionOf(runner: Runner, envelope: CommandEnvelope, { procedure, pol
   };
 }
 
-function describe(procedure: Procedure): { step: string; does: string }[] {
-  return procedure.steps.map((step) => ({ step: step.name, does: step.describe() }));
+/** What a dry run answers: what each step does, and what exactly it would act on. */
+async function foresee(runner: Runner, envelope: CommandEnvelope, prepared: Prepared): Promise<Ending> {
+  const { context, procedure } = executionOf(runner, envelope, prepared);
+  try {
+    const plan: { step: string; does: string; exactly?: string[] }[] = [];
+    for (const step of procedure.steps) {
+      const exactly = await step.foresee?.(context);
+      plan.push({ step: step.name, does: step.describe(), ...(exactly === undefined ? {} : { exactly }) });
+    }
+    return { state: 'succeeded', result: { plan } };
+  } catch (thrown) {
+    return { state: 'failed', code: 'step-failed', message: brief(messageOf(thrown)), ...hintFor(thrown) };
+  }
 }

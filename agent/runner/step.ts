@@ -45,6 +45,8 @@ interface StepBody<T> {
   /** What it would do, for a dry run: program and arguments where there are some. */
   describe(): string;
   run(context: StepContext): Promise<StepOutcome<NoInfer<T>>>;
+  /** For a dry run, one line each: what exactly it would act on, looked up and nothing changed. */
+  foresee?(context: Pick<StepContext, 'envelope' | 'policy' | 'signal'>): Promise<string[]>;
   /** Takes it back; must be harmless when the step never happened or was undone before. */
   undo?(context: StepContext): Promise<void>;
   /** True when the work stands without it: it is begun although the time is up, and its failure is told and undoes nothing. */

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { CommandView } from '#shared/api/views.ts';
 import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operations/backup.ts';
 import { dbConnections, dbReady, dbSessions } from '#shared/operations/db.ts';
+import { diskClean, diskUsage } from '#shared/operations/disk.ts';
 import { hostVitals } from '#shared/operations/host.ts';
 import { serviceLogs } from '#shared/operations/logs.ts';
 import {
@@ -14,6 +15,7 @@ import {
 } from '#shared/operations/service.ts';
 import { backupListView, backupRunView, keptView, restoreView } from '../backup/results.ts';
 import { connectionsView, readyView, sessionsView } from '../database/results.ts';
+import { cleanView, usageView } from '../disk/results.ts';
 import { vitalsView } from '../host.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { displayWidth, wrapText } from '../output/width.ts';
@@ -32,6 +34,8 @@ const VIEWS: ReadonlyMap<string, ResultView> = new Map([
   [dbReady.name, readyView],
   [dbConnections.name, connectionsView],
   [dbSessions.name, sessionsView],
+  [diskUsage.name, usageView],
+  [diskClean.name, cleanView],
   [backupRun.name, backupRunView],
   [backupList.name, backupListView],
   [restoreRun.name, restoreView],
@@ -52,7 +56,9 @@ export function renderResult(command: CommandView, context: ViewContext): string
 
 // What a dry run says: the steps in their order, numbered.
 
-const Plan = z.object({ plan: z.array(z.object({ step: z.string(), does: z.string() })) });
+const Plan = z.object({
+  plan: z.array(z.object({ step: z.string(), does: z.string(), exactly: z.array(z.string()).optional() })),
+});
 const INDENT = 2;
 
 /** The plan of any operation. */
@@ -61,12 +67,14 @@ export const planView = viewOf(Plan, ['plan'], ({ plan }, _command, { paint, wid
   const numberWidth = String(plan.length).length;
   const nameWidth = Math.max(...plan.map(({ step }) => displayWidth(escapeForTerminal(step))));
   const hanging = INDENT + numberWidth + 2 + nameWidth + 2;
-  const lines = plan.map(({ step, does }, i) => {
+  const lines = plan.map(({ step, does, exactly }, i) => {
     const name = escapeForTerminal(step);
     const padding = ' '.repeat(nameWidth - displayWidth(name));
     const [first = '', ...rest] = wrapText(escapeForTerminal(does), width - hanging);
     const number = String(i + 1).padStart(INDENT + numberWidth);
-    const more = rest.map((line) => `${' '.repeat(hanging)}${line}\n`).join('');
+    const items = exactly?.map((item) => `- ${escapeForTerminal(item)}`) ?? [];
+    const nothing = exactly?.length === 0 ? ['- nothing'] : [];
+    const more = [...rest, ...items, ...nothing].map((line) => `${' '.repeat(hanging)}${line}\n`).join('');
     return `${number}. ${paint.bold(name)}${padding}  ${first}\n${more}`;
   });
   return `it would take ${plan.length === 1 ? 'one step' : `${plan.length} steps`}:\n${lines.join('')}`;

@@ -9,7 +9,11 @@ export type Understanding = { understood: true; result: unknown } | { understood
 
 /** The result of a dry run. */
 const Plan = z.lazy(() =>
-  z.strictObject({ plan: z.array(z.strictObject({ step: z.string(), does: z.string() })) }),
+  z.strictObject({
+    plan: z.array(
+      z.strictObject({ step: z.string(), does: z.string(), exactly: z.array(z.string()).optional() }),
+    ),
+  }),
 );
 
 function schemaOf({ operation, dryRun }: Pick<CommandRecord, 'operation' | 'dryRun'>): z.ZodType | undefined {

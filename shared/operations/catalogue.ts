@@ -6,6 +6,7 @@ import { backupList, backupRun, restoreForget, restoreKept, restoreRun } from '.
 import { commandCancel } from './command.ts';
 import { dbConnections, dbReady, dbSessions } from './db.ts';
 import type { OperationDefinition } from './definition.ts';
+import { diskClean, diskUsage } from './disk.ts';
 import { hostVitals } from './host.ts';
 import { serviceFollow, serviceLogs } from './logs.ts';
 import {
@@ -32,6 +33,8 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   dbReady,
   dbConnections,
   dbSessions,
+  diskUsage,
+  diskClean,
   backupRun,
   backupList,
   restoreRun,

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { AbsolutePath, DatabaseName, HostName, UnitName } from '../names.ts';
 import { ProgramArguments } from './arguments.ts';
+import { HostDisk } from './disk.ts';
 
 /** Where a host has its policy; messages name it. */
 export const POLICY_FILE = '/etc/lamplighter/policy.yaml';
@@ -75,6 +76,8 @@ export const Policy = z.lazy(() =>
     /** Files that `alert.append` may append to. */
     alertLogs: z.array(AbsolutePath).default([]),
     backup: HostBackup.optional(),
+    /** Folders that may be looked at, and old files in folders that may be removed. */
+    disk: HostDisk.prefault({}),
     /** What a health check may ask; a unit's own state may always be asked for. */
     healthChecks: z.array(HealthTarget).default([]),
     /** Live relays that the agent may dial, as origins: `wss://` and the host's name. */

@@ -58,6 +58,8 @@ const SAMPLES: Record<string, Sample> = {
   'db.ready': { params: {}, locks: [] },
   'db.connections': { params: {}, locks: [] },
   'db.sessions': { params: { database: 'analytics' }, locks: [] },
+  'disk.usage': { params: { path: '/opt/app/logs' }, locks: [] },
+  'disk.clean': { params: { what: 'logs' }, locks: ['clean:logs'] },
   'backup.run': { params: {}, locks: ['database:analytics'] },
   'backup.list': { params: {}, locks: [] },
   'restore.run': {
