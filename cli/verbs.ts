@@ -79,6 +79,7 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Stop a command and undo what it did',
     load: () => import('./command/cancel.ts'),
   },
+  shortFor('memory', 'memory.top', '', 'lamp memory'),
   shortFor('disk', 'disk.usage', '', 'lamp disk', DISK),
   shortFor('clean', 'disk.clean', 'WHAT', 'lamp clean logs --dry-run', DISK),
   shortFor('backup', 'backup.run', '', 'lamp backup'),

@@ -65,7 +65,7 @@ async function measure(
     const below = entry.path.slice(start.length).replace(/^\/+/, '');
     // The folder itself comes last.
     if (below === '') used = entry.bytes;
-    else ranking.add({ path: `${path}/${below}`, bytes: entry.bytes });
+    else if (entry.bytes > 0) ranking.add({ path: `${path}/${below}`, bytes: entry.bytes });
   };
   child.stdout?.setEncoding('utf8');
   for await (const chunk of child.stdout ?? []) {

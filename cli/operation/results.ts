@@ -6,6 +6,7 @@ import { dbConnections, dbReady, dbSessions } from '#shared/operations/db.ts';
 import { diskClean, diskUsage } from '#shared/operations/disk.ts';
 import { hostVitals } from '#shared/operations/host.ts';
 import { serviceLogs } from '#shared/operations/logs.ts';
+import { memoryTop } from '#shared/operations/memory.ts';
 import {
   serviceReload,
   serviceRestart,
@@ -17,6 +18,7 @@ import { backupListView, backupRunView, keptView, restoreView } from '../backup/
 import { connectionsView, readyView, sessionsView } from '../database/results.ts';
 import { cleanView, usageView } from '../disk/results.ts';
 import { vitalsView } from '../host.ts';
+import { memoryView } from '../memory/results.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { displayWidth, wrapText } from '../output/width.ts';
 import { logsView, statusView, unitView } from '../service/results.ts';
@@ -34,6 +36,7 @@ const VIEWS: ReadonlyMap<string, ResultView> = new Map([
   [dbReady.name, readyView],
   [dbConnections.name, connectionsView],
   [dbSessions.name, sessionsView],
+  [memoryTop.name, memoryView],
   [diskUsage.name, usageView],
   [diskClean.name, cleanView],
   [backupRun.name, backupRunView],

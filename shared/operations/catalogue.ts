@@ -9,6 +9,7 @@ import type { OperationDefinition } from './definition.ts';
 import { diskClean, diskUsage } from './disk.ts';
 import { hostVitals } from './host.ts';
 import { serviceFollow, serviceLogs } from './logs.ts';
+import { memoryTop } from './memory.ts';
 import {
   serviceConfigtest,
   serviceReload,
@@ -35,6 +36,7 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   dbSessions,
   diskUsage,
   diskClean,
+  memoryTop,
   backupRun,
   backupList,
   restoreRun,

@@ -60,6 +60,7 @@ const SAMPLES: Record<string, Sample> = {
   'db.sessions': { params: { database: 'analytics' }, locks: [] },
   'disk.usage': { params: { path: '/opt/app/logs' }, locks: [] },
   'disk.clean': { params: { what: 'logs' }, locks: ['clean:logs'] },
+  'memory.top': { params: {}, locks: [], isFree: true },
   'backup.run': { params: {}, locks: ['database:analytics'] },
   'backup.list': { params: {}, locks: [] },
   'restore.run': {
