@@ -1,4 +1,5 @@
-// What a host answers to each kind of command and to each kind of bad envelope, on a real systemd host.
+// What a host answers to each kind of command and to each kind of bad envelope, on a real systemd host; and what becomes of
+// commands when something is killed (agent-kills.ts).
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
@@ -8,6 +9,7 @@ import { KEY_ID_ATTRIBUTE, SIGNATURE_ATTRIBUTE } from '#shared/signing/message.t
 import { type AgentHost, makeEnvelope, startAgentHost, waitFor } from '#test/fixtures/agent-host.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
 import { systemsUnderTest } from '#test/fixtures/systems.ts';
+import { describeKills } from './agent-kills.ts';
 
 const BRIEF = { activeForMs: 500 };
 const BACKUP = { operation: 'backup.run', spec: { database: 'analytics', localRetentionDays: 30 } };
@@ -315,6 +317,8 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
         `cp /tmp/agent.yaml ${config}; systemctl restart steady.service lamplighter-agent.service`,
       );
     });
+
+    describeKills(() => host);
 
     test('installed again, the host keeps its keys, and its files are not for everybody', async () => {
       expect(await host.install()).toEqual(host.enrolment);

@@ -28,7 +28,7 @@ const BACKUP_KILLS: readonly Kill[] = [
   { step: 'globals', afterMs: 50 },
   { step: 'config', afterMs: 50 },
   { step: 'manifest', afterMs: 0 },
-  { step: 'manifest', afterMs: 60, isUsual: true },
+  { step: 'manifest', afterMs: 60 },
   { step: 'manifest', afterMs: 120 },
   { step: 'upload', afterMs: 0 },
   { step: 'upload', afterMs: 100, isUsual: true },
@@ -37,7 +37,7 @@ const BACKUP_KILLS: readonly Kill[] = [
 const RESTORE_KILLS: readonly Kill[] = [
   { step: 'check-backup', afterMs: 0 },
   { step: 'restore-roles', afterMs: 0 },
-  { step: 'restore-roles', afterMs: 40, isUsual: true },
+  { step: 'restore-roles', afterMs: 40 },
   { step: 'create-database', afterMs: 0 },
   { step: 'create-database', afterMs: 60 },
   { step: 'restore-database', afterMs: 50 },

@@ -14,7 +14,8 @@ const NODE = '/opt/lamplighter/bin/node';
 const PROBE = '/opt/probe.mjs';
 const PACKAGE = '/opt/lamplighter-package';
 const INSTALL = `${PACKAGE}/bin/node ${PACKAGE}/lib/install.mjs`;
-const AGAIN = `${INSTALL} --host web-1 --project test --pinned-key ${PACKAGE}/control-plane.pem`;
+// Nobody asks this agent for anything: it is pointed to no Pub/Sub.
+const AGAIN = `${INSTALL} --host web-1 --project test --pinned-key ${PACKAGE}/control-plane.pem --env PUBSUB_EMULATOR_HOST=127.0.0.1:1`;
 
 /** A veth pair to a namespace, which has addresses besides its end of the link. */
 const link = (name: string, net: number, ...addresses: string[]) => `
