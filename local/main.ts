@@ -23,7 +23,8 @@ the backups.
   --tick S      seconds between two rounds of checks (default 10; Cloud Scheduler allows 60 or more)
   --supervised  run the host's units under a small supervisor, even where systemd could run them
   --functions F run the functions from the bundle F (see npm run build) instead of the sources
-  --pubsub A    use the Pub/Sub at host:port A, such as Google's emulator, instead of the built-in one
+  --pubsub A    use the Pub/Sub at A (host:port), such as Google's emulator, instead of the built-in one;
+                0.0.0.0:port where it listens on all addresses, as a host with systemd needs
   --plain       print lines instead of the live view
   --help        print this text
 `;

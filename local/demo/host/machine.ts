@@ -46,11 +46,7 @@ export async function bootHost(given: HostOptions): Promise<HostMachine> {
   const janitor = startJanitor(link);
   try {
     let boot = await bootOnce(options, link);
-    const run: HostMachine['run'] = (argv, runOptions = {}) =>
-      runProgram(NSENTER, enterArguments(boot.pid, argv, runOptions.user), {
-        ...runOptions,
-        end: endEntered,
-      });
+    const run = runnerOn(() => boot.pid);
     return {
       kind: 'systemd',
       name: options.name,
@@ -96,6 +92,12 @@ export async function bootHost(given: HostOptions): Promise<HostMachine> {
     await reapLeftovers(options.stateDir);
     throw error;
   }
+}
+
+/** What runs programs on the host whose first process is `pidOf()`. */
+export function runnerOn(pidOf: () => number): HostMachine['run'] {
+  return (argv, options = {}) =>
+    runProgram(NSENTER, enterArguments(pidOf(), argv, options.user), { ...options, end: endEntered });
 }
 
 /** Arguments of nsenter(1) that run `argv` on the host, as `user` when one is named. */

@@ -4,7 +4,9 @@ import type { HostMachine } from '#local/demo/host/host-machine.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { psqlOn } from './psql.ts';
 
-async function query(machine: HostMachine, sql: string): Promise<string> {
+type Queried = Pick<HostMachine, 'name' | 'path' | 'port' | 'run'>;
+
+async function query(machine: Queried, sql: string): Promise<string> {
   const argv = [...psqlOn(machine), '-d', 'analytics'];
   const { code, stdout, stderr } = await machine.run(argv, {
     user: 'postgres',
@@ -39,7 +41,7 @@ export interface PlatformFingerprint {
 const Row = z.object({ name: z.string(), rows: z.int(), checksum: z.string() });
 
 /** Counts and checksums of every table. */
-export async function platformFingerprint(machine: HostMachine): Promise<PlatformFingerprint> {
+export async function platformFingerprint(machine: Queried): Promise<PlatformFingerprint> {
   const statements = await query(
     machine,
     `SELECT format('SELECT json_build_object(''name'', %L, ''rows'', count(*), ''checksum'',
