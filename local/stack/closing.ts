@@ -3,6 +3,8 @@ import { messageOf } from '#shared/errors.ts';
 
 export interface Closing {
   add(name: string, close: () => Promise<void> | void): void;
+  /** Waits for a part to be started, and adds it. */
+  open<Part extends { close(): Promise<void> | void }>(name: string, starting: Promise<Part>): Promise<Part>;
   /** Stops everything, newest first; a failure is told and does not keep the rest running. Safe to call twice. */
   closeAll(onFailure: (name: string, message: string) => void): Promise<void>;
 }
@@ -21,9 +23,15 @@ export function createClosing(): Closing {
       }
     }
   };
+  const add: Closing['add'] = (name, close) => {
+    entries.push({ name, close });
+  };
   return {
-    add: (name, close) => {
-      entries.push({ name, close });
+    add,
+    open: async (name, starting) => {
+      const part = await starting;
+      add(name, () => part.close());
+      return part;
     },
     closeAll: (onFailure) => {
       closing ??= closeEach(onFailure);

@@ -24,7 +24,7 @@ import type { StackHome } from './home.ts';
 import { BACKUP_BUCKET, PROJECT_ID, serviceAccountEmail } from './identities.ts';
 import type { StackKeys } from './keys.ts';
 import { openNotifier } from './notifications.ts';
-import { provisionPubsub } from './provision.ts';
+import { type ProvisionOptions, type PushTarget, provisionPubsub } from './provision.ts';
 
 export interface CloudOptions {
   home: StackHome;
@@ -58,43 +58,47 @@ export interface Cloud {
 const LOOPBACK = '127.0.0.1';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** What the steps of the start share. */
+interface Start {
+  options: CloudOptions;
+  closing: Closing;
+  mint: TokenMint;
+  places: FunctionPlan['places'];
+}
+
 /** Starts the cloud's stand-ins and the functions; everything started is added to `closing`. */
 export async function startCloud(options: CloudOptions, closing: Closing): Promise<Cloud> {
   // This process runs Google's clients without credentials: they need not look for a metadata server.
   process.env.METADATA_SERVER_DETECTION = 'none';
-  const mint = createTokenMint();
+  const { home } = options;
   options.onStep('starting the database, Pub/Sub, storage and mail');
   const database = await openStore(options, closing);
-  const identity = await startIdentityServer(mint, PROJECT_ID);
-  closing.add('identity', () => identity.close());
-  const mail = await startMailServer({ host: LOOPBACK, port: 0, dir: options.home.mail });
-  closing.add('mail', () => mail.close());
-  const elsewhere = options.pubsubAddress?.replace('0.0.0.0', options.bindAddress);
-  const pubsubAddress = elsewhere ?? (await openPubsub(options, mint, closing));
-  const places = await choosePlaces(options);
-  await provision(options, mint, places, pubsubAddress, closing);
-  const gcs = await openStorage(options, pubsubAddress, closing);
+  const start: Start = { options, closing, mint: createTokenMint(), places: await choosePlaces(options) };
+  const { mint, places } = start;
+  const identity = await closing.open('identity', startIdentityServer(mint, PROJECT_ID));
+  const mail = await closing.open('mail', startMailServer({ host: LOOPBACK, port: 0, dir: home.mail }));
+  const pubsubAddress = await openPubsub(start);
+  const storageEndpoint = await openStorage(start, pubsubAddress);
   options.onStep('starting the functions');
   const functions = await startFunctions({
     source: options.functionsSource,
-    logsDir: options.home.logs,
+    logsDir: home.logs,
     identity,
     places,
     pubsubAddress,
-    storageEndpoint: gcs.url,
-    values: functionValues(options, places, database, mail.url),
+    storageEndpoint,
+    values: functionValues(start, database, mail.url),
   });
   for (const running of functions) closing.add('function', () => running.close());
-  const ticking = prepareScheduler(options, mint, places, closing);
   return {
     url: urlOf(places, 'api'),
     token: database.token,
     databaseUrl: database.url,
     pubsubAddress,
-    storageEndpoint: gcs.url,
+    storageEndpoint,
     liveUrl: liveUrlOf(places),
-    mailDir: options.home.mail,
-    ...ticking,
+    mailDir: home.mail,
+    ...prepareScheduler(start),
   };
 }
 
@@ -107,13 +111,9 @@ interface Store {
 }
 
 async function openStore({ home }: CloudOptions, closing: Closing): Promise<Store> {
-  const cluster = await startCluster({
-    dataDir: home.postgres,
-    fsync: true,
-    // As few as the cloud's smallest instance allows, so that what needs more fails here first.
-    maxConnections: DATABASE_CONNECTIONS.limit,
-  });
-  closing.add('database', () => cluster.close());
+  // As few connections as the cloud's smallest instance allows, so that what needs more fails here first.
+  const terms = { dataDir: home.postgres, fsync: true, maxConnections: DATABASE_CONNECTIONS.limit };
+  const cluster = await closing.open('database', startCluster(terms));
   const url = await cluster.ensureDatabase('lamplighter');
   const db = openDatabase(url);
   try {
@@ -142,30 +142,63 @@ async function keepToken(db: Database, lampConfig: string): Promise<string> {
   });
 }
 
-async function openPubsub(options: CloudOptions, mint: TokenMint, closing: Closing): Promise<string> {
-  const server = await startPubsub({
-    host: options.bindAddress,
-    port: await findFreePort(options.bindAddress, 8085),
-    dataDir: options.home.pubsub,
-    mintIdToken: mint.mintIdToken,
-  });
-  closing.add('pubsub', () => server.close());
-  return server.address;
+/** Starts our Pub/Sub, or turns to another; its address. */
+async function openPubsub(start: Start): Promise<string> {
+  const { options, closing, mint } = start;
+  const { bindAddress: host } = options;
+  const elsewhere = options.pubsubAddress?.replace('0.0.0.0', host);
+  if (elsewhere !== undefined) {
+    await provision(start, elsewhere);
+    await closing.open('push bridge', startBridge(start, elsewhere));
+    return elsewhere;
+  }
+  const port = await findFreePort(host, 8085);
+  const terms = { host, port, dataDir: options.home.pubsub, mintIdToken: mint.mintIdToken };
+  const { address } = await closing.open('pubsub', startPubsub(terms));
+  await provision(start, address, (entryPoint) => pushTarget(start, entryPoint));
+  return address;
 }
 
-async function openStorage(options: CloudOptions, pubsubAddress: string, closing: Closing) {
+/** Makes the topics and subscriptions; without `target` nothing is pushed. */
+async function provision(
+  { options: { hosts } }: Start,
+  apiEndpoint: string,
+  target: ProvisionOptions['pushTarget'] = () => undefined,
+): Promise<void> {
+  const pubsub = new PubSub({ projectId: PROJECT_ID, apiEndpoint, emulatorMode: true });
+  try {
+    await provisionPubsub({ pubsub, hosts, pushTarget: target });
+  } finally {
+    await pubsub.close();
+  }
+}
+
+function pushTarget({ places }: Start, entryPoint: EntryPointName): PushTarget {
+  return { endpoint: urlOf(places, entryPoint), serviceAccountEmail: serviceAccountEmail('push') };
+}
+
+function startBridge(start: Start, pubsubAddress: string): ReturnType<typeof startPushBridge> {
+  const routes = PUSH_ROUTES.map(({ topic, entryPoint }) => {
+    const { endpoint, serviceAccountEmail: email } = pushTarget(start, entryPoint);
+    return { subscription: topic, endpoint, oidc: { serviceAccountEmail: email, audience: endpoint } };
+  });
+  const { mintIdToken } = start.mint;
+  return startPushBridge({ pubsubAddress, projectId: PROJECT_ID, mintIdToken, routes });
+}
+
+/** Starts the storage, whose notifications go to Pub/Sub; its URL. */
+async function openStorage({ options, closing }: Start, pubsubAddress: string): Promise<string> {
+  const { bindAddress: host, home } = options;
   const notifier = openNotifier(pubsubAddress);
   closing.add('notifications', () => notifier.close());
-  const gcs = await startGcs({
-    host: options.bindAddress,
-    port: await findFreePort(options.bindAddress, 4443),
-    dataDir: options.home.gcs,
-    notify: notifier.publish,
-  });
-  closing.add('storage', () => gcs.close());
-  const bucket = new Storage({ apiEndpoint: gcs.url, projectId: PROJECT_ID }).bucket(BACKUP_BUCKET);
+  const port = await findFreePort(host, 4443);
+  const { url } = await closing.open(
+    'storage',
+    startGcs({ host, port, dataDir: home.gcs, notify: notifier.publish }),
+  );
+  const bucket = new Storage({ apiEndpoint: url, projectId: PROJECT_ID }).bucket(BACKUP_BUCKET);
   if (!(await bucket.exists())[0]) await bucket.create();
-  return gcs;
+  return url;
 }
 
 async function choosePlaces(options: CloudOptions): Promise<FunctionPlan['places']> {
@@ -187,9 +220,8 @@ function liveUrlOf(places: FunctionPlan['places']): string {
 }
 
 function functionValues(
-  { keys }: CloudOptions,
-  places: FunctionPlan['places'],
-  database: { url: string; functionsUrl: string },
+  { options: { keys }, places }: Start,
+  database: Store,
   smtpUrl: string,
 ): FunctionPlan['values'] {
   return {
@@ -207,43 +239,7 @@ function functionValues(
   };
 }
 
-async function provision(
-  options: CloudOptions,
-  mint: TokenMint,
-  places: FunctionPlan['places'],
-  pubsubAddress: string,
-  closing: Closing,
-): Promise<void> {
-  const isOurs = options.pubsubAddress === undefined;
-  const target = (entryPoint: EntryPointName) => ({
-    endpoint: urlOf(places, entryPoint),
-    serviceAccountEmail: serviceAccountEmail('push'),
-  });
-  const pubsub = new PubSub({ projectId: PROJECT_ID, apiEndpoint: pubsubAddress, emulatorMode: true });
-  try {
-    await provisionPubsub({ pubsub, hosts: options.hosts, pushTarget: isOurs ? target : () => undefined });
-  } finally {
-    await pubsub.close();
-  }
-  if (isOurs) return;
-  const bridge = await startPushBridge({
-    pubsubAddress,
-    projectId: PROJECT_ID,
-    mintIdToken: mint.mintIdToken,
-    routes: PUSH_ROUTES.map(({ topic, entryPoint }) => {
-      const { endpoint, serviceAccountEmail: email } = target(entryPoint);
-      return { subscription: topic, endpoint, oidc: { serviceAccountEmail: email, audience: endpoint } };
-    }),
-  });
-  closing.add('push bridge', () => bridge.close());
-}
-
-function prepareScheduler(
-  options: CloudOptions,
-  mint: TokenMint,
-  places: FunctionPlan['places'],
-  closing: Closing,
-): Pick<Cloud, 'startTicking' | 'runJob'> {
+function prepareScheduler({ options, closing, mint, places }: Start): Pick<Cloud, 'startTicking' | 'runJob'> {
   let scheduler: Scheduler | undefined;
   const startTicking = (): void => {
     scheduler ??= startScheduler({

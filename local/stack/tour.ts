@@ -3,9 +3,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readMail } from '#local/cloud/mail/read.ts';
 import { breakWeb, dropTable, platformFingerprint } from '#local/demo/platform/story.ts';
+import { lookUntil } from '#local/wait.ts';
 import { AlertLine } from '#shared/alert/event.ts';
 import { ROUTES } from '#shared/api/routes.ts';
 import type { StatusView } from '#shared/api/views.ts';
@@ -26,12 +26,8 @@ const PATIENCE_MS = 120_000;
 
 /** Waits until `probe` returns a value. Throws `timed-out` naming what did not come. */
 async function awaitThat<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (Date.now() < deadline) {
-    const found = await probe();
-    if (found !== undefined) return found;
-    await sleep(250);
-  }
+  const found = await lookUntil(probe, { withinMs: PATIENCE_MS, everyMs: 500 });
+  if (found !== undefined) return found;
   throw new LamplighterError('timed-out', `wait for ${what}: nothing came within ${PATIENCE_MS / 1000} s`);
 }
 

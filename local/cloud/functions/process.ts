@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { endProcess } from '#local/wait.ts';
 import { LamplighterError } from '#shared/errors.ts';
 
 export interface FunctionOptions {
@@ -52,7 +53,11 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionP
   };
   const close = async (): Promise<void> => {
     isClosing = true;
-    await stopChild(child);
+    await endProcess(child, {
+      ask: () => child.kill('SIGTERM'),
+      force: () => child.kill('SIGKILL'),
+      graceMs: STOP_GRACE_MS,
+    });
     await new Promise<void>((resolve) => log.end(resolve));
   };
   try {
@@ -80,15 +85,6 @@ function spawnFramework(options: FunctionOptions, log: WriteStream): ChildProces
   child.stdout?.pipe(log, { end: false });
   child.stderr?.pipe(log, { end: false });
   return child;
-}
-
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  const killer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
-  await ended;
-  clearTimeout(killer);
 }
 
 function awaitListening(child: ChildProcess, options: FunctionOptions): Promise<void> {

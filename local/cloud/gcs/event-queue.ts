@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '#shared/errors.ts';
+import { pause, pauseMs } from '#shared/kit/backoff.ts';
 import type { BucketRecord } from './bucket-schema.ts';
 import { readJsonFiles, writeJson } from './disk.ts';
 import { newEvent, type PublishNotification, StoredEvent, toNotification } from './event-message.ts';
@@ -36,7 +37,6 @@ const NO_EVENT: PreparedEvent = { release: async () => {}, drop: async () => {} 
 export class EventQueue {
   readonly #options: EventQueueOptions;
   readonly #due: Waiting[] = [];
-  readonly #timers = new Set<NodeJS.Timeout>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #closing = new AbortController();
 
@@ -68,7 +68,6 @@ export class EventQueue {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const timer of this.#timers) clearTimeout(timer);
     await Promise.all(this.#underWay);
   }
 
@@ -107,15 +106,10 @@ export class EventQueue {
 
   #retryLater(waiting: Waiting): void {
     const { first, most } = EVENT_BACKOFF_MS;
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer);
-        this.#due.push(waiting);
-        this.#pump();
-      },
-      Math.min(first * 2 ** (waiting.attempts - 1), most),
-    );
-    this.#timers.add(timer);
+    void pause(pauseMs(waiting.attempts, first, most, 0), this.#closing.signal).then(() => {
+      this.#due.push(waiting);
+      this.#pump();
+    });
   }
 
   #path(state: 'prepared' | 'ready', id: string): string {

@@ -41,6 +41,7 @@ export function checkSubscription(subscription: Subscription): Subscription {
   checkSubscriptionName(subscription.name);
   checkTopicName(subscription.topic);
   if (subscription.filter !== '') throw notServed('A filter');
+  if (subscription.enableExactlyOnceDelivery) throw notServed('Exactly-once delivery');
   const ackDeadlineSeconds = subscription.ackDeadlineSeconds || limits.MIN_ACK_DEADLINE_S;
   checkRange('ack deadline', ackDeadlineSeconds, limits.MIN_ACK_DEADLINE_S, limits.MAX_ACK_DEADLINE_S);
   checkTimes(subscription);

@@ -1,5 +1,6 @@
 // One subscription's messages: their leases, their redelivery and their order.
 import { randomUUID } from 'node:crypto';
+import { pauseMs } from '#shared/kit/backoff.ts';
 import { DEFAULT_MAX_BACKOFF_MS, DEFAULT_MIN_BACKOFF_MS, DEFAULT_RETENTION_MS } from './limits.ts';
 import { type StoredMessage, type Subscription, toMs } from './resources.ts';
 import type { PendingMessage } from './storage.ts';
@@ -185,7 +186,7 @@ export function backoffMs(policy: Subscription['retryPolicy'], attempts: number)
   if (!policy) return 0;
   const min = toMs(policy.minimumBackoff) ?? DEFAULT_MIN_BACKOFF_MS;
   const max = toMs(policy.maximumBackoff) ?? DEFAULT_MAX_BACKOFF_MS;
-  return Math.min(max, min * 2 ** Math.max(0, Math.min(attempts, 30) - 1));
+  return pauseMs(Math.min(Math.max(attempts, 1), 30), min, max, 0);
 }
 
 /** The entries that may go out now, oldest first; with ordering, of each key only its oldest. */

@@ -78,7 +78,7 @@ function openSession(broker: Broker, stream: Stream, first: Request): Session {
     stream.write({
       receivedMessages: taken.map((delivery) => toReceivedMessage(delivery, subscription)),
       subscriptionProperties: {
-        exactlyOnceDeliveryEnabled: subscription.enableExactlyOnceDelivery,
+        exactlyOnceDeliveryEnabled: false,
         messageOrderingEnabled: subscription.enableMessageOrdering,
       },
     });

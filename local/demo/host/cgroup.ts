@@ -1,7 +1,7 @@
 // A cgroup for each host, so that the systemds of two hosts do not share one tree.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { lookUntil } from '#local/wait.ts';
 import { LamplighterError } from '#shared/errors.ts';
 
 /** Where this process stands in the cgroup2 hierarchy, or undefined when none is mounted writable. */
@@ -35,15 +35,13 @@ export async function emptyCgroup(dir: string): Promise<void> {
   const kill = join(dir, 'cgroup.kill');
   if (dir === '' || !existsSync(events)) return;
   if (existsSync(kill)) writeFileSync(kill, '1');
-  const deadline = Date.now() + END_DEADLINE_MS;
-  while (/^populated 1$/m.test(readFileSync(events, 'utf8'))) {
-    if (Date.now() > deadline)
-      throw new LamplighterError('busy', `clean up ${dir}: processes of an earlier host still run`, {
-        retryable: true,
-        hint: 'Wait until they have ended, or end them by hand.',
-      });
-    await sleep(50);
-  }
+  const isEmpty = (): true | undefined =>
+    /^populated 1$/m.test(readFileSync(events, 'utf8')) ? undefined : true;
+  if (!(await lookUntil(isEmpty, { withinMs: END_DEADLINE_MS, everyMs: 50 })))
+    throw new LamplighterError('busy', `clean up ${dir}: processes of an earlier host still run`, {
+      retryable: true,
+      hint: 'Wait until they have ended, or end them by hand.',
+    });
 }
 
 /** Removes a host's cgroup and those below it, once their processes are gone. */

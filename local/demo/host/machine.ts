@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { endProcess, hasEnded, lookUntil } from '#local/wait.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { openCgroup, removeCgroup } from './cgroup.ts';
@@ -187,34 +187,35 @@ function endEntered(nsenter: ChildProcess): void {
 }
 
 async function awaitTarget(launcher: ChildProcess, pid: number): Promise<void> {
-  const deadline = Date.now() + BOOT_DEADLINE_MS;
   let state = '';
-  while (Date.now() < deadline) {
+  const look = async (): Promise<true | undefined> => {
     const argv = ['/bin/systemctl', 'is-system-running'];
     state = (await runProgram(NSENTER, enterArguments(pid, argv), { timeoutMs: 5000 })).stdout.trim();
     // `degraded`: some unit failed, the host is up all the same; who needs that unit will see it.
-    if (state === 'running' || state === 'degraded') return;
-    if (launcher.exitCode !== null || launcher.signalCode !== null)
+    if (state === 'running' || state === 'degraded') return true;
+    if (hasEnded(launcher))
       throw new LamplighterError('failed', 'boot host: its systemd ended before it was up');
-    await sleep(100);
-  }
-  throw new LamplighterError(
-    'timed-out',
-    `boot host: systemd says "${state}" after ${BOOT_DEADLINE_MS / 1000} s`,
-  );
+    return undefined;
+  };
+  if (!(await lookUntil(look, { withinMs: BOOT_DEADLINE_MS, everyMs: 100 })))
+    throw new LamplighterError(
+      'timed-out',
+      `boot host: systemd says "${state}" after ${BOOT_DEADLINE_MS / 1000} s`,
+    );
 }
 
 async function stopBoot({ launcher, pid }: Boot, signal: NodeJS.Signals | number): Promise<void> {
-  if (launcher.exitCode !== null || launcher.signalCode !== null) return;
-  const ended = new Promise((resolve) => launcher.once('exit', resolve));
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It ended between the look and the signal.
-  }
-  const killer = setTimeout(() => launcher.kill('SIGKILL'), POWER_OFF_DEADLINE_MS);
-  await ended;
-  clearTimeout(killer);
+  await endProcess(launcher, {
+    ask: () => {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It ended between the look and the signal.
+      }
+    },
+    force: () => launcher.kill('SIGKILL'),
+    graceMs: POWER_OFF_DEADLINE_MS,
+  });
 }
 
 /** Process ids of the children of `pid` (proc(5), /proc/PID/task/TID/children); an empty list when it has ended. */

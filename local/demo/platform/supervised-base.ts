@@ -2,9 +2,9 @@
 // below the host's root. Nobody but the host's one account can enter there, so its socket trusts who comes.
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostMachine } from '#local/demo/host/host-machine.ts';
 import { findPostgres } from '#local/demo/postgres/programs.ts';
+import { lookUntil } from '#local/wait.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import { PORTS } from './files.ts';
 import { findNginx } from './find-nginx.ts';
@@ -85,14 +85,14 @@ async function makeCluster(machine: HostMachine): Promise<void> {
 }
 
 async function awaitReady(machine: HostMachine): Promise<void> {
-  const deadline = Date.now() + READY_DEADLINE_MS;
-  for (;;) {
+  let said = '';
+  const ask = async (): Promise<true | undefined> => {
     const { code, stderr } = await machine.run([...psqlOn(machine), '-d', 'postgres', '-c', '']);
-    if (code === 0) return;
-    if (Date.now() > deadline)
-      throw new LamplighterError('timed-out', `start PostgreSQL on ${machine.name}: ${stderr.trim()}`);
-    await sleep(100);
-  }
+    said = stderr.trim();
+    return code === 0 ? true : undefined;
+  };
+  if (!(await lookUntil(ask, { withinMs: READY_DEADLINE_MS, everyMs: 100 })))
+    throw new LamplighterError('timed-out', `start PostgreSQL on ${machine.name}: ${said}`);
 }
 
 async function startPostgres(machine: HostMachine): Promise<void> {

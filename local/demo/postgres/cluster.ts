@@ -15,9 +15,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { findFreePort } from '#local/ports.ts';
+import { endProcess, hasEnded, lookUntil } from '#local/wait.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { stopLeftover } from './leftover.ts';
 import { type Account, findPostgres, type PostgresPrograms, serverAccount } from './programs.ts';
@@ -167,10 +167,9 @@ function spawnServer(
 }
 
 async function waitUntilReady(url: string, server: ChildProcess, logFile: string): Promise<void> {
-  const deadline = Date.now() + START_DEADLINE_MS;
   let reason = '';
   const hint = `See the server's log: ${logFile}`;
-  while (Date.now() < deadline) {
+  const connect = async (): Promise<true | undefined> => {
     if (hasEnded(server))
       throw new LamplighterError(
         'unavailable',
@@ -178,13 +177,14 @@ async function waitUntilReady(url: string, server: ChildProcess, logFile: string
         { hint },
       );
     try {
-      return await withClient(url, async () => undefined);
+      return await withClient(url, async () => true as const);
     } catch (error) {
       reason = messageOf(error);
-      await sleep(50);
+      return undefined;
     }
-  }
-  throw new LamplighterError('timed-out', `start database: ${reason}`, { hint });
+  };
+  if (!(await lookUntil(connect, { withinMs: START_DEADLINE_MS, everyMs: 50 })))
+    throw new LamplighterError('timed-out', `start database: ${reason}`, { hint });
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -212,16 +212,11 @@ async function ensureDatabase(url: (database: string) => string, name: string): 
   });
 }
 
-function hasEnded(server: ChildProcess): boolean {
-  return server.pid === undefined || server.exitCode !== null || server.signalCode !== null;
-}
-
 async function stopServer(server: ChildProcess): Promise<void> {
-  if (hasEnded(server)) return;
-  const ended = new Promise((resolve) => server.once('exit', resolve));
-  server.kill('SIGINT');
-  // SIGQUIT ends the server without a checkpoint; it recovers from its log at the next start.
-  const killer = setTimeout(() => server.kill('SIGQUIT'), STOP_DEADLINE_MS);
-  await ended;
-  clearTimeout(killer);
+  await endProcess(server, {
+    ask: () => server.kill('SIGINT'),
+    // Ends the server without a checkpoint; it recovers from its log at the next start.
+    force: () => server.kill('SIGQUIT'),
+    graceMs: STOP_DEADLINE_MS,
+  });
 }

@@ -1,8 +1,8 @@
 // Processes that a supervisor left behind when it was killed where the kernel could not end them with it: told by the
 // host's root, which all of them have in their command line.
 import { execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { lookUntil } from '#local/wait.ts';
 import { signalGroup } from './spawn-unit.ts';
 
 const PS_FILES = ['/bin/ps', '/usr/bin/ps'];
@@ -31,11 +31,9 @@ async function findLeaders(root: string): Promise<number[]> {
 /** Ends what is left of an earlier run on this root: asked first, so that a database writes what it holds. */
 export async function reapSupervised(root: string): Promise<void> {
   for (const pid of await findLeaders(root)) signalGroup(pid, 'SIGINT');
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const left = await findLeaders(root);
-    if (left.length === 0) return;
-    if (Date.now() > deadline) for (const pid of left) signalGroup(pid, 'SIGKILL');
-    await sleep(POLL_MS);
+  const isGone = async (): Promise<true | undefined> =>
+    (await findLeaders(root)).length === 0 ? true : undefined;
+  while (!(await lookUntil(isGone, { withinMs: PATIENCE_MS, everyMs: POLL_MS }))) {
+    for (const pid of await findLeaders(root)) signalGroup(pid, 'SIGKILL');
   }
 }

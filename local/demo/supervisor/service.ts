@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endProcess } from '#local/wait.ts';
 import { LamplighterError, messageOf } from '#shared/errors.ts';
 import type { Journal } from './journal.ts';
 import { signalGroup, spawnUnit, type UnitWorld } from './spawn-unit.ts';
@@ -189,11 +190,12 @@ export class Service {
   async #stopMain({ child, over }: { child: ChildProcess; over: Promise<void> }): Promise<void> {
     const { killSignal, stopTimeoutMs } = this.#context.readSpec();
     this.#change({ activeState: 'deactivating', subState: 'stop-sigterm' });
-    signalGroup(child.pid, killSignal);
-    const kill = (): void => signalGroup(child.pid, 'SIGKILL');
-    const timer = setTimeout(kill, Math.min(stopTimeoutMs, MAX_TIMER_MS));
+    await endProcess(child, {
+      ask: () => signalGroup(child.pid, killSignal),
+      force: () => signalGroup(child.pid, 'SIGKILL'),
+      graceMs: Math.min(stopTimeoutMs, MAX_TIMER_MS),
+    });
     await over;
-    clearTimeout(timer);
   }
 
   async #runAside(line: CommandLine, spec: ServiceSpec): Promise<void> {

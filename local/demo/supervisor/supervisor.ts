@@ -11,12 +11,12 @@ import type { UnitWorld } from './spawn-unit.ts';
 import {
   lastValue,
   listedUnits,
+  orderUnits,
   parseSpan,
   parseUnitFile,
   readServiceSpec,
   type UnitFile,
 } from './unit-file.ts';
-import { orderUnits } from './unit-order.ts';
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const DEFAULT_MAX_CONNECTIONS = '64';

@@ -133,6 +133,7 @@ describe.each(TARGETS)('Pub/Sub: $name', ({ isOurs, isHere, start }) => {
     'refuses a filter and what is not served, rather than ignoring it (the emulator ignores filters)',
     async () => {
       await expect(fresh({ filter: 'attributes:host' })).rejects.toMatchObject({ code: 12 });
+      await expect(fresh({ enableExactlyOnceDelivery: true })).rejects.toMatchObject({ code: 12 });
       const [topic] = await fresh();
       await expect(topic.delete()).rejects.toMatchObject({ code: 12 });
     },

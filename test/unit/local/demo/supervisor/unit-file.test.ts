@@ -3,6 +3,7 @@ import { UNITS } from '#agent/install/units.ts';
 import {
   fillCommandLine,
   listedUnits,
+  orderUnits,
   parseCommandLine,
   parseSpan,
   parseUnitFile,
@@ -71,4 +72,26 @@ test.each(['', 'soon', '1.5', '-1', '3 weeks'])('refuses the time span "%s"', (t
 test('a command line: its dash, and what stands for something', () => {
   const line = fillCommandLine(parseCommandLine('-/bin/kill -HUP $MAINPID'), { $MAINPID: '42' });
   expect(line).toEqual({ argv: ['/bin/kill', '-HUP', '42'], isFailureIgnored: true });
+});
+
+function order(units: Record<string, string>): string[] {
+  return orderUnits(
+    new Map(Object.entries(units).map(([name, unit]) => [name, parseUnitFile(`[Unit]\n${unit}\n`)])),
+  );
+}
+
+test('After= and Before= decide, whatever the order of the names', () => {
+  const ordered = order({
+    'a.service': 'After=z.service',
+    'm.socket': '',
+    'z.service': 'Before=m.socket',
+  });
+  expect(ordered).toEqual(['z.service', 'a.service', 'm.socket']);
+});
+
+test('a unit that is not there, and a circle, do no harm', () => {
+  expect(order({ 'a.service': 'After=gone.service b.service', 'b.service': 'After=a.service' })).toEqual([
+    'b.service',
+    'a.service',
+  ]);
 });
