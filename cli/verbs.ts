@@ -20,8 +20,10 @@ function shortFor(
 
 const START_STOP = 'Start a service until it is healthy, or stop it';
 const RESTART = 'Restart a service, or reload its configuration';
+const COMMANDS = 'List the last commands, show one, or stop and undo it';
 const DATABASE = "Show PostgreSQL's connections and its sessions";
 const DISK = 'Show what fills the disks, or remove old files';
+const JOBS = 'List the jobs that are stuck, or reset them';
 const INCIDENTS = 'List or show open incidents, or acknowledge one';
 const BACKUPS = 'List backups and their proof, or verify one';
 const TRAIL = 'Show who did what, or list and revoke tokens';
@@ -68,17 +70,21 @@ export const VERBS: readonly VerbEntry[] = [
   {
     verb: 'commands',
     usage: '[ID]',
+    together: COMMANDS,
     summary: 'List the last commands, or show or wait for one',
     load: () => import('./command/commands.ts'),
   },
-  shortFor('connections', 'db.connections', '', 'lamp connections', DATABASE),
-  shortFor('sessions', 'db.sessions', '', 'lamp sessions', DATABASE),
   {
     verb: 'cancel',
-    usage: 'ID',
+    usage: '[ID]',
+    together: COMMANDS,
     summary: 'Stop a command and undo what it did',
     load: () => import('./command/cancel.ts'),
   },
+  shortFor('connections', 'db.connections', '', 'lamp connections', DATABASE),
+  shortFor('sessions', 'db.sessions', '', 'lamp sessions', DATABASE),
+  shortFor('stuck', 'jobs.stuck', 'JOBS', 'lamp stuck etl', JOBS),
+  shortFor('unstick', 'jobs.reset', 'JOBS', 'lamp unstick etl --dry-run', JOBS),
   shortFor('memory', 'memory.top', '', 'lamp memory'),
   shortFor('disk', 'disk.usage', '', 'lamp disk', DISK),
   shortFor('clean', 'disk.clean', 'WHAT', 'lamp clean logs --dry-run', DISK),

@@ -12,6 +12,9 @@ const UNPACK_ACCOUNT = 'lamplighter-unpack';
 /** Also the name of the role that it logs in as: PostgreSQL's peer authentication wants them to be the same. */
 export const RESTORE_ACCOUNT = 'lamplighter-restore';
 
+/** The same for the role that looks at tables of jobs. */
+export const JOBS_ACCOUNT = 'lamplighter-jobs';
+
 const TIMEOUT_MS = 30_000;
 
 async function exists(name: string): Promise<boolean> {
@@ -43,10 +46,22 @@ export function restoreAccount(): Promise<Account> {
   return findAccount(RESTORE_ACCOUNT);
 }
 
+/** The account that looks at tables of jobs: it has no file, and no right but those of its role in PostgreSQL. */
+export function jobsAccount(): Promise<Account> {
+  return findAccount(JOBS_ACCOUNT);
+}
+
 /** Makes the accounts that are missing, where there are accounts. */
 export async function ensureAccounts(): Promise<void> {
   if (!HAS_ACCOUNTS) return;
-  for (const name of [AGENT_ACCOUNT, UPLOAD_ACCOUNT, PACK_ACCOUNT, UNPACK_ACCOUNT, RESTORE_ACCOUNT]) {
+  for (const name of [
+    AGENT_ACCOUNT,
+    UPLOAD_ACCOUNT,
+    PACK_ACCOUNT,
+    UNPACK_ACCOUNT,
+    RESTORE_ACCOUNT,
+    JOBS_ACCOUNT,
+  ]) {
     if (await exists(name)) continue;
     const args = [
       '--system',

@@ -6,6 +6,7 @@ import { twins as command } from './command.ts';
 import { twins as db } from './db.ts';
 import { twins as disk } from './disk.ts';
 import { twins as host } from './host.ts';
+import { twins as jobs } from './jobs.ts';
 import { twins as memory } from './memory.ts';
 import { twins as kept } from './restore/kept.ts';
 import { twins as restore } from './restore.ts';
@@ -18,6 +19,7 @@ export const TWINS: readonly Twin[] = [
   ...stack,
   ...host,
   ...db,
+  ...jobs,
   ...disk,
   ...memory,
   ...backup,

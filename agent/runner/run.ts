@@ -180,9 +180,13 @@ async function start(runner: Runner, envelope: CommandEnvelope): Promise<Ending>
   if ('refused' in prepared) return prepared.refused;
   // A read changes nothing, so it is done in a dry run too.
   const isDry = envelope.dryRun && prepared.operation.risk !== 'read';
-  if (isDry) return await foresee(runner, envelope, prepared);
-  const busy = await lock(runner, prepared, envelope);
-  return busy ?? (await runProcedure(executionOf(runner, envelope, prepared)));
+  // What looks something up for it may be in the way of others as the command itself would be.
+  const isLocked = !isDry || prepared.procedure.steps.some(({ foresee }) => foresee);
+  const busy = isLocked ? await lock(runner, prepared, envelope) : undefined;
+  if (busy) return busy;
+  return isDry
+    ? await foresee(runner, envelope, prepared)
+    : await runProcedure(executionOf(runner, envelope, prepared));
 }
 
 /** An interrupted command is never judged anew as if it had not begun. */

@@ -5,6 +5,7 @@ import { backupList, backupRun, restoreKept, restoreRun } from '#shared/operatio
 import { dbConnections, dbReady, dbSessions } from '#shared/operations/db.ts';
 import { diskClean, diskUsage } from '#shared/operations/disk.ts';
 import { hostVitals } from '#shared/operations/host.ts';
+import { jobsReset, jobsStuck } from '#shared/operations/jobs.ts';
 import { serviceLogs } from '#shared/operations/logs.ts';
 import { memoryTop } from '#shared/operations/memory.ts';
 import {
@@ -18,6 +19,7 @@ import { backupListView, backupRunView, keptView, restoreView } from '../backup/
 import { connectionsView, readyView, sessionsView } from '../database/results.ts';
 import { cleanView, usageView } from '../disk/results.ts';
 import { vitalsView } from '../host.ts';
+import { resetView, stuckView } from '../jobs/results.ts';
 import { memoryView } from '../memory/results.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { displayWidth, wrapText } from '../output/width.ts';
@@ -36,6 +38,8 @@ const VIEWS: ReadonlyMap<string, ResultView> = new Map([
   [dbReady.name, readyView],
   [dbConnections.name, connectionsView],
   [dbSessions.name, sessionsView],
+  [jobsStuck.name, stuckView],
+  [jobsReset.name, resetView],
   [memoryTop.name, memoryView],
   [diskUsage.name, usageView],
   [diskClean.name, cleanView],

@@ -8,6 +8,7 @@ import { dbConnections, dbReady, dbSessions } from './db.ts';
 import type { OperationDefinition } from './definition.ts';
 import { diskClean, diskUsage } from './disk.ts';
 import { hostVitals } from './host.ts';
+import { jobsReset, jobsStuck } from './jobs.ts';
 import { serviceFollow, serviceLogs } from './logs.ts';
 import { memoryTop } from './memory.ts';
 import {
@@ -34,6 +35,8 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   dbReady,
   dbConnections,
   dbSessions,
+  jobsStuck,
+  jobsReset,
   diskUsage,
   diskClean,
   memoryTop,

@@ -51,7 +51,7 @@ export type MemoryTop = z.infer<typeof MemoryTop>;
 
 export const memoryTop = defineOperation({
   name: 'memory.top',
-  summary: "Show which processes and units use the host's memory",
+  summary: 'Show which processes and units use the memory',
   risk: 'read',
   // A process of an ordinary account does not see those of the others.
   needsRoot: true,

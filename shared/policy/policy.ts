@@ -1,9 +1,10 @@
 // The host's own policy: root's file, /etc/lamplighter/policy.yaml. What it does not name is never touched, whatever
 // a signed command says. The control plane can read its hash, not change it.
 import * as z from 'zod';
-import { AbsolutePath, DatabaseName, HostName, UnitName } from '../names.ts';
+import { AbsolutePath, DatabaseName, EntryName, HostName, UnitName } from '../names.ts';
 import { ProgramArguments } from './arguments.ts';
 import { HostDisk } from './disk.ts';
+import { JobTable } from './jobs.ts';
 
 /** Where a host has its policy; messages name it. */
 export const POLICY_FILE = '/etc/lamplighter/policy.yaml';
@@ -78,6 +79,8 @@ export const Policy = z.lazy(() =>
     backup: HostBackup.optional(),
     /** Folders that may be looked at, and old files in folders that may be removed. */
     disk: HostDisk.prefault({}),
+    /** Tables of jobs, by names of their own. */
+    jobs: z.record(EntryName, JobTable).default({}),
     /** What a health check may ask; a unit's own state may always be asked for. */
     healthChecks: z.array(HealthTarget).default([]),
     /** Live relays that the agent may dial, as origins: `wss://` and the host's name. */

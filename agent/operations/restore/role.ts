@@ -28,7 +28,8 @@ export function scramVerifier(password: string, salt: Buffer): string {
   return `SCRAM-SHA-256$${SCRAM_ROUNDS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
-function makePassword(): string {
+/** A password that nobody has to type. */
+export function makePassword(): string {
   return randomBytes(24).toString('base64url');
 }
 

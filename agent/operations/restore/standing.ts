@@ -8,7 +8,7 @@ import type { Standing } from './plan.ts';
 const TIMEOUT_MS = 60_000;
 
 /** Predefined roles whose members reach files, programs or everybody's data. */
-const POWERS = [
+export const POWERS = [
   'pg_execute_server_program',
   'pg_read_server_files',
   'pg_write_server_files',

@@ -43,6 +43,8 @@ interface Sample {
   locks: string[];
   /** The policy need not name what it is about: that it lists the operation is enough. */
   isFree?: true;
+  /** A read that makes a role for a moment. */
+  makesRole?: true;
 }
 const SAMPLES: Record<string, Sample> = {
   'service.status': { params: WEB, locks: [] },
@@ -61,6 +63,8 @@ const SAMPLES: Record<string, Sample> = {
   'disk.usage': { params: { path: '/opt/app/logs' }, locks: [] },
   'disk.clean': { params: { what: 'logs' }, locks: ['clean:logs'] },
   'memory.top': { params: {}, locks: [], isFree: true },
+  'jobs.stuck': { params: { jobs: 'etl' }, locks: ['jobs-role'], makesRole: true },
+  'jobs.reset': { params: { jobs: 'etl' }, locks: ['jobs:etl', 'jobs-role'] },
   'backup.run': { params: {}, locks: ['database:analytics'] },
   'backup.list': { params: {}, locks: [] },
   'restore.run': {
@@ -119,7 +123,9 @@ describe.each(CATALOGUE)('$name', (operation) => {
   });
 
   test('is locked exactly when it changes something on the host', () => {
-    expect((operation.locks?.(resolve().spec) ?? []).length > 0).toBe(operation.risk !== 'read');
+    expect((operation.locks?.(resolve().spec) ?? []).length > 0).toBe(
+      operation.risk !== 'read' || sample.makesRole === true,
+    );
   });
 
   test('is refused by a policy that does not name what it is about', () => {
