@@ -5,15 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { detectCapabilities } from '#local/demo/setup/capabilities.ts';
 import { LogLine } from '#shared/operations/logs.ts';
-import { type AgentHost, POLICY, startAgentHost } from '#test/fixtures/agent-host.ts';
+import { type AgentHost, POLICY } from '#test/fixtures/agent-host.ts';
 import { isLong } from '#test/fixtures/long.ts';
-import { whySkipped } from '#test/fixtures/skip-reason.ts';
 import { type ScriptedApi, spawnLamp, startScriptedApi } from '#test/integration/cli/scripted-api.ts';
 import { FOLLOW_COMMAND, type Harness, startRelay } from '#test/integration/live/live-harness.ts';
 
-const { systemdHost } = detectCapabilities();
 const SPILL = 'spill.service';
 const TALK = 'talk.service';
 const ENV_FILE = '/opt/app/.env';
@@ -32,40 +29,37 @@ const PRINTED = [
   'the end',
 ];
 
-const UNITS = {
+/** The units that the tests need on their host. */
+export const LOG_UNITS = {
   [SPILL]: '[Service]\nExecStart=/bin/sh -c "cat /opt/app/printed; exit 3"\n',
   [TALK]: `[Service]
 ExecStart=/bin/sh -c 'for i in $$(seq 1 100000); do echo "tick $$i password=hunter2"; sleep 0.1; done'
 `,
 };
-const POLICY_HERE = {
+/** What the host's policy must have for them. */
+export const LOG_POLICY = {
   secretFiles: [ENV_FILE],
   operations: [...POLICY.operations, 'service.follow'],
   units: { [SPILL]: ['logs', 'restart'], [TALK]: ['logs'] },
 };
 const Lines = z.object({ lines: z.array(LogLine) });
 
-describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHost)}`, () => {
-  let host: AgentHost;
-
+/** The tests of logs, on a host of `host.test.ts`. */
+export function describeLogs(host: () => AgentHost): void {
   beforeAll(async () => {
-    host = await startAgentHost({ policy: POLICY_HERE, units: UNITS });
     write(ENV_FILE, `NODE_ENV=production\nPORT=5432\nAPP_SECRET='${SECRET}'\n`, 0o600);
     write('/opt/app/printed', `${PRINTED.join('\n')}\n`, 0o644);
-    await host.sh(`systemctl daemon-reload; systemctl start ${SPILL} ${TALK}`);
-  });
-  afterAll(async () => {
-    await host?.close();
+    await host().sh(`systemctl daemon-reload; systemctl start ${SPILL} ${TALK}`);
   });
 
   function write(file: string, text: string, mode: number): void {
-    const path = join(host.machine.rootPath, file);
+    const path = join(host().machine.rootPath, file);
     writeFileSync(path, text);
     chmodSync(path, mode);
   }
 
-  describe('read once', () => {
-    const readLogs = () => host.send({ operation: 'service.logs', spec: { unit: SPILL, lines: 100 } });
+  describe('logs that are read once', () => {
+    const readLogs = () => host().send({ operation: 'service.logs', spec: { unit: SPILL, lines: 100 } });
 
     function expectNoSecret(text: string): void {
       for (const form of [
@@ -78,7 +72,7 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
     }
 
     test('a log is shown without the values of the policy’s secret files, in any form, and in full length', async () => {
-      const { report, signedBy } = await host.finished((await readLogs()).id);
+      const { report, signedBy } = await host().finished((await readLogs()).id);
       expect({ state: report.state, signedBy }).toEqual({ state: 'succeeded', signedBy: 'agent' });
       const messages = Lines.parse(report.result).lines.map(({ message }) => message);
       for (const name of Object.keys(FORMS)) {
@@ -91,11 +85,11 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
     });
 
     test('so is the output of a failed command, which the runner reads', async () => {
-      const { id } = await host.send({
+      const { id } = await host().send({
         operation: 'service.restart',
         spec: { unit: SPILL, health: { activeForMs: 500 } },
       });
-      const { report, signedBy } = await host.finished(id);
+      const { report, signedBy } = await host().finished(id);
       expect({ state: report.state, signedBy }).toEqual({ state: 'failed', signedBy: 'runner' });
       const output = report.output?.join('\n') ?? '';
       expect(output).toContain('[REDACTED]');
@@ -105,17 +99,17 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
 
     test('the agent’s account reads neither the file nor a journal', async () => {
       const as = 'setpriv --reuid=lamplighter --regid=lamplighter --init-groups --';
-      expect(await host.sh(`${as} cat ${ENV_FILE} 2>&1; true`)).toContain('Permission denied');
-      expect(await host.sh(`${as} journalctl -q --no-pager -u ${SPILL} 2>/dev/null; true`)).toBe('');
-      expect(await host.sh('systemctl show lamplighter-agent.service -p SupplementaryGroups --value')).toBe(
+      expect(await host().sh(`${as} cat ${ENV_FILE} 2>&1; true`)).toContain('Permission denied');
+      expect(await host().sh(`${as} journalctl -q --no-pager -u ${SPILL} 2>/dev/null; true`)).toBe('');
+      expect(await host().sh('systemctl show lamplighter-agent.service -p SupplementaryGroups --value')).toBe(
         '',
       );
     });
 
     test('a secret file that is there and can not be read keeps every log on the host', async () => {
-      const before = await host.sh(`cat ${ENV_FILE}`);
+      const before = await host().sh(`cat ${ENV_FILE}`);
       write(ENV_FILE, 'x'.repeat(1024 * 1024 + 1), 0o600);
-      const { report } = await host.finished((await readLogs()).id);
+      const { report } = await host().finished((await readLogs()).id);
       expect(report).toMatchObject({
         state: 'failed',
         message: expect.stringContaining(`read secret file ${ENV_FILE}`),
@@ -127,13 +121,13 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
     // With `--long` twice what runs and waits, so that some are turned away.
     const burst = isLong ? 80 : 12;
     test(`${burst} logs at once are eight processes at a time, and each asker gets an answer`, async () => {
-      const watched = host.sh(
+      const watched = host().sh(
         `for i in $(seq 1 3000); do test -e /run/over && break; ps -C journalctl -o pid= | wc -l; sleep 0.05; done |
         sort -n | tail -1`,
       );
       const sent = await Promise.all(Array.from({ length: burst }, readLogs));
-      const reports = await Promise.all(sent.map(async ({ id }) => (await host.finished(id)).report));
-      await host.sh('touch /run/over');
+      const reports = await Promise.all(sent.map(async ({ id }) => (await host().finished(id)).report));
+      await host().sh('touch /run/over');
       expect(reports.filter(({ state, code }) => state !== 'succeeded' && code !== 'busy')).toEqual([]);
       expect(reports.some(({ code }) => code === 'busy')).toBe(isLong);
       expect(reports.filter(({ state }) => state === 'succeeded').length).toBeGreaterThanOrEqual(
@@ -144,14 +138,14 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
     });
   });
 
-  describe('followed', () => {
+  describe('logs that are followed', () => {
     let relay: Harness;
     let api: ScriptedApi;
 
     beforeAll(async () => {
-      relay = await startRelay({ graceMs: 1000 }, host.machine.gatewayAddress);
+      relay = await startRelay({ graceMs: 1000 }, host().machine.gatewayAddress);
       api = await startScriptedApi();
-      await host.sh(`echo 'relays: ["${relay.url}"]' >> /etc/lamplighter/policy.yaml`);
+      await host().sh(`echo 'relays: ["${relay.url}"]' >> /etc/lamplighter/policy.yaml`);
     });
     afterAll(async () => {
       await api?.close();
@@ -164,7 +158,7 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
       api.on('POST /v1/live', async () => {
         const { ticket, agentKey, relayUrl } = await relay.open();
         const spec = { unit: TALK, lines, ticket: agentKey, relayUrl };
-        sent = (await host.send({ operation: 'service.follow', spec, timeoutMs: 3_600_000 })).id;
+        sent = (await host().send({ operation: 'service.follow', spec, timeoutMs: 3_600_000 })).id;
         return { status: 201, body: ticket };
       });
       api.on(`GET /v1/commands/${FOLLOW_COMMAND}`, () => 'hang');
@@ -176,7 +170,7 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
     }
 
     async function untilNoJournalctl(): Promise<void> {
-      const count = () => host.sh('ps -C journalctl -o pid= | wc -l');
+      const count = () => host().sh('ps -C journalctl -o pid= | wc -l');
       await expect.poll(count).toBe('0');
     }
 
@@ -201,7 +195,7 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
       expect(ticks(ran.out)).toEqual(withoutGap(ticks(ran.out)));
       expect(ran.out).toContain('password=[REDACTED]');
       expect(ran.out).not.toContain('hunter2');
-      expect(await host.finished(command())).toMatchObject({
+      expect(await host().finished(command())).toMatchObject({
         report: { state: 'succeeded', result: { linesSent: expect.any(Number) } },
         signedBy: 'agent',
       });
@@ -215,7 +209,7 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
       const ran = await lamp((out, kill) => {
         if (ticks(out).length >= 5 && !isRotated) {
           isRotated = true;
-          void host.sh('journalctl --rotate && journalctl --vacuum-time=1s');
+          void host().sh('journalctl --rotate && journalctl --vacuum-time=1s');
         }
         if (ticks(out).length >= 40) kill('SIGINT');
       });
@@ -228,7 +222,7 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
         if (out.includes('tick')) kill('SIGKILL');
       });
       expect(ran.signal).toBe('SIGKILL');
-      expect(await host.finished(command())).toMatchObject({ report: { state: 'succeeded' } });
+      expect(await host().finished(command())).toMatchObject({ report: { state: 'succeeded' } });
       await untilNoJournalctl();
     });
 
@@ -238,10 +232,12 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
       const ran = await lamp((out, kill) => {
         if (ticks(out).length >= 5 && !isCut) {
           isCut = true;
-          void host.machine.cutNetwork().then(async () => {
-            await sleep(1500);
-            await host.machine.restoreNetwork();
-          });
+          void host()
+            .machine.cutNetwork()
+            .then(async () => {
+              await sleep(1500);
+              await host().machine.restoreNetwork();
+            });
         }
         if (ticks(out).length >= 60) kill('SIGINT');
       }, '--json');
@@ -254,4 +250,4 @@ describe.skipIf(systemdHost !== true)(`logs of a real host${whySkipped(systemdHo
       await untilNoJournalctl();
     });
   });
-});
+}
