@@ -1,5 +1,5 @@
-# Every API that is used, by these files or by what they make. Two must be enabled by hand before the first apply, since
-# terraform itself works through them: README.md.
+# The APIs that these files and their resources use. Two must be enabled by hand before the first apply, because terraform
+# itself needs them (README.md).
 locals {
   apis = toset(concat([
     "artifactregistry", "cloudbuild", "cloudfunctions", "cloudkms", "cloudresourcemanager", "cloudscheduler", "compute",
@@ -14,7 +14,7 @@ resource "google_project_service" "this" {
   disable_on_destroy = false
 }
 
-# Google makes a service's own account at its first use; a grant to it before would fail.
+# Google creates a service's own account when the service is first used; a grant before that fails.
 resource "google_project_service_identity" "pubsub" {
   provider   = google-beta
   service    = "pubsub.googleapis.com"

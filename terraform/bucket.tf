@@ -1,4 +1,5 @@
-# Backups. The bucket's policy is whole here: Google's default lets everyone who may view or edit the project read objects.
+# The backup bucket. Its whole IAM policy is set here: Google's default lets everyone who can view or edit the project read
+# the objects.
 resource "google_storage_bucket" "backups" {
   name                        = "${var.project}-lamplighter-backups"
   location                    = var.region
@@ -8,7 +9,8 @@ resource "google_storage_bucket" "backups" {
   encryption {
     default_kms_key_name = google_kms_crypto_key.backups.id
   }
-  # Until its time nobody deletes or overwrites a backup. An administrator may shorten the time unless it is locked.
+  # Until the retention period is over, nobody can delete or overwrite a backup. An administrator can shorten the period
+  # unless it is locked.
   retention_policy {
     retention_period = var.backup_retention_days * 86400
     is_locked        = var.lock_retention
@@ -31,7 +33,7 @@ resource "google_project_iam_custom_role" "object_get" {
 locals {
   anchor_prefix  = "audit/anchors/"
   anchor_objects = "projects/_/buckets/${google_storage_bucket.backups.name}/objects/${local.anchor_prefix}"
-  # A host creates and reads objects under its own prefix: no list, no overwrite, no delete.
+  # A host can create and read objects under its own prefix. It cannot list, overwrite or delete.
   host_roles = {
     create = "roles/storage.objectCreator"
     get    = google_project_iam_custom_role.object_get.id
@@ -60,7 +62,7 @@ data "google_iam_policy" "backups" {
     role    = "roles/storage.objectViewer"
     members = [google_service_account.entry_point["verify"].member]
   }
-  # `sign` puts anchors of the audit trail there (shared/audit/anchor.ts); it can neither replace nor read one.
+  # `sign` writes anchors of the audit trail (shared/audit/anchor.ts). It can neither replace nor read them.
   binding {
     role    = "roles/storage.objectCreator"
     members = [google_service_account.entry_point["sign"].member]
@@ -69,7 +71,8 @@ data "google_iam_policy" "backups" {
       expression = "resource.name.startsWith('${local.anchor_objects}')"
     }
   }
-  # `admin` holds the trail against them. A listing is of the bucket, so its condition is about the prefix that is asked for.
+  # `admin` compares the trail with the anchors. Listing is a permission on the bucket, so the condition is on the prefix of
+  # the request.
   binding {
     role    = "roles/storage.objectViewer"
     members = [google_service_account.entry_point["admin"].member]
@@ -78,7 +81,7 @@ data "google_iam_policy" "backups" {
       expression = "resource.name.startsWith('${local.anchor_objects}') || api.getAttribute('storage.googleapis.com/objectListPrefix', '').startsWith('${local.anchor_prefix}')"
     }
   }
-  # Owners of the project go on administering the bucket; this role reads no object.
+  # Owners of the project keep administering the bucket; this role cannot read objects.
   binding {
     role    = "roles/storage.legacyBucketOwner"
     members = ["projectOwner:${var.project}"]
@@ -90,7 +93,7 @@ resource "google_storage_bucket_iam_policy" "backups" {
   policy_data = data.google_iam_policy.backups.policy_data
 }
 
-# Cloud Storage tells Pub/Sub of each object that was finalised, through its own service agent.
+# Cloud Storage's service agent publishes a message for each object that was finalised.
 resource "google_pubsub_topic_iam_member" "storage" {
   topic  = google_pubsub_topic.push["lamplighter-objects"].id
   role   = "roles/pubsub.publisher"
@@ -104,6 +107,6 @@ resource "google_storage_notification" "finalised" {
   event_types    = ["OBJECT_FINALIZE"]
   depends_on     = [google_pubsub_topic_iam_member.storage]
 
-  # Anchors of the audit trail wake nobody.
+  # Anchors of the audit trail make no notification.
   object_name_prefix = "hosts/"
 }

@@ -1,4 +1,5 @@
-# How the functions are built: from an archive in our bucket, by an account that reads sources and writes images of ours.
+# How the functions are built: from an archive in our bucket, by an account of its own that reads the sources and writes the
+# images.
 resource "google_service_account" "build" {
   account_id   = "lamplighter-build"
   display_name = "Builds Lamplighter's functions"
@@ -61,8 +62,8 @@ resource "google_storage_bucket_iam_member" "build" {
   member = google_service_account.build.member
 }
 
-# Cloud Functions copies a source into a bucket of its own, which it makes at the first deployment: the grant can only
-# stand on the project, and is held to that bucket's name.
+# Cloud Functions copies the source into its own bucket, which it creates at the first deployment. The grant is therefore on
+# the project, with a condition on that bucket's name.
 resource "google_project_iam_member" "build_sources" {
   project = var.project
   role    = "roles/storage.objectViewer"
@@ -73,7 +74,7 @@ resource "google_project_iam_member" "build_sources" {
   }
 }
 
-# A log has no narrower place to be granted on.
+# The right to write logs can only be granted on the project.
 resource "google_project_iam_member" "build_logs" {
   project = var.project
   role    = "roles/logging.logWriter"

@@ -10,7 +10,7 @@ resource "google_compute_network" "database" {
   depends_on              = [google_project_service.this]
 }
 
-# An instance of a function takes an address here; Google asks for at least /26.
+# Each instance of a function takes an address from this range; Google requires at least /26.
 resource "google_compute_subnetwork" "functions" {
   count                    = local.makes_database
   name                     = "lamplighter-functions"

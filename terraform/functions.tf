@@ -1,4 +1,4 @@
-# The entry points of functions/index.ts. A test holds this table against shared/topology.ts.
+# The entry points of functions/index.ts. A test compares this table with shared/topology.ts.
 locals {
   entry_points = {
     api = {
@@ -9,7 +9,7 @@ locals {
     live = {
       callers   = ["public"]
       variables = ["DATABASE_URL"]
-      # One instance: it pairs two connections, for 200 people. A request may live for an hour.
+      # One instance, because it pairs two connections; it serves 200 people. A request can last an hour.
       instances = 1, concurrency = 400, memory = "512Mi", timeout = 3600
     }
     sign = {
@@ -49,8 +49,8 @@ locals {
     }
   }
 
-  # Cloud Run's deterministic URLs (project number and region): known before the functions exist, so that they may name
-  # one another without a circle.
+  # Cloud Run's deterministic URLs (project number and region). They are known before the functions exist, so functions can
+  # refer to each other without a cycle.
   urls = {
     for name, _ in local.entry_points :
     name => "https://lamplighter-${name}-${data.google_project.this.number}.${var.region}.run.app"
@@ -63,16 +63,16 @@ locals {
     BACKUP_BUCKET = google_storage_bucket.backups.name
     LIVE_URL      = replace(local.urls["live"], "https://", "wss://")
     API_URL       = local.urls["api"]
-    # The anchors of the audit trail are signed with the key in force or with one before it.
+    # Anchors of the audit trail are signed with the current key or with an earlier one.
     SIGNING_PUBLIC_KEYS = join("\n", concat(
       [data.google_kms_crypto_key_version.signing.public_key[0].pem],
       var.former_signing_public_keys,
     ))
   }
-  # With the instance of ours, its own authority: the functions speak TLS to nothing else.
+  # With our own instance, the functions trust that instance's certificate authority alone.
   database_ca = var.create_database ? { DATABASE_CA = one(google_sql_database_instance.this[*].server_ca_cert)[0].cert } : {}
 
-  # What each one gets: plain values by their name, secrets by their name in Secret Manager.
+  # What each function gets: plain values by their name, secrets by their name in Secret Manager.
   environments = {
     for function, entry in local.entry_points : function => merge(
       { GOOGLE_CLOUD_PROJECT = var.project },
@@ -90,7 +90,7 @@ locals {
       if contains(keys(local.secret_ids), name)
     }
   }
-  # Who may invoke which: everyone only where the function authenticates by itself.
+  # Who can invoke each function: everyone only where the function itself authenticates its callers.
   invokers = {
     for function, entry in local.entry_points : function => contains(entry.callers, "public")
     ? { for everybody in ["allUsers"] : "public" => everybody if var.public_access == "all-users" }
@@ -104,7 +104,7 @@ locals {
   }
 }
 
-# What a build or a start needs is there first: Google refuses a function whose secret can't be read.
+# What a build or a start needs must exist first: Google refuses a function whose secret cannot be read.
 resource "terraform_data" "before_functions" {
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
@@ -121,7 +121,7 @@ resource "terraform_data" "before_functions" {
   ]
 }
 
-# `admin` is apart, so that it can be deployed alone and migrate before the new code serves (README.md).
+# `admin` is a module of its own, so that it can be deployed alone and migrate before the new code serves (README.md).
 module "admin" {
   source = "./function"
 

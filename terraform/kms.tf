@@ -1,4 +1,4 @@
-# The signing key can't leave KMS; only `sign` may use it.
+# The signing key can't leave KMS; only `sign` can use it.
 resource "google_kms_key_ring" "lamplighter" {
   name       = "lamplighter"
   location   = var.region
@@ -26,7 +26,7 @@ resource "google_kms_crypto_key_iam_member" "sign" {
   member        = google_service_account.entry_point["sign"].member
 }
 
-# The backups' own key. Cloud Storage uses it for those that the bucket's policy lets in; nobody else may.
+# The key of the backup bucket. Only Cloud Storage can use it, for callers that the bucket's policy admits.
 resource "google_kms_crypto_key" "backups" {
   name            = "backups"
   key_ring        = google_kms_key_ring.lamplighter.id

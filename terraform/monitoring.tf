@@ -1,5 +1,5 @@
-# What Lamplighter can't tell of itself: that its own watch has stopped, that messages were given
-# up, and that its database, through which its own alerts go, was changed by somebody.
+# Alerts that Lamplighter cannot raise itself: its own watch has stopped, messages were given up, or somebody changed its
+# database, which its own alerts depend on.
 resource "google_monitoring_notification_channel" "email" {
   display_name = "Lamplighter's operators"
   type         = "email"
@@ -66,7 +66,7 @@ resource "google_monitoring_alert_policy" "audit_trail" {
       filter = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"lamplighter-verify\" AND jsonPayload.message = \"audit trail is not whole\""
     }
   }
-  # A policy on log lines must say how often it tells at most.
+  # A policy on log lines must limit how often it notifies.
   alert_strategy {
     notification_rate_limit {
       period = "3600s"

@@ -5,7 +5,7 @@ locals {
     lamplighter-verifications = "verify"
     lamplighter-objects       = "verify-object"
   }
-  # Which functions publish where. Besides them: hosts publish reports, Cloud Storage publishes objects (bucket.tf).
+  # The functions that publish to each topic. In addition, hosts publish reports and Cloud Storage publishes objects (bucket.tf).
   publishers = {
     lamplighter-alerts        = ["api", "notify", "report", "verify", "watch"]
     lamplighter-verifications = ["api", "report", "verify", "verify-object", "watch"]
@@ -86,7 +86,7 @@ resource "google_pubsub_topic" "dead_letters" {
   depends_on = [google_project_service.this]
 }
 
-# Kept for a week for a person to look at; monitoring.tf tells when there is one.
+# Dead letters are kept for a week, for a person to look at; monitoring.tf raises an alert when there is one.
 resource "google_pubsub_subscription" "dead_letters" {
   name                       = "lamplighter-dead-letters"
   topic                      = google_pubsub_topic.dead_letters.id
@@ -94,7 +94,7 @@ resource "google_pubsub_subscription" "dead_letters" {
   expiration_policy { ttl = "" }
 }
 
-# Pub/Sub itself forwards to the dead-letter topic and takes the message off the subscription.
+# Pub/Sub's service agent forwards a dead letter to its topic and removes it from the subscription: it needs both rights.
 resource "google_pubsub_topic_iam_member" "dead_letters" {
   topic  = google_pubsub_topic.dead_letters.id
   role   = "roles/pubsub.publisher"
@@ -111,7 +111,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letter_source" {
   member       = google_project_service_identity.pubsub.member
 }
 
-# A host may pull its own subscription and publish reports; nothing else.
+# A host can pull from its own subscription and publish reports, nothing else.
 resource "google_pubsub_subscription_iam_member" "host" {
   for_each     = var.hosts
   subscription = google_pubsub_subscription.commands[each.key].name
@@ -126,7 +126,7 @@ resource "google_pubsub_topic_iam_member" "host_reports" {
   member   = google_service_account.host[each.key].member
 }
 
-# Only `sign` may publish commands.
+# Only `sign` can publish commands.
 resource "google_pubsub_topic_iam_member" "sign" {
   for_each = var.hosts
   topic    = google_pubsub_topic.commands[each.key].id

@@ -1,6 +1,6 @@
-# Values go in by write-only arguments: they are in Secret Manager alone, not in the state and not in a plan.
+# Values are passed as write-only arguments: only Secret Manager stores them, neither the state nor a plan does.
 locals {
-  # The functions log in as a role that owns nothing; the schema's owner is `admin`'s alone, which lets that role in.
+  # The functions log in as a role that owns nothing. Only `admin` logs in as the schema's owner, and gives that role its rights.
   database_url = var.create_database ? format(
     "postgresql://lamplighter_functions:%s@%s/lamplighter",
     var.functions_database_password,

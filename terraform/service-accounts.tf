@@ -1,5 +1,5 @@
-# One service account per function and one for each caller from outside, each with the least it needs; grants stand beside
-# the resource that they open.
+# One service account for each function and for each outside caller, with the least rights that it needs. Each grant is in the
+# file of the resource that it is on.
 resource "google_service_account" "entry_point" {
   for_each = local.entry_points
 
@@ -31,14 +31,14 @@ locals {
   )
 }
 
-# Pub/Sub signs the pushes' tokens as this account.
+# Pub/Sub signs the tokens of its pushes as this account.
 resource "google_service_account_iam_member" "push_tokens" {
   service_account_id = google_service_account.caller["push"].id
   role               = "roles/iam.serviceAccountTokenCreator"
   member             = google_project_service_identity.pubsub.member
 }
 
-# A deployer acts as the account that `admin` lets in, for identity tokens only.
+# A deployer can get identity tokens of the account that `admin` accepts, and nothing else of it.
 resource "google_service_account_iam_member" "deployers" {
   for_each = var.deployers
 
@@ -47,4 +47,4 @@ resource "google_service_account_iam_member" "deployers" {
   member             = each.key
 }
 
-# A function that asks for an identity token of its own signs it through the metadata server; nothing to grant.
+# A function gets identity tokens of its own account from the metadata server, which needs no grant.

@@ -14,22 +14,22 @@ variable "hosts" {
   type        = set(string)
   validation {
     condition     = alltrue([for host in var.hosts : can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", host))])
-    error_message = "A host name is lower-case letters, digits and hyphens, at most 20 long: `lamp-host-` and the name are a service account's name, which has at most 30 characters."
+    error_message = "A host name has lower-case letters, digits and hyphens, and is at most 20 long: the name of its service account is `lamp-host-` and the host name, and can have at most 30 characters."
   }
 }
 
 variable "alert_email" {
-  description = "Who is told by Google itself when `watch` stops or a message could not be delivered."
+  description = "Address that Google Cloud notifies when `watch` stops or a message could not be delivered."
   type        = string
 }
 
 variable "deployers" {
-  description = "Who may migrate the database and make tokens, as IAM writes members (user:alice@example.com)."
+  description = "Members that can migrate the database and make tokens, as IAM writes them (user:alice@example.com)."
   type        = set(string)
 }
 
 variable "create_database" {
-  description = "Whether a small Cloud SQL instance is made. Otherwise `database_url` names the database."
+  description = "Whether a small Cloud SQL instance is created. Otherwise `database_url` names the database."
   type        = bool
   default     = true
 }
@@ -42,7 +42,7 @@ variable "database_password" {
   ephemeral   = true
   validation {
     condition     = var.database_password == null || can(regex("^[A-Za-z0-9]{24,}$", var.database_password))
-    error_message = "The password is at least 24 letters and digits: it becomes part of a URL."
+    error_message = "The password must have at least 24 letters and digits, and nothing else: it becomes part of a URL."
   }
 }
 
@@ -54,12 +54,12 @@ variable "functions_database_password" {
   ephemeral   = true
   validation {
     condition     = var.functions_database_password == null || can(regex("^[A-Za-z0-9]{24,}$", var.functions_database_password))
-    error_message = "The functions' password is at least 24 letters and digits: it becomes part of a URL."
+    error_message = "The functions' password must have at least 24 letters and digits, and nothing else: it becomes part of a URL."
   }
 }
 
 variable "owner_database_url" {
-  description = "Login of the schema's owner when no database is made, as postgresql://user:password@host/database?sslmode=verify-full. The owner may create roles."
+  description = "Login of the schema's owner when no database is created, as postgresql://user:password@host/database?sslmode=verify-full. The owner needs the right to create roles."
   type        = string
   default     = null
   sensitive   = true
@@ -67,7 +67,7 @@ variable "owner_database_url" {
 }
 
 variable "database_url" {
-  description = "Login of the functions when no database is made: the same address with lamplighter_functions and a password of your choice, which `migrate` gives to that role."
+  description = "Login of the functions when no database is created: the same address with lamplighter_functions and a password of your choice, which `migrate` gives to that role."
   type        = string
   default     = null
   sensitive   = true
@@ -95,35 +95,35 @@ variable "webhook_secrets" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one when a secret changed: terraform does not keep secrets, so it can't see that."
+  description = "Raise this by one when a secret has changed: terraform does not store secrets, so it cannot see the change."
   type        = number
   default     = 1
 }
 
 variable "public_access" {
-  description = "How `api` and `live` are opened to the internet: all-users (a grant to everybody), or no-invoker-check (for organisations that forbid such grants; README.md has the command that goes with it)."
+  description = "How `api` and `live` are opened to the internet: all-users (a grant to everybody), or no-invoker-check (for organisations that forbid such grants; README.md has the command for it)."
   type        = string
   default     = "all-users"
   validation {
     condition     = contains(["all-users", "no-invoker-check"], var.public_access)
-    error_message = "public_access is all-users or no-invoker-check."
+    error_message = "public_access must be all-users or no-invoker-check."
   }
 }
 
 variable "backup_retention_days" {
-  description = "How long the bucket refuses to let go of a backup. Deleted by the life cycle after twice this time."
+  description = "Days in which the bucket refuses to delete or overwrite a backup. The life cycle deletes a backup after twice this time."
   type        = number
   default     = 30
 }
 
 variable "former_signing_public_keys" {
-  description = "PEM of each signing key before the one in force: what it signed (the anchors of the audit trail) still holds."
+  description = "PEM of each earlier signing key, so that what it signed (anchors of the audit trail) stays valid."
   type        = list(string)
   default     = []
 }
 
 variable "lock_retention" {
-  description = "Whether the bucket's retention policy is locked. Unlocked, an administrator of the project may shorten it; locked, nobody ever may, and the bucket can be deleted only when its last backup is old enough. Not reversible."
+  description = "Whether the bucket's retention policy is locked. While it is unlocked, an administrator of the project can shorten it. Once it is locked, nobody can, and the bucket can be deleted only when its last backup is old enough. Locking cannot be undone."
   type        = bool
   default     = false
 }

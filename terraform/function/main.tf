@@ -1,4 +1,4 @@
-# One entry point of functions/index.ts as a Cloud Run function, and who may invoke it.
+# One entry point of functions/index.ts as a Cloud Run function, and who can invoke it.
 terraform {
   required_providers {
     google = { source = "hashicorp/google" }
