@@ -7,6 +7,8 @@ import type { SignedBytes } from '#shared/signing/dsse.ts';
 import { MAX_READER_FRAME_BYTES, ReaderFrame } from '../reader/protocol.ts';
 import { writeHandover } from '../runner/handover.ts';
 
+type EndFrame = Extract<ReaderFrame, { type: 'end' }>;
+
 const HINT =
   'See `systemctl status lamplighter-read.socket` and the journal of lamplighter-read@*.service on the host.';
 
@@ -42,14 +44,14 @@ export async function askReader(
   signed: SignedBytes,
   onLine: (line: LogLine) => void,
   signal: AbortSignal,
-): Promise<{ isCut: boolean }> {
+): Promise<Pick<EndFrame, 'isCut' | 'searched'>> {
   const socket = createConnection(socketPath);
   const stop = (): void => void socket.destroy();
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   try {
     socket.write(writeHandover(signed));
-    let end: { isCut: boolean } | undefined;
+    let end: EndFrame | undefined;
     const splitter = createLineSplitter((text) => {
       const frame = parseFrame(text);
       takeFrame(frame, onLine);
@@ -57,7 +59,7 @@ export async function askReader(
     }, MAX_READER_FRAME_BYTES);
     for await (const chunk of socket) {
       if (Buffer.isBuffer(chunk)) splitter.push(chunk);
-      if (end) return { isCut: end.isCut };
+      if (end) return end;
     }
   } catch (error) {
     if (error instanceof LamplighterError) throw error;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { LamplighterError } from '#shared/errors.ts';
 import { createLineSplitter } from '#shared/lines.ts';
-import type { LogLine } from '#shared/operations/logs.ts';
+import { LOG_PRIORITIES, type LogLine, MAX_SEARCHED } from '#shared/operations/logs.ts';
 import { onHost, PATHS } from '../config/paths.ts';
 import { awaitEnd, killOnAbort, mustHaveEndedWell } from './joined.ts';
 import {
@@ -31,6 +31,11 @@ export interface JournalQuery {
   lines: number;
   /** RFC 3339. */
   since?: string | undefined;
+  until?: string | undefined;
+  /** This one or a worse one. */
+  priority?: (typeof LOG_PRIORITIES)[number] | undefined;
+  /** Only lines that have this text, whatever the case, once they are redacted. */
+  grep?: string | undefined;
   /** Goes on with what comes. */
   isFollowed?: boolean;
 }
@@ -42,21 +47,24 @@ export interface JournalQuery {
  * `--merge` takes all boots, and journals of other machines, which the match leaves out.
  */
 export function journalArguments(
-  { unit, lines, since, isFollowed }: JournalQuery,
+  { unit, lines, since, until, priority, grep, isFollowed }: JournalQuery,
   machineId: string,
 ): string[] {
-  const from = since === undefined ? [] : [`--since=@${(Date.parse(since) / 1000).toFixed(3)}`];
+  const at = (time: string): string => `@${(Date.parse(time) / 1000).toFixed(3)}`;
   return [
     `--unit=${unit}`,
-    `--lines=${lines}`,
+    `--lines=${grep === undefined ? lines : MAX_SEARCHED}`,
     '--output=json',
     `--output-fields=${ENTRY_FIELDS.join(',')}`,
     '--all',
     '--no-pager',
     '--quiet',
     '--merge',
-    ...(isFollowed ? ['--follow'] : []),
-    ...from,
+    // With --since and not in reverse, --lines are the oldest ones.
+    isFollowed ? '--follow' : '--reverse',
+    ...(since === undefined ? [] : [`--since=${at(since)}`]),
+    ...(until === undefined ? [] : [`--until=${at(until)}`]),
+    ...(priority === undefined ? [] : [`--priority=${LOG_PRIORITIES.indexOf(priority)}`]),
     ...(machineId === '' ? [] : [`_MACHINE_ID=${machineId}`]),
   ];
 }
@@ -102,29 +110,62 @@ export async function* streamJournal(query: JournalQuery, signal: AbortSignal): 
   }
 }
 
-/** The newest entries of a journal, oldest first, redacted and then cut to `maxLength`. */
+/** The newest entries of a journal, oldest first, as many as are read within the time and held at once. */
+async function collectNewest(
+  query: JournalQuery,
+  signal: AbortSignal,
+): Promise<{ entries: JournalEntry[]; isCut: boolean }> {
+  const timeUp = AbortSignal.timeout(READ_TIMEOUT_MS);
+  const newestFirst: JournalEntry[] = [];
+  let held = 0;
+  try {
+    for await (const entry of streamJournal(query, AbortSignal.any([signal, timeUp]))) {
+      held += entry.line.message.length;
+      if (held > MAX_HELD_CHARACTERS && newestFirst.length > 0)
+        return { entries: newestFirst.toReversed(), isCut: true };
+      newestFirst.push(entry);
+    }
+  } catch (error) {
+    // What was read until then is the newest.
+    if (signal.aborted || !timeUp.aborted) throw error;
+    return { entries: newestFirst.toReversed(), isCut: true };
+  }
+  return { entries: newestFirst.toReversed(), isCut: false };
+}
+
+/** Lines of a reading, oldest first. */
+export interface JournalReading {
+  lines: LogLine[];
+  /** Older lines that match were left out, for their size or because the time was up. */
+  isCut: boolean;
+  /** How many entries were looked through for a text, when there are older ones. */
+  searched?: number;
+}
+
+/** The newest lines that have the text, in what is left of them once they are redacted. */
+export function searchLines(lines: readonly LogLine[], { grep = '', lines: most }: JournalQuery): LogLine[] {
+  const wanted = grep.toLowerCase();
+  return lines.filter(({ message }) => message.toLowerCase().includes(wanted)).slice(-most);
+}
+
+/** The newest entries of a journal, oldest first, redacted, looked through for a text, and then cut to `maxLength`. */
 export async function readJournal(
   query: JournalQuery,
   maxLength: number,
-  signal: AbortSignal = AbortSignal.timeout(READ_TIMEOUT_MS),
-): Promise<LogLine[]> {
-  const entries: JournalEntry[] = [];
-  let held = 0;
-  for await (const entry of streamJournal(query, signal)) {
-    entries.push(entry);
-    held += entry.line.message.length;
-    while (held > MAX_HELD_CHARACTERS && entries.length > 1)
-      held -= entries.shift()?.line.message.length ?? 0;
-  }
+  signal: AbortSignal = new AbortController().signal,
+): Promise<JournalReading> {
+  const { entries, isCut } = await collectNewest(query, signal);
   const messages = redactLines(
     entries.map(({ line }) => line.message),
     entries.map(({ goesOn }) => goesOn),
   );
   // Withheld lines are fewer.
-  return messages.map((message, i) => ({
-    ...(entries[i]?.line ?? NO_LINE),
-    message: cutMessage(message, maxLength),
-  }));
+  const redacted = messages.map((message, i) => ({ ...(entries[i]?.line ?? NO_LINE), message }));
+  const found = query.grep === undefined ? redacted : searchLines(redacted, query);
+  const lines = found.map((line) => ({ ...line, message: cutMessage(line.message, maxLength) }));
+  if (query.grep === undefined) return { lines, isCut };
+  const isEarly = isCut || entries.length >= MAX_SEARCHED;
+  return { lines, isCut: false, ...(isEarly ? { searched: entries.length } : {}) };
 }
 
 const NO_LINE = { at: new Date(0).toISOString(), priority: 6 };
@@ -132,5 +173,5 @@ const NO_LINE = { at: new Date(0).toISOString(), priority: 6 };
 /** The last lines of a unit's journal as text, for the output of a failed command. */
 export async function readLastLines(unit: string, lines: number): Promise<string[]> {
   const read = await readJournal({ unit, lines }, MAX_OUTPUT_LENGTH - 30);
-  return read.map(({ at, message }) => `${at} ${message}`);
+  return read.lines.map(({ at, message }) => `${at} ${message}`);
 }

@@ -36,19 +36,19 @@ export function parseStatus(text: string): Omit<HostProcess, 'pid' | 'cgroup'> |
   return { name, uid, residentBytes: resident * 1024 };
 }
 
-/** The control group that systemd made, from /proc/PID/cgroup: of the one hierarchy, or of systemd's own beside older ones. */
-export function parseCgroup(text: string): string {
-  const systemd = /^\d+:name=systemd:(.*)$/m.exec(text)?.[1];
-  const only = /^0::(.*)$/m.exec(text)?.[1];
-  return systemd ?? only ?? '';
-}
-
 /** The control group of a unit, and the unit's name: below slices, the first that is none. */
 export function unitOf(cgroup: string): { unit: string; path: string } | undefined {
   const names = cgroup.split('/');
   const at = names.findIndex((name) => /\.(service|scope)$/.test(name));
   const unit = names[at];
   return unit === undefined ? undefined : { unit, path: names.slice(0, at + 1).join('/') };
+}
+
+/** The control group that systemd made, from /proc/PID/cgroup: in the one hierarchy, or in systemd's own beside older ones. */
+export function parseCgroup(text: string): string {
+  const only = /^0::(.*)$/m.exec(text)?.[1] ?? '';
+  if (unitOf(only)) return only;
+  return /^\d+:name=systemd:(.*)$/m.exec(text)?.[1] ?? only;
 }
 
 /** A process's own name with its program's, where they differ: every program of Node's calls itself `MainThread`. */

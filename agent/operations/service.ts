@@ -66,8 +66,13 @@ export const twins = [
   defineRead(serviceStatus, async ({ unit }) => ({ unit: await readUnit(unit) })),
   defineRead(serviceLogs, async (_spec, { signed, signal }) => {
     const lines: LogLine[] = [];
-    const { isCut } = await askReader(PATHS.readerSocket, signed, (line) => lines.push(line), signal);
-    return { lines, truncated: isCut };
+    const { isCut, searched } = await askReader(
+      PATHS.readerSocket,
+      signed,
+      (line) => lines.push(line),
+      signal,
+    );
+    return { lines, truncated: isCut, ...(searched === undefined ? {} : { searched }) };
   }),
   defineRead(serviceFollow, async ({ ticket, relayUrl }, { signal, signed }) => {
     // Loaded by the agent alone: the runner has these twins, too, and no use for a WebSocket.

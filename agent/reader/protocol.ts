@@ -6,8 +6,8 @@ export const ReaderFrame = z.discriminatedUnion('type', [
   /** The command does not hold, or what must be hidden can't be read: no line comes. */
   z.strictObject({ type: z.literal('refused'), detail: z.string(), hint: z.string().optional() }),
   z.strictObject({ type: z.literal('line'), line: LogLine }),
-  /** All lines were given; `isCut`: older ones were left out for their size. */
-  z.strictObject({ type: z.literal('end'), isCut: z.boolean() }),
+  /** All lines were given; `isCut`: older ones were left out. `searched`: a search ended after so many entries. */
+  z.strictObject({ type: z.literal('end'), isCut: z.boolean(), searched: z.int().optional() }),
   /** The reading failed before its end. */
   z.strictObject({ type: z.literal('failed'), detail: z.string() }),
 ]);

@@ -99,10 +99,10 @@ function queryOf(operation: string, spec: unknown): JournalQuery {
 }
 
 async function giveNewest({ query, signal }: Reading, send: Send): Promise<void> {
-  const lines = await readJournal(query, MAX_MESSAGE_LENGTH, signal);
+  const { lines, isCut, ...search } = await readJournal(query, MAX_MESSAGE_LENGTH, signal);
   const kept = keepNewest(lines);
   for (const line of kept) await send({ type: 'line', line });
-  await send({ type: 'end', isCut: kept.length < lines.length });
+  await send({ type: 'end', isCut: isCut || kept.length < lines.length, ...search });
 }
 
 /** As many of the newest lines as a report takes. */

@@ -27,8 +27,9 @@ const CONNECTION_COLUMNS = [
 /** From this share on a burst of requests may find no place. */
 const TIGHT_SHARE = 0.8;
 
-function leftOutNote(count: number, what: string): string {
-  return count === 0 ? '' : `${count} more ${what} ${count === 1 ? 'is' : 'are'} not shown\n`;
+function leftOutNote(count: number, what: 'group' | 'session'): string {
+  if (count === 0) return '';
+  return count === 1 ? `1 more ${what} is not shown\n` : `${count} more ${what}s are not shown\n`;
 }
 
 /** How many connections of how many, and whose. */
@@ -47,7 +48,7 @@ export const connectionsView = viewOf(
       state,
       String(connections),
     ]);
-    return `${head}\n${renderTable(CONNECTION_COLUMNS, rows, width, paint.dim)}${leftOutNote(leftOut, 'groups')}`;
+    return `${head}\n${renderTable(CONNECTION_COLUMNS, rows, width, paint.dim)}${leftOutNote(leftOut, 'group')}`;
   },
 );
 
@@ -97,6 +98,6 @@ export const sessionsView = viewOf(
       waitCell(session, context),
     ]);
     const table = renderTable(SESSION_COLUMNS, rows, context.width, context.paint.dim);
-    return `${table}${leftOutNote(leftOut, 'sessions')}`;
+    return `${table}${leftOutNote(leftOut, 'session')}`;
   },
 );

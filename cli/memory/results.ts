@@ -37,7 +37,7 @@ export const memoryView = viewOf(
       swapTotalBytes === 0
         ? 'no swap'
         : `swap ${formatBytes(swapTotalBytes - swapFreeBytes)} of ${formatBytes(swapTotalBytes)}`;
-    const killed = `${oomKills ?? 0} killed since boot because memory ran out`;
+    const killed = `${oomKills ?? 0} OOM kills since boot`;
     const kills =
       oomKills === null ? [] : [oomKills > 0 ? { text: killed, shown: paint.red(killed) } : { text: killed }];
     const head = joinFitting([{ text: used }, { text: swap }, ...kills], width);

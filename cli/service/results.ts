@@ -1,4 +1,5 @@
 // Results of service.*: a unit as `lamp status` shows it, and journal lines as `lamp logs` does.
+import type * as z from 'zod';
 import type { CommandView, ServiceView } from '#shared/api/views.ts';
 import type { UnitStatus } from '#shared/command/report.ts';
 import { serviceLogs } from '#shared/operations/logs.ts';
@@ -7,7 +8,7 @@ import { viewOf } from '../operation/result-view.ts';
 import { escapeForTerminal } from '../output/escape.ts';
 import { joinFitting, type Part } from '../output/line.ts';
 import { renderLogLine } from '../output/log-line.ts';
-import { formatBytes } from '../output/quantity.ts';
+import { formatBytes, formatCount } from '../output/quantity.ts';
 import { renderServices } from './services.ts';
 
 function asService(
@@ -48,13 +49,21 @@ export const unitView = viewOf(
   },
 );
 
+/** What a person must know of lines that are not all there; empty when nothing was left out. */
+export function tellLeftOut({ truncated, searched }: z.infer<typeof serviceLogs.result>): string {
+  const cut = truncated ? 'older lines were left out: they did not fit in one answer\n' : '';
+  if (searched === undefined) return cut;
+  const early = `only the newest ${formatCount(searched)} lines were searched; for older ones: --until\n`;
+  return `${cut}${early}`;
+}
+
 /** Lines of a unit's journal. */
 export const logsView = viewOf(
   serviceLogs.result,
-  ['lines', 'truncated'],
-  ({ lines, truncated }, _command, context) => {
-    const note = truncated ? 'older lines were left out: they did not fit in one answer\n' : '';
-    if (lines.length === 0) return `no lines\n${note}`;
-    return lines.map((line) => renderLogLine(line, context.paint)).join('') + note;
+  ['lines', 'truncated', 'searched'],
+  (result, _command, context) => {
+    const { lines } = result;
+    if (lines.length === 0) return `no lines\n${tellLeftOut(result)}`;
+    return lines.map((line) => renderLogLine(line, context.paint)).join('') + tellLeftOut(result);
   },
 );

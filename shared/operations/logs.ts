@@ -9,10 +9,37 @@ import { findService, nameInParams, permitUnit, ServiceName } from './service.ts
 /** A journal says more than a state: redaction can't know everything that a service prints. */
 const JOURNAL_ROLE = 'responder';
 
+/** syslog(3)'s names; journald has them as numbers, 0 to 7. */
+export const LOG_PRIORITIES = [
+  'emerg',
+  'alert',
+  'crit',
+  'err',
+  'warning',
+  'notice',
+  'info',
+  'debug',
+] as const;
+const LogPriority = z.enum(LOG_PRIORITIES);
+
+/** Plain text: it is looked for in what a caller may see, so that nobody can find a secret out by guessing it. */
+const SearchText = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^\P{Cc}+$/u, 'a text to look for is one line');
+
+/** At most so many entries are looked through for a text, the newest. */
+export const MAX_SEARCHED = 20_000;
+
+const LineCount = z.int().min(1).max(2000);
 const LogParams = z.strictObject({
   service: ServiceName,
-  lines: z.int().min(1).max(2000).default(50).describe('how many lines, the newest'),
+  lines: LineCount.default(50).describe('how many lines, the newest'),
   since: Timestamp.optional().describe('only lines after this time'),
+  until: Timestamp.optional().describe('only lines before this time'),
+  priority: LogPriority.optional().describe('only lines of this priority or a worse one'),
+  grep: SearchText.optional().describe('only lines that have this text, in upper or lower case'),
 });
 
 export const LogLine = z.lazy(() =>
@@ -39,14 +66,29 @@ export const serviceLogs = defineOperation({
   role: JOURNAL_ROLE,
   params: LogParams,
   spec: z.lazy(() =>
-    z.strictObject({ unit: UnitName, lines: z.int().min(1).max(2000), since: Timestamp.optional() }),
+    z.strictObject({
+      unit: UnitName,
+      lines: LineCount,
+      since: Timestamp.optional(),
+      until: Timestamp.optional(),
+      priority: LogPriority.optional(),
+      grep: SearchText.optional(),
+    }),
   ),
-  result: z.lazy(() => z.strictObject({ lines: z.array(LogLine), truncated: z.boolean() })),
+  result: z.lazy(() =>
+    z.strictObject({
+      lines: z.array(LogLine),
+      /** Older lines that match did not fit. */
+      truncated: z.boolean(),
+      /** Set when the search for a text ended before the oldest entry: how many entries it looked at, the newest. */
+      searched: z.int().optional(),
+    }),
+  ),
   timeoutMs: 30_000,
   canonical: nameInParams,
-  resolve: ({ service, lines, since }, context) => {
+  resolve: ({ service, ...query }, context) => {
     const { host, unit } = findService(service, context);
-    return { host, spec: { unit, lines, ...(since === undefined ? {} : { since }) } };
+    return { host, spec: { unit, ...query } };
   },
   permit: (spec, policy) => permitUnit(spec.unit, 'logs', policy),
 });

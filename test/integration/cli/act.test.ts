@@ -196,6 +196,8 @@ describe('run', () => {
     [['restat', 'web'], 'Did you mean restart?'],
     [['logs', 'web', '--since', 'yesterday'], 'For example 10m'],
     [['logs', 'web', '-f', '--since', '10m'], 'Use -n'],
+    [['logs', 'web', '-f', '--grep', 'x'], 'Use -n'],
+    [['logs', 'web', '--priority', 'loud'], '"priority" is only lines of this priority'],
   ])('%j is a usage error with a hint, and nothing is asked', async (args, hint) => {
     const { code, err, out } = await lamp(args, { url: api.url });
     expect({ code, out }).toEqual({ code: 2, out: '' });

@@ -131,7 +131,7 @@ describe('lists', () => {
     [['backups'], 0, /analytics +6 h ago +412 MB +12 +310,001 +verified 6 h ago/],
     [['commands'], 0, /service\.restart web +succeeded +10 s ago +2\.4 s +ada/],
     [['audit', '--action', 'rbac_denied'], 0, /41 +2026-11-23 08:30:00 +token:ada +rbac_denied/],
-    [['operations'], 0, /service\.logs +responder +service \[lines\] \[since\] +Read a service's journal/],
+    [['operations'], 0, /service\.logs +responder +service \[lines\] \[since\] .*Read a service's journal/],
   ])('%j', async (args, exitCode, pattern) => {
     const { code, out } = await lamp(args, { url: api.url, nowMs });
     expect(code).toBe(exitCode);
@@ -202,6 +202,25 @@ describe('logs', () => {
     expect(err).toContain('older lines were left out');
     const body = JSON.parse(api.asked[0]?.body ?? '');
     expect(body.params).toEqual({ service: 'web', lines: 2, since: '2026-11-23T08:20:00.000Z' });
+  });
+
+  test('times, priority and text go with the question, and an early end of the search is told', async () => {
+    willAnswer({ lines: [], truncated: false, searched: 20_000 });
+    const times = ['--since', '30 min ago', '--until', '5m'];
+    const { code, err } = await lamp(['logs', 'web', ...times, '--priority', 'warn', '--grep', 'time out'], {
+      url: api.url,
+      nowMs,
+    });
+    expect(code).toBe(0);
+    expect(err).toBe('no lines\nonly the newest 20,000 lines were searched; for older ones: --until\n');
+    expect(JSON.parse(api.asked[0]?.body ?? '').params).toEqual({
+      service: 'web',
+      lines: 50,
+      since: '2026-11-23T08:00:00.000Z',
+      until: '2026-11-23T08:25:00.000Z',
+      priority: 'warning',
+      grep: 'time out',
+    });
   });
 
   test('says why when there are none to read', async () => {

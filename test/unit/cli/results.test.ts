@@ -202,3 +202,172 @@ test.each([80, 60, 40])('no table is wider than %i columns', (width) => {
     for (const line of show(more, width).split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(width);
   }
 });
+
+const SESSION = {
+  pid: 41,
+  user: 'app',
+  application: 'worker',
+  clientAddress: null,
+  state: 'idle in transaction',
+  sessionMs: 7_200_000,
+  stateMs: 600_000,
+  transactionMs: 3_600_000,
+  queryMs: null,
+  waitsFor: null,
+  blockedBy: [],
+};
+const PLACE = {
+  path: '/opt/app',
+  totalBytes: 100e9,
+  freeBytes: 2e9,
+  totalInodes: 1000,
+  freeInodes: 900,
+  usedBytes: 5e9,
+  isPartial: true,
+  largest: [{ path: '/opt/app/logs/a\u001b[2J.log', kind: 'file', bytes: 4e9 }],
+};
+const JOBS = { jobs: 'etl', database: 'analytics', table: 'public.jobs' };
+const MEMORY = {
+  memory: { totalBytes: 4e9, availableBytes: 1e9, swapTotalBytes: 0, swapFreeBytes: 0 },
+  oomKills: 2,
+  processes: [{ pid: 7, name: 'gunicorn', user: 'app', unit: 'app-web.service', residentBytes: 2e9 }],
+  units: [
+    {
+      unit: 'app-web.service',
+      processes: 3,
+      residentBytes: 2.5e9,
+      bytes: 2.6e9,
+      peakBytes: null,
+      oomKills: 1,
+    },
+  ],
+  processesInAll: 90,
+};
+
+test.each<[string, string, unknown, RegExp[]]>([
+  [
+    'a server that rejects',
+    'db.ready',
+    {
+      database: 'analytics',
+      socketDir: '/run/postgresql',
+      port: 5432,
+      answer: 'rejecting',
+      means: 'It starts.',
+    },
+    [/^PostgreSQL on \/run\/postgresql, port 5432: rejecting$/m, /^It starts\.$/m],
+  ],
+  [
+    'connections',
+    'db.connections',
+    {
+      used: 90,
+      maxConnections: 100,
+      reserved: 3,
+      groups: [{ database: 'analytics', user: 'app', state: 'idle', connections: 90 }],
+      leftOut: 1,
+    },
+    [
+      /^90 of 97 connections in use \(93 %\); 3 more are reserved/m,
+      /^analytics +app +idle +90$/m,
+      /^1 more group is not shown$/m,
+    ],
+  ],
+  [
+    'sessions',
+    'db.sessions',
+    { database: 'analytics', sessions: [SESSION, { ...SESSION, pid: 42, blockedBy: [41] }], leftOut: 0 },
+    [/^ *41 +app .*1 h .*-$/m, /^ *42 .*process 41$/m],
+  ],
+  [
+    'no sessions',
+    'db.sessions',
+    { database: 'analytics', sessions: [], leftOut: 0 },
+    [/^no sessions in database analytics$/m],
+  ],
+  [
+    'what fills a disk',
+    'disk.usage',
+    { places: [PLACE] },
+    [
+      /^\/opt\/app: 5\.0 GB below it, 2\.0 GB of 100 GB free \(98 % used\), 10 % of the inodes used, not all of it was seen in time$/m,
+      /^4\.0 GB +file +\/opt\/app\/logs\/a\\x1b\[2J\.log$/m,
+    ],
+  ],
+  [
+    'a clean-up',
+    'disk.clean',
+    {
+      folder: '/opt/app/logs',
+      freedBytes: 3e9,
+      freeBytes: 5e9,
+      removed: [{ name: 'old.log', bytes: 3e9, changedAt: '2026-11-01T00:00:00.000Z' }],
+      left: [{ name: 'open.log', why: 'a process has it open' }],
+      more: 4,
+    },
+    [
+      /^3\.0 GB freed: 1 file removed from \/opt\/app\/logs; 5\.0 GB are free now$/m,
+      /^old\.log +3\.0 GB +22 d ago$/m,
+      /^open\.log +a process has it open$/m,
+      /^4 more could go/m,
+    ],
+  ],
+  [
+    'memory',
+    'memory.top',
+    MEMORY,
+    [
+      /memory 3\.0 GB of 4\.0 GB \(75 %\) {2}no swap {2}2 OOM kills since boot$/m,
+      /^app-web\.service +3 +2\.5 GB +62\.5 %/m,
+      /^ *7 +gunicorn +app/m,
+      /^89 smaller processes/m,
+    ],
+  ],
+  [
+    'stuck jobs',
+    'jobs.stuck',
+    {
+      ...JOBS,
+      afterMin: 60,
+      rows: [{ key: '17', status: 'processing', since: '2026-11-23T05:30:00.000Z', ageMs: 1 }],
+      more: 2,
+    },
+    [
+      /^3 jobs in public\.jobs of database analytics stuck for more than 1 h$/m,
+      /^17 +processing +3 h ago$/m,
+      /lamp unstick etl --dry-run$/m,
+    ],
+  ],
+  [
+    'jobs that were reset',
+    'jobs.reset',
+    {
+      ...JOBS,
+      resetTo: 'failed',
+      reset: [{ key: '17', since: '2026-11-23T05:30:00.000Z' }],
+      left: [{ key: '18', why: 'it is gone' }],
+      more: 0,
+    },
+    [/^1 job reset to failed in public\.jobs of database analytics$/m, /^17 +3 h ago$/m, /^18 +it is gone$/m],
+  ],
+])('%s is shown', (_name, operation, result, expected) => {
+  const text = show({ operation, params: {}, result });
+  for (const pattern of expected) expect(text).toMatch(pattern);
+  expect(text).not.toMatch(/residentBytes|leftOut|isPartial|freedBytes/);
+});
+
+test('a plan lists what exactly each step would act on', () => {
+  const plan = [
+    { step: 'find', does: 'find old files' },
+    { step: 'remove', does: 'remove them', exactly: ['a.log, 5 bytes', 'b\u001b.log'] },
+    { step: 'again', does: 'remove others', exactly: [] },
+  ];
+  expect(show({ operation: 'disk.clean', dryRun: true, result: { plan } })).toBe(`it would take 3 steps:
+  1. find    find old files
+  2. remove  remove them
+             - a.log, 5 bytes
+             - b\\x1b.log
+  3. again   remove others
+             - nothing
+`);
+});

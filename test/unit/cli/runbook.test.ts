@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readSince } from '#cli/service/logs.ts';
+import { readTime } from '#cli/service/logs.ts';
 import { lamp } from '#test/integration/cli/scripted-api.ts';
 
 let folder: string;
@@ -56,9 +56,12 @@ test('a file that is not there is a usage error', async () => {
 test.each([
   ['10m', '2026-11-23T07:50:00.000Z'],
   ['2h', '2026-11-23T06:00:00.000Z'],
+  ['30 min ago', '2026-11-23T07:30:00.000Z'],
+  ['2 hours ago', '2026-11-23T06:00:00.000Z'],
+  ['1 day', '2026-11-22T08:00:00.000Z'],
   ['2026-11-23T09:00:00+02:00', '2026-11-23T07:00:00.000Z'],
 ])('--since %s', (word, expected) => {
-  expect(readSince(word, Date.parse('2026-11-23T08:00:00Z'))).toBe(expected);
+  expect(readTime('--since', word, Date.parse('2026-11-23T08:00:00Z'))).toBe(expected);
 });
 
 test('a warning is told beside the result and does not refuse the runbook', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { cutMessage, describeTooLong, parseJournalEntry } from '#agent/host/journal-entry.ts';
-import { journalArguments } from '#agent/host/journald.ts';
+import { journalArguments, searchLines } from '#agent/host/journald.ts';
 
 const ENTRY = { __REALTIME_TIMESTAMP: '1795420827123456', PRIORITY: '3', MESSAGE: 'boom' };
 
@@ -57,4 +57,45 @@ test('journalctl is asked for all boots of this machine, for whole messages, and
       '_MACHINE_ID=a19ebd79',
     ]),
   );
+});
+
+test('of a log that is read, the newest lines between two times are asked for, not the oldest', () => {
+  const query = {
+    unit: 'app-web.service',
+    lines: 5,
+    since: '2026-11-23T08:00:00.000Z',
+    until: '2026-11-23T08:00:01.500Z',
+    priority: 'warning' as const,
+  };
+  const args = journalArguments(query, '');
+  expect(args).toEqual(
+    expect.arrayContaining([
+      '--reverse',
+      '--lines=5',
+      '--since=@1795420800.000',
+      '--until=@1795420801.500',
+      '--priority=4',
+    ]),
+  );
+  expect(args).not.toContain('--follow');
+});
+
+test('a text is looked for in more lines than are shown, and never by journalctl, which has them unredacted', () => {
+  const args = journalArguments({ unit: 'app-web.service', lines: 5, grep: 'hunter2' }, '');
+  expect(args).toContain('--lines=20000');
+  expect(args.join(' ')).not.toContain('hunter2');
+});
+
+test('lines with a text are found whatever the case, the newest are kept, and a pattern is only text', () => {
+  const at = '2026-11-23T08:00:00.000Z';
+  const lines = ['Time-out 1', 'ok', 'TIME-OUT 2', 'time.out', 'time-OUT 3'].map((message) => ({
+    at,
+    priority: 6,
+    message,
+  }));
+  const search = (grep: string) =>
+    searchLines(lines, { unit: 'x.service', lines: 2, grep }).map(({ message }) => message);
+  expect(search('time-out')).toEqual(['TIME-OUT 2', 'time-OUT 3']);
+  expect(search('time.out')).toEqual(['time.out']);
+  expect(search('.*')).toEqual([]);
 });

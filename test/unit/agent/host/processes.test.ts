@@ -26,6 +26,11 @@ test.each([
     '8:memory:/x\n1:name=systemd:/system.slice/app-web.service\n0::/\n',
     '/system.slice/app-web.service',
   ],
+  [
+    "a container's, which systemd outside has in its own",
+    '1:name=systemd:/outer.service\n0::/system.slice/app-web.service\n',
+    '/system.slice/app-web.service',
+  ],
   ['none', '', ''],
 ])('the control group: %s', (_name, text, path) => {
   expect(parseCgroup(text)).toBe(path);
