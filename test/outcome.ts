@@ -15,7 +15,7 @@ const VitestReport = z.object({
   ),
 });
 
-/** So many of one group are told one by one. */
+/** Up to so many tests of one group are listed one by one. */
 const FEW = 3;
 
 export interface Tally {
@@ -43,7 +43,7 @@ export function readOutcome(json: string, code: number): Outcome {
   return {
     tally: {
       passed: report.numPassedTests,
-      // A file that could not even be loaded, or a leaked error, has no failed test of its own; it is a failure all the same.
+      // A file that could not be loaded, or a leaked error, has no failed test of its own, and still is a failure.
       failed: failed === 0 && code !== 0 ? 1 : failed,
       skipped: report.numPendingTests + report.numTodoTests,
     },

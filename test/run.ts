@@ -18,12 +18,12 @@ function runVitest(reportFile: string, args: string[]): Promise<number> {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 
-/** What the product does without, unless it is asked for. */
+/** Programs that only some tests need; the product uses them where an operator asks for it. */
 const ONLY_TESTED: readonly SystemProgram[] = [
   { purpose: 'nft', debian: 'nftables', isForHost: true, isThere: () => existsSync('/usr/sbin/nft') },
 ];
 
-/** What is needed for systems of other releases than this machine's. */
+/** Programs that are needed to test other releases of Debian than this machine's. */
 const LONG_TESTED: readonly SystemProgram[] = [
   {
     purpose: 'debootstrap',

@@ -7,7 +7,7 @@ import { onStack, timeMs } from './stack.ts';
 
 const PLAIN = '/tmp/bench.sql.gz';
 
-// The shell is the runbook's, on the demo's host: it is what is being measured against.
+// The shell script is the runbook's, on the demo's host: our figures stand beside its figures.
 async function shell(stack: Stack, line: string): Promise<void> {
   const { code, stderr } = await stack.machine.run(
     ['/usr/bin/env', '--chdir=/', '/bin/bash', '-o', 'pipefail', '-c', line],

@@ -7,7 +7,7 @@ export interface Row {
   ours: Spread;
   beside: Spread | null;
   besideName: string;
-  /** Ours has to be at most this (`ms`, `MiB`, `score`) or at least this (`MB/s`). Null: only told. */
+  /** Ours has to be at most this (`ms`, `MiB`, `score`) or at least this (`MB/s`). Null: the figure is only shown. */
   goal: number | null;
 }
 

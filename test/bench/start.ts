@@ -1,5 +1,5 @@
-// What a first request to a cold function waits for: the framework's own start, and then ours. Beside the smallest
-// function there is, on the same framework, taking turns in one run.
+// What a first request to a cold function waits for: the framework's start and then ours. Compared with the smallest possible
+// function on the same framework, in turns within one run.
 // The goal is 1.2 times hello world and is not reached: 1.2 to 1.45 times its CPU (2026-11-26, in turns on a busy machine).
 // docs/adr/20261126-cold-starts.md says what the rest is made of.
 import { type ChildProcess, spawn } from 'node:child_process';

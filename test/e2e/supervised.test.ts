@@ -1,4 +1,4 @@
-// `npm start` where no systemd can be booted: the same story on a supervised host, by somebody without any rights, with the
+// `npm start` where no systemd can be booted: the same tour on a supervised host, under an account without rights, with the
 // built bundles in place of the sources and Google's own Pub/Sub emulator in place of ours.
 import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -85,7 +85,7 @@ describe.skipIf(missing.length > 0)(
       },
     );
 
-    // With systemd that is one of the usual tests.
+    // The stack with systemd has this test without `--long`.
     if (isLong)
       test('Ctrl-C ends it, and leaves nothing behind', async () => {
         const { child, ended, tree, output } = await start('--plain');

@@ -1,6 +1,6 @@
-// The whole story, as a new user starts it: `npm start -- --tour` as a process of its own, from the sources. Then started again
-// where it left off, with `kill -9` in the middle of things on the real host: each leaves a truthful final state, and nothing
-// runs twice.
+// The whole tour, as a new user starts it: `npm start -- --tour` as a process of its own, from the sources. Then the stack is
+// started again with the same state, and `kill -9` hits the agent or the runner on the real host in the middle of commands:
+// each command ends truthfully, and nothing runs twice.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -98,7 +98,7 @@ describe.skipIf(systemdHost !== true)(`npm start${whySkipped(systemdHost)}`, () 
 
     const sh = (script: string) => machine.run(['/bin/sh', '-c', script]);
 
-    /** Looked for in the run's own record: what kills in the middle of a step must not wait for its report. */
+    /** Waits for the run's own record: a report would come too late for a kill in the middle of a step. */
     async function begun(id: string, step: string): Promise<void> {
       const record = `/var/lib/lamplighter/runs/${id}/steps.ndjson`;
       const { code } = await sh(loopUntil(`grep -q '"step":"${step}","phase":"begin"' ${record}`));
@@ -110,7 +110,7 @@ describe.skipIf(systemdHost !== true)(`npm start${whySkipped(systemdHost)}`, () 
     }
 
     async function starts(unit: string): Promise<number> {
-      // The journal hears of a start a little later than who waits for it.
+      // The journal records a start a little later than systemctl returns.
       const { stdout } = await sh(`journalctl --sync; journalctl -u ${unit} -o cat --no-pager`);
       return stdout.split('\n').filter((line) => line.startsWith('Started ')).length;
     }
@@ -172,7 +172,7 @@ describe.skipIf(systemdHost !== true)(`npm start${whySkipped(systemdHost)}`, () 
       });
       expect(databases.stdout).not.toMatch(/analytics_restore_/);
 
-      // As a recovery leaves it that was killed itself before it had cleared away: the next one finds it by its record.
+      // What a recovery leaves that was killed before it had cleaned up: the next recovery finds it by its record.
       const dir = `/var/backups/lamplighter/.restore-${id.slice(-6)}`;
       const record = `/var/lib/lamplighter/work/${id}.json`;
       const left = await sh(
@@ -191,7 +191,7 @@ describe.skipIf(systemdHost !== true)(`npm start${whySkipped(systemdHost)}`, () 
     });
   });
 
-  // Each part of this is shown elsewhere: the host whose owner is killed, and the stack without systemd that is.
+  // Other tests show the parts of this: a host whose owner is killed, and a stack without systemd that is killed.
   if (isLong)
     test('killed hard, it leaves nothing behind either', async () => {
       const { child, output, tree } = await startMain(homeDir, ['--plain']);

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import type { WireMessage } from '#shared/signing/message.ts';
 import type { AgentHost } from '#test/fixtures/agent-host.ts';
 
-/** Starts when it may, so that there is a middle to be killed in. */
+/** Its start lasts until the test lets it go on, so that a kill can hit the middle of a restart. */
 const SLOW = { unit: 'slow.service', health: { activeForMs: 500 } };
-/** What the record says first when a recovery has begun. */
+/** The first entry that a recovery writes into the step record. */
 const TAKEN_UP = 'interrupted here; taken up again';
-/** Long enough for a health check to be cut short. */
+/** The health check lasts long enough to be interrupted. */
 const PATIENT = { unit: 'steady.service', health: { activeForMs: 4000 } };
 
 /** The tests of a host that has the agent. */
@@ -28,7 +28,7 @@ export function describeKills(host: () => AgentHost): void {
       return sent;
     }
 
-    /** Until the run's record says so: what kills at a moment must not wait for its report. */
+    /** Waits until the run's record has this text: a report would come too late for a kill at that moment. */
     async function recorded(id: string, text: string): Promise<void> {
       await host().until(`grep -q '${text}' /var/lib/lamplighter/runs/${id}/steps.ndjson`);
     }
@@ -120,7 +120,7 @@ export function describeKills(host: () => AgentHost): void {
         'active\nactive',
       );
       const { report, signedBy } = await host().finished(id);
-      // The start that was asked for went down with the host; systemctl may have seen that before it was gone itself.
+      // The start ended with the host. systemctl may have reported that before it ended too.
       expect(report.state).toBe('failed');
       expect(['interrupted', 'step-failed']).toContain(report.code);
       expect(signedBy).toBe('runner');

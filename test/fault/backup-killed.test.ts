@@ -1,5 +1,5 @@
-// The runner killed, with all that it started, in the middle of each step of a backup and a restore: whoever recovers it
-// comes to a truthful end, and what that end says is what there is. Each step with `npm run test:long`, else some.
+// The runner killed, with every process that it started, in the middle of the steps of a backup and a restore. The recovery
+// ends the command truthfully: the databases and files match what its end says. `npm run test:long` runs every moment.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,9 +15,9 @@ const BACKUP = { database: 'shop', localRetentionDays: 30 };
 interface Kill {
   step: string;
   afterMs: number;
-  /** What is special about the database. */
+  /** A special property of the database, for the title. */
   of?: ' of a closed database';
-  /** Run also without `--long`: the moment of its kind that leaves most to be put right. */
+  /** Run also without `--long`: of like moments, the one after which the recovery has most to do. */
   isUsual?: true;
 }
 
@@ -140,7 +140,7 @@ describe.skipIf(!canLab)('killed in the middle of a backup or a restore (needs r
     );
     expect(roles).toEqual([]);
     const after = await databases();
-    // What its owner had closed stays closed, whether it was put back or is kept.
+    // A database that its owner had closed stays closed, both when it is put back and when it is kept aside.
     if (closed) await setOpen(true);
     if (ending.state === 'succeeded') {
       expect(await rows()).toBe(ROWS);

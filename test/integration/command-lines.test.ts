@@ -1,4 +1,4 @@
-// The programs that people and units start: an option that a program does not know is told in our words, with where to look.
+// The programs that people and units start: an unknown option gets an error in our own words, which names the help.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

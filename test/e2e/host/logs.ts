@@ -1,5 +1,5 @@
-// Log lines on their way off a real host through what the installer installed. Read: redacted by value, whole, bounded. Followed
-// with `lamp logs SERVICE -f`: from the person's process to the agent, and back.
+// Log lines that leave a real host through the installed agent. Lines that are read once are redacted by value, whole and
+// bounded. Lines that are followed (`lamp logs SERVICE -f`) go from the agent to the person's process.
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -118,7 +118,7 @@ export function describeLogs(host: () => AgentHost): void {
       write(ENV_FILE, `${before}\n`, 0o600);
     });
 
-    // With `--long` twice what runs and waits, so that some are turned away.
+    // With `--long` twice as many as can run and wait, so that some are refused.
     const burst = isLong ? 80 : 12;
     test(`${burst} logs at once are eight processes at a time, and each asker gets an answer`, async () => {
       const watched = host().sh(
@@ -178,7 +178,7 @@ export function describeLogs(host: () => AgentHost): void {
       return [...out.matchAll(/tick (\d+)/g)].map((match) => Number(match[1]));
     }
 
-    /** As many, each one more than the one before. */
+    /** As many numbers without a gap, from the first one. */
     function withoutGap(numbers: readonly number[]): number[] {
       return Array.from({ length: numbers.length }, (_, i) => (numbers[0] ?? 0) + i);
     }

@@ -1,5 +1,5 @@
-// Who reaches the metadata server of a real host, before the installer is asked to guard it, with the guard, and after it. What
-// stands for Google's server is a process at its addresses, in a network of its own beside the host's.
+// Which accounts reach the metadata server of a real host: before the installer sets the guard up, with the guard, and after
+// it. A process in a network namespace of its own answers at the addresses of Google's server.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const NODE = '/opt/lamplighter/bin/node';
 const PROBE = '/opt/probe.mjs';
 const PACKAGE = '/opt/lamplighter-package';
 const INSTALL = `${PACKAGE}/bin/node ${PACKAGE}/lib/install.mjs`;
-// Nobody asks this agent for anything: it is pointed to no Pub/Sub.
+// This agent gets no commands, so it has the address of no Pub/Sub.
 const AGAIN = `${INSTALL} --host web-1 --project test --pinned-key ${PACKAGE}/control-plane.pem --env PUBSUB_EMULATOR_HOST=127.0.0.1:1`;
 
 /** A veth pair to a namespace, which has addresses besides its end of the link. */
@@ -32,7 +32,7 @@ ip route add 169.254.169.254 via 10.9.1.2; ip -6 route add fd20:ce::254 via fd20
 systemd-run --quiet --unit=google --service-type=notify --property=NotifyAccess=all ip netns exec google ${NODE} ${PROBE} serve
 `;
 
-/** Written from outside: the host's own /proc/sys is for reading only. */
+/** Run from outside: the host's own /proc/sys is read-only. */
 const FORWARD = 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding';
 
 const OPEN_TO_ALL = {

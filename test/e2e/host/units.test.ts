@@ -31,7 +31,7 @@ const UNITS: Record<string, string> = {
     'ExecStart=/bin/sh -c "trap : TERM; while :; do sleep 1; done"',
   ),
   'loops.service': service('Restart=always', 'RestartSec=100ms', 'ExecStart=/bin/false'),
-  // Longer than any limit of ours was: asked for before the other tests, which do not fill that time on a fast machine.
+  // Its start takes longer than any limit that we had. It is requested before the other tests, so that they run meanwhile.
   'patient.service': service('TimeoutStartSec=5min', 'ExecStartPre=/usr/bin/sleep 103', STAY),
   'tick.service': service('Type=oneshot', 'ExecStart=/bin/true'),
   'tick.timer': '[Timer]\nOnCalendar=hourly\n',
@@ -54,7 +54,7 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
   describe.skipIf(!canBoot)(`units of a real host, on ${name}`, () => {
     let host: AgentHost;
     let patient: { id: string };
-    // Before systemd 250 nobody can ask which.
+    // Before systemd 250 the failed condition cannot be queried.
     const unmet = name === 'Debian 11' ? 'a condition of its unit file' : 'ConditionPathExists=/no/such/file';
 
     const ask = (verb: string, unit: string, more: object = {}) =>
@@ -174,7 +174,7 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
       await host.sh(`cp /tmp/policy ${file}`);
     });
 
-    // Last, since it takes longest.
+    // Last, because it takes longest.
     test('a start that systemd gives five minutes is waited for', async () => {
       const { report } = await host.finished(patient.id);
       expect(report).toMatchObject({ state: 'succeeded', result: { unit: { activeState: 'active' } } });

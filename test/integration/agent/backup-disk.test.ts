@@ -114,7 +114,7 @@ describe.skipIf(!canLab)('a backup and a small disk (needs root on Linux)', { ti
       const run = lab.start('restore.run', { backupId, database: 'tight', confirm: 'tight', services: [] });
       while (!run.steps().some(({ step, phase }) => step === 'restore-database' && phase === 'begin'))
         await sleep(1);
-      // Somebody else's file: it takes a little of the reserve.
+      // A file of another program takes a little of the reserve.
       const ballast = Math.floor(freeBytes(dir) - TABLESPACE_BYTES * 0.095);
       const filled = spawnSync('/usr/bin/fallocate', ['--length', String(ballast), join(dir, 'others')]);
       expect(filled.status).toBe(0);

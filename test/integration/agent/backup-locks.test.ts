@@ -54,7 +54,7 @@ describe.skipIf(!canLab)('a backup and locks (needs root on Linux)', () => {
     await waitFor(async () => ((await lab.cluster.query('postgres', sql)).length > 0 ? true : undefined));
   }
 
-  /** The packer of our backup, once it is sealed: from then on the dump begins. */
+  /** The packer of our backup, once it can open nothing any more: then the dump begins. */
   function sealedPacker(): number | undefined {
     return findOwnProcess(
       ({ words, read }) =>
@@ -70,7 +70,7 @@ describe.skipIf(!canLab)('a backup and locks (needs root on Linux)', () => {
   test('an ALTER that comes while it dumps, and who queues behind it, wait for seconds, and the backup is made', async () => {
     const run = lab.start('backup.run', BACKUP);
     process.kill(await waitFor(sealedPacker), 'SIGSTOP');
-    // Whatever its speed, the dump now stays where it is: with a lock on every table.
+    // The dump now stands still, with a lock on every table, however fast the machine is.
     await dumpSession("query LIKE 'COPY %zzz%'");
     const [migration, reader] = [await connect('app', 'migration'), await connect('app', 'reader')];
     try {

@@ -107,7 +107,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     expect(await decrypter.decrypt(globals, 'text')).toContain('CREATE ROLE keeper;');
   });
 
-  /** Stops a process once it has given up opening anything: it must not end while it is looked at. */
+  /** Stops a process once it can open nothing any more, so that it does not end during `look`. */
   async function whileSealed(pid: string, look: () => Promise<void> | void): Promise<void> {
     await waitFor(() =>
       /^Max open files +0 +0 /m.test(readFileSync(`/proc/${pid}/limits`, 'utf8')) ? true : undefined,
@@ -121,7 +121,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     }
   }
 
-  /** What it holds: no more than it was given, by pipes and a file. */
+  /** Expects that the process is not root and holds only the pipes and the file that it was given. */
   function expectSealed(pid: string): void {
     expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t[1-9]\d*\t/m);
     const [held, tcp] = [
@@ -296,7 +296,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
         ]),
       },
     ]);
-    // What was kept still belongs to the role, which the next test drops.
+    // The kept databases still belong to the role, which the next test drops.
     const kept = (await databases()).filter((name) => name.startsWith('awkward_before_'));
     for (const name of kept) await query('postgres', `DROP DATABASE "${name}"`);
   });

@@ -1,4 +1,4 @@
-// The agent's own process, told to end while its Pub/Sub is gone: it must not wait for an answer that never comes.
+// The agent's process gets a signal to end while its Pub/Sub is gone: it must not wait for an answer that never comes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -22,7 +22,7 @@ import { onLines } from '#shared/lines.ts';
 import { makeKey } from '#test/fixtures/deps.ts';
 
 const AGENT = join(import.meta.dirname, '../../../agent/main.ts');
-/** Root takes no other root than `/`: the agent runs as somebody else, as it does on a host. */
+/** An agent of root's refuses a root other than `/`, so the agent runs under another account, as on a host. */
 const NOBODY = 65_534;
 const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 /** Shorter than one attempt to publish may take (20 s), and than what systemd waits (TimeoutStopSec=15). */
@@ -41,7 +41,7 @@ beforeEach(() => {
   const etc = join(root, 'etc/lamplighter');
   mkdirSync(join(etc, 'pinned-keys'), { recursive: true });
   mkdirSync(join(root, 'var/lib/lamplighter'), { recursive: true });
-  // The heartbeat tells it.
+  // The heartbeat shows it.
   mkdirSync(join(root, 'proc/sys/kernel/random'), { recursive: true });
   writeFileSync(join(root, 'proc/sys/kernel/random/boot_id'), 'c0ffee00-0000-4000-8000-000000000000\n');
   const write = (name: string, text: string) => writeFileSync(join(etc, name), text);

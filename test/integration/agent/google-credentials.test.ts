@@ -1,5 +1,5 @@
 // A VM that is not on Google: workload identity federation from a file, as far as the Authorization header that the bucket
-// gets. (A service account's key goes the same way; the client asks Google's own address for its token, whatever the key says.)
+// gets. (A service account's key goes the same way; the client asks Google's own address for its token in any case.)
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -44,7 +44,7 @@ const REFUSED: readonly [server: number, why: RegExp][] = [
   [16, /none of the installed client programs .*installed: 15, 17/],
 ];
 
-/** What is needed for one; a string says why it can't be had. */
+/** The programs that a row needs, or a string that says why they are not available. */
 async function prepare(server: number, others: readonly number[]): Promise<OtherPostgres | string> {
   if (!canLab || process.arch !== 'x64') return 'needs root on Linux, x64';
   try {

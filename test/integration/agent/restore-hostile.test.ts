@@ -73,7 +73,7 @@ describe.skipIf(!canLab)('restore of hostile users (needs root on Linux)', { tim
       expect(
         await query('postgres', "SELECT rolname FROM pg_roles WHERE rolname LIKE 'lamplighter%'"),
       ).toEqual([]);
-      // The event trigger is back: it fires for whoever comes next.
+      // The event trigger is back: it fires for the next session that changes a schema.
       await query('shop', 'CREATE TABLE public.next (id integer)');
       expect(readdirSync(dir)).toEqual(['event-trigger']);
       expect(PLACES).toContain('event-trigger');

@@ -53,7 +53,7 @@ CREATE POLICY p ON app.people TO reader USING (id > 0); GRANT SELECT ON app.peop
 
 const Result = z.object({ refused: z.array(z.object({ what: z.string(), why: z.string() })) });
 
-/** What is told without a name of its own, since statements of ours were refused. */
+/** Refusals that name no object, because statements of ours were refused. */
 const NAMELESS: Readonly<Record<string, string>> = {
   'a foreign key ERROR:  cannot add NOT VALID foreign key on partitioned table "parted" referencing relation "people"':
     'FK CONSTRAINT admin.parted parted_id_fkey',

@@ -30,7 +30,7 @@ describe.skipIf(!canLab)('the roles of a restore (needs root on Linux)', () => {
 
   const sql = (text: string, database = 'postgres') => cluster.query(database, text);
   const make = async (password: string) => {
-    // A lab's server lets the role in by its password, whatever the account.
+    // A lab's server accepts the role by its password, from any account.
     const login = { role: RESTORE_ROLE, account: await postgresAccount(), password };
     await makeRestoreRoles(cluster, login);
   };

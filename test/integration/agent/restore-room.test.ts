@@ -91,7 +91,7 @@ describe.skipIf(!canLab)('a restore and a full disk (needs root on Linux)', { ti
     }
   }
 
-  // What is free is more than the reserve of a tenth, and less than the reserve with what is needed.
+  // The free room is more than the reserve of a tenth, and less than the reserve plus the room that the restore needs.
   test.each<[string, string, () => string, number, RegExp]>([
     [
       "the server's own disk",

@@ -1,4 +1,4 @@
-// The new database in the old one's place, and back: whatever happened before, and as often as it is asked for.
+// Puts the new database in the old one's place, and back: after any earlier state, and when it is repeated.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { restoreNames, swapBack, swapDatabases } from '#agent/operations/restore/database.ts';
 import { canLab } from '#test/fixtures/host-lab.ts';
@@ -27,7 +27,7 @@ describe.skipIf(!canLab)('the swap of a restore (needs root on Linux)', () => {
 
   const sql = (text: string) => cluster.query('postgres', text);
 
-  /** Databases by name: which one it is, and whether sessions are let in. */
+  /** Databases by name: which database it is, and whether it accepts sessions. */
   async function standing(): Promise<Record<string, string>> {
     const rows = await sql(
       `SELECT datname, shobj_description(oid, 'pg_database') AS which, datallowconn FROM pg_database

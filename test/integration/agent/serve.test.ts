@@ -40,7 +40,7 @@ test.each([
   const closed = once(served, 'close');
   const serving = serveHandover(served, 'test', neverOpened);
   peer.write(sent);
-  // The peer goes on: nobody may keep what it sends.
+  // The peer keeps sending: the agent must not store it.
   const chatter = setInterval(() => peer.write('y'.repeat(65_536)), 5);
   try {
     if (fault === undefined) await serving;

@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-// This machine's is the one that the other tests run; the others with `npm run test:long`.
+// Other tests run this machine's archive; `npm run test:long` builds those of the other platforms.
 test.for(RELEASE_PLATFORMS.filter((platform) => isLong || platform === `linux-${process.arch}`))(
   'for %s there is the pinned Node, a program of that machine',
   async (platform, { skip }) => {

@@ -1,4 +1,4 @@
-// Ctrl-C ends every verb at once, whatever it waits for, with 130.
+// Ctrl-C ends every verb at once with 130, during every kind of wait.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { backup } from './samples.ts';
 import { lamp, type ScriptedApi, startScriptedApi } from './scripted-api.ts';

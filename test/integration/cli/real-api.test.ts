@@ -41,7 +41,7 @@ beforeAll(async () => {
       DATABASE_URL: database.url,
       GOOGLE_CLOUD_PROJECT: 'test',
       METADATA_SERVER_DETECTION: 'none',
-      // Nobody signs here: commands stay as they were asked for.
+      // No signer runs here: commands stay as they were requested.
       SIGN_URL: 'http://127.0.0.1:9',
       WEBHOOK_SECRETS: '{}',
       LIVE_URL: 'ws://127.0.0.1:9',

@@ -1,4 +1,4 @@
-// A command to a host that is silent: lamp says so at once, however it was asked for.
+// A command to a host that is silent: lamp says so at once, with every verb.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { COMMAND_ID, command, NOW, running } from './samples.ts';
 import { lamp, type ScriptedApi, startScriptedApi } from './scripted-api.ts';

@@ -86,7 +86,7 @@ test('a refused side that keeps its half open is let go of, and after many failu
     socket.write(upgradeRequest('x'.repeat(43)));
     await once(socket, 'end');
     statuses.add(answer.slice(9, 12));
-    // Whoever is gone answers what comes still with a reset.
+    // A peer that is gone answers later packets with a reset.
     const gone = new Promise((resolve) => socket.once('close', resolve));
     const writing = setInterval(() => socket.write('x'), 5);
     await gone;

@@ -200,7 +200,7 @@ const REFUSALS: [string, string, string | RegExp, string, string, string][] = [
     'Missing required argument',
   ],
 ];
-/** One for each way in which the stand-in knows: by what was made before, and by what is written. The others with `--long`. */
+/** A sample of each way in which the stand-in decides: by what exists already, and by what the files say. `--long` runs all. */
 const USUAL = new Set([
   'an API that is not enabled',
   'a function whose secret has no value yet',

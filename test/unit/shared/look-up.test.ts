@@ -1,4 +1,4 @@
-// Names that every object inherits are names like any other: unknown, unless somebody gave them to something.
+// Names that every object inherits, such as `constructor`, are unknown unless an entry has that name.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

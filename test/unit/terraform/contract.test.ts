@@ -1,4 +1,4 @@
-// terraform/ against the code: what is deployed is what shared/topology.ts names. No provider is needed to read HCL.
+// Compares terraform/ with shared/topology.ts: both name the same resources. Reading HCL needs no provider.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -1,5 +1,5 @@
-// The host and the demo platform by themselves: boots, serves from outside, keeps its data, leaves nothing. And what must
-// hold when things go wrong around a host: a program that hangs, two starts at once, an owner that is killed.
+// The host and the demo platform by themselves: the host boots, serves from outside, keeps its data and leaves nothing behind,
+// also when a program hangs, two hosts start at once, or the owner is killed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -33,7 +33,7 @@ const OWNER = join(import.meta.dirname, '../../../fixtures/host-owner.ts');
 const Booted = z.object({ pid: z.int(), address: z.string() });
 
 describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(systemdHost)}`, () => {
-  // Not under /tmp, which the host has afresh anyway.
+  // Not under /tmp: the host has an empty /tmp of its own in any case.
   const home = mkdtempSync('/var/lib/home of, a stack-');
   const stateDir = join(home, 'host');
   let machine: HostMachine;
@@ -119,9 +119,9 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(s
     const began = Date.now();
     const { code } = await machine.run(['/bin/sleep', '77'], { timeoutMs: 300 });
     expect(code).toBe(-1);
-    // Long before it would have ended by itself.
+    // This is long before the program would have ended by itself.
     expect(Date.now() - began).toBeLessThan(60_000);
-    // Ended, and at most not yet reaped: a zombie has no arguments.
+    // The program has ended. It may not be reaped yet, but a zombie has no arguments.
     expect((await machine.run(['/bin/ps', '-eo', 'args='])).stdout).not.toContain('sleep 77');
     const asOther = await machine.run(['/bin/sleep', '77'], { user: 'postgres', timeoutMs: 300 });
     expect(asOther.code).toBe(-1);
@@ -144,7 +144,7 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(s
   test("shows the host neither people's files nor the stack's, and lets it set nothing in the kernel", async () => {
     expect(await machine.run(['/bin/ls', '-A', home])).toMatchObject({ code: 0, stdout: '' });
     expect((await machine.run(['/bin/ls', '-A', '/home'])).stdout).toBe('');
-    // systemd-tmpfiles makes that one.
+    // systemd-tmpfiles creates .ssh.
     expect((await machine.run(['/bin/ls', '-A', '/root'])).stdout).toMatch(/^(\.ssh\n)?$/);
     const set = ['/usr/bin/tee', '/proc/sys/kernel/printk_ratelimit'];
     const refused = await machine.run(set, { input: '5' });
@@ -232,7 +232,7 @@ describe.skipIf(systemdHost !== true)(`around a host${whySkipped(systemdHost)}`,
     });
     const first = Booted.parse(JSON.parse(said));
     owner.kill('SIGKILL');
-    // Before anybody starts there again.
+    // Before a new host starts with that state.
     await expect.poll(() => ownLinks(stateDir)).toEqual([]);
     const machine = await bootHost({
       stateDir,

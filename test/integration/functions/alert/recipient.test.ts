@@ -113,7 +113,7 @@ describe('an answer of the mail server', () => {
     ['rcpt', 550, '5.7.1 sender is blocked', 'pending'],
     ['rcpt', 554, '5.7.1 relay access denied', 'pending'],
     ['rcpt', 550, '5.1.8 sender address rejected', 'pending'],
-    // What is about us or about the mail, whatever the code says.
+    // Refusals of the sender or of the content, which say nothing about the recipient, with any code.
     ['connect', 554, '5.1.1 go away', 'pending'],
     ['mail', 550, '5.1.1 sender unknown', 'pending'],
     ['mail', 530, '5.7.0 Must issue a STARTTLS command first', 'pending'],

@@ -1,4 +1,4 @@
-// What is told about the audit trail: the tick's anchors that fail for long, and the daily check.
+// Alerts about the audit trail: the tick's anchors have failed for long, or the daily check found a fault.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -317,7 +317,7 @@ test('a host that never enrolled, or never reported, has no backups: refused, an
   expect(await latestBackupView(world.deps.db)).toBeNull();
   expect(await world.audited()).toEqual(['backup.refused']);
   expect(await world.alerts()).toHaveLength(1);
-  // It turns out that the host had reported it: then it is a corrupt backup of that host.
+  // The host's report of the backup comes later: then it is a corrupt backup of that host.
   await recordBackup(world.deps, world.report());
   expect(await world.verify()).toBe('corrupt');
   expect(await world.alerts()).toHaveLength(1);

@@ -89,7 +89,7 @@ test('when the check turns out to fail, that is an alert of its own', async () =
     { title: 'port could not be judged', state: 'resolved', resolution: expect.stringContaining('failing') },
     { title: 'port is failing', state: 'firing' },
   ]);
-  // One incident, which goes on.
+  // It is still the same incident.
   expect(await world.rows('SELECT number, state, title FROM incidents')).toEqual([
     { number: 1, state: 'open', title: 'port is failing' },
   ]);

@@ -39,7 +39,7 @@ beforeEach(() => {
 });
 
 async function sentCommand(): Promise<string> {
-  // Nobody may ask for so much within a minute.
+  // Nobody is allowed to request so many commands within a minute.
   deps.advance(5000);
   const actor = { kind: 'token', name: 'tester', role: 'operator' } as const;
   const order = { operation: 'service.restart', params: { service: 'web' }, actor, dryRun: false };

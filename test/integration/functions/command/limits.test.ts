@@ -78,7 +78,7 @@ async function end(answer: unknown): Promise<void> {
 describe('an actor', () => {
   test('gets so many commands a minute, over all instances and at once, then 429 with a time that holds', async () => {
     const answers: Awaited<ReturnType<typeof ask>>[] = [];
-    // Ten at once: whoever waits ten seconds for a connection is sent away with 503.
+    // Ten at once: a request that waits ten seconds for a connection gets 503.
     for (let left = MAX_COMMANDS_PER_ACTOR_MINUTE + 10; left > 0; left -= 10) {
       const asks = Array.from({ length: 10 }, (_, i) => ask('/v1/commands', restart, i % 2));
       answers.push(...(await Promise.all(asks)));

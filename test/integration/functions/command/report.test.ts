@@ -97,7 +97,7 @@ describe('refuses', () => {
     expect(await host.deliver(odd, host.keys.agent)).toBe('refused: malformed');
   });
 
-  // Each in an hour of its own: of a source's denials in one minute the first is told.
+  // Each in an hour of its own: of the denials of a source in one minute only the first is recorded.
   test.each([
     [
       1,

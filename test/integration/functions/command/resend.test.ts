@@ -37,7 +37,7 @@ async function requestUnsigned(hosts: readonly string[]): Promise<string[]> {
   return ids;
 }
 
-/** `sign` that fails so for some commands, and keeps what it was asked for. */
+/** A `sign` that fails in this way for some commands, and records its requests. */
 function signing(failures: Record<string, Error> = {}): { asked: string[]; deps: RequestDeps } {
   const asked: string[] = [];
   const signCommand = async (id: string): Promise<void> => {

@@ -22,7 +22,7 @@ const WIDEST: EntryPointName = 'report';
 
 const deployed = new Map<EntryPointName, FunctionProcess>();
 
-/** No database: nothing of what is refused here reaches one. */
+/** There is no database: requests that are refused here reach none. */
 const LITTLE_MEMORY = { NODE_OPTIONS: '--max-old-space-size=256' };
 
 beforeAll(async () => {

@@ -1,4 +1,5 @@
-// Whoever sends slowly keeps nobody out: `api` as it is deployed behind Google's front end, which tells the addresses.
+// Clients that send slowly do not keep others out: `api` as it is deployed behind Google's front end, which passes on the
+// clients' addresses.
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bodyLimitsOf, MAX_ORDINARY_BYTES } from '#functions/http/body-limits.ts';
@@ -16,7 +17,7 @@ let api: FunctionProcess;
 beforeAll(async () => {
   api = await deployFunction('api', {
     K_SERVICE: 'lamplighter-api',
-    // Nobody is there: a request without a token is answered 401 without a database.
+    // There is no database: a request without a token is answered 401 without one.
     DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none',
     SIGN_URL: 'http://127.0.0.1:1',
     LIVE_URL: 'ws://127.0.0.1:1',
@@ -56,7 +57,7 @@ async function whileSlow(
   const slow = Array.from({ length: MANY }, (_, i) => openSlowly(addressOf(i)));
   const ends = slow.map(async (socket) => void answered.push(await answerOn(socket)));
   try {
-    // Once the first is turned away there is no room left.
+    // When the first request is refused, no room is left.
     await Promise.race(ends);
     await work(answered);
   } finally {
@@ -71,7 +72,8 @@ test('slow ones of many addresses are cut off for an honest one', async () => {
   await whileSlow(
     (i) => `192.0.2.${i}`,
     async (answered) => {
-      // The slow ones are young at first: for a second nobody gets in. Some that are turned away leave room for one or two.
+      // A slow request is only given up when it is old enough, so for a second every other is refused. Refused requests can leave
+      // room for one or two.
       await expect
         .poll(async () => ({
           status: await sendRunbook('203.0.113.1'),

@@ -28,7 +28,7 @@ describe('the trail', () => {
     for (let n = 1; n <= 5; n++) await append(n);
   });
 
-  /** What somebody could do who owns the database: the chain must tell. */
+  /** A change that the owner of the database could make: the chain must show it. */
   async function withTriggersOff(...statements: string[]): Promise<void> {
     await database.db.transaction(async (tx) => {
       await tx.query('ALTER TABLE audit DISABLE TRIGGER USER');

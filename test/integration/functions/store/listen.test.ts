@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '#test/fixtures/postgres.t
 
 const ID = '0197c2aa-0000-7000-8000-000000000001';
 const OTHER = '0197c2aa-0000-7000-8000-000000000002';
-/** Announced only until it is heard, so that no late announcement is taken for one of a test. */
+/** A name that is announced only until it is heard, so that a test does not take a late announcement for its own. */
 const HELLO = '0197c2aa-0000-7000-8000-000000000003';
 /** A wait that only an announcement ends: by the clock it outlasts its test. */
 const FOREVER_MS = 2 * HUNG_MS;

@@ -1,4 +1,4 @@
-// What a token is good for: checked when something is asked for, and again before it is signed.
+// The scope of a token: checked at the request of a command, and again before the command is signed.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { handleApi } from '#functions/api/handler.ts';

@@ -7,7 +7,7 @@ import { createMeter } from '#shared/kit/meter.ts';
 
 const PIECE_BYTES = 512 * 1024;
 const PIECES = 32;
-/** A few pieces: what is on its way through the streams. */
+/** The size of the few pieces that are on their way through the streams. */
 const MAX_HELD_BYTES = 4 * PIECE_BYTES;
 
 test('a stream is encrypted and decrypted in memory that does not grow with it', async () => {

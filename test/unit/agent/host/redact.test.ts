@@ -101,7 +101,7 @@ describe('no line takes long, whatever the product prints', () => {
   const BEGIN = '-----BEGIN PRIVATE KEY-----';
   const MANY = 400_000;
 
-  // Blanks around what is in a key's line, looked for on both sides, took hours.
+  // A pattern that looked for blanks on both sides of a key's line took hours.
   test.each([
     ['blanks', `${' '.repeat(MANY)}!`],
     ['blanks around base64', `${' '.repeat(MANY)}QUFB${' '.repeat(MANY)}!`],

@@ -27,7 +27,7 @@ import { makeLocalBackup } from '#agent/operations/backup/store.ts';
 import { loadPolicy } from '#agent/policy/load.ts';
 import { BackupId } from '#shared/names.ts';
 
-/** An account that is not root's and not the one that runs this. */
+/** An account that is neither root nor the one that runs this test. */
 const OTHER = 4711;
 const isRoot = process.getuid?.() === 0;
 const BACKUP = BackupId.parse('20261126T020000Z-1f3a9c');

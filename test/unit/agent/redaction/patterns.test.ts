@@ -3,7 +3,7 @@ import { redactPatterns } from '#agent/redaction/patterns.ts';
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U';
 const LETTERS = 'AbCdEfGhIjKlMnOpQrStUvWxYz0123456789';
-/** Put together here, so that nobody's scanner takes this file for a leak. */
+/** Put together here, so that a secret scanner does not report this file. */
 const token = (prefix: string, length = 24) => `${prefix}${LETTERS.slice(0, length)}`;
 
 test.each<readonly [string, string, string]>([

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseMemory, parseMounts, readVitals } from '#agent/vitals/vitals.ts';
 import { Vitals } from '#shared/command/report.ts';
 
-// /proc/self/mountinfo of a sandboxed unit: the root twice, one data disk under two names, and what is no disk.
+// /proc/self/mountinfo of a sandboxed unit: the root twice, one data disk under two names, and mounts that are no disks.
 const MOUNTINFO = `22 1 8:1 / / ro,relatime shared:1 - ext4 /dev/sda1 rw
 23 22 0:21 / /proc rw,nosuid - proc proc rw
 24 22 0:5 / /dev rw - devtmpfs udev rw

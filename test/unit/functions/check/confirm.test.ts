@@ -6,7 +6,7 @@ import { cellsOf } from '#test/fixtures/state-table.ts';
 
 const TERMS = { failureThreshold: 3, successThreshold: 2 };
 
-/** `passing+2`: passing, with two verdicts against it; `unknown/passing`: was confirmed as passing, and nobody can tell now. */
+/** `passing+2`: passing, with two verdicts against it; `unknown/passing`: was confirmed as passing, and cannot be judged now. */
 function parse(text: string): Confirmation {
   const [, state, confirmed = state, streak = '0'] = /^(\w+)(?:\/(\w+))?(?:\+(\d))?$/.exec(text) ?? [];
   return {
@@ -37,7 +37,7 @@ describe('each state with each verdict', () => {
   test.each(cells)('%s, then %s: %s', (before, verdict, after) => {
     const { isDecided, ...held } = judge(parse(before), verdict, TERMS);
     expect(held).toEqual(parse(after));
-    // Another look helps where the verdict speaks against what is held, and the watcher can see.
+    // A second look helps where the verdict differs from the confirmed state and the watcher is not blind.
     expect(isDecided).toBe(verdict === 'unknown' || held.streak === 0);
   });
 

@@ -37,7 +37,7 @@ test('a connection that breaks while its ticket is looked up, or after it is ref
     () => undefined,
   );
   const answered = upgrade(upgradeRequest(), line, Buffer.alloc(0));
-  // An error that nobody listens for is thrown, and ends the whole process.
+  // An error without a listener is thrown, and ends the whole process.
   expect(() => line.emit('error', reset)).not.toThrow();
   looking.resolve({ admitted: false, status: 401, reason: 'no such ticket' });
   await answered;

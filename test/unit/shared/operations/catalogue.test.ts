@@ -41,7 +41,7 @@ const TICKET = 'A'.repeat(43);
 interface Sample {
   params: Record<string, unknown>;
   locks: string[];
-  /** The policy need not name what it is about: that it lists the operation is enough. */
+  /** Operations for which it is enough that the policy lists them; it names no unit or database for them. */
   isFree?: true;
   /** A read that makes a role for a moment. */
   makesRole?: true;

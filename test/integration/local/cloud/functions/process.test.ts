@@ -43,7 +43,7 @@ test('a function leaves its compiled code for the next start', async () => {
     `exports.mark = "${mark}";
      const { flushCompileCache, getCompileCacheDir } = require("node:module");
      exports.hello = (_request, response) => {
-       // Node does so when a process ends; one that had to be killed under load leaves nothing.
+       // Node writes the cache when a process ends; a process that had to be killed under load leaves none.
        flushCompileCache();
        response.send(getCompileCacheDir() ?? "no folder");
      };`,

@@ -6,7 +6,7 @@ import type { Notification, PublishNotification } from '#local/cloud/gcs/event-m
 import { checksumsOf, type RunningGcs, runGcs } from './running-server.ts';
 
 let taken: Notification[];
-/** Pub/Sub's answer to what is published. */
+/** Pub/Sub's answer to a notification. */
 let publish: PublishNotification;
 let gcs: RunningGcs;
 beforeEach(async () => {

@@ -81,7 +81,7 @@ test('decides a precondition when the upload ends, too', async () => {
   expect((await gcs.bucket.file('race').download())[0].toString()).toBe('first');
 });
 
-/** Where the server of that directory keeps the bytes of an upload that goes on. */
+/** The file in which the server of that directory keeps the bytes of an unfinished upload. */
 function dataOf(dataDir: string, uri: string): string {
   return join(dataDir, 'uploads', `${new URL(uri).searchParams.get('upload_id')}.data`);
 }

@@ -124,7 +124,7 @@ export async function startCuttingProxy(
       if (seen <= afterBytes || proxy.cuts >= times) return;
       proxy.cuts += 1;
       client.resetAndDestroy();
-      // What was sent arrives, then the connection breaks.
+      // The bytes that were sent arrive, then the connection breaks.
       setTimeout(() => upstream.resetAndDestroy(), 20);
     });
     upstream.pipe(client);
