@@ -7,14 +7,14 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 import * as z from 'zod';
 
 const ROOT = join(import.meta.dirname, '..');
-/** The framework loads the bundle, so it stands outside. */
+/** The framework loads the bundle, so it is not part of it. */
 const UNBUNDLED = ['@google-cloud/functions-framework'];
 const LINE_LIMIT = 120;
-/** Asked for by `pg` when somebody wants it, which we do not. */
+/** An optional package of `pg` that we do not use. */
 const ABSENT = ['pg-native'];
 const PackageJson = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
-/** What no first answer needs, and is large: Google's clients alone would more than double a cold start. */
+/** Large packages that no first answer needs: Google's clients alone would more than double a cold start. */
 const BESIDE = [
   '@google-cloud/kms',
   '@google-cloud/pubsub',
@@ -24,7 +24,7 @@ const BESIDE = [
   'yaml',
 ];
 const BESIDE_FILE = 'packages.js';
-/** Takes these packages from their file, when one is used for the first time. */
+/** Loads each of these packages from its own file when it is first used. */
 const TAKEN_FROM_BESIDE: Plugin = {
   name: 'taken-from-beside',
   setup: ({ onResolve, onLoad }) => {
@@ -49,7 +49,7 @@ const COMMON = {
 } as const;
 
 /**
- * Writes the bundle, its package.json and the migrations to `outDir`, which is emptied first. Gives which module imports which.
+ * Writes the bundle, its package.json and the migrations to `outDir`, which is emptied first. Returns each module's imports.
  */
 export async function buildFunctions(outDir: string): Promise<Metafile> {
   rmSync(outDir, { recursive: true, force: true });
@@ -63,7 +63,7 @@ export async function buildFunctions(outDir: string): Promise<Metafile> {
     alias: {
       // Our own `#…` imports are code to bundle, not packages.
       ...Object.fromEntries(['shared', 'functions'].map((room) => [`#${room}`, join(ROOT, room)])),
-      // Its other form holds every algorithm that there is.
+      // The package's other form has every algorithm.
       'hash-wasm': 'hash-wasm/dist/index.esm.js',
     },
     define: { 'import.meta.dirname': '__dirname' },

@@ -1,5 +1,5 @@
 // `npm run build [-- --release-key FILE]`: what is deployed, in dist/. With a key (Ed25519, PKCS #8 PEM) the agent's archives are
-// signed with it; without one, whoever installs compares the hashes printed here.
+// signed with it; without one, the person who installs them compares the hashes printed here.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Runs before every npm script, on whatever Node the machine has: installs the npm packages when they are missing or
+// Runs before every npm script, on the machine's own Node: installs the npm packages when they are missing or
 // older than package-lock.json, Node 24 among them. Plain JavaScript, since nothing is installed yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,11 +1,11 @@
-// What was started, in order, so that it is stopped in the reverse order, however far the start got.
+// The parts that were started, in order, so that they are stopped in the reverse order, also after a start that failed.
 import { messageOf } from '#shared/errors.ts';
 
 export interface Closing {
   add(name: string, close: () => Promise<void> | void): void;
   /** Waits for a part to be started, and adds it. */
   open<Part extends { close(): Promise<void> | void }>(name: string, starting: Promise<Part>): Promise<Part>;
-  /** Stops everything, newest first; a failure is told and does not keep the rest running. Safe to call twice. */
+  /** Stops every part, newest first; after a failure, which is reported, the rest is stopped too. Safe to call twice. */
   closeAll(onFailure: (name: string, message: string) => void): Promise<void>;
 }
 

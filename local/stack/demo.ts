@@ -18,7 +18,7 @@ function readDemo(name: string): Document {
   return parseDocument(readFileSync(join(DEMO, name), 'utf8'));
 }
 
-/** Every value and key that names a path or the database's unit, as it is on this host. */
+/** Replaces every path and the database's unit by those of this host. */
 function place(document: Document, host: Place): void {
   const unit = baseOf(host).postgresUnit();
   visit(document, {

@@ -148,7 +148,7 @@ function readLock(file: string): Lock | undefined {
   }
 }
 
-/** The kernel may have given the process id to another process since; the start time (proc(5), field 22) tells the two apart. */
+/** The kernel may have given the process id to another process since; the start time (proc(5), field 22) distinguishes them. */
 function startTicksOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

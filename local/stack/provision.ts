@@ -38,7 +38,7 @@ function terms(pubsub: PubSub, isPush: boolean): CreateSubscriptionOptions {
     messageRetentionDuration: { seconds: SUBSCRIPTION_TERMS.retentionS },
     expirationPolicy: {},
     retryPolicy: {
-      // Locally the wait is short, so that a story is told in seconds; the cloud waits SUBSCRIPTION_TERMS.minBackoffS.
+      // Locally the wait is short, so that the tour takes seconds; the cloud waits SUBSCRIPTION_TERMS.minBackoffS.
       minimumBackoff: { seconds: 1 },
       maximumBackoff: { seconds: SUBSCRIPTION_TERMS.maxBackoffS },
     },
@@ -51,7 +51,7 @@ function terms(pubsub: PubSub, isPush: boolean): CreateSubscriptionOptions {
   };
 }
 
-/** Creates what is missing; what exists is left, except that push endpoints are pointed at this run's ports. */
+/** Creates the topics and subscriptions that are missing, and sets the push endpoints to this run's ports. */
 export async function provisionPubsub({ pubsub, hosts, pushTarget }: ProvisionOptions): Promise<void> {
   await unlessThere(pubsub.createTopic(DEAD_LETTER_TOPIC));
   await unlessThere(

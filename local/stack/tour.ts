@@ -1,5 +1,5 @@
 // The tour: breaks and repairs the platform unattended, and prints each step with its time. Each step is checked against
-// the API and the host itself; the first one that fails ends the tour with an error.
+// the API and the host itself; the first step that fails ends the tour with an error.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

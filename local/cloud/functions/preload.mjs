@@ -1,5 +1,5 @@
 // Preloaded into each function's process. The functions framework listens on all interfaces, which is right in its container
-// and wrong on somebody's laptop: LAMPLIGHTER_BIND_ADDRESS names the one address to listen on. The stack that started the
+// and wrong on a laptop: LAMPLIGHTER_BIND_ADDRESS names the one address to listen on. The stack that started the
 // process learns over IPC that it listens (a connection that succeeds could be another program's), and the process ends when
 // the stack is gone, however that ended.
 import { Server } from 'node:net';

@@ -22,7 +22,7 @@ export interface FunctionProcess {
   close(): Promise<void>;
 }
 
-// The package exports its library only; the program that its `bin` names stands beside it.
+// The package exports its library only; the program that its `bin` names is in the same directory.
 const FRAMEWORK = join(
   dirname(createRequire(import.meta.url).resolve('@google-cloud/functions-framework')),
   'main.js',

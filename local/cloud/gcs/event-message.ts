@@ -1,5 +1,5 @@
-// A finalised object as Cloud Storage tells of it in Pub/Sub: attributes say what happened to which object, the data is
-// the object's metadata. cloud.google.com/storage/docs/pubsub-notifications#format
+// The notification of a finalised object, as Cloud Storage publishes it: attributes say what happened to which object, the data
+// is the object's metadata. cloud.google.com/storage/docs/pubsub-notifications#format
 import { v4 as uuid } from 'uuid';
 import * as z from 'zod';
 import type { ObjectRecord } from './object-schema.ts';

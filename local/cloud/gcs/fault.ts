@@ -13,7 +13,7 @@ const REASONS: Record<number, [reason: string, code: ErrorCode]> = {
   501: ['notImplemented', 'refused'],
 };
 
-/** An answer other than success, in Google's words; its message goes to the client as it is. */
+/** An answer other than success, in Google's words; the client gets its message unchanged. */
 export class StorageFault extends LamplighterError {
   readonly status: number;
   readonly reason: string;

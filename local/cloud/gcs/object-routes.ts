@@ -35,7 +35,7 @@ export async function deleteObject(
   sendEmpty(exchange.response, 204);
 }
 
-/** The client checks the content by `x-goog-hash`, where the stored encoding says that it is sent as it is stored. */
+/** The client checks the content by `x-goog-hash` when the stored encoding says that the stored bytes are sent unchanged. */
 function headersOf(record: ObjectRecord): Record<string, string | number> {
   return {
     'content-type': record.contentType ?? 'application/octet-stream',

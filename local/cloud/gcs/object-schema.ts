@@ -13,7 +13,7 @@ const writable = {
     .regex(/^[\x20-\x7e]*$/, 'must hold printable ASCII only'),
 };
 
-/** The metadata that comes with an upload; what a client may not set is ignored, as Google does. */
+/** The metadata that comes with an upload; fields that a client cannot set are ignored, as Google does. */
 export const ObjectInput = z.object({ ...writable, name: z.string() }).partial();
 
 export const ObjectFields = z.object(writable).partial();
@@ -37,7 +37,7 @@ export const ObjectRecord = ObjectFields.extend({
   timeCreated: z.string(),
   /** The file with the bytes. */
   content: z.string(),
-  /** The resumable upload that made this version: how its session learns after a kill that it is done. */
+  /** The resumable upload that made this version: after a kill its session sees by this that it is done. */
   uploadId: z.string().optional(),
 });
 export type ObjectRecord = z.infer<typeof ObjectRecord>;

@@ -32,7 +32,7 @@ export interface CommitRequest {
 export interface ObjectStoreOptions {
   clock: () => Date;
   events: EventQueue;
-  /** No generation is given out twice, whatever the clock does. */
+  /** No generation is given out twice, even when the clock goes back. */
   latestGeneration: bigint;
 }
 
@@ -48,7 +48,7 @@ export class ObjectStore {
     this.#latest = options.latestGeneration;
   }
 
-  /** Throws 412 or 403 when the name may not be written now; decided again at the commit. */
+  /** Throws 412 or 403 when the name cannot be written now. The commit checks this again. */
   assertWritable(bucket: Bucket, name: string, ifGenerationMatch: string | undefined): void {
     const live = bucket.objects.get(name);
     assertPrecondition(ifGenerationMatch, live);
@@ -86,7 +86,7 @@ export class ObjectStore {
   }
 }
 
-/** An open content file can be read to its end whatever becomes of the object. */
+/** An open content file can be read to its end, also when the object is replaced or deleted. */
 export async function openContent(bucket: Bucket, record: ObjectRecord): Promise<FileHandle> {
   try {
     return await open(contentPath(bucket, record), 'r');

@@ -1,6 +1,6 @@
 // Stands in for Google Cloud Storage: the JSON API that Google's own clients speak, on loopback, objects on disk. Differs
 // from production:
-// - no authentication, IAM, ACLs or signed URLs: whoever reaches the port may do everything;
+// - no authentication, IAM, ACLs or signed URLs: every client that reaches the port can do everything;
 // - of buckets only create and get, of objects upload (multipart, resumable), get, list by prefix, download and delete: what
 //   Lamplighter uses. The rest is answered 501, and so is each parameter that would give another answer;
 // - one version per object, which never changes: no versioning, no soft delete, no lifecycle, no metadata but the type;
@@ -29,7 +29,7 @@ export interface GcsOptions {
 export interface GcsServer {
   /** What `apiEndpoint` of the client is set to. */
   url: string;
-  /** Ends the connections and waits until what was decided is on the disk. */
+  /** Ends the connections and waits until every commit under way is on the disk. */
   close(): Promise<void>;
 }
 

@@ -14,7 +14,7 @@ export interface Storage {
   sessions: UploadSessions;
   events: EventQueue;
   clock: () => Date;
-  /** A path for content on its way in; what is left there is swept at the next start. */
+  /** A path for content that is being uploaded; the next start removes what is left there. */
   stagingPath(): string;
 }
 

@@ -10,7 +10,7 @@ export interface Mail {
   /** When the server took it. */
   at: Date;
   from: string;
-  /** Who it was handed in for. */
+  /** The recipients of the envelope. */
   to: string;
   subject: string;
   messageId: string;

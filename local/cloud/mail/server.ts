@@ -44,7 +44,7 @@ async function collect(stream: SMTPServerDataStream): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Whoever reads the folder sees whole mails only. */
+/** A reader of the folder sees whole mails only. */
 async function keep(dir: string, session: SMTPServerSession, mail: Buffer, at: Date): Promise<string> {
   const id = `${at.toISOString().replaceAll(/[-:]/g, '')}-${randomBytes(4).toString('hex')}`;
   const recipients = session.envelope.rcptTo.map(({ address }) => address).join(', ');

@@ -1,4 +1,4 @@
-// Topics and subscriptions together: what is published goes to each subscription of the topic.
+// Topics and subscriptions together: a published message goes to each subscription of its topic.
 import { alreadyExists, notFound } from './fault.ts';
 import type { MintIdToken } from './push.ts';
 import { startPushLoop } from './push-loop.ts';

@@ -1,4 +1,4 @@
-// Drives a push subscription: takes what is deliverable and posts it, several at once.
+// Drives a push subscription: takes the deliverable messages and posts them, several at once.
 import { MAX_ACK_DEADLINE_S } from './limits.ts';
 import { type MintIdToken, pushMessage } from './push.ts';
 import type { Delivery, Queue } from './queue.ts';

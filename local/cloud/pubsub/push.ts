@@ -38,7 +38,7 @@ function writeBody({ message, subscription, deliveryAttempt }: PushRequest): str
   });
 }
 
-/** Delivers one message; true when the endpoint acknowledged it. Never throws: whatever goes wrong is a nack. */
+/** Delivers one message; true when the endpoint acknowledged it. Never throws: every failure is a nack. */
 export async function pushMessage(request: PushRequest, stop: AbortSignal): Promise<boolean> {
   const { target, mintIdToken, timeoutMs } = request;
   try {

@@ -89,7 +89,7 @@ function openSession(broker: Broker, stream: Stream, first: Request): Session {
   return { settle: (request) => settleOn(queue, request), close: stop };
 }
 
-/** How a delivery leaves; the attempt is told only where a dead-letter policy is set, as Google does. */
+/** A delivery as the client gets it; it has its attempt only where a dead-letter policy is set, as Google does. */
 function toReceivedMessage({ ackId, message, attempt }: Delivery, subscription: Subscription) {
   return {
     ackId,

@@ -113,7 +113,7 @@ export function laterMountArguments(plan: BootPlan): string[][] {
   ];
 }
 
-/** Where a new id of this boot lies before it is put in the kernel's place. */
+/** File with the new id of this boot, which is mounted over the kernel's. */
 export function bootIdFileOf(plan: BootPlan): string {
   return join(plan.bootDir, 'boot-id');
 }

@@ -39,7 +39,7 @@ function mount(args: string[], cwd?: string): void {
   if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr.trim()}`);
 }
 
-/** The disk is made on the first boot from what the machine has; later boots find it as it was left. */
+/** Makes the disk on the first boot from this machine's files; later boots use it unchanged. */
 function prepareDisk(plan: BootPlan): void {
   for (const path of DISK_PATHS) {
     const onDisk = join(plan.diskDir, path);

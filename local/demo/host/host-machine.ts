@@ -13,7 +13,7 @@ export interface HostMachine {
   readonly name: string;
   /** A path of the host as programs on it must name it. */
   path(path: string): string;
-  /** The port that stands for a host's own one, e.g. for 80; the same where the host has its own network. */
+  /** The port under which the host's port, such as 80, is reached; the same port where the host has its own network. */
   port(port: number): number;
   /** Where the host is reached from outside. */
   readonly address: string;

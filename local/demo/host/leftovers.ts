@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { emptyCgroup, openCgroup, removeCgroup } from './cgroup.ts';
 import { closeLink, HostLink } from './network.ts';
 
-/** Removes what an earlier, killed owner of this state left; harmless when there is nothing. */
+/** Removes what an earlier, killed owner of this state left; does nothing when nothing is left. */
 export async function reapLeftovers(stateDir: string): Promise<void> {
   const file = join(stateDir, 'link.json');
   if (!existsSync(file)) return;

@@ -191,7 +191,7 @@ async function awaitTarget(launcher: ChildProcess, pid: number): Promise<void> {
   const look = async (): Promise<true | undefined> => {
     const argv = ['/bin/systemctl', 'is-system-running'];
     state = (await runProgram(NSENTER, enterArguments(pid, argv), { timeoutMs: 5000 })).stdout.trim();
-    // `degraded`: some unit failed, the host is up all the same; who needs that unit will see it.
+    // `degraded`: the host is up, but some unit failed. The code that needs that unit reports it.
     if (state === 'running' || state === 'degraded') return true;
     if (hasEnded(launcher))
       throw new LamplighterError('failed', 'boot host: its systemd ended before it was up');

@@ -70,7 +70,7 @@ async function ip(args: string[]): Promise<void> {
     throw new LamplighterError('failed', `set up network: ip ${args.join(' ')}: ${stderr.trim()}`);
 }
 
-/** Chooses the link (the same as last time when it is free), and makes the bridge with the gateway's address. */
+/** Chooses the link (that of the last start when it is free), and makes the bridge with the gateway's address. */
 export async function openLink(stateDir: string): Promise<HostLink> {
   const file = join(stateDir, 'link.json');
   const known = existsSync(file)

@@ -8,9 +8,9 @@ export interface RunOptions {
 }
 
 interface ProgramOptions extends RunOptions {
-  /** Default: whoever calls. */
+  /** Default: the caller's account. */
   account?: { uid: number; gid: number };
-  /** How the program is ended when its time is up; by default it is killed. */
+  /** Ends the program when its time is up; by default it is killed. */
   end?(child: ChildProcess): void;
 }
 
@@ -28,7 +28,7 @@ export const BASE_ENV = {
   LANG: 'C.UTF-8',
 };
 
-/** Runs `file` with `args`; never throws for a program that fails, only `code` tells. */
+/** Runs `file` with `args`. Does not throw when the program fails: `code` says so. */
 export function runProgram(
   file: string,
   args: readonly string[],

@@ -54,7 +54,7 @@ const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
 const SETPRIV = '/usr/bin/setpriv';
 
-/** Starts the server of `dataDir`, and makes it first when it is missing. A server that an earlier owner left running is stopped. */
+/** Starts the server of `dataDir`, whose data is made first when it is missing. A server that a killed owner left is stopped. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const programs = findPostgres();
   const account = serverAccount();

@@ -51,7 +51,7 @@ export function ensureSystemPackages(kind: HostKind, more: readonly SystemProgra
 
 /** The packages' services belong on the demo's host: the installation must not start them on this machine. */
 function withoutStartingServices(prefix: readonly string[], install: () => void): void {
-  // A killed run may have left our file behind; a file of somebody else stays as it is.
+  // A killed run may have left our file behind; a file that is not ours stays.
   if (existsSync(POLICY_FILE) && !readFileSync(POLICY_FILE, 'utf8').includes(POLICY_MARK)) return install();
   const dir = mkdtempSync(join(tmpdir(), 'lamplighter-policy-'));
   try {

@@ -26,7 +26,7 @@ export async function listenForControl(supervisor: Supervisor, root: string): Pr
   mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
   const server = createServer((socket) => {
-    // Whoever asked may be gone before the answer is there.
+    // The caller may be gone before the answer is ready.
     socket.on('error', () => undefined);
     let isAsked = false;
     onLines(socket, (line) => {

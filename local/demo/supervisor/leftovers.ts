@@ -1,5 +1,5 @@
-// Processes that a supervisor left behind when it was killed where the kernel could not end them with it: told by the
-// host's root, which all of them have in their command line.
+// Processes that a killed supervisor left behind where the kernel could not end them with it. They are found by the host's
+// root, which all of them have in their command line.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { lookUntil } from '#local/wait.ts';
@@ -28,7 +28,7 @@ async function findLeaders(root: string): Promise<number[]> {
   return [];
 }
 
-/** Ends what is left of an earlier run on this root: asked first, so that a database writes what it holds. */
+/** Ends the processes that an earlier run left on this root. SIGINT comes first, so that a database writes its data. */
 export async function reapSupervised(root: string): Promise<void> {
   for (const pid of await findLeaders(root)) signalGroup(pid, 'SIGINT');
   const isGone = async (): Promise<true | undefined> =>

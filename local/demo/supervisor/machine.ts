@@ -31,11 +31,11 @@ export interface SupervisedOptions {
   /** The host's directory, kept between runs. */
   dir: string;
   name: string;
-  /** Who everything runs as; undefined: whoever calls. Root gives one, since PostgreSQL refuses root. */
+  /** Account of every process; undefined: the caller's own. Root must give one, because PostgreSQL refuses root. */
   account: Account | undefined;
   /** Directories with programs of this machine, by the path under which the host has them. */
   programs: Readonly<Record<string, string>>;
-  /** The port of this machine that stands for a host's own. */
+  /** The ports of this machine that stand for the host's, by the host's port. */
   ports: ReadonlyMap<number, number>;
 }
 

@@ -49,7 +49,7 @@ export class Service {
   #state = NEVER_RAN;
   #main: { child: ChildProcess; over: Promise<void> } | undefined;
   #isStopping = false;
-  /** When it was started lately, for the start limit. */
+  /** Times of its latest starts, for the start limit. */
   #starts: number[] = [];
   #pendingRestart: AbortController | undefined;
   readonly #context: ServiceContext;

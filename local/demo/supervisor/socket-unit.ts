@@ -25,7 +25,7 @@ export async function listenOn(
   mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
   let count = 0;
-  // Nothing of what is sent is read here: it is the instance's.
+  // Paused: the instance reads the connection's bytes, not the supervisor.
   const server: Server = createServer({ pauseOnConnect: true }, (socket) => onConnection(count++, socket));
   server.maxConnections = maxConnections;
   await new Promise<void>((resolve, reject) => {

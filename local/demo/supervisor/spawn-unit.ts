@@ -75,7 +75,7 @@ export function spawnUnit(
   return child;
 }
 
-/** Signals all of a unit's processes; it is no error when none is left. */
+/** Signals all of a unit's processes. It is no error when none is left. */
 export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {

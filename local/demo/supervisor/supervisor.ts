@@ -61,7 +61,7 @@ export class Supervisor {
       journal: this.#journal,
       readSpec: () => readServiceSpec(name, this.#mustFind(name), instance),
       onOver: () => {
-        // Instances come without end; one that is over is forgotten.
+        // There is no limit to instances, so an instance that has ended is forgotten.
         if (instance !== undefined) this.#services.delete(name);
         const timer = name.replace(/service$/, 'timer');
         if (this.#timers.has(timer)) this.#arm(timer, 'OnUnitInactiveSec');
@@ -88,7 +88,7 @@ export class Supervisor {
     if (name.endsWith('.timer')) return this.#timers.has(name) ? undefined : this.#arm(name, 'OnBootSec');
     for (const wanted of listedUnits(file, 'Unit.Wants')) {
       const isOurs = wanted.endsWith('.service') && this.find(wanted) !== undefined;
-      // Wanted is not required: this one is started all the same.
+      // Wants= is not Requires=: the unit is started even when a wanted one fails.
       if (isOurs)
         await this.service(wanted)
           .start()
@@ -118,7 +118,7 @@ export class Supervisor {
     rmSync(join(this.#wantedDir, name), { force: true });
   }
 
-  /** Starts what is enabled, in the order that the units ask for; one that fails does not keep the others down. */
+  /** Starts the enabled units in the order that they ask for. When one fails, the others are started all the same. */
   async boot(): Promise<void> {
     this.#isDown = false;
     const names = existsSync(this.#wantedDir) ? readdirSync(this.#wantedDir) : [];

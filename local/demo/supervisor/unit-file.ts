@@ -1,5 +1,5 @@
-// systemd's unit files as far as the demo's and the agent's own units go: what is not read here has no effect under the
-// supervisor, above all every sandbox setting and User=.
+// The part of systemd's unit files that the demo's and the agent's units use. Other settings have no effect under the
+// supervisor, above all sandbox settings and User=.
 import { LamplighterError } from '#shared/errors.ts';
 
 /** Values of a unit file by section and key, in their order. */
@@ -28,7 +28,7 @@ export interface ServiceSpec {
   restartPreventedBy: ReadonlySet<string>;
   killSignal: NodeJS.Signals;
   stopTimeoutMs: number;
-  /** Starts within the interval before it is given up; 0 is no limit. */
+  /** Starts within the interval before the unit is given up; 0 is no limit. */
   startLimitIntervalMs: number;
   startLimitBurst: number;
 }
@@ -73,7 +73,7 @@ export function parseCommandLine(text: string): CommandLine {
   return { argv: text.slice(isFailureIgnored ? 1 : 0).split(/\s+/), isFailureIgnored };
 }
 
-/** The command line with values in place of what stands for them, e.g. `%i` or `$MAINPID`. */
+/** The command line with its placeholders, such as `%i` or `$MAINPID`, replaced by values. */
 export function fillCommandLine(line: CommandLine, filled: Readonly<Record<string, string>>): CommandLine {
   const fill = (word: string): string =>
     Object.entries(filled).reduce((done, [from, to]) => done.replaceAll(from, to), word);

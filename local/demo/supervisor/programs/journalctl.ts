@@ -6,7 +6,7 @@ import { JournalRecord, journalFiles } from '../journal.ts';
 
 const POLL_MS = 100;
 const { values } = parseArgs({
-  // Matches such as _MACHINE_ID=…: there is one machine here.
+  // Matches such as _MACHINE_ID=… are ignored: this journal has one machine.
   allowPositionals: true,
   options: {
     unit: { type: 'string', default: '' },
@@ -44,7 +44,7 @@ function readWhole(file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
-/** Prints what is added from now on; a line is printed once it is whole. */
+/** Prints the lines that are added from now on, each when it is whole. */
 function follow(from: number): void {
   let offset = from;
   let rest = '';
