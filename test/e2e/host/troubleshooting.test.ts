@@ -84,6 +84,10 @@ describe.skipIf(systemdHost !== true)(`troubleshooting on a real host${whySkippe
     await host.sh(
       `systemctl daemon-reload; systemctl start ${WEB} ${PROXY} hog.service writer.service asker.service`,
     );
+    // systemd calls a unit started before its program has done anything.
+    await host.until(`readlink /proc/$(systemctl show -P MainPID writer.service)/fd/0 | grep -q open.log`);
+    const asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND state = 'active'";
+    await host.until(`test "$(runuser -u postgres -- psql -XAtc "${asked}")" = 1`);
   });
   afterAll(async () => {
     await host?.close();

@@ -239,6 +239,25 @@ describe('carried out', () => {
     expect(runner.locks.acquire(['unit:app-web.service'], 'third')).toEqual({ acquired: true });
   });
 
+  test.each([
+    ['looks something up waits for its lock', 'disk.clean', { what: 'logs' }, 'clean:logs', 'rejected'],
+    [
+      'only describes needs none',
+      'service.restart',
+      { unit: 'a.service', health: { activeForMs: 500 } },
+      'unit:a.service',
+      'succeeded',
+    ],
+  ])('a dry run that %s', async (_name, operation, spec, lock, state) => {
+    writePolicy({
+      operations: [operation],
+      units: { 'a.service': ['restart'] },
+      disk: { clean: { logs: { folder: join(dir, 'runs'), names: ['*.log'] } } },
+    });
+    runner.locks.acquire([lock], 'another');
+    expect(await run({ operation, spec, dryRun: true })).toMatchObject({ state });
+  });
+
   test('an alert waits for the one that is being written', async () => {
     runner.locks.acquire([`file:${dir}/alerts.jsonl`], 'another');
     const ended = run();
