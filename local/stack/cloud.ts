@@ -48,7 +48,6 @@ export interface Cloud {
   storageEndpoint: string;
   /** Where the agent dials for live logs. */
   liveUrl: string;
-  mailDir: string;
   /** Starts the scheduler: before this, nothing is watched. */
   startTicking(): void;
   /** Runs a scheduled job now. */
@@ -97,7 +96,6 @@ export async function startCloud(options: CloudOptions, closing: Closing): Promi
     pubsubAddress,
     storageEndpoint,
     liveUrl: liveUrlOf(places),
-    mailDir: home.mail,
     ...prepareScheduler(start),
   };
 }

@@ -39,7 +39,6 @@ export interface Stack {
   client: ControlClient;
   machine: HostMachine;
   cloud: Cloud;
-  webhookSecret: string;
   close(): Promise<void>;
 }
 
@@ -102,7 +101,6 @@ async function assemble(
     client,
     machine,
     cloud,
-    webhookSecret: keys.webhookSecret,
   };
 }
 

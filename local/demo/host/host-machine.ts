@@ -29,11 +29,14 @@ export interface HostMachine {
   run(argv: readonly string[], options?: RunAs): Promise<RunResult>;
   /** Starts a program on the host. */
   spawn(argv: readonly string[], options?: { user?: string }): ChildProcess;
-  /** Pulls the plug (PID 1 is killed, nothing is synced) and boots again from the same disk. */
-  reboot(): Promise<void>;
-  /** Throws `unavailable` on a supervised host. */
-  cutNetwork(): Promise<void>;
-  restoreNetwork(): Promise<void>;
   /** Shuts the host down and removes its link; the disk stays. */
   powerOff(): Promise<void>;
+}
+
+/** A host with its own systemd: its power and its network cable can be pulled. */
+export interface SystemdMachine extends HostMachine {
+  /** Pulls the plug (PID 1 is killed, nothing is synced) and boots again from the same disk. */
+  reboot(): Promise<void>;
+  cutNetwork(): Promise<void>;
+  restoreNetwork(): Promise<void>;
 }

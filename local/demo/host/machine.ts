@@ -7,7 +7,7 @@ import { endProcess, hasEnded, lookUntil } from '#local/wait.ts';
 import { LamplighterError } from '#shared/errors.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { openCgroup, removeCgroup } from './cgroup.ts';
-import type { HostMachine } from './host-machine.ts';
+import type { HostMachine, SystemdMachine } from './host-machine.ts';
 import { startJanitor } from './janitor.ts';
 import { reapLeftovers } from './leftovers.ts';
 import { closeLink, connectHost, type HostLink, openLink, setCable } from './network.ts';
@@ -38,7 +38,7 @@ const POWER_OFF_DEADLINE_MS = 20_000;
 const SIGNAL_POWER_OFF = 34 + 4;
 
 /** Boots a host; its systemd has reached its default target when this returns. Throws `failed` with what went wrong. */
-export async function bootHost(given: HostOptions): Promise<HostMachine> {
+export async function bootHost(given: HostOptions): Promise<SystemdMachine> {
   const options = { ...given, stateDir: resolve(given.stateDir) };
   mkdirSync(join(options.stateDir, 'disk'), { recursive: true, mode: 0o755 });
   await reapLeftovers(options.stateDir);

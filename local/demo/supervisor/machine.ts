@@ -20,7 +20,6 @@ import { build } from 'esbuild';
 import type { HostMachine } from '#local/demo/host/host-machine.ts';
 import { BASE_ENV, runProgram } from '#local/demo/host/run-program.ts';
 import type { Account } from '#local/demo/postgres/programs.ts';
-import { LamplighterError } from '#shared/errors.ts';
 import { listenForControl } from './control.ts';
 import { reapSupervised } from './leftovers.ts';
 import { linkRoot } from './root-link.ts';
@@ -97,28 +96,12 @@ export async function openSupervisedHost(options: SupervisedOptions): Promise<Ho
       }),
     spawn: ([file = '', ...args]): ChildProcess =>
       spawn(located(file), args, { ...account, env: environment, stdio: ['pipe', 'pipe', 'pipe'] }),
-    reboot: async () => {
-      await supervisor.shutDown('SIGKILL');
-      writeBootId(directory);
-      await supervisor.boot();
-    },
-    cutNetwork: noNetwork,
-    restoreNetwork: noNetwork,
     powerOff: async () => {
       await supervisor.shutDown();
       closeControl();
       link.remove();
     },
   };
-}
-
-function noNetwork(): Promise<void> {
-  return Promise.reject(
-    new LamplighterError(
-      'unavailable',
-      "cut the host's network: a supervised host shares this machine's network",
-    ),
-  );
 }
 
 function giveAway(path: string, account: Account | undefined): void {

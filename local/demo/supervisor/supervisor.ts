@@ -129,12 +129,11 @@ export class Supervisor {
     for (const name of orderUnits(new Map(files))) await this.start(name).catch(() => undefined);
   }
 
-  /** Stops everything; with a signal at once, as when the plug is pulled. */
-  async shutDown(signal?: 'SIGKILL'): Promise<void> {
+  /** Stops every unit. */
+  async shutDown(): Promise<void> {
     this.#isDown = true;
     for (const name of [...this.#timers.keys(), ...this.#sockets.keys()]) await this.stop(name);
     const services = [...this.#services.values()];
-    if (signal) for (const service of services) service.kill(signal);
     await Promise.all(services.map((service) => service.stop()));
     this.#services.clear();
   }

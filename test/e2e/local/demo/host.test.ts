@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import type { HostMachine } from '#local/demo/host/host-machine.ts';
+import type { SystemdMachine } from '#local/demo/host/host-machine.ts';
 import { reapLeftovers } from '#local/demo/host/leftovers.ts';
 import { bootHost } from '#local/demo/host/machine.ts';
 import { closeLink, openLink } from '#local/demo/host/network.ts';
@@ -36,7 +36,7 @@ describe.skipIf(systemdHost !== true)(`a host with its own systemd${whySkipped(s
   // Not under /tmp: the host has an empty /tmp of its own in any case.
   const home = mkdtempSync('/var/lib/home of, a stack-');
   const stateDir = join(home, 'host');
-  let machine: HostMachine;
+  let machine: SystemdMachine;
 
   beforeAll(async () => {
     mkdirSync(join(home, 'keys'));
