@@ -74,7 +74,7 @@ describe.skipIf(!canLab)('a backup and locks (needs root on Linux)', () => {
     await dumpSession("query LIKE 'COPY %zzz%'");
     const [migration, reader] = [await connect('app', 'migration'), await connect('app', 'reader')];
     try {
-      // A minute's queue would be a minute's outage: PostgreSQL itself ends what waits longer.
+      // A queue of a minute would be an outage of a minute, so the session's lock_timeout ends a statement that waits longer.
       for (const client of [migration, reader]) await client.query("SET lock_timeout = '50s'");
       const altered = migration.query('ALTER TABLE aaa ADD COLUMN y integer');
       await sleep(200);
@@ -109,7 +109,7 @@ describe.skipIf(!canLab)('a backup and locks (needs root on Linux)', () => {
 
   async function dumpSessionsAreGone(): Promise<void> {
     const sql = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'lamplighter-backup%'";
-    // A server process outlives its client by a moment.
+    // A server process ends a moment after its client.
     await expect.poll(() => lab.cluster.query('postgres', sql)).toEqual([]);
   }
 
@@ -121,7 +121,7 @@ describe.skipIf(!canLab)('a backup and locks (needs root on Linux)', () => {
        CREATE FUNCTION ok() RETURNS integer LANGUAGE plpgsql AS
          $$BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch ${MARK}'''; RETURN 1; END$$;`,
     );
-    // The trap works: as a superuser it springs.
+    // The trap works when a superuser runs it.
     await query('shop', 'SELECT ok()');
     expect(existsSync(MARK)).toBe(true);
     rmSync(MARK);
@@ -136,7 +136,7 @@ describe.skipIf(!canLab)('a backup and locks (needs root on Linux)', () => {
     await locker.end();
     const ending = await run.ended();
     expect(existsSync(MARK)).toBe(false);
-    // pg_dump itself refuses the view that stands where it saw a table, or never saw the table.
+    // pg_dump itself refuses the view that replaced the table that it saw, or it never saw the table.
     expect(['failed', 'succeeded']).toContain(ending.state);
     expect(await lab.start('backup.run', BACKUP).ended()).toMatchObject({ state: 'succeeded' });
     expect(existsSync(MARK)).toBe(false);

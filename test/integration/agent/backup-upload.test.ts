@@ -43,13 +43,13 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
     return join(lab.localDir, left, 'not-uploaded');
   }
 
-  /** As if its last failure had been so long ago. */
+  /** Moves its last failure so many minutes back. */
   function age(minutes: number): void {
     const { failures } = JSON.parse(readFileSync(mark(), 'utf8')) as { failures: number };
     writeFileSync(mark(), JSON.stringify({ failures, failedAtMs: Date.now() - minutes * 60_000 }));
   }
 
-  /** With a configuration file that a link of the application's leads to. */
+  /** Backs up with a configuration path that goes through a link of the application's. */
   async function backUpBehindLink() {
     // Not in /tmp, where anybody may make a link, nor in /run, which some containers have like it.
     const root = mkdtempSync('/var/lamplighter-config-');
@@ -99,7 +99,7 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
     );
     expect(await lab.uploadDue(mustEncrypt)).toMatch(/kept back.*dump is not encrypted/);
     expect(await objects()).toEqual([]);
-    // Nor does the next backup take it along, in its own lock and its own time.
+    // The next backup does not upload it either: that would take its lock and its time.
     const ending = await backUpBehindLink();
     expect(ending).toMatchObject({ state: 'succeeded', result: { leftOut: [linked] } });
     expect((await objects()).filter((name) => name === 'manifest.json')).toHaveLength(1);
@@ -117,7 +117,7 @@ describe.skipIf(!canLab)('a bucket that is away (needs root on Linux)', { timeou
     expect(parts).toHaveLength(manifest.parts.length);
     for (const part of manifest.parts)
       expect((await checkPart(lab.bucket, manifest, part)).faults).toEqual([]);
-    // What makes `verify-object` order the proof.
+    // The manifest's event is last: it makes `verify-object` order the proof.
     expect(told.at(-1)).toBe(manifestFile!.name);
     expect(readdirSync(join(lab.localDir, left))).not.toContain('not-uploaded');
   });

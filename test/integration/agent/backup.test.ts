@@ -143,7 +143,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
       const uidOf = (of: string) => /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${of}/status`, 'utf8'))?.[1];
       expect(uidOf(pid)).not.toBe(uidOf(restorer));
       const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${SOURCE_FD}`, 'utf8'))?.[1];
-      // The last two bits: may it be written to?
+      // The last two bits say whether the file is open for writing.
       expect(Number.parseInt(flags ?? '3', 8) & 3).toBe(0);
     });
     expect(await ended).toMatchObject({ state: 'succeeded', result: { rows: BIG_ROWS } });
@@ -305,7 +305,7 @@ describe.skipIf(!canLab)('backup.run and restore.run (need root on Linux)', { ti
     const { query } = lab.cluster;
     const before = [await query('awkward', CHECKSUMS), await databases()];
     await query('awkward', 'CREATE TABLE app.later (id integer)');
-    // The role that owns a table is gone from the cluster: seen before anything stops.
+    // The role that owns a table is gone from the cluster. The restore sees this before it stops anything.
     await query('awkward', 'REASSIGN OWNED BY keeper TO postgres; DROP OWNED BY keeper; DROP ROLE keeper');
     const ending = await restore(kept).ended();
     expect(ending).toMatchObject({ state: 'failed', code: 'step-failed' });

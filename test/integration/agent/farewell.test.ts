@@ -62,7 +62,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** A Pub/Sub that takes connections and never says a word. */
+/** A Pub/Sub that accepts connections and never answers. */
 async function listenSilently(): Promise<string> {
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
@@ -120,7 +120,7 @@ test('when whoever started it is gone, it ends by itself', async () => {
   parent.kill('SIGKILL');
   const isThere = (): boolean => {
     try {
-      // Its new parent may take its time to collect it.
+      // Its new parent may reap it late.
       if (existsSync(`/proc/${pid}/stat`)) return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
       return process.kill(pid, 0);
     } catch {

@@ -67,7 +67,7 @@ const refused = await prepareAll(
   isLong ? REFUSED.map(([server, why]) => ({ server, why, others: [17] })) : [],
 );
 
-/** Since 17; a second is more than a session needs that says at once that it has none. */
+/** Since 17. A second is more than a session needs that turns the time-out off at once. */
 const TIMEOUT_SINCE = 17;
 const TIMEOUT = '1s';
 /** ANALYZE evaluates it once a row, which takes longer than that. */
@@ -112,7 +112,7 @@ for (const { server, chosen, postgres } of rows) {
       return BackupManifest.parse(JSON.parse(Buffer.from(payload, 'base64').toString('utf8')));
     }
 
-    /** Everything of a database, as statements, under the name `shop`. */
+    /** The whole database as statements, under the name `shop`. */
     async function write(database: string): Promise<string[]> {
       const dirs = typeof postgres === 'string' ? [] : postgres.clients;
       const file = dirs.map((dir) => join(dir, `${chosen}/bin/pg_dump`)).find(existsSync) ?? '';

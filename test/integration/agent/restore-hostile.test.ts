@@ -29,7 +29,7 @@ describe.skipIf(!canLab)('restore of hostile users (needs root on Linux)', { tim
   test(
     'nothing of theirs runs as a superuser, and what a superuser owns stays as it was',
     async () => {
-      // A superuser filled some of its own tables above: that it works at all shows here.
+      // A superuser filled some of its own tables above, which shows that the traps work.
       expect(readdirSync(dir)).toContain('trusted-check');
       for (const file of readdirSync(dir)) rmSync(join(dir, file));
       const backup = await lab.start('backup.run', { database: 'shop', localRetentionDays: 30 }).ended();

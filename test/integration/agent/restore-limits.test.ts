@@ -134,7 +134,7 @@ describe.skipIf(!canLab)('what a restore can not make (need root on Linux)', { t
     await query('postgres', 'ALTER ROLE clerk NOCREATEROLE');
   });
 
-  /** What a restore that keeps going found out beforehand; PostgreSQL must have refused just that, and what depends on it. */
+  /** What a restore that keeps going found beforehand. PostgreSQL must have refused exactly that, and what depends on it. */
   async function refusedBy(spec: Record<string, unknown>): Promise<string[]> {
     const run = lab.start('restore.run', { ...spec, onRefused: 'keep-going' });
     const ending = await run.ended();

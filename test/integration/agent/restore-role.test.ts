@@ -1,4 +1,4 @@
-// The roles of a restore when an earlier restore did not end: taken over, or refused with what a person must do.
+// The roles of a restore when an earlier restore did not end: they are taken over, or refused with the next step for a person.
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { postgresAccount } from '#agent/host/postgres.ts';

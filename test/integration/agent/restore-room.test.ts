@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
 /** The server's own files, twice a database, its log and the build of the agent. */
 const SERVER_DISK_BYTES = 400 * MIB;
 const SPACE_DISK_BYTES = 64 * MIB;
-/** The archive takes everything. */
+/** An archive command that accepts every file. */
 const TAKE_LOG = "ALTER SYSTEM SET archive_command = '/bin/true'";
 
 describe.skipIf(!canLab)('a restore and a full disk (needs root on Linux)', { timeout: SLOW_MS }, () => {

@@ -1,4 +1,4 @@
-// Uploads through a connection that fails in every way that a request can: what the bucket has is kept, and the rest is sent.
+// Uploads through a connection that fails in every possible way: the bucket keeps the bytes that it has, and the rest is sent.
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';

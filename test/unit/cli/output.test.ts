@@ -100,7 +100,7 @@ describe('a table with too little room', () => {
 
   test.each([
     [80, 'ID WHAT STATE AGE BY'],
-    // The description gives way first, down to its least.
+    // The description is shortened first, down to its minimum.
     [52, 'ID WHAT STATE AGE BY'],
     [51, 'ID WHAT STATE AGE'],
     [40, 'ID WHAT STATE'],

@@ -162,7 +162,7 @@ test('a dry run of a read shows what it read', () => {
 });
 
 test('an operation without a view shows its fields in the order of its definition', () => {
-  // As the store gives it: shorter keys first.
+  // The order of the store: shorter keys first.
   const result = { appended: true, path: '/var/log/alerts.jsonl' };
   expect(show({ operation: 'alert.append', result })).toBe(
     '  path: /var/log/alerts.jsonl\n  appended: yes\n',

@@ -59,7 +59,7 @@ describe('a ring', () => {
       lines.push(new WeakRef(one));
       ring.append(one);
     }
-    // A reference that was just made holds its target until the present task is over.
+    // A new WeakRef keeps its target until the current task has ended.
     await new Promise((resolve) => setImmediate(resolve));
     setFlagsFromString('--expose-gc');
     runInNewContext('gc')();

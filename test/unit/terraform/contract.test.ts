@@ -231,7 +231,7 @@ describe('terraform', () => {
     const filter = `resource.type = "cloud_run_revision" AND resource.labels.service_name = "${service}" AND jsonPayload.message = "${text}"`;
     expect(policy).toMatchObject({
       conditions: [{ condition_matched_log: [{ filter }] }],
-      // Google takes no policy on log lines without it.
+      // Google refuses a policy on log lines without it.
       alert_strategy: [{ notification_rate_limit: [{ period: expect.stringMatching(/^\d+s$/) }] }],
     });
   });

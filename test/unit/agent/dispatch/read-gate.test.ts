@@ -21,7 +21,7 @@ describe('the gate', () => {
     expect(await gate.enter('brief')).toBeUndefined();
     expect(order).toEqual([]);
     first?.();
-    // Given back once, however often.
+    // Leaving twice gives only one place back.
     first?.();
     await waiting[0];
     expect(order).toEqual(['third']);

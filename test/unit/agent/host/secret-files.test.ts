@@ -41,7 +41,7 @@ const TOO_MUCH: [string, () => string[], string][] = [
   ['too long values in all', () => many(2, lines(50, 800)), 'more than 65536 characters'],
 ];
 
-/** `count` files of the same text, in each of which `@` is another. */
+/** `count` files of the same text, in which `@` is replaced by a different text each time. */
 function many(count: number, text: string): string[] {
   return Array.from({ length: count }, (_, i) => write(`many-${i}`, text.replaceAll('@', String(i))));
 }

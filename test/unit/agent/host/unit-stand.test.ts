@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { describeMoment, standOf } from '#agent/host/unit-stand.ts';
 import { AT_REST } from '#test/fixtures/unit-moment.ts';
 
-// ActiveState and SubState of every type of unit (systemctl --state=help), and what they come to.
+// ActiveState and SubState of every type of unit (systemctl --state=help), and the stand that they mean.
 test.each([
   ['a service that runs', { activeState: 'active', subState: 'running' }, 'up'],
   ['a oneshot that is kept', { activeState: 'active', subState: 'exited' }, 'up'],

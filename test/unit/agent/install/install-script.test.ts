@@ -1,4 +1,4 @@
-// The script that a person starts on a VM, on systems that are only pretended: each program that it asks is a stub.
+// The script that a person starts on a VM, on simulated systems: each program that it calls is a stub.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 interface System {
   kernel?: string;
   machine?: string;
-  /** What getconf says; undefined: it knows no such thing (musl). */
+  /** Output of getconf; undefined where it does not know the variable (musl). */
   libc?: string | undefined;
   isSystemd?: boolean;
   systemd?: string;
@@ -48,7 +48,7 @@ function install(system: System): { code: number | null; said: string } {
     .replaceAll('@MACHINE@', 'x86_64')
     .replaceAll('@GLIBC@', '2.28')
     .replaceAll('@SYSTEMD@', '247')
-    // Where systemd leaves its mark, this test's own mark.
+    // A directory of this test in place of the one that shows a running systemd.
     .replaceAll('/run/systemd/system', run);
   writeFileSync(join(dir, 'install'), script, { mode: 0o755 });
   const { status, stdout, stderr } = spawnSync(join(dir, 'install'), ['--host', 'web-1'], {

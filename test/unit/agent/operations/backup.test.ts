@@ -103,7 +103,7 @@ const ORDERS = {
   'restore.run': { backupId: BACKUP_ID, database: 'analytics', confirm: 'analytics', services: [] },
 };
 
-// The names are in the records of hosts: an agent that is updated in the middle of a command recovers by them.
+// Hosts have these names in their records: an agent that is updated in the middle of a command recovers by them.
 test.each([
   ['backup.run', ['prepare', 'database', 'globals', 'config'], 'undo'],
   ['backup.run', ['manifest'], 'ask'],
@@ -138,7 +138,7 @@ test.each([
   expect(steps.filter(({ takesNothingBack }) => takesNothingBack).map(({ name }) => name)).toEqual(last);
 });
 
-// As agents wrote them before steps had schemas of their own.
+// Records of agents that are older than the steps' own schemas.
 const REFUSED = { what: 'TABLE app.orders', why: 'ERROR: no', dumpId: 7 };
 test.each([
   ['backup.run', 'upload', undefined],

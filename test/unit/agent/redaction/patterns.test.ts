@@ -91,7 +91,7 @@ test.each([
   expect(redactPatterns(text)).toBe(text);
 });
 
-// Each would take minutes with a pattern that goes back over what it read.
+// Each would take minutes with a pattern that backtracks.
 test.each([
   ['schemes', `${'a'.repeat(500_000)}://${'b:'.repeat(250_000)}`],
   ['users', '://a:'.repeat(200_000)],

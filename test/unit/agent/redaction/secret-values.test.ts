@@ -59,7 +59,7 @@ describe('whoever writes the file, it takes root no time', () => {
   const fill = (text: string): string => text.repeat(Math.ceil(SIZE / text.length)).slice(0, SIZE);
   const SIZE = 64 * 1024;
 
-  // Each of them took minutes or more of a pattern or a reader that grows with the square of the file.
+  // With a pattern or a reader whose time grows with the square of the file, each of these took minutes or more.
   test.each([
     ['addresses', `KEY=1\n${fill('://a:\n')}`],
     ['an address in one line', fill('://a:').slice(0, 4096)],

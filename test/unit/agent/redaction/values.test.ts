@@ -1,4 +1,4 @@
-// Known values are hidden however they are written: generated secrets, in every encoding, in any surroundings.
+// Known values are hidden in every encoding and in any surroundings. The secrets are generated.
 import { describe, expect, test } from 'vitest';
 import { AT_START } from '#agent/redaction/matcher.ts';
 import { createValueRedactor, MARK } from '#agent/redaction/values.ts';
@@ -97,7 +97,7 @@ describe('generated secrets', () => {
       const redacted = redactor.redact(`${before} ${encoded} after`);
       expect(redacted, `${name} of ${secret}`).toContain(MARK);
       expect(redacted).toMatch(/after$/);
-      // Of base64 the neighbours may stay; of the secret itself not four characters in a row.
+      // In base64 the neighbouring characters may stay, but not four characters of the secret in a row.
       const inner = Buffer.from(secret).toString('base64').slice(4, -6);
       for (const form of [secret, encodeURIComponent(secret), inner]) expect(redacted).not.toContain(form);
     }

@@ -18,7 +18,7 @@ async function crc32c(bytes: Uint8Array): Promise<number> {
   return checksum.value();
 }
 
-/** Answers as Cloud KMS documents it; `damage` changes an answer on its way. No KMS can be had here. */
+/** Answers as Cloud KMS documents it; `damage` changes an answer. There is no KMS here. */
 function fakeKms(damage: Record<string, unknown> = {}, algorithm = 'EC_SIGN_ED25519'): KmsClient {
   return {
     getPublicKey: () => Promise.resolve([{ pem, algorithm }]),

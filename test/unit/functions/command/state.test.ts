@@ -39,7 +39,7 @@ test('these are all stages and all news', () => {
 
 describe('reports in any order', () => {
   test('with one end of the runner among the messages, that end stays', () => {
-    // A small generator of our own, so that a failure can be played again.
+    // A small generator with a seed, so that a failure can be repeated.
     let seed = 20_261_123;
     const random = (below: number) => {
       seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;

@@ -59,7 +59,7 @@ test('another time zone is another schedule', () => {
   expect(due('2026-11-24T10:00:00Z', '2026-11-24T02:00:00Z', moved, applied)).toBeUndefined();
 });
 
-/** Runs a tick each minute over the span and gives each time that came due, as the schedule would start it. */
+/** Runs a tick each minute over the span and gives each due time, as the schedule would start it. */
 function startedBetween(cron: string, timezone: string, from: string, to: string): string[] {
   const job = { ...JOB, cron, timezone };
   const started: string[] = [];

@@ -28,7 +28,7 @@ test('fixed parameters are added', () => {
   });
 });
 
-/** As an operation reads a call: `wait` has a default, and a service may be given by its unit. */
+/** Parameters as an operation parses them: `wait` has a default, and a service can be named by its unit. */
 function storedOf(call: Record<string, unknown>): Record<string, unknown> {
   const service = call.service === 'app-web.service' ? 'web' : call.service;
   return { wait: 10, ...call, ...(service === undefined ? {} : { service }) };

@@ -12,10 +12,10 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 test('a file is replaced as a whole, with exactly its mode, and nothing is left beside it', () => {
   const file = join(dir, 'a');
-  // A crash may have left one, with a mode of its own.
+  // A crash may have left a temporary file with another mode.
   writeFileSync(`${file}.part`, 'what a crash left, and longer', { mode: 0o777 });
   writeDurably(file, 'first', 0o600);
-  // No umask leaves a group its right to write.
+  // The mode holds although every usual umask removes the right of the group to write.
   writeDurably(file, 'second', 0o664);
   expect(readFileSync(file, 'utf8')).toBe('second');
   expect(statSync(file).mode & 0o777).toBe(0o664);

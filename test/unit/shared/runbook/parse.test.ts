@@ -141,7 +141,7 @@ describe('a fault has its line, its column, its path and what would be right', (
     const text = DEMO.replace(from, to);
     const found = errorsOf(text).find(({ path }) => path === expected.path);
     expect(found).toMatchObject(expected);
-    // The line that is named is the line that was changed.
+    // The fault names the line that was changed.
     const changed = text.split('\n').findIndex((line, i) => line !== DEMO.split('\n')[i]) + 1;
     expect(found?.line).toBe(changed);
   });

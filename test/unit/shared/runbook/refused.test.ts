@@ -1,4 +1,4 @@
-// Runbooks of the right shape that could never work, each with its line, its path and what would be right.
+// Runbooks that match the schema and could never work. Each fault names the line, the path and a right value.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
