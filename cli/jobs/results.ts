@@ -25,7 +25,7 @@ export const stuckView = viewOf(
     const span = formatSpan(afterMin * 60_000);
     if (rows.length === 0) return `no job in ${place} is stuck for more than ${span}\n`;
     const cells = rows.map(({ key, status, since }) => [key, status, formatAge(since, nowMs)]);
-    const rest = more > 0 ? `${jobs(more)} more, which are younger\n` : '';
+    const rest = more > 0 ? `and ${formatCount(more)} more, which are younger\n` : '';
     return [
       `${jobs(rows.length + more)} in ${place} stuck for more than ${span}\n`,
       renderTable(STUCK_COLUMNS, cells, width, paint.dim) + rest,
@@ -47,7 +47,7 @@ export const resetView = viewOf(
       head,
       ...(done.length > 0 ? [renderTable(RESET_COLUMNS, done, width, paint.dim)] : []),
       ...(kept.length > 0 ? [renderTable(LEFT_COLUMNS, kept, width, paint.dim)] : []),
-      ...(more > 0 ? [`${jobs(more)} more could be reset: run it again, or with --all\n`] : []),
+      ...(more > 0 ? [`${formatCount(more)} more could be reset: run it again, or with --all\n`] : []),
     ].join('\n');
   },
 );
