@@ -4,12 +4,14 @@ import * as z from 'zod';
 import { describeFault } from '#shared/plain-issue.ts';
 import { invalid, StorageFault } from './fault.ts';
 import { MAX_JSON_BYTES } from './limits.ts';
+import type { Storage } from './storage.ts';
 
 /** One request and its answer. */
 export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   query: Record<string, string>;
+  storage: Storage;
   /** The origin under which the client reached this server, for the links in an answer. */
   baseUrl: string;
 }

@@ -4,10 +4,9 @@ import { type Exchange, parseInput, sendEmpty, sendJson } from './http-input.ts'
 import { ListQuery, listPage } from './listing.ts';
 import { type ObjectRecord, Precondition, toObjectResource } from './object-schema.ts';
 import { assertPrecondition, getObject, openContent } from './object-store.ts';
-import type { Storage } from './storage.ts';
 
-export function listObjects(exchange: Exchange, storage: Storage, bucketName: string): void {
-  const bucket = storage.buckets.get(bucketName);
+export function listObjects(exchange: Exchange, bucketName: string): void {
+  const bucket = exchange.storage.buckets.get(bucketName);
   const { names, nextPageToken } = listPage(bucket.objects.keys(), parseInput(ListQuery, exchange.query));
   sendJson(exchange.response, 200, {
     kind: 'storage#objects',
@@ -16,20 +15,15 @@ export function listObjects(exchange: Exchange, storage: Storage, bucketName: st
   });
 }
 
-export function showObject(exchange: Exchange, storage: Storage, bucketName: string, name: string): void {
-  const bucket = storage.buckets.get(bucketName);
+export function showObject(exchange: Exchange, bucketName: string, name: string): void {
+  const bucket = exchange.storage.buckets.get(bucketName);
   const record = getObject(bucket, name, exchange.query['generation']);
   sendJson(exchange.response, 200, toObjectResource(record, bucket.record, exchange.baseUrl));
 }
 
-export async function deleteObject(
-  exchange: Exchange,
-  storage: Storage,
-  bucketName: string,
-  name: string,
-): Promise<void> {
+export async function deleteObject(exchange: Exchange, bucketName: string, name: string): Promise<void> {
   const { ifGenerationMatch } = parseInput(Precondition, exchange.query);
-  await storage.objects.remove(storage.buckets.get(bucketName), name, (live) =>
+  await exchange.storage.objects.remove(exchange.storage.buckets.get(bucketName), name, (live) =>
     assertPrecondition(ifGenerationMatch, live),
   );
   sendEmpty(exchange.response, 204);
@@ -47,14 +41,9 @@ function headersOf(record: ObjectRecord): Record<string, string | number> {
   };
 }
 
-export async function downloadObject(
-  exchange: Exchange,
-  storage: Storage,
-  bucketName: string,
-  name: string,
-): Promise<void> {
+export async function downloadObject(exchange: Exchange, bucketName: string, name: string): Promise<void> {
   const { response } = exchange;
-  const bucket = storage.buckets.get(bucketName);
+  const bucket = exchange.storage.buckets.get(bucketName);
   const record = getObject(bucket, name, exchange.query['generation']);
   const file = await openContent(bucket, record);
   try {

@@ -4,7 +4,6 @@ import { assertBucketName, BucketInput, toBucketResource } from './bucket-schema
 import { StorageFault, unsupported } from './fault.ts';
 import { type Exchange, readJsonBody, sendJson } from './http-input.ts';
 import { deleteObject, downloadObject, listObjects, showObject } from './object-routes.ts';
-import type { Storage } from './storage.ts';
 import { uploadMultipart } from './upload-multipart.ts';
 import { continueResumable, startResumable } from './upload-resumable.ts';
 
@@ -47,50 +46,50 @@ function assertSupported({ request, query }: Exchange): void {
 }
 
 /** Does what a request asks. Throws `StorageFault`. */
-export function route(exchange: Exchange, storage: Storage, path: string): Answer {
+export function route(exchange: Exchange, path: string): Answer {
   assertSupported(exchange);
   const upload = UPLOAD_PATH.exec(path);
-  if (upload?.[1]) return routeUpload(exchange, storage, decode(upload[1]));
+  if (upload?.[1]) return routeUpload(exchange, decode(upload[1]));
   const object = OBJECT_PATH.exec(path);
-  if (object?.[1] && object[2]) return routeObject(exchange, storage, decode(object[1]), decode(object[2]));
-  return routeBucket(exchange, storage, path);
+  if (object?.[1] && object[2]) return routeObject(exchange, decode(object[1]), decode(object[2]));
+  return routeBucket(exchange, path);
 }
 
-function routeBucket(exchange: Exchange, storage: Storage, path: string): Answer {
+function routeBucket(exchange: Exchange, path: string): Answer {
   const { method } = exchange.request;
   const objects = OBJECTS_PATH.exec(path);
-  if (objects?.[1] && method === 'GET') return listObjects(exchange, storage, decode(objects[1]));
+  if (objects?.[1] && method === 'GET') return listObjects(exchange, decode(objects[1]));
   const bucket = BUCKET_PATH.exec(path);
-  if (bucket?.[1] && method === 'GET') return showBucket(exchange, storage, decode(bucket[1]));
-  if (BUCKETS_PATH.test(path) && method === 'POST') return createBucket(exchange, storage);
+  if (bucket?.[1] && method === 'GET') return showBucket(exchange, decode(bucket[1]));
+  if (BUCKETS_PATH.test(path) && method === 'POST') return createBucket(exchange);
   throw unsupported(`${method} ${path}`);
 }
 
-function routeUpload(exchange: Exchange, storage: Storage, bucket: string): Answer {
+function routeUpload(exchange: Exchange, bucket: string): Answer {
   const { method } = exchange.request;
   const { upload_id: session, uploadType = '' } = exchange.query;
-  if (session !== undefined && method === 'PUT') return continueResumable(exchange, storage, session);
+  if (session !== undefined && method === 'PUT') return continueResumable(exchange, session);
   if (session === undefined && method === 'POST') {
-    if (uploadType === 'multipart') return uploadMultipart(exchange, storage, bucket);
-    if (uploadType === 'resumable') return startResumable(exchange, storage, bucket);
+    if (uploadType === 'multipart') return uploadMultipart(exchange, bucket);
+    if (uploadType === 'resumable') return startResumable(exchange, bucket);
   }
   throw unsupported(`${method} of an upload of the type ${uploadType}`);
 }
 
-function routeObject(exchange: Exchange, storage: Storage, bucket: string, name: string): Answer {
+function routeObject(exchange: Exchange, bucket: string, name: string): Answer {
   const { method } = exchange.request;
-  if (method === 'DELETE') return deleteObject(exchange, storage, bucket, name);
+  if (method === 'DELETE') return deleteObject(exchange, bucket, name);
   if (method !== 'GET') throw unsupported(`${method} of an object`);
   return exchange.query['alt'] === 'media'
-    ? downloadObject(exchange, storage, bucket, name)
-    : showObject(exchange, storage, bucket, name);
+    ? downloadObject(exchange, bucket, name)
+    : showObject(exchange, bucket, name);
 }
 
-async function createBucket(exchange: Exchange, storage: Storage): Promise<void> {
+async function createBucket(exchange: Exchange): Promise<void> {
   const { name, retentionPolicy } = await readJsonBody(exchange.request, BucketInput);
   assertBucketName(name);
-  const now = storage.clock().toISOString();
-  const { record } = await storage.buckets.create({
+  const now = exchange.storage.clock().toISOString();
+  const { record } = await exchange.storage.buckets.create({
     name,
     timeCreated: now,
     ...(retentionPolicy ? { retentionPolicy: { ...retentionPolicy, effectiveTime: now } } : {}),
@@ -98,7 +97,7 @@ async function createBucket(exchange: Exchange, storage: Storage): Promise<void>
   sendJson(exchange.response, 200, toBucketResource(record, exchange.baseUrl));
 }
 
-function showBucket(exchange: Exchange, storage: Storage, name: string): void {
-  const { record } = storage.buckets.get(name);
+function showBucket(exchange: Exchange, name: string): void {
+  const { record } = exchange.storage.buckets.get(name);
   sendJson(exchange.response, 200, toBucketResource(record, exchange.baseUrl));
 }

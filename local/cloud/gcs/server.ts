@@ -58,7 +58,7 @@ async function serve(
   response.on('error', () => undefined);
   const { pathname, query } = parseTarget(request.url ?? '/');
   try {
-    await route({ request, response, query, baseUrl: originOf(request) ?? baseUrl }, storage, pathname);
+    await route({ request, response, query, storage, baseUrl: originOf(request) ?? baseUrl }, pathname);
   } catch (thrown) {
     writeFault(response, thrown, query['alt'] === 'media');
     // The rest of a refused body is taken and dropped, so that the client reads the answer and keeps its connection.

@@ -14,7 +14,6 @@ import {
   Precondition,
   toObjectResource,
 } from './object-schema.ts';
-import type { Storage } from './storage.ts';
 
 const HEADERS_END = Buffer.from('\r\n\r\n');
 
@@ -57,8 +56,7 @@ function cut(bytes: Buffer, delimiter: Buffer): { before: Buffer; after: Buffer 
 }
 
 export async function uploadMultipart(
-  { request, response, query, baseUrl }: Exchange,
-  storage: Storage,
+  { request, response, query, baseUrl, storage }: Exchange,
   bucketName: string,
 ): Promise<void> {
   const bucket = storage.buckets.get(bucketName);

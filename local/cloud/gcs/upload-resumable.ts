@@ -27,20 +27,16 @@ interface UploadRange {
   total: number | undefined;
 }
 
-export async function startResumable(
-  exchange: Exchange,
-  storage: Storage,
-  bucketName: string,
-): Promise<void> {
+export async function startResumable(exchange: Exchange, bucketName: string): Promise<void> {
   const { request, response, query, baseUrl } = exchange;
-  const bucket = storage.buckets.get(bucketName);
+  const bucket = exchange.storage.buckets.get(bucketName);
   const input = await readJsonBody(request, ObjectInput);
   const name = query['name'] ?? input.name ?? '';
   assertObjectName(name);
   const { ifGenerationMatch } = parseInput(Precondition, query);
-  storage.objects.assertWritable(bucket, name, ifGenerationMatch);
+  exchange.storage.objects.assertWritable(bucket, name, ifGenerationMatch);
   const contentType = input.contentType ?? request.headers['x-upload-content-type'];
-  const { record } = await storage.sessions.create({
+  const { record } = await exchange.storage.sessions.create({
     bucket: bucketName,
     name,
     fields: parseInput(ObjectFields, { ...input, contentType }),
@@ -52,39 +48,34 @@ export async function startResumable(
 }
 
 /** A chunk, the whole rest, or the question how far the upload is. */
-export async function continueResumable(exchange: Exchange, storage: Storage, id: string): Promise<void> {
-  const session = storage.sessions.get(id);
+export async function continueResumable(exchange: Exchange, id: string): Promise<void> {
+  const session = exchange.storage.sessions.get(id);
   session.interrupt?.();
-  await storage.sessions.lock.run(session.record.id, async () => {
-    if (session.record.done) return answerDone(exchange, storage, session);
-    storage.sessions.get(session.record.id);
+  await exchange.storage.sessions.lock.run(session.record.id, async () => {
+    if (session.record.done) return answerDone(exchange, session);
+    exchange.storage.sessions.get(session.record.id);
     const range = parseContentRange(exchange.request.headers['content-range']);
-    const isEnd = await takeBytes(exchange, storage, session, range);
-    if (isEnd) await finish(exchange, storage, session);
+    const isEnd = await takeBytes(exchange, session, range);
+    if (isEnd) await finish(exchange, session);
     else answerIncomplete(exchange.response, session.record.durableBytes);
   });
 }
 
 /** True when the object's last byte is in. */
-async function takeBytes(
-  exchange: Exchange,
-  storage: Storage,
-  session: UploadSession,
-  range: UploadRange,
-): Promise<boolean> {
+async function takeBytes(exchange: Exchange, session: UploadSession, range: UploadRange): Promise<boolean> {
   const { durableBytes } = session.record;
   if (range.start === undefined) return range.total === durableBytes;
   assertChunk(range, durableBytes);
   const { file, checksummer } = await openSessionData(session);
   const writer = createContentWriter(file, durableBytes, checksummer);
   try {
-    const endBytes = await receive(exchange, storage, session, range, writer);
+    const endBytes = await receive(exchange, session, range, writer);
     const total = range.total ?? (range.end === undefined ? endBytes : undefined);
     if (endBytes !== total) return false;
     await writer.end();
     return true;
   } finally {
-    await settle(storage, session, writer, checksummer, file);
+    await settle(exchange.storage, session, writer, checksummer, file);
   }
 }
 
@@ -120,7 +111,6 @@ function assertChunk({ start = 0, end, total }: UploadRange, durableBytes: numbe
 /** Returns where in the object the request's body ended. Bytes that are durable already are skipped. */
 async function receive(
   exchange: Exchange,
-  storage: Storage,
   session: UploadSession,
   { start = 0, end, total }: UploadRange,
   writer: ContentWriter,
@@ -138,7 +128,7 @@ async function receive(
       await writer.write(chunk.subarray(skipped));
       if (writer.writtenBytes() < checkpoint) continue;
       await writer.checkpoint();
-      await storage.sessions.save(session, { durableBytes: writer.writtenBytes() });
+      await exchange.storage.sessions.save(session, { durableBytes: writer.writtenBytes() });
       checkpoint = writer.writtenBytes() + CHECKPOINT_BYTES;
     }
   } finally {
@@ -147,15 +137,15 @@ async function receive(
   return position;
 }
 
-async function finish(exchange: Exchange, storage: Storage, session: UploadSession): Promise<void> {
+async function finish(exchange: Exchange, session: UploadSession): Promise<void> {
   const { record } = session;
-  const bucket = storage.buckets.get(record.bucket);
+  const bucket = exchange.storage.buckets.get(record.bucket);
   const { file, checksummer } = await openSessionData(session);
   await file.close();
   const checksums = checksummer.digest();
   session.checksummer = checksummer;
   try {
-    const done = await storage.objects.commit({
+    const done = await exchange.storage.objects.commit({
       bucket,
       name: record.name,
       fields: record.fields,
@@ -163,20 +153,20 @@ async function finish(exchange: Exchange, storage: Storage, session: UploadSessi
       ifGenerationMatch: record.ifGenerationMatch,
       uploadId: record.id,
     });
-    await storage.sessions.save(session, { done });
+    await exchange.storage.sessions.save(session, { done });
     await rm(session.dataPath, { force: true });
   } catch (thrown) {
     // Refused for good: the client has to start over.
-    if (thrown instanceof StorageFault && !thrown.retryable) await storage.sessions.remove(session);
+    if (thrown instanceof StorageFault && !thrown.retryable) await exchange.storage.sessions.remove(session);
     throw thrown;
   }
-  await answerDone(exchange, storage, session);
+  await answerDone(exchange, session);
 }
 
-async function answerDone(exchange: Exchange, storage: Storage, session: UploadSession): Promise<void> {
+async function answerDone(exchange: Exchange, session: UploadSession): Promise<void> {
   const { done } = session.record;
   if (!done) throw new StorageFault(500, 'The upload session has no object.');
-  const bucket = storage.buckets.get(done.bucket);
+  const bucket = exchange.storage.buckets.get(done.bucket);
   sendJson(exchange.response, 200, toObjectResource(done, bucket.record, exchange.baseUrl));
 }
 
