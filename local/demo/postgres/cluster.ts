@@ -47,6 +47,8 @@ interface Place {
   data: string;
   passwordFile: string;
   logFile: string;
+  programs: PostgresPrograms;
+  account: Account | undefined;
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -56,14 +58,12 @@ const SETPRIV = '/usr/bin/setpriv';
 
 /** Starts the server of `dataDir`, whose data is made first when it is missing. A server that a killed owner left is stopped. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const programs = findPostgres();
-  const account = serverAccount();
-  const place = openPlace(options.dataDir, account);
-  if (!existsSync(join(place.data, 'PG_VERSION'))) await initialise(place, programs, account);
-  await stopLeftover(place.data, programs, account);
+  const place = openPlace(options.dataDir);
+  if (!existsSync(join(place.data, 'PG_VERSION'))) await initialise(place);
+  await stopLeftover(place.data, place.programs, place.account);
   const password = readFileSync(place.passwordFile, 'utf8').trim();
   const port = options.port ?? (await findFreePort(LOOPBACK));
-  const server = spawnServer(place, programs, account, port, options);
+  const server = spawnServer(place, port, options);
   const url = (database: string) => `postgresql://lamplighter:${password}@${LOOPBACK}:${port}/${database}`;
   const close = () => stopServer(server);
   try {
@@ -75,7 +75,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return { port, url, ensureDatabase: (name) => ensureDatabase(url, name), close };
 }
 
-function openPlace(dir: string, account: Account | undefined): Place {
+function openPlace(dir: string): Place {
+  const [programs, account] = [findPostgres(), serverAccount()];
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   if (account) {
     chownSync(dir, account.uid, account.gid);
@@ -85,6 +86,8 @@ function openPlace(dir: string, account: Account | undefined): Place {
     data: join(dir, 'data'),
     passwordFile: join(dir, 'password'),
     logFile: join(dir, 'server.log'),
+    programs,
+    account,
   };
 }
 
@@ -104,11 +107,7 @@ function assertReachable(dir: string, { uid, gid }: Account): void {
   }
 }
 
-async function initialise(
-  place: Place,
-  programs: PostgresPrograms,
-  account: Account | undefined,
-): Promise<void> {
+async function initialise({ programs, account, ...place }: Place): Promise<void> {
   // A killed initdb leaves files behind that make the next one fail.
   rmSync(place.data, { recursive: true, force: true });
   writeFileSync(place.passwordFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 });
@@ -125,9 +124,7 @@ async function initialise(
 const UNLASTING = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' };
 
 function spawnServer(
-  place: Place,
-  programs: PostgresPrograms,
-  account: Account | undefined,
+  { programs, account, ...place }: Place,
   port: number,
   { fsync, maxConnections = 100 }: ClusterOptions,
 ): ChildProcess {
