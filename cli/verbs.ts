@@ -88,6 +88,7 @@ export const VERBS: readonly VerbEntry[] = [
   shortFor('memory', 'memory.top', '', 'lamp memory'),
   shortFor('disk', 'disk.usage', '', 'lamp disk', DISK),
   shortFor('clean', 'disk.clean', 'WHAT', 'lamp clean logs --dry-run', DISK),
+  shortFor('deploy', 'deploy.run', 'DEPLOYMENT REF', 'lamp deploy engines v1.4.0'),
   shortFor('backup', 'backup.run', '', 'lamp backup'),
   {
     verb: 'backups',

@@ -77,3 +77,26 @@ export const BackupId = z
   .regex(/^\d{8}T\d{6}Z-[0-9a-f]{6}$/, 'a backup id looks like 20261123T020000Z-1f3a9c')
   .brand<'BackupId'>();
 export type BackupId = z.infer<typeof BackupId>;
+
+/**
+ * A branch, a tag or a commit, by a narrower rule than git-check-ref-format(1): never starts with `-`, so that it can't be taken
+ * for an option, and holds nothing of what git reads as an expression (`..`, `@{`, `^`, `~`, `:`).
+ */
+export const GitRef = z
+  .string()
+  .max(200, 'a ref has at most 200 characters')
+  .regex(
+    /^[A-Za-z0-9_](?:[A-Za-z0-9_.+@-]|\/(?![/.]))*$/,
+    'a ref is a tag, a branch or a commit: letters, digits and ._+@/- as git allows them',
+  )
+  .refine((ref) => !/\.\.|\.$|\/$|\.lock(\/|$)/.test(ref), 'git allows no such ref');
+
+/** A commit's whole hash, SHA-1 or SHA-256. */
+export const CommitHash = z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/);
+
+/** A release's id: the UTC second it was made and the begin of its commit's hash, e.g. `20261127T020000Z-1f3a9c0b`. */
+export const ReleaseId = z
+  .string()
+  .regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/, 'a release id looks like 20261127T020000Z-1f3a9c0b')
+  .brand<'ReleaseId'>();
+export type ReleaseId = z.infer<typeof ReleaseId>;

@@ -49,6 +49,8 @@ export const PATHS = {
   kept: onHost('/var/lib/lamplighter/kept'),
   /** Which work directories restores have. */
   work: onHost('/var/lib/lamplighter/work'),
+  /** Mirrors of repositories, and records of releases. */
+  deployments: onHost('/var/lib/lamplighter/deployments'),
   locks: onHost('/var/lib/lamplighter/locks.db'),
   socket: onHost('/run/lamplighter/run.sock'),
   readerSocket: onHost('/run/lamplighter/read.sock'),

@@ -15,6 +15,10 @@ export interface ProgramOptions {
   /** Account to run as; default the caller's own. */
   account?: Account;
   env?: Readonly<Record<string, string>>;
+  /** Where it starts; default `/`. */
+  directory?: string;
+  /** In a process group of its own, so that what it started can be ended with it. */
+  hasOwnGroup?: boolean;
   input?: string | Uint8Array;
   timeoutMs: number;
   /** Of each of stdout and stderr; what comes after is dropped. Default 1 MiB. */
@@ -40,16 +44,17 @@ const BASE_ENV = {
 
 /** Starts a program without waiting; the caller owns it. Throws `invalid-input` unless the path is absolute. */
 export function startProgram(
-  options: Pick<ProgramOptions, 'file' | 'args' | 'account' | 'env'>,
+  options: Pick<ProgramOptions, 'file' | 'args' | 'account' | 'env' | 'directory' | 'hasOwnGroup'>,
   stdio: StdioOptions,
 ): ChildProcess {
   if (!options.file.startsWith('/')) {
     throw new LamplighterError('invalid-input', `start program ${options.file}: not an absolute path`);
   }
   return spawn(options.file, options.args, {
-    cwd: '/',
+    cwd: options.directory ?? '/',
     env: { ...BASE_ENV, ...options.env },
     stdio,
+    detached: options.hasOwnGroup === true,
     ...options.account,
   });
 }

@@ -89,6 +89,8 @@ export function makeDirectories(agentGid: number): void {
   makeDirectory(PATHS.runs, 0o2750, agentGid);
   // And lists what restores have put aside.
   makeDirectory(PATHS.kept, 0o2750, agentGid);
+  // Accounts of deployments get through to their mirrors.
+  makeDirectory(PATHS.deployments, 0o755);
 }
 
 export interface Settings {

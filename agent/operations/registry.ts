@@ -4,6 +4,7 @@ import { twins as alert } from './alert.ts';
 import { twins as backup } from './backup.ts';
 import { twins as command } from './command.ts';
 import { twins as db } from './db.ts';
+import { twins as deploy } from './deploy.ts';
 import { twins as disk } from './disk.ts';
 import { twins as host } from './host.ts';
 import { twins as jobs } from './jobs.ts';
@@ -25,6 +26,7 @@ export const TWINS: readonly Twin[] = [
   ...backup,
   ...restore,
   ...kept,
+  ...deploy,
   ...alert,
   ...command,
 ];

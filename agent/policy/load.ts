@@ -1,6 +1,7 @@
 // Reads root's policy. A policy that is missing, unreadable or wrong allows nothing.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { LamplighterError } from '#shared/errors.ts';
@@ -17,11 +18,15 @@ export interface LoadedPolicy {
 }
 
 /** Root works in these directories and runs these programs: whoever could replace one would lead root elsewhere. */
-function findFault({ backup, databases, configTests }: Policy): string | undefined {
+function findFault({ backup, databases, configTests, deployments }: Policy): string | undefined {
   const faults = [
     backup && findPathFault(backup.localDir),
     // Root runs these programs.
     ...Object.values(configTests).map(([program]) => findPathFault(program)),
+    ...Object.values(deployments).flatMap(({ git }) => [
+      findPathFault(git.releases),
+      findPathFault(dirname(git.current)),
+    ]),
     ...Object.values(databases).map(({ socketDir }) => findServiceDirectoryFault(socketDir)),
   ];
   return faults.find((fault) => fault !== undefined);

@@ -56,6 +56,7 @@ export function demoPolicy(host: Place, ageRecipient: string, relay: string): st
   place(policy, host);
   policy.setIn(['configTests', 'nginx.service'], baseOf(host).nginxTest(host));
   policy.setIn(['databases', 'analytics', 'port'], host.port(PORTS.postgres));
+  policy.setIn(['deployments', 'engines', 'environment', 'PGPORT'], String(host.port(PORTS.postgres)));
   policy.setIn(['backup', 'recipients'], [ageRecipient]);
   for (const [i, port] of [PORTS.web, PORTS.postgres, PORTS.proxy].entries())
     policy.setIn(['healthChecks', i, 'port'], host.port(port));

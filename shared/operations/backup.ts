@@ -20,7 +20,8 @@ function backupTerms({ runbook }: ResolveContext) {
 const NO_BACKUP = "the host's policy has no backup section";
 const BACKUP_ENTRY = 'a "backup:" section (bucket, localDir, recipients, configPaths)';
 
-function permitDatabase(database: string, use: 'backup' | 'restore', policy: Policy): PolicyVerdict {
+/** A database must be listed for this use, and the policy must have a backup section. */
+export function permitDatabase(database: string, use: 'backup' | 'restore', policy: Policy): PolicyVerdict {
   if (!policy.backup) return forbid('not-in-policy', NO_BACKUP, BACKUP_ENTRY);
   const known = lookUp(policy.databases, database);
   if (known?.allow.includes(use)) return ALLOWED;

@@ -6,6 +6,7 @@ import { backupList, backupRun, restoreForget, restoreKept, restoreRun } from '.
 import { commandCancel } from './command.ts';
 import { dbConnections, dbReady, dbSessions } from './db.ts';
 import type { OperationDefinition } from './definition.ts';
+import { deployRun } from './deploy.ts';
 import { diskClean, diskUsage } from './disk.ts';
 import { hostVitals } from './host.ts';
 import { jobsReset, jobsStuck } from './jobs.ts';
@@ -45,6 +46,7 @@ export const CATALOGUE: readonly OperationDefinition[] = [
   restoreRun,
   restoreKept,
   restoreForget,
+  deployRun,
   alertAppend,
   commandCancel,
 ];

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { AbsolutePath, DatabaseName, EntryName, HostName, UnitName } from '../names.ts';
 import { ProgramArguments } from './arguments.ts';
+import { HostDeployments } from './deploy.ts';
 import { HostDisk } from './disk.ts';
 import { JobTable } from './jobs.ts';
 
@@ -74,6 +75,7 @@ export const Policy = z.lazy(() =>
     /** Programs that test the configuration of a unit, such as `nginx -t`: run as root, and good when they exit with 0. */
     configTests: z.record(UnitName, ProgramArguments).default({}),
     databases: z.record(DatabaseName, HostDatabase).default({}),
+    deployments: HostDeployments,
     /** Files that `alert.append` may append to. */
     alertLogs: z.array(AbsolutePath).default([]),
     backup: HostBackup.optional(),

@@ -26,6 +26,15 @@ const Outline = z.lazy(() =>
     checks: section,
     channels: section,
     webhooks: section,
+    deployments: z
+      .record(
+        z.string(),
+        z
+          .object({ host: name, services: z.array(name).catch([]) })
+          .optional()
+          .catch(undefined),
+      )
+      .catch({}),
     backup: z.object({ host: name, schedule: name }).optional().catch(undefined),
     restore: z
       .object({ services: z.array(name).catch([]) })
@@ -50,7 +59,7 @@ function unknownName(path: Path, noun: string, name: string, known: readonly str
 type Reference = [path: Path, name: string | undefined];
 
 function* hostReferences(runbook: Outline): Generator<Reference> {
-  for (const section of ['services', 'checks', 'channels'] as const) {
+  for (const section of ['services', 'checks', 'channels', 'deployments'] as const) {
     for (const [name, entry] of Object.entries(runbook[section]))
       yield [[section, name, 'host'], entry?.host];
   }
@@ -68,8 +77,16 @@ function* serviceReferences(runbook: Outline): Generator<Reference> {
     yield [['checks', name, 'service'], check?.service];
   for (const [i, name] of (runbook.restore?.services ?? []).entries())
     yield [['restore', 'services', i], name];
+  yield* deployedServices(runbook);
   for (const [i, rule] of runbook.severityRules.entries()) {
     yield [['severityRules', i, 'when', 'service'], rule.when.service];
+  }
+}
+
+function* deployedServices({ deployments }: Outline): Generator<Reference> {
+  for (const [deployment, entry] of Object.entries(deployments)) {
+    for (const [i, name] of (entry?.services ?? []).entries())
+      yield [['deployments', deployment, 'services', i], name];
   }
 }
 

@@ -5,6 +5,7 @@ import { Role } from '../role.ts';
 import { AlertLevel, DEFAULT_SEVERITIES, Severity } from '../severity.ts';
 import { emailChannel } from './channels/email.ts';
 import { jsonlChannel } from './channels/jsonl.ts';
+import { Deployments } from './deployments.ts';
 
 const Port = z.int().min(1).max(65535);
 const TimeoutMs = z.int().min(100).max(60_000);
@@ -178,6 +179,7 @@ export const Runbook = z.lazy(() =>
     checks: z.record(EntryName, Check).default({}),
     backup: Backup.optional(),
     restore: Restore.optional(),
+    deployments: Deployments,
     severities: Severities.prefault({}),
     /** The first rule that matches decides an alert's severity; none: P3. */
     severityRules: z.array(SeverityRule).default([]),

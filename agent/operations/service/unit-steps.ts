@@ -3,11 +3,10 @@
 import * as z from 'zod';
 import { OperationFailure } from '#shared/command/operation-failure.ts';
 import { UnitStatus } from '#shared/command/report.ts';
-import { LamplighterError, messageOf } from '#shared/errors.ts';
+import { LamplighterError } from '#shared/errors.ts';
 import type { HealthCheck } from '#shared/runbook/schema.ts';
 import { PATHS } from '../../config/paths.ts';
 import { awaitHealthy } from '../../host/health.ts';
-import { readLastLines } from '../../host/journald.ts';
 import {
   awaitSettled,
   controlArguments,
@@ -18,8 +17,7 @@ import {
 import { describeMoment, restingStandOf, standOf, type UnitMoment } from '../../host/unit-stand.ts';
 import { readUnit } from '../../host/unit-status.ts';
 import { defineStep, type Probe, type Step } from '../../runner/step.ts';
-
-const JOURNAL_LINES = 50;
+import { failWithJournal } from './fail-with-journal.ts';
 
 export interface UnitSpec {
   unit: string;
@@ -31,24 +29,6 @@ export interface UnitSpec {
 /** The name of a step on this unit. */
 export function nameStep(name: string, { label }: UnitSpec): string {
   return label === undefined ? name : `${name} ${label}`;
-}
-
-async function lastLines(unit: string): Promise<string[]> {
-  return await readLastLines(unit, JOURNAL_LINES).catch(() => []);
-}
-
-/** Fails with the unit's last journal lines, which say why better than systemctl does. */
-async function failWithJournal(
-  unit: string,
-  outcome: 'unhealthy' | 'step-failed',
-  thrown: unknown,
-): Promise<never> {
-  const hint = thrown instanceof LamplighterError ? thrown.hint : undefined;
-  throw new OperationFailure(outcome, 'failed', messageOf(thrown), {
-    cause: thrown,
-    output: await lastLines(unit),
-    ...(hint === undefined ? {} : { hint }),
-  });
 }
 
 const Before = z.object({ invocationId: z.string() });

@@ -5,6 +5,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { HostMachine } from '#local/demo/host/host-machine.ts';
@@ -19,6 +21,7 @@ import { baseOf } from './base.ts';
 import { APPS, appUnit, ENVIRONMENT, nginxSite } from './files.ts';
 import { writeOldLogs } from './old-logs.ts';
 import { psqlOn } from './psql.ts';
+import { makeRepository } from './repository.ts';
 import { runOn } from './run-on.ts';
 
 const SYSTEMCTL = '/usr/bin/systemctl';
@@ -36,15 +39,29 @@ export async function installPlatform(machine: HostMachine): Promise<void> {
 
 async function writePrograms(machine: HostMachine): Promise<void> {
   const app = join(machine.rootPath, 'opt/app');
-  for (const dir of ['bin', 'current', 'logs', 'incoming']) mkdirSync(join(app, dir), { recursive: true });
+  for (const dir of ['bin', 'logs', 'incoming']) mkdirSync(join(app, dir), { recursive: true });
   writeOldLogs(join(app, 'logs'), Date.now());
   // Beside and renamed: a program that still runs from an earlier start can't be written over.
   copyFileSync(process.execPath, join(app, 'bin/node.new'), constants.COPYFILE_FICLONE);
   chmodSync(join(app, 'bin/node.new'), 0o755);
   renameSync(join(app, 'bin/node.new'), join(app, 'bin/node'));
+  const programs = mkdtempSync(join(tmpdir(), 'lamplighter-programs-'));
+  try {
+    await buildPrograms(programs);
+    await makeRepository(machine, programs);
+  } finally {
+    rmSync(programs, { recursive: true, force: true });
+  }
+  const environment = join(app, '.env');
+  if (!existsSync(environment)) writeFileSync(environment, ENVIRONMENT, { mode: 0o600 });
+  await makeBackupDir(machine);
+  await machine.giveTo('app', ['/opt/app/logs', '/opt/app/incoming', '/opt/app/.env']);
+}
+
+async function buildPrograms(outdir: string): Promise<void> {
   await build({
     entryPoints: APPS.map((name) => join(import.meta.dirname, 'apps', `${name}.ts`)),
-    outdir: join(app, 'current'),
+    outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
     format: 'esm',
@@ -57,10 +74,6 @@ async function writePrograms(machine: HostMachine): Promise<void> {
     },
     logLevel: 'silent',
   });
-  const environment = join(app, '.env');
-  if (!existsSync(environment)) writeFileSync(environment, ENVIRONMENT, { mode: 0o600 });
-  await makeBackupDir(machine);
-  await machine.giveTo('app', ['/opt/app/logs', '/opt/app/incoming', '/opt/app/.env']);
 }
 
 /** Root's, and nobody else's; what it holds belongs to the agent's account too. */

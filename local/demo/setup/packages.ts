@@ -28,8 +28,8 @@ export function explainMissing(missing: readonly SystemProgram[]): string {
   return [
     `install ${names}: the local stack needs them, and installing takes apt and root (or sudo without a password). Install by hand:`,
     `  Debian, Ubuntu:  sudo apt-get install ${debian}`,
-    '  Fedora:          sudo dnf install postgresql-server nginx   (the host then runs without systemd)',
-    '  macOS:           brew install postgresql@17 nginx           (the host then runs without systemd)',
+    '  Fedora:          sudo dnf install postgresql-server nginx git   (the host then runs without systemd)',
+    '  macOS:           brew install postgresql@17 nginx git           (the host then runs without systemd)',
   ].join('\n');
 }
 

@@ -33,6 +33,8 @@ function isFound(find: () => unknown): boolean {
 const PROGRAMS: readonly SystemProgram[] = [
   { purpose: 'PostgreSQL', debian: 'postgresql', isForHost: false, isThere: () => isFound(findPostgres) },
   { purpose: 'nginx', debian: 'nginx', isForHost: false, isThere: () => isFound(findNginx) },
+  // The product is deployed from a repository.
+  { purpose: 'git', debian: 'git', isForHost: false, isThere: anyOf('/usr/bin/git') },
   { purpose: 'systemd', debian: 'systemd', isForHost: true, isThere: anyOf('/lib/systemd/systemd') },
   { purpose: 'D-Bus', debian: 'dbus', isForHost: true, isThere: anyOf('/usr/bin/dbus-daemon') },
   { purpose: 'ip', debian: 'iproute2', isForHost: true, isThere: anyOf('/sbin/ip', '/usr/sbin/ip') },

@@ -1,7 +1,8 @@
 // Units as systemd has them, through the agent that the installer put on a real host: types, ends, names, time-outs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AgentHost, startAgentHost, waitFor } from '#test/fixtures/agent-host.ts';
+import { type AgentHost, POLICY, startAgentHost, waitFor } from '#test/fixtures/agent-host.ts';
 import { systemsUnderTest } from '#test/fixtures/systems.ts';
+import { DEPLOY_POLICY, DEPLOY_UNITS, deployCases, deployRebootCase } from './deploy-cases.ts';
 
 const STAY = 'ExecStart=/usr/bin/sleep infinity\n';
 const BRIEF = { activeForMs: 500 };
@@ -43,11 +44,17 @@ const UNITS: Record<string, string> = {
   'group.target': '[Unit]\nDescription=a group\n',
   'room.slice': '[Slice]\n',
   'wk@.service': service('ExecStart=/bin/sh -c "echo instance %I; exec sleep infinity"'),
+  ...DEPLOY_UNITS,
 };
 const NAMES = [...Object.keys(UNITS).filter((name) => name !== 'wk@.service'), INSTANCE];
 const POLICY_HERE = {
+  ...DEPLOY_POLICY,
+  operations: [...POLICY.operations, ...DEPLOY_POLICY.operations],
   units: Object.fromEntries(NAMES.map((name) => [name, [...ALL]])),
-  healthChecks: [6000, 10080, 8099].map((port) => ({ port, paths: ['/#x'] })),
+  healthChecks: [
+    ...[6000, 10080, 8099].map((port) => ({ port, paths: ['/#x'] })),
+    ...DEPLOY_POLICY.healthChecks,
+  ],
 };
 
 for (const { name, canBoot, terms } of await systemsUnderTest()) {
@@ -174,11 +181,18 @@ for (const { name, canBoot, terms } of await systemsUnderTest()) {
       await host.sh(`cp /tmp/policy ${file}`);
     });
 
-    // Last, because it takes longest.
+    // The other systems come without git.
+    describe.skipIf(terms.systemDir !== undefined)('with git', () => deployCases(() => host));
+
+    // Late, since it takes longest.
     test('a start that systemd gives five minutes is waited for', async () => {
       const { report } = await host.finished(patient.id);
       expect(report).toMatchObject({ state: 'succeeded', result: { unit: { activeState: 'active' } } });
       expect(report.steps[0]?.detail).toContain('systemd gives it 5min to start');
     });
+
+    describe.skipIf(terms.systemDir !== undefined)('with git, at the end', () =>
+      deployRebootCase(() => host),
+    );
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UnitName } from '#shared/names.ts';
+import { GitRef, UnitName } from '#shared/names.ts';
 
 test.each([
   'app-web.service',
@@ -41,4 +41,36 @@ test.each([
 ])('%j is not: %s', (name, why) => {
   const parsed = UnitName.safeParse(name);
   expect(parsed.error?.issues.map(({ message }) => message).join()).toContain(why);
+});
+
+test.each([
+  ['v1.2.3', true],
+  ['main', true],
+  ['feature/new-page_2', true],
+  ['user@topic', true],
+  ['v1+build.5', true],
+  ['1f3a9c0', true],
+  ['-v1', false],
+  ['--upload-pack=id', false],
+  ['a..b', false],
+  ['a/../b', false],
+  ['.hidden', false],
+  ['a/.hidden', false],
+  ['a//b', false],
+  ['/a', false],
+  ['a/', false],
+  ['a.', false],
+  ['a.lock', false],
+  ['a.lock/b', false],
+  ['HEAD~1', false],
+  ['v1^{commit}', false],
+  ['main@{1}', false],
+  ['a:b', false],
+  ['a b', false],
+  ['a*', false],
+  ['a\n', false],
+  ['', false],
+  ['a'.repeat(201), false],
+])('%j is a ref of git: %s', (ref, isRight) => {
+  expect(GitRef.safeParse(ref).success).toBe(isRight);
 });

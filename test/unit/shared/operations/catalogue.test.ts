@@ -87,6 +87,16 @@ const SAMPLES: Record<string, Sample> = {
     locks: [`cancel:${COMMAND}`],
     isFree: true,
   },
+  'deploy.run': {
+    params: { deployment: 'engines', ref: 'v1.4.0' },
+    locks: [
+      'deploy:engines',
+      'database:analytics',
+      'unit:app-web.service',
+      'unit:app-orchestrator.service',
+      'unit:app-intake.service',
+    ],
+  },
   'alert.append': {
     params: { channel: 'host-log', alert: ALERT },
     locks: ['file:/opt/app/logs/alerts.jsonl'],
