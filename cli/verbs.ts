@@ -20,7 +20,7 @@ function shortFor(
 
 const START_STOP = 'Start a service until it is healthy, or stop it';
 const RESTART = 'Restart a service, or reload its configuration';
-const COMMANDS = 'List the last commands, show one, or stop and undo it';
+const COMMANDS = 'List commands, show one, or stop and undo one';
 const DATABASE = "Show PostgreSQL's connections and its sessions";
 const DISK = 'Show what fills the disks, or remove old files';
 const JOBS = 'List the jobs that are stuck, or reset them';

@@ -74,7 +74,7 @@ export type BackupSummary = z.infer<typeof BackupSummary>;
 
 export const backupRun = defineOperation({
   name: 'backup.run',
-  summary: 'Back up the database, its roles and configuration',
+  summary: 'Back up the database, roles and configuration',
   risk: 'change',
   params: z.strictObject({}),
   spec: z.lazy(() =>

@@ -67,6 +67,7 @@ describe.skipIf(!canLab)('deploy.run (needs root on Linux)', { timeout: SLOW_MS 
       ),
     };
     policy = policyWith({});
+    return () => rmSync(dir, { recursive: true, force: true });
   });
 
   function policyWith(change: object, more: object = {}): Policy {
