@@ -100,3 +100,14 @@ export const ReleaseId = z
   .regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/, 'a release id looks like 20261127T020000Z-1f3a9c0b')
   .brand<'ReleaseId'>();
 export type ReleaseId = z.infer<typeof ReleaseId>;
+
+/** The second of a time, as ids of backups and releases begin with it. */
+export function idStamp(at: Date): string {
+  return at.toISOString().replace(/[-:]|\.\d+/g, '');
+}
+
+/** The time that an id begins with: when a backup began, or a release was made. */
+export function idTimeMs(id: BackupId | ReleaseId): number {
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z/.exec(id) ?? [];
+  return Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s));
+}

@@ -1,6 +1,6 @@
 // Backups as the API shows them.
 import type { BackupView } from '#shared/api/views.ts';
-import { backupTimeMs } from '#shared/backup/manifest.ts';
+import { idTimeMs } from '#shared/names.ts';
 import {
   findBackupsById,
   type HeldBackup,
@@ -46,7 +46,7 @@ function toView(backup: StoredBackup): BackupView {
 
 function toHeldView({ host, result }: HeldBackup): BackupView {
   const { backupId: id, database, bytes, tables, rows, durationMs } = result;
-  const startedMs = backupTimeMs(id);
+  const startedMs = idTimeMs(id);
   return {
     id,
     host,

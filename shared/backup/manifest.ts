@@ -1,6 +1,6 @@
 // The manifest of a backup: written last, signed by the host's runner. A backup without one does not count.
 import * as z from 'zod';
-import { BackupId, CommandId, DatabaseName, HostName, Timestamp } from '../names.ts';
+import { BackupId, CommandId, DatabaseName, HostName, idStamp, Timestamp } from '../names.ts';
 import { DatabaseProperties } from './database-properties.ts';
 
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -96,14 +96,7 @@ export const MANIFEST_FILE = 'manifest.json';
 
 /** A new backup's id from when it began and the command that makes it. */
 export function backupIdFor(startedAt: Date, commandId: string): BackupId {
-  const stamp = startedAt.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
-  return BackupId.parse(`${stamp}-${commandId.slice(-6)}`);
-}
-
-/** When a backup began, from its id. */
-export function backupTimeMs(backupId: BackupId): number {
-  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z/.exec(backupId) ?? [];
-  return Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s));
+  return BackupId.parse(`${idStamp(startedAt)}-${commandId.slice(-6)}`);
 }
 
 /** Object name of a file of a backup. */

@@ -1,10 +1,9 @@
 // backup.* and restore.run: the database, its roles and the host's configuration files.
 
 import * as z from 'zod';
-import { backupTimeMs } from '../backup/manifest.ts';
 import { LamplighterError } from '../errors.ts';
 import { lookUp } from '../look-up.ts';
-import { BackupId, DatabaseName, Timestamp, UnitName } from '../names.ts';
+import { BackupId, DatabaseName, idTimeMs, Timestamp, UnitName } from '../names.ts';
 import { POLICY_FILE, type Policy } from '../policy/policy.ts';
 import { HealthCheck } from '../runbook/schema.ts';
 import { ALLOWED, defineOperation, forbid, type PolicyVerdict, type ResolveContext } from './definition.ts';
@@ -48,7 +47,7 @@ const DAY_MS = 24 * 60 * 60_000;
 /** An old backup brings back what was deleted or mended since: how old one may be is the host's word. */
 function permitAge(backupId: BackupId, { backup }: Policy, issuedAtMs: number): PolicyVerdict {
   const days = backup?.maxRestoreAgeDays ?? 0;
-  const ageMs = issuedAtMs - backupTimeMs(backupId);
+  const ageMs = issuedAtMs - idTimeMs(backupId);
   if (ageMs <= days * DAY_MS) return ALLOWED;
   const detail = `the host's policy allows no restore of a backup older than ${days} days, and ${backupId} is`;
   return forbid('not-in-policy', detail, `"maxRestoreAgeDays: ${Math.ceil(ageMs / DAY_MS)}" under "backup:"`);

@@ -1,8 +1,9 @@
 // Which local backups retention removes. The newest restorable backup of each database stays, however old it is.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { backupTimeMs, partFile } from '#shared/backup/manifest.ts';
+import { partFile } from '#shared/backup/manifest.ts';
 import { messageOf } from '#shared/errors.ts';
+import { idTimeMs } from '#shared/names.ts';
 import { defineStep, type Step } from '../../runner/step.ts';
 import type { BackupOptions } from './manifest.ts';
 import { readLocalManifest } from './read-manifest.ts';
@@ -50,7 +51,7 @@ export function chooseExpired(backups: readonly Candidate[], retentionDays: numb
   newest.delete(undefined);
   const kept = new Set(newest.values());
   const old = backups.filter(
-    ({ backupId }) => !kept.has(backupId) && nowMs - backupTimeMs(backupId) > retentionDays * DAY_MS,
+    ({ backupId }) => !kept.has(backupId) && nowMs - idTimeMs(backupId) > retentionDays * DAY_MS,
   );
   const isWaiting = ({ isWhole, isUploaded }: ListedBackup): boolean => isWhole && !isUploaded;
   return {

@@ -1,16 +1,27 @@
 // The first step of a deploy: what the ref is, and how things stand before anything changes.
-import { ReleaseId } from '#shared/names.ts';
+import { idStamp, idTimeMs, ReleaseId } from '#shared/names.ts';
 import { defineStep, type Step } from '../../runner/step.ts';
 import { type DeployOptions, Found } from './options.ts';
-import { readCurrent, releaseAt } from './place.ts';
+import { listReleases, readCurrent, releaseAt } from './place.ts';
 import { readRecord } from './release-record.ts';
 import { fetchMirror, haveSameFiles, resolveRef, subjectOf } from './source.ts';
 import { readUnitsBefore } from './units.ts';
 
 /** The id of a release that is made now. */
 export function releaseIdFor(at: Date, commit: string): ReleaseId {
-  const second = at.toISOString().replace(/[-:]|\.\d+/g, '');
-  return ReleaseId.parse(`${second}-${commit.slice(0, 8)}`);
+  return ReleaseId.parse(`${idStamp(at)}-${commit.slice(0, 8)}`);
+}
+
+/**
+ * The time for a new release's id: now, or a second after the newest release there is, so that ids sort as the releases were
+ * made, also when two are made in one second or the clock was set back. `releases` are sorted.
+ */
+export function releaseTime(now: Date, releases: readonly ReleaseId[]): Date {
+  const newest = releases.at(-1);
+  if (newest === undefined) return now;
+  const nextMs = idTimeMs(newest) + 1000;
+  // The id has whole seconds.
+  return now.getTime() >= nextMs ? now : new Date(nextMs);
 }
 
 /** git's own name for a tree without files, by the length of its hashes. */
@@ -49,7 +60,7 @@ export function findRefStep(options: DeployOptions, ref: string): Step<Found> {
       const commit = await resolveRef(options, ref, signal);
       const subject = await subjectOf(options, commit, signal);
       const migrates = await isMigrationDue(options, commit, before, signal);
-      const release = releaseIdFor(new Date(), commit);
+      const release = releaseIdFor(releaseTime(new Date(), listReleases(place)), commit);
       return {
         data: { release, ref, commit, subject, isThere: false, before, migrates, units },
         detail: `${ref} is ${commit.slice(0, 8)} "${subject}"${migrates ? '; its migration is to run' : ''}`,

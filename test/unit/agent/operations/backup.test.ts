@@ -7,9 +7,8 @@ import { expectBytes } from '#agent/operations/backup/size.ts';
 import { planProcedure } from '#agent/operations/registry.ts';
 import { restoreNames } from '#agent/operations/restore/database.ts';
 import { restoreArguments } from '#agent/operations/restore/pass.ts';
-import { backupTimeMs } from '#shared/backup/manifest.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
-import { BackupId, DatabaseName, HostName } from '#shared/names.ts';
+import { BackupId, DatabaseName, HostName, idTimeMs } from '#shared/names.ts';
 import { Policy } from '#shared/policy/policy.ts';
 
 const CLUSTER = { socketDir: '/var/run/postgresql', port: 5432 };
@@ -64,7 +63,7 @@ test('a manifest that can not be read does not keep the next backup from being m
 });
 
 test('a backup tells when it began by its id', () => {
-  expect(backupTimeMs(BackupId.parse('20261123T020304Z-1f3a9c'))).toBe(Date.parse('2026-11-23T02:03:04Z'));
+  expect(idTimeMs(BackupId.parse('20261123T020304Z-1f3a9c'))).toBe(Date.parse('2026-11-23T02:03:04Z'));
 });
 
 const policy = Policy.parse({

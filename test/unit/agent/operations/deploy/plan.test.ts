@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { releaseIdFor } from '#agent/operations/deploy/find-release.ts';
+import { releaseIdFor, releaseTime } from '#agent/operations/deploy/find-release.ts';
 import { chooseOldReleases } from '#agent/operations/deploy/go-live.ts';
 import { planProcedure } from '#agent/operations/registry.ts';
 import type { CommandEnvelope } from '#shared/command/envelope.ts';
@@ -126,6 +126,19 @@ describe('the host’s policy has the last word', () => {
 test('a release is called by its second and its commit', () => {
   const id = releaseIdFor(new Date('2026-11-27T02:03:04.567Z'), '1f3a9c0b'.padEnd(40, '0'));
   expect(id).toBe('20261127T020304Z-1f3a9c0b');
+});
+
+test.each([
+  ['the first', [], '020304'],
+  ['a later second than the newest', ['20261127T020303Z-ffffffff'], '020304'],
+  ['the second of the newest', ['20261127T010000Z-00000000', '20261127T020304Z-ffffffff'], '020305'],
+  ['a clock that was set back', ['20261127T030000Z-00000000'], '030001'],
+])('ids sort as releases are made: %s', (_name, there, time) => {
+  const at = releaseTime(
+    new Date('2026-11-27T02:03:04.567Z'),
+    there.map((id) => ReleaseId.parse(id)),
+  );
+  expect(releaseIdFor(at, '0'.repeat(40))).toBe(`20261127T${time}Z-00000000`);
 });
 
 test.each([
