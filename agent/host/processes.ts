@@ -36,7 +36,7 @@ export function parseStatus(text: string): Omit<HostProcess, 'pid' | 'cgroup'> |
   return { name, uid, residentBytes: resident * 1024 };
 }
 
-/** The control group of a unit, and the unit's name: below slices, the first that is none. */
+/** The unit of a process, by the path of its control group: the first part that is a service or a scope. Slices only group units. */
 export function unitOf(cgroup: string): { unit: string; path: string } | undefined {
   const names = cgroup.split('/');
   const at = names.findIndex((name) => /\.(service|scope)$/.test(name));

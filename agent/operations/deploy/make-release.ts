@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { LamplighterError } from '#shared/errors.ts';
 import type { ProgramArguments } from '#shared/policy/arguments.ts';
 import { checkOutArguments, runGit } from '../../host/git.ts';
+import { runPolicyProgram } from '../../host/policy-program.ts';
 import { runChecked } from '../../host/process.ts';
-import { runTeamProgram } from '../../host/team-program.ts';
 import { defineStep, type Step, type StepContext } from '../../runner/step.ts';
 import type { DeployOptions, Found } from './options.ts';
 import { makeReleaseDir, readCurrent, releaseAt, releaseDir } from './place.ts';
@@ -102,7 +102,7 @@ export async function runPrograms(
   const account = await deployAccount(options);
   for (const argv of programs) {
     note(`run ${argv.join(' ')}`);
-    await runTeamProgram({
+    await runPolicyProgram({
       argv,
       account,
       directory: releaseDir(options.place, found.release),

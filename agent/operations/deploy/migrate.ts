@@ -64,9 +64,9 @@ export function migratedText(database: string, backupId: string | undefined): st
 }
 
 function tellMigrated(database: string, backupId: string | undefined): LamplighterError {
-  const way = backupId === undefined ? 'a backup' : backupId;
+  const which = backupId ?? 'ID';
   return new LamplighterError('failed', migratedText(database, backupId), {
-    hint: `If the old release does not work with it: lamp restore ${way}`,
+    hint: `If the old release does not work with it: lamp restore ${which}. The host uploads the backup within about ten minutes; \`lamp backups\` lists it then.`,
   });
 }
 

@@ -1,6 +1,5 @@
 // The repository: a bare mirror on the host, of the deployment's account, that is brought up to date and asked.
-import { join } from 'node:path';
-import { LamplighterError } from '#shared/errors.ts';
+import { LamplighterError, messageOf } from '#shared/errors.ts';
 import { CommitHash } from '#shared/names.ts';
 import { HAS_ACCOUNTS } from '../../config/paths.ts';
 import { findAccount } from '../../host/accounts.ts';
@@ -48,7 +47,7 @@ export async function fetchMirror(options: DeployOptions, signal: AbortSignal): 
   // Harmless on one that is there; one that was cut short is completed.
   await runGit(['init', '--quiet', '--bare', '--template=', '--', place.mirror], run);
   await runGit(fetchArguments(place.mirror, terms.git.remote), run).catch((cause: unknown) => {
-    throw new LamplighterError('failed', `fetch ${terms.git.remote}: ${String((cause as Error).message)}`, {
+    throw new LamplighterError('failed', `fetch ${terms.git.remote}: ${messageOf(cause)}`, {
       cause,
       hint: `Try it on the host as ${terms.account}: git ls-remote ${terms.git.remote}`,
     });
@@ -114,7 +113,7 @@ export async function haveSameFiles(
   const args = sameFilesArguments(options.place.mirror, commits, paths);
   const { code } = await askGit(args, {
     ...(await gitRun(options, signal)),
-    directory: join(options.place.mirror),
+    directory: options.place.mirror,
   });
   return code === 0;
 }

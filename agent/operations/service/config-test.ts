@@ -16,22 +16,21 @@ export async function testConfiguration(
 ): Promise<string[] | undefined> {
   const program = lookUp(configTests, unit);
   if (!program) return undefined;
-  const { code, isTimedOut, lines } = await runPolicyProgram(program, { timeoutMs: TIMEOUT_MS, signal });
-  if (code === 0) return lines;
-  const end = isTimedOut
-    ? `did not end within ${TIMEOUT_MS / 1000} s`
-    : code === null
-      ? 'ended by a signal'
-      : `exited with ${code}`;
-  throw new OperationFailure(
-    'bad-configuration',
-    'failed',
-    `test configuration of ${unit}: ${program[0]} ${end}`,
-    {
-      output: lines,
-      hint: `Mend the file and line that the output names; the running ${unit} still has its former configuration.`,
-    },
-  );
+  try {
+    return await runPolicyProgram({ argv: program, timeoutMs: TIMEOUT_MS, signal });
+  } catch (thrown) {
+    if (signal.aborted || !(thrown instanceof OperationFailure)) throw thrown;
+    throw new OperationFailure(
+      'bad-configuration',
+      'failed',
+      `test configuration of ${unit}: ${thrown.message}`,
+      {
+        cause: thrown,
+        output: thrown.output,
+        hint: `Correct the file and line that the output names. The running ${unit} still has its former configuration.`,
+      },
+    );
+  }
 }
 
 /** The test as a step before an action, where the policy names a program. */
