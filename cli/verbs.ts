@@ -78,7 +78,7 @@ export const VERBS: readonly VerbEntry[] = [
     verb: 'cancel',
     usage: '[ID]',
     together: COMMANDS,
-    summary: 'Stop a command and undo what it did',
+    summary: 'Stop a command and undo what can be undone',
     load: () => import('./command/cancel.ts'),
   },
   shortFor('connections', 'db.connections', '', 'lamp connections', DATABASE),

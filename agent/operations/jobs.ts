@@ -31,7 +31,8 @@ interface Place {
 
 function placeOf(policy: Policy, name: string): Place {
   const entry = lookUp(policy.jobs, name);
-  if (!entry) throw new LamplighterError('refused', `look at jobs ${name}: the host's policy has none`);
+  if (!entry)
+    throw new LamplighterError('refused', `look at jobs ${name}: the host's policy has no jobs of this name`);
   return { name, entry, cluster: clusterOf(policy, entry.database, `look at jobs ${name}`) };
 }
 
@@ -60,7 +61,10 @@ interface State {
   mark?: string | undefined;
 }
 
-/** The session of the reset. Once it is committed the role bears its mark, and is not made anew. */
+/**
+ * The session of the reset. After the reset is committed, the role carries the mark of its transaction, so the role is kept and
+ * only gets a new password.
+ */
 async function openSession(
   { entry, cluster }: Place,
   state: State,

@@ -17,7 +17,7 @@ export interface LoadedPolicy {
   hash: string;
 }
 
-/** Root works in these directories and runs these programs: whoever could replace one would lead root elsewhere. */
+/** Root works in these directories and runs these programs. An account that could replace one of them could act as root. */
 function findFault({ backup, databases, configTests, deployments }: Policy): string | undefined {
   const faults = [
     backup && findPathFault(backup.localDir),

@@ -132,7 +132,7 @@ async function cancelAt(
 ): Promise<Ending> {
   const step = procedure.steps[at];
   const isOpen = step?.afterCrash === 'ask' && !step.undo && !endOf(before, last);
-  // Whoever cancels does not wait for what may hang: a look that does not end in time can't tell.
+  // The step may hang, and a person waits for the cancel: a probe that does not end in time counts as one that can't tell.
   const context = { ...progress.context, signal: AbortSignal.timeout(CANCEL_LOOK_MS) };
   const probe = isOpen ? await look(step, { ...progress, context }) : undefined;
   const { text, isPutBack } = await undoAndTell(procedure, progress, at);

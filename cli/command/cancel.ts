@@ -15,7 +15,7 @@ interface CancelOptions {
 export function define(command: Command, bind: Bind): void {
   command
     .description(
-      'Stop a command with all that it started, and undo what it did. Whoever could have asked for the command can cancel it.\n\nExits with 0 when the command ends as cancelled.',
+      'Stop a command with all that it started, and undo what can be undone: a restart, for example, can not. Everyone who is allowed to ask for the command is allowed to cancel it.\n\nExits with 0 when the command ends as cancelled.',
     )
     .argument('<id>', 'the id of the command, or its first or last four characters or more')
     .option('--detach', 'return at once; to wait later: `lamp commands ID --wait`')

@@ -6,7 +6,7 @@ import { ALLOWED, defineOperation } from './definition.ts';
 
 export const commandCancel = defineOperation({
   name: 'command.cancel',
-  summary: 'Stop a command with all that it started, and undo what it did',
+  summary: 'Stop a command with all that it started, and undo what can be undone',
   risk: 'change',
   // A webhook has parameters from a list; the id of a command is in none.
   askedBy: ['token'],

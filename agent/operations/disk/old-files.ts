@@ -8,7 +8,7 @@ import { findOpenFiles, identityOf } from '../../host/open-files.ts';
 import { type OpenDirectory, openUnlinkedDirectory } from '../../host/trusted-path.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
-/** Reasons are told of so many; of a file that never goes nobody wants to hear a thousand times. */
+/** At most so many files that stay are listed with their reasons. */
 const MAX_LEFT = 200;
 
 const OldFile = z.strictObject({
